@@ -1,0 +1,1 @@
+"""modelworks: from a disease model in a file to a result someone signs."""

@@ -1,0 +1,83 @@
+"""Between the calendar and a model's own time.
+
+A model counts time in *days* since the start of its study, or in *decimal years* of the common
+era (2018.5 is the middle of 2018). Everything outside the numerical core speaks in dates.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from modelworks.errors import fail
+
+TimeUnit = Literal["days", "years"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """How a study's dates become the numbers its model sees, and back.
+
+    `unit` is `days` (since `origin`) or `years` (decimal, `origin` plays no part).
+    """
+
+    unit: TimeUnit
+    origin: date
+
+    def number(self, day: date) -> float:
+        """The model time at the first moment of a day.
+
+        >>> Calendar("days", date(2021, 1, 1)).number(date(2021, 1, 8))
+        7.0
+        >>> Calendar("years", date(1900, 1, 1)).number(date(2018, 1, 1))
+        2018.0
+        """
+        if self.unit == "days":
+            return float((day - self.origin).days)
+        return decimal_year(day)
+
+    def date(self, number: float) -> date:
+        """The day a model time falls in."""
+        if self.unit == "days":
+            return self.origin + timedelta(days=round(number))
+        return from_decimal_year(number)
+
+
+def decimal_year(day: date) -> float:
+    """The year with the part of it gone by as a fraction."""
+    length = 366 if calendar.isleap(day.year) else 365
+    return day.year + (day.timetuple().tm_yday - 1) / length
+
+
+def from_decimal_year(number: float) -> date:
+    """The day a decimal year falls in, to the nearest day.
+
+    >>> from_decimal_year(2018.5)
+    datetime.date(2018, 7, 2)
+    """
+    year = int(number // 1)
+    length = 366 if calendar.isleap(year) else 365
+    return date(year, 1, 1) + timedelta(days=min(round((number - year) * length), length))
+
+
+def parse_date(text: object) -> date:
+    """A day from what a person writes: `2021-03-04`, or a date already.
+
+    Only the ISO form is taken: `03/04/2021` is March to some and April to others.
+    """
+    if isinstance(text, datetime):
+        return text.date()
+    if isinstance(text, date):
+        return text
+    if isinstance(text, int) and not isinstance(text, bool) and 1000 <= text <= 9999:
+        return date(text, 1, 1)
+    try:
+        return date.fromisoformat(str(text).strip())
+    except ValueError:
+        fail(
+            "Y110",
+            f"`{text}` is not a date",
+            hint="write year-month-day, as in 2021-03-04 (a bare year means its first of January)",
+        )

@@ -1,0 +1,143 @@
+"""Mistakes as letters to a colleague: what, what we got, the rule, where in their file, what to try.
+
+Every room raises `ModelworksError`, which carries one `Letter` or all the letters of a file at
+once. A code is never reused; `error_codes/` holds one page of explanation for each.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from typing import NoReturn
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One mistake, told to the person who can mend it."""
+
+    code: str
+    message: str
+    hint: str = ""
+    file: str | None = None
+    line: int | None = None
+
+    @property
+    def where(self) -> str:
+        """`parameters.yaml, line 12`, `parameters.yaml`, or nothing."""
+        if self.file is None:
+            return ""
+        return self.file if self.line is None else f"{self.file}, line {self.line}"
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        hint = f"\n\nhint: {self.hint}" if self.hint else ""
+        return f"{self.code}: {self.message}{place}{hint}"
+
+    def at(self, file: str | None, line: int | None = None) -> Letter:
+        """The same letter with the place in the reader's own file."""
+        return replace(self, file=file, line=line)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "file": self.file,
+            "line": self.line,
+        }
+
+
+class ModelworksError(Exception):
+    """Something a user can mend: one letter, or all the letters of a step."""
+
+    def __init__(self, letters: Iterable[Letter]) -> None:
+        self.letters = tuple(letters)
+        if not self.letters:
+            raise ValueError("a ModelworksError needs at least one letter")
+        super().__init__("\n\n".join(map(str, self.letters)))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(letter.code for letter in self.letters)
+
+
+@dataclass(slots=True)
+class Letters:
+    """Collects every mistake of a step, so that all are shown together."""
+
+    collected: list[Letter] = field(default_factory=list)
+
+    def add(
+        self, code: str, message: str, *, hint: str = "", file: str | None = None, line: int | None = None
+    ) -> None:
+        self.collected.append(Letter(code, message, hint, file, line))
+
+    def extend(self, letters: Iterable[Letter]) -> None:
+        self.collected.extend(letters)
+
+    def raise_if_any(self) -> None:
+        if self.collected:
+            raise ModelworksError(self.collected)
+
+    def __iter__(self) -> Iterator[Letter]:
+        return iter(self.collected)
+
+    def __bool__(self) -> bool:
+        return bool(self.collected)
+
+
+def fail(code: str, message: str, *, hint: str = "", file: str | None = None, line: int | None = None) -> NoReturn:
+    """Raise one letter."""
+    raise ModelworksError([Letter(code, message, hint, file, line)])
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint that lists the known names nearest to a misspelt one.
+
+    >>> near("contact_rat", ["contact_rate", "recovery_rate"])
+    'did you mean `contact_rate`?'
+    """
+    names = [str(each) for each in known]
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
+    if not names:
+        return "none are declared here yet"
+    shown = ", ".join(f"`{each}`" for each in names[:12])
+    return f"the names known here are {shown}" + (" and more" if len(names) > 12 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The page behind a code."""
+
+    code: str
+    title: str
+    rule: str
+    example: str
+    remedy: str
+
+
+@functools.cache
+def explanations() -> dict[str, Explanation]:
+    """Every code this package can say, with its page."""
+    import tomllib
+
+    found: dict[str, Explanation] = {}
+    for page in sorted(resources.files("modelworks").joinpath("error_codes").iterdir(), key=lambda p: p.name):
+        if not page.name.endswith(".toml"):
+            continue
+        for code, entry in tomllib.loads(page.read_text(encoding="utf-8")).items():
+            found[code] = Explanation(code=code, **entry)
+    return found
+
+
+def explain(code: str) -> Explanation:
+    """The page of a code; a code that does not exist is itself a letter."""
+    known = explanations()
+    if code.upper() not in known:
+        fail("Y901", f"there is no code `{code}`", hint=near(code.upper(), known))
+    return known[code.upper()]

@@ -1,0 +1,97 @@
+"""Units as epidemiologists write them: `per day`, `people`, `per 100,000 people`, `proportion`.
+
+A unit is a factor and two exponents, of time (in days) and of people. Numbers that are pure
+(`proportion`, `percent`, `ratio`) have neither. Enough to know whether a value fits what a model
+asks for, and to turn one into the other; anything richer belongs to a units library.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from modelworks.errors import fail, near
+
+# The mean Gregorian year, so that a rate per year and the same rate per day agree over decades.
+DAYS_PER_YEAR = 365.2425
+
+_TIME = {"day": 1.0, "week": 7.0, "month": DAYS_PER_YEAR / 12, "year": DAYS_PER_YEAR, "hour": 1 / 24}
+_PURE = {
+    "proportion": 1.0,
+    "probability": 1.0,
+    "fraction": 1.0,
+    "ratio": 1.0,
+    "multiplier": 1.0,
+    "number": 1.0,
+    "dimensionless": 1.0,
+    "contact": 1.0,
+    "percent": 0.01,
+    "%": 0.01,
+}
+_PEOPLE = ("people", "person", "case", "death", "admission", "infection", "notification", "birth", "dose", "boy")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """`text` as written; `factor` to the base unit; exponents of time (days) and of people."""
+
+    text: str
+    factor: float
+    time: int
+    people: int
+
+    def fits(self, other: Unit) -> bool:
+        """Whether a number in this unit can be turned into the other."""
+        return (self.time, self.people) == (other.time, other.people)
+
+    def factor_to(self, other: Unit) -> float:
+        """What to multiply a number in this unit by to have it in the other.
+
+        >>> round(parse("per year").factor_to(parse("per day")) * 365.2425, 12)
+        1.0
+        """
+        if not self.fits(other):
+            fail(
+                "P120",
+                f"`{self.text}` can not be turned into `{other.text}`",
+                hint=f"give the value in `{other.text}`, or in a unit of the same kind",
+            )
+        return self.factor / other.factor
+
+
+def known_words() -> list[str]:
+    """Every word a unit may be made of, for hints and for the docs."""
+    return sorted([*_TIME, *_PURE, *_PEOPLE, "per"])
+
+
+def parse(text: str) -> Unit:
+    """The unit that a text names.
+
+    >>> parse("per day").time, parse("days").time, parse("per 100,000 people").factor
+    (-1, 1, 1e-05)
+    >>> parse("cases per week").people
+    1
+    """
+    words = text.strip().lower().replace("/", " per ").replace("-", " ").split()
+    factor, time, people, sign = 1.0, 0, 0, 1
+    if not words:
+        fail("P121", "the unit is empty", hint="write `dimensionless` for a number without a unit")
+    for word in words:
+        bare = word if word in _PURE or word in _PEOPLE else word.removesuffix("s")
+        if word == "per":
+            sign = -1
+        elif re.fullmatch(r"\d[\d,_]*", word):
+            factor *= float(re.sub("[,_]", "", word)) ** sign
+        elif bare in _TIME:
+            factor *= _TIME[bare] ** sign
+            time += sign
+        elif bare in _PURE:
+            factor *= _PURE[bare] ** sign
+        elif bare in _PEOPLE:
+            people += sign
+        else:
+            fail("P121", f"`{word}` in the unit `{text}` is not a word we know", hint=near(word, known_words()))
+    # "per person" cancels a count: a rate per person per day and a rate per day are the same thing.
+    if people < 0:
+        people = 0
+    return Unit(text, factor, time, people)
