@@ -1,0 +1,146 @@
+"""Makes the project's environment: `python3 tools/set_up.py .venv`.
+
+Needs nothing but a Python and a package registry. Everything that is installed, this installer's own
+tool included, is named in `requirements.lock` with its hash. Written in the Python of ten years ago,
+so that an old Python can say that it is too old.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+OLDEST = (3, 11)
+NEWER_NAMES = ("python3.13", "python3.12", "python3.11", "python3.14")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOCK = os.path.join(ROOT, "requirements.lock")
+
+
+def give_up(message, hint):
+    """End with a letter rather than with a traceback."""
+    sys.exit("set-up: {}\n\nhint: {}".format(message, hint))
+
+
+def run(*command, **environment):
+    """Run a command with its output shown; what went wrong is told by the command itself."""
+    result = subprocess.call(command, env=dict(os.environ, **environment))
+    if result != 0:
+        give_up(
+            "`{}` ended with {}".format(" ".join(command), result),
+            "the lines above say why; when it is the network, the same command again goes on from there",
+        )
+
+
+def output_of(*command):
+    """What a command says, or nothing where it fails."""
+    try:
+        said = subprocess.check_output(command, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return said.decode("utf-8", "replace").strip()
+
+
+def version_of(python):
+    """(3, 11) of a Python, or () where it does not start (a shim without a Python behind it)."""
+    said = output_of(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+    return tuple(int(part) for part in said.split(".")) if said else ()
+
+
+def new_enough_python():
+    """This Python, or a newer one on the path."""
+    if sys.version_info >= OLDEST:
+        return sys.executable
+    for name in NEWER_NAMES:
+        found = shutil.which(name)
+        if found and version_of(found) >= OLDEST:
+            return found
+    return give_up(
+        "this is Python {}.{}, and modelworks needs {}.{} or newer".format(*(sys.version_info[:2] + OLDEST)),
+        "on Debian 12, Ubuntu 24.04 or newer: sudo apt-get install -y python3 python3-venv",
+    )
+
+
+def python_in(environment):
+    return os.path.join(environment, "Scripts" if os.name == "nt" else "bin", "python")
+
+
+def program_in(environment, name):
+    return os.path.join(os.path.dirname(python_in(environment)), name)
+
+
+def can_import(python, module):
+    return output_of(python, "-c", "import {}; print('yes')".format(module)) == "yes"
+
+
+def locked(name):
+    """The lines of the lock that name one package and its hashes."""
+    with open(LOCK) as lock:
+        found = re.search(r"(?m)^{}==.*(?:\n[ \t]+--hash=.*)+".format(re.escape(name)), lock.read())
+    if found is None:
+        return give_up("requirements.lock does not name `{}`".format(name), "run `make lock` where modelworks works")
+    return found.group(0) + "\n"
+
+
+def install_uv(pip):
+    """Put the locked uv into the environment with whichever pip there is."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = os.path.join(folder, "uv.txt")
+        with open(wanted, "w") as file:
+            file.write(locked("uv"))
+        run(*(list(pip) + ["install", "--quiet", "--no-deps", "--require-hashes", "-r", wanted]))
+
+
+def make_environment(python, environment):
+    """An environment that holds uv. Debian splits off what `venv` needs, so there are three ways to one."""
+    here = python_in(environment)
+    if can_import(python, "ensurepip"):
+        run(python, "-m", "venv", "--clear", environment)
+        install_uv([here, "-m", "pip"])
+    elif can_import(python, "pip"):
+        run(python, "-m", "venv", "--clear", "--without-pip", environment)
+        install_uv([python, "-m", "pip", "--python", here])
+    elif shutil.which("uv"):
+        run("uv", "venv", "--quiet", "--clear", "--python", python, environment)
+        shutil.copy2(shutil.which("uv"), program_in(environment, "uv"))
+    else:
+        give_up(
+            "this Python comes without the part that makes environments, and there is neither pip nor uv",
+            "run once: sudo apt-get install -y python3-venv",
+        )
+
+
+def index_settings(python):
+    """A team's own package index, told to pip, is meant for uv as well, which does not ask pip."""
+    if "UV_DEFAULT_INDEX" in os.environ:
+        return {}
+    index = os.environ.get("PIP_INDEX_URL") or output_of(python, "-m", "pip", "config", "get", "global.index-url")
+    return {"UV_DEFAULT_INDEX": index} if index else {}
+
+
+def fill(environment):
+    """Exactly what the lock says, then the package itself, built by a locked builder with no downloads."""
+    uv, python = program_in(environment, "uv"), python_in(environment)
+    settings = index_settings(python)
+    run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", "--compile-bytecode", LOCK, **settings)
+    run(
+        *[uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "--no-build-isolation", "--offline"],
+        *["--editable", ROOT],
+    )
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        give_up("one argument is wanted: the folder of the environment", "python3 tools/set_up.py .venv")
+    environment = os.path.abspath(arguments[0])
+    python = new_enough_python()
+    if version_of(python_in(environment)) < OLDEST or not os.path.exists(program_in(environment, "uv")):
+        make_environment(python, environment)
+    fill(environment)
+    with open(os.path.join(environment, ".ready"), "w"):
+        pass
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
