@@ -89,7 +89,7 @@ def install_uv(pip):
         wanted = os.path.join(folder, "uv.txt")
         with open(wanted, "w") as file:
             file.write(locked("uv"))
-        run(*(list(pip) + ["install", "--quiet", "--no-deps", "--require-hashes", "-r", wanted]))
+        run(*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", wanted)
 
 
 def make_environment(python, environment):

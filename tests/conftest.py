@@ -1,0 +1,88 @@
+"""What every room's tests may lean on: the one way to skip, and other people's numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+IN_CI = os.environ.get("MODELWORKS_CI") == "1"
+
+
+def references_folder() -> Path:
+    """Where the reference numbers lie: `MODELWORKS_REFERENCES`, or beside the repository."""
+    named = os.environ.get("MODELWORKS_REFERENCES", "../shared/references")
+    return (Path(__file__).parent.parent / named).resolve()
+
+
+def chromium() -> str | None:
+    """The browser of the system; a test never downloads one."""
+    return next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+
+
+# A component is a program, a Python package, or a folder of numbers. Anything not listed here is
+# looked for as a Python package and then as a program.
+COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
+    "chromium": (lambda: chromium() is not None, "apt-get install chromium"),
+    "references": (
+        lambda: references_folder().is_dir(),
+        "set MODELWORKS_REFERENCES to the folder of reference numbers",
+    ),
+    "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
+}
+
+
+def is_there(component: str) -> bool:
+    """Whether a component can be used on this machine."""
+    if component in COMPONENTS:
+        return COMPONENTS[component][0]()
+    return importlib.util.find_spec(component) is not None or shutil.which(component) is not None
+
+
+def needs(component: str) -> None:
+    """Go on where the component is there; otherwise skip and name it, or fail in CI.
+
+    CI installs everything, so there a missing component is a hole in the tests that nobody would see.
+    """
+    if is_there(component):
+        return
+    remedy = COMPONENTS[component][1] if component in COMPONENTS else f"install {component}"
+    message = f"{component} is missing: {remedy}"
+    if IN_CI:
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.needs("chromium")` on a test, or `pytestmark = ...` on a file."""
+    for mark in item.iter_markers("needs"):
+        for component in mark.args:
+            needs(component)
+
+
+@pytest.fixture(name="needs", scope="session")
+def _needs() -> Callable[[str], None]:
+    """The same, for a test that finds out on its way."""
+    return needs
+
+
+@pytest.fixture(scope="session")
+def references() -> Path:
+    """The folder of other people's numbers."""
+    needs("references")
+    return references_folder()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser's program."""
+    needs("chromium")
+    found = chromium()
+    assert found is not None
+    return found
