@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,3 +87,19 @@ def chromium_path() -> str:
     found = chromium()
     assert found is not None
     return found
+
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    """A test talks to nobody but this machine; a socket of the file system has no host and passes."""
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+        raise RuntimeError(f"a test reached for the network: {address[0]}")
+
+
+# An audit hook sees every connection, whichever library makes it, and can not be taken off again.
+sys.addaudithook(_refuse_the_network)

@@ -1,0 +1,200 @@
+"""Writes `docs/reference/` from what the package itself says: its door, its commands, its error codes.
+
+`--check` says which pages are out of date instead of writing them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+NOTICE = "<!-- written by tools/generate_reference.py; edit the docstring, the command or the code's page instead -->"
+
+FAMILIES = {
+    "P": "parameters",
+    "D": "data",
+    "T": "targets",
+    "Y": "study files",
+    "M": "the model's declaration",
+    "S": "simulation",
+    "C": "calibration",
+    "G": "diagnostics and figures",
+    "R": "runs, reports and the command line",
+}
+
+
+def page(title: str, lead: str, parts: list[str]) -> str:
+    text = "\n\n".join([f"# {title}", NOTICE, lead, *(part for part in parts if part)])
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+
+def signature(name: str, thing: object) -> str:
+    """How a thing is called, one argument a line where it does not fit on one."""
+    if not callable(thing):
+        return name
+    try:
+        told = inspect.signature(thing)
+    except (TypeError, ValueError):
+        return name
+    text = f"{name}{told}"
+    if len(text) <= 100:
+        return text
+    arguments = [str(parameter) for parameter in told.parameters.values()]
+    returned = "" if told.return_annotation is inspect.Signature.empty else f" -> {told.return_annotation}"
+    return f"{name}(\n    " + ",\n    ".join(_with_star(arguments, told)) + f",\n){returned}"
+
+
+def _with_star(arguments: list[str], told: inspect.Signature) -> Iterator[str]:
+    """The arguments, with the bare star where the named ones begin."""
+    star_is_due = not any(p.kind is p.VAR_POSITIONAL for p in told.parameters.values())
+    for text, parameter in zip(arguments, told.parameters.values(), strict=True):
+        if parameter.kind is parameter.KEYWORD_ONLY and star_is_due:
+            star_is_due = False
+            yield "*"
+        yield text
+
+
+def _is_underline(lines: list[str], index: int) -> bool:
+    return index + 1 < len(lines) and bool(re.fullmatch(r"-{3,}", lines[index + 1].strip()))
+
+
+def markdown_of(docstring: str) -> str:
+    """A docstring as Markdown: sections in bold, arguments as a list, examples as blocks."""
+    lines = inspect.cleandoc(docstring).splitlines()
+    written: list[str] = []
+    in_example = False
+    skip = False
+    for index, line in enumerate(lines):
+        if skip:
+            skip = False
+            continue
+        if in_example and not line.strip():
+            written.append("```")
+            in_example = False
+        if not in_example and line.lstrip().startswith(">>>"):
+            written += ["", "<!-- illustration: run as a doctest of the package -->", "```python"]
+            in_example = True
+        if not in_example and _is_underline(lines, index):
+            written += [f"**{line.strip()}**", ""]
+            skip = True
+            continue
+        argument = None if in_example else re.fullmatch(r"(\w[\w, *]*) : (.+)", line)
+        written.append(f"- `{argument[1]}`: {argument[2]}" if argument else line)
+    return "\n".join([*written, "```"] if in_example else written)
+
+
+def methods(kind: type) -> Iterator[tuple[str, object]]:
+    """The public methods that a class writes itself, with a docstring of their own."""
+    for name, member in vars(kind).items():
+        plain = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+        plain = plain.fget if isinstance(plain, property) else plain
+        if not name.startswith("_") and inspect.isfunction(plain) and plain.__doc__:
+            yield name, member
+
+
+def method_line(owner: str, name: str, member: object) -> str:
+    first = (inspect.getdoc(member) or "").splitlines()[0]
+    if isinstance(member, property):
+        return f"- `.{name}`: {first}"
+    plain: Any = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+    told = inspect.signature(plain)
+    arguments = [str(each) for each in told.parameters.values() if each.name not in {"self", "cls"}]
+    prefix = owner if isinstance(member, classmethod | staticmethod) else ""
+    return f"- `{prefix}.{name}({', '.join(arguments)})`: {first}"
+
+
+def entry(name: str, thing: object) -> str:
+    """One exported name: how it is called, what one gets, its methods."""
+    parts = [f"## {name}"]
+    if callable(thing):
+        parts.append(f"<!-- illustration: a signature -->\n```python\n{signature(name, thing)}\n```")
+    documentation = inspect.getdoc(thing) if callable(thing) or inspect.ismodule(thing) else ""
+    if documentation:
+        parts.append(markdown_of(documentation))
+    if inspect.isclass(thing):
+        parts.append("\n".join(method_line(name, each, member) for each, member in methods(thing)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def door() -> str:
+    import modelworks
+
+    lead = "What `import modelworks` gives, in the order of the work. Everything else is private and may change."
+    return page("The door", lead, [entry(name, getattr(modelworks, name)) for name in modelworks.__all__])
+
+
+def command_entry(path: tuple[str, ...], command: Any) -> Iterator[str]:
+    """One command with its arguments and options, then those below it."""
+    import click
+
+    context = click.Context(command, info_name=" ".join(path), terminal_width=100, max_content_width=100)
+    help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    yield f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}"
+    yield f"<!-- illustration: what --help says -->\n```text\n{help_text}\n```"
+    for name in (
+        getattr(command, "commands", None) or command.list_commands(context)
+        if hasattr(command, "list_commands")
+        else ()
+    ):
+        below = command.get_command(context, name)
+        if below is not None and not below.hidden:
+            yield from command_entry((*path, name), below)
+
+
+def commands() -> str:
+    from modelworks.cli import main
+
+    lead = "What each command takes. `modelworks COMMAND --help` says the same."
+    return page("The command line", lead, list(command_entry(("modelworks",), main)))
+
+
+def error_codes() -> str:
+    from modelworks.errors import explanations
+
+    parts: list[str] = []
+    for family, about in FAMILIES.items():
+        found = [each for code, each in sorted(explanations().items()) if code.startswith(family)]
+        if found:
+            parts.append(f"## {family}: {about}")
+        for each in found:
+            body = f"{each.rule}\n\n*For example:* {each.example}\n\n*What to do:* {each.remedy}"
+            parts.append(f"### {each.code}: {each.title}\n\n{body}")
+    lead = "Every mistake that modelworks can tell you about. `modelworks explain P101` shows the same in a terminal."
+    return page("Error codes", lead, parts)
+
+
+PAGES = {"door.md": door, "commands.md": commands, "errors.md": error_codes}
+
+
+def stale() -> list[str]:
+    """The pages that do not say what the package says now."""
+    return [name for name, write in PAGES.items() if _held(name) != write()]
+
+
+def _held(name: str) -> str:
+    file = REFERENCE / name
+    return file.read_text("utf-8") if file.is_file() else ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say what is out of date")
+    if parser.parse_args().check:
+        for name in (found := stale()):
+            sys.stderr.write(f"docs/reference/{name} is out of date: run `make docs`\n")
+        return 1 if found else 0
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, write in PAGES.items():
+        (REFERENCE / name).write_text(write(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
