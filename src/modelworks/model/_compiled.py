@@ -1,0 +1,283 @@
+"""A model made ready to run many times: parameters in, outputs and their exact gradient out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.dates import Calendar
+from modelworks.errors import Letters, fail, near
+from modelworks.model._declaration import Output
+from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
+from modelworks.model._graph import _FOLD, Array
+from modelworks.model._lower import lower
+from modelworks.model._model import Model
+from modelworks.model._program import Guard, Program
+from modelworks.model.backends.native import Kernel, Tape
+from modelworks.model.solvers.rk4 import Grid
+
+# A share may miss one by the round-off of a few additions.
+SHARE_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """One column of a run's outputs: which output, in which strata, and whether it counts events."""
+
+    output: str
+    strata: tuple[tuple[str, str], ...]
+    counts_events: bool
+
+    @property
+    def name(self) -> str:
+        inside = ", ".join(stratum for _, stratum in self.strata)
+        return f"{self.output}[{inside}]" if inside else self.output
+
+
+class CompiledModel:
+    """A model compiled for one set of output times.
+
+    `parameters` is the order of the values it takes; `outputs` the names of its columns; `times` the
+    model times of its rows. An output that counts events holds, in each row, those since the row
+    before (none in the first). It may be used from several threads at once.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        times: Sequence[float] | Array,
+        *,
+        calendar: Calendar | None = None,
+        step: float | None = None,
+    ) -> None:
+        self.model = model
+        self.calendar = calendar
+        self.times = _increasing(times)
+        self.program = lower(model, calendar)
+        self.kernel = Kernel(self.program)
+        self.parameters = self.program.parameters
+        self.columns = tuple(_columns(model, self.program))
+        self.outputs = tuple(column.name for column in self.columns)
+        self._guarded = _guarded(self.kernel)
+        # Outputs share the spacing of steps, so the first guess is the coarsest that meets them all.
+        self.with_step(step if step is not None else float(np.min(np.diff(self.times), initial=np.inf)))
+
+    def with_step(self, step: float) -> CompiledModel:
+        """Set the longest step of the solver, in the model's time unit."""
+        self.step = step
+        self.grid = Grid.covering(self.times, self.program.knots, step)
+        self._data = self.kernel.data(self.grid)
+        return self
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def vector(self, values: Mapping[str, float]) -> Array:
+        """Values by name as the array `run` takes; a name too many or too few is an error."""
+        letters = Letters()
+        for name in values:
+            if name not in self.parameters:
+                letters.add(
+                    "S104",
+                    f"a value was given for `{name}`, which is not a parameter of `{self.model.name}`",
+                    hint=near(name, self.parameters),
+                )
+        for name in self.parameters:
+            if name not in values:
+                letters.add(
+                    "S105",
+                    f"the parameter `{name}` of `{self.model.name}` has no value",
+                    hint=f"its unit is `{self.model.parameters[name].unit}`",
+                )
+        letters.raise_if_any()
+        vector = np.array([float(values[name]) for name in self.parameters], dtype=float)
+        self._check_bounds(vector, letters)
+        letters.raise_if_any()
+        return vector
+
+    def run(self, values: Array) -> Array:
+        """Outputs of one run, shape (time, column); a `ModelworksError` if it left what is possible."""
+        outputs, _ = self._forward(values, keep=False)
+        return outputs
+
+    def run_with_pullback(self, values: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """Outputs, and the function from a cotangent (time, column) to the gradient (parameter,)."""
+        vector = np.ascontiguousarray(values, dtype=float)
+        outputs, tape = self._forward(vector, keep=True)
+        width = self.kernel.layout.output
+
+        def pullback(cotangent: Array) -> Array:
+            full = np.zeros((self.times.size, width))
+            full[:, : outputs.shape[1]] = cotangent
+            return self.kernel.backward(self.grid, self._data, vector, tape, full)
+
+        return outputs, pullback
+
+    def derived(self, draws: Mapping[str, Array]) -> dict[str, Array]:
+        """The model's derived numbers for draws of its parameters, each of the draws' shape."""
+        found = {}
+        for name, given in self.model.derived.items():
+            found[name] = _of_parameters(expression(given), draws)
+        return found
+
+    def _forward(self, values: Array, *, keep: bool) -> tuple[Array, Tape]:
+        vector = np.ascontiguousarray(values, dtype=float)
+        if not np.all(np.isfinite(vector)):
+            name = self.parameters[int(np.argmin(np.isfinite(vector)))]
+            fail("S102", f"the value of `{name}` is not a number", hint="find where it was computed")
+        failed, raw, tape = self.kernel.forward(self.grid, self._data, vector, keep=keep)
+        self._check_guards(tape, raw)
+        if failed >= 0:
+            self._tell_of_failure(vector, failed)
+        return raw[:, : len(self.columns)].copy(), tape
+
+    # -- what can not be -------------------------------------------------------------------------
+
+    def _check_bounds(self, vector: Array, letters: Letters) -> None:
+        for value, parameter in zip(vector, self.model.parameters.values(), strict=True):
+            low = parameter.lower is not None and value < parameter.lower
+            high = parameter.upper is not None and value > parameter.upper
+            if low or high or not np.isfinite(value):
+                limits = f"{'no limit' if parameter.lower is None else parameter.lower} and "
+                limits += f"{'no limit' if parameter.upper is None else parameter.upper}"
+                letters.add(
+                    "S107",
+                    f"`{parameter.name}` is {value:g} {parameter.unit}, but the model takes it between {limits}",
+                    hint="check the sign and the unit",
+                )
+
+    def _check_guards(self, tape: Tape, raw: Array) -> None:
+        """Rates below zero and shares that do not sum to one, wherever in the run they are."""
+        for guard, where, offset, width in self._guarded:
+            if where == "run":
+                values, times = tape.run[None, offset : offset + width], self.times[:1]
+            elif where == "moment":
+                values, times = tape.moment[:, offset : offset + width], self.grid.moments
+            elif where == "data":
+                values, times = self._data[:, offset : offset + width], self.grid.moments
+            else:
+                values, times = raw[:, offset : offset + width], self.times
+            if guard.kind == "share":
+                wrong = ~(np.abs(values - 1.0) <= SHARE_TOLERANCE)
+            else:
+                wrong = ~(values >= -SHARE_TOLERANCE)
+            if wrong.any():
+                self._tell_of_guard(guard, values, wrong, times)
+
+    def _tell_of_guard(self, guard: Guard, values: Array, wrong: NDArray[np.bool_], times: Array) -> NoReturn:
+        point, lane = (int(k) for k in np.argwhere(wrong)[0])
+        value = values[point, lane]
+        stratum = f" in {self.program.lanes[lane]}" if values.shape[1] > 1 else ""
+        when = self._when(float(times[min(point, times.size - 1)]))
+        if np.isnan(value):
+            fail(
+                "S102",
+                f"{guard.label}{stratum} is not a number{when}",
+                hint="look for a division by zero, or the logarithm or root of a negative number",
+            )
+        if guard.kind == "share":
+            fail(
+                "S108",
+                f"{guard.label}{stratum} sum to {value:.6g}{when}, not to one",
+                hint="let the last share be one minus the others",
+            )
+        fail(
+            "S103",
+            f"{guard.label}{stratum} is {value:.6g}{when}, but it can not be below zero",
+            hint="look at the parameters it is made of and their bounds: one may be too large to subtract",
+        )
+
+    def _tell_of_failure(self, vector: Array, output: int) -> NoReturn:
+        """Name the compartment, the stratum and the date at which a run left what is possible."""
+        _, _, tape = self.kernel.forward(self.grid, self._data, vector, keep=True)
+        state = tape.at_outputs[output].reshape(-1, self.program.width)[list(self.program.stocks)]
+        worst = np.where(np.isnan(state), -np.inf, state)
+        row, lane = (int(k) for k in np.unravel_index(int(np.argmin(worst)), worst.shape))
+        name = self.program.rows[row].name
+        if self.program.lanes:
+            name += f" ({self.program.lane_stratification} {self.program.lanes[lane]})"
+        used = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.parameters[:8], vector, strict=False))
+        when = self._when(float(self.times[output]))
+        if not np.isfinite(state[row, lane]):
+            fail(
+                "S102",
+                f"the people in {name} are not a number{when}",
+                hint=f"a rate may be far too large for the step of {self.step:g}; the parameters were {used}",
+            )
+        fail(
+            "S101",
+            f"there are {state[row, lane]:.6g} people in {name}{when}",
+            hint=f"people leave faster than the step of {self.step:g} {self.model.time} can follow; "
+            f"the parameters were {used}",
+        )
+
+    def _when(self, time: float) -> str:
+        if self.calendar is not None:
+            return f" on {self.calendar.date(time).isoformat()}"
+        return f" at {time:g} {self.model.time}"
+
+
+def _guarded(kernel: Kernel) -> list[tuple[Guard, str, int, int]]:
+    """Where the value of each guard is found after a run: (guard, buffer, offset, width)."""
+    program, layout = kernel.program, kernel.layout
+    found = []
+    for guard in program.settled:
+        width = program.width if program.graph.nodes[guard.node].wide else 1
+        for name, slots in (("run", layout.run), ("moment", layout.moment), ("data", layout.data)):
+            if guard.node in slots.offsets:
+                found.append((guard, name, slots.offsets[guard.node], width))
+    start = len(program.columns)
+    for guard, offset in zip(program.watched, layout.output_offsets[start:], strict=True):
+        width = program.width if program.graph.nodes[guard.node].wide else 1
+        found.append((guard, "output", offset, width))
+    # Many flows share a rate: each place is looked at once, under the first name it was given.
+    unique: dict[tuple[str, str, int], tuple[Guard, str, int, int]] = {}
+    for each in found:
+        unique.setdefault((each[0].kind, each[1], each[2]), each)
+    return list(unique.values())
+
+
+def _columns(model: Model, program: Program) -> list[OutputColumn]:
+    found = []
+    for column in program.columns:
+        output = model.outputs[column.output]
+        counts = _counts_events(expression(output.value if isinstance(output, Output) else output))
+        if program.graph.nodes[column.node].wide:
+            lane = program.lane_stratification or ""
+            found.extend(OutputColumn(column.output, (*column.strata, (lane, s)), counts) for s in program.lanes)
+        else:
+            found.append(OutputColumn(column.output, column.strata, counts))
+    return found
+
+
+def _counts_events(given: Expression) -> bool:
+    return any(isinstance(part, Events) for part in walk(given))
+
+
+def _of_parameters(given: Expression, draws: Mapping[str, Array]) -> Array:
+    """An expression of parameters alone, for arrays of their values."""
+    if isinstance(given, Constant):
+        return np.asarray(given.value)
+    if isinstance(given, Parameter):
+        return np.asarray(draws[given.name], dtype=float)
+    if isinstance(given, Operation):
+        return np.asarray(_FOLD[given.operation](*(_of_parameters(each, draws) for each in given.arguments)))
+    fail(
+        "M118",
+        "a derived number depends on time, people or strata",
+        hint="derived numbers are arithmetic on parameters; make it an output instead",
+    )
+
+
+def _increasing(times: Sequence[float] | Array) -> Array:
+    at = np.asarray(times, dtype=float)
+    if at.ndim != 1 or at.size < 2 or not np.all(np.isfinite(at)) or np.any(np.diff(at) <= 0):
+        fail(
+            "S109",
+            "the output times are not an increasing list of at least two numbers",
+            hint="give the start, the end and what lies between, each time once",
+        )
+    return at

@@ -1,0 +1,187 @@
+"""The pieces a model is declared from: stratifications, flows, contacts, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from modelworks.errors import fail
+from modelworks.model._expression import Expression, Number, expression
+from modelworks.model._graph import Array
+
+Split: TypeAlias = Mapping[str, Number | Mapping[str, Number] | str]
+
+
+@dataclass(frozen=True, eq=False)
+class Stratification:
+    """A way people differ: by age, place, vaccination, strain.
+
+    `compartments` are those it splits (all when left out). `split` says how people are shared over
+    the strata wherever nothing else does: proportions that sum to one, or the name of the stratum
+    everybody starts in. `widths` are the widths of age bands in the model's time unit, the last one
+    open; with them people age.
+    """
+
+    name: str
+    strata: Sequence[str]
+    compartments: Sequence[str] | None = None
+    split: Mapping[str, Number] | Sequence[Number] | str | None = None
+    widths: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strata", tuple(str(each) for each in self.strata))
+        if len(set(self.strata)) != len(self.strata) or not self.strata:
+            fail(
+                "M102",
+                f"the strata of `{self.name}` are {list(self.strata)}, but each needs a name of its own",
+                hint="name every stratum once",
+            )
+        if self.widths is not None and len(self.widths) not in (len(self.strata), len(self.strata) - 1):
+            fail(
+                "M117",
+                f"`{self.name}` has {len(self.strata)} strata but {len(self.widths)} widths",
+                hint="give the width of every band but the last, which is open",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Contacts in one place of life (home, school, work): a matrix, and how much of it happens when."""
+
+    name: str
+    matrix: ArrayLike
+    scale: Number = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Who meets whom, per person and per unit of the model's time.
+
+    `by` maps a stratification to a matrix, or to settings whose contacts add up. Row: the person who
+    reports; column: whom they met. Several stratifications multiply: contacts by age, and of these
+    a share in each place.
+    """
+
+    by: Mapping[str, ArrayLike | Sequence[Setting]]
+
+    def settings(self, stratification: str, size: int) -> tuple[tuple[Array, Expression], ...]:
+        """The matrices and scales of one stratification, checked."""
+        given = self.by[stratification]
+        listed = (
+            list(given)
+            if isinstance(given, Sequence) and given and isinstance(given[0], Setting)
+            else [Setting(stratification, given)]  # type: ignore[arg-type]
+        )
+        found = []
+        for setting in listed:
+            matrix = np.asarray(setting.matrix, dtype=float)
+            if matrix.shape != (size, size):
+                fail(
+                    "M104",
+                    f"the contacts `{setting.name}` by `{stratification}` have shape {matrix.shape}, "
+                    f"but there are {size} strata",
+                    hint=f"give a matrix of {size} rows (who reports) and {size} columns (whom they met)",
+                )
+            if not np.all(np.isfinite(matrix)) or np.any(matrix < 0):
+                fail(
+                    "M104",
+                    f"the contacts `{setting.name}` by `{stratification}` hold a negative number or none at all",
+                    hint="contacts are numbers of people met per time, zero or more",
+                )
+            found.append((matrix, expression(setting.scale)))
+        return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """People move from one compartment to another at a rate per person.
+
+    Where the destination is split in a way the source is not, `split` says who goes where:
+    `split={"clinical": {"mild": 1 - severe, "severe": severe}}`.
+    """
+
+    name: str
+    source: str
+    destination: str
+    rate: Number
+    split: Split = field(default_factory=dict)
+    where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """People change stratum within their compartment at a rate per person: a dose, a journey."""
+
+    name: str
+    stratification: str
+    origin: str
+    target: str
+    rate: Number
+    compartments: Sequence[str] | None = None
+    where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Infection:
+    r"""Susceptible people become infected by those who are infectious.
+
+    $$\lambda_i = \beta \sum_j C_{ij} \, I_j / N_j$$ with $\beta$ the `rate`, $C$ the `contacts` and $I_j$ the
+    infectious of group $j$, each weighted by their relative infectiousness. Without contacts everybody meets
+    everybody, and `rate` is per time; with them it is the probability of infection per contact.
+    Frequency-dependent: doubling everyone's numbers leaves $\lambda$ as it was.
+
+    `strain` names the stratification by which infections differ: each stratum of it infects on its
+    own, and the newly infected carry it. `susceptibility` multiplies the rate for the susceptible.
+    """
+
+    name: str
+    source: str
+    destination: str
+    rate: Number
+    infectious: str | Mapping[str, Number]
+    contacts: Contacts | None = None
+    susceptibility: Number = 1.0
+    strain: str | None = None
+    split: Split = field(default_factory=dict)
+    where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """People come from outside, `number` per time: births, arrivals.
+
+    They are shared over the destination's strata by `split`, or else by each stratification's own.
+    Where `number` itself varies by a stratification, it is the number for each stratum.
+    """
+
+    name: str
+    destination: str
+    number: Number
+    split: Split = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Exit:
+    """People leave for good at a rate per person: deaths, departures. From all compartments when none is named."""
+
+    name: str
+    source: str | Sequence[str] | None
+    rate: Number
+    where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+Flow: TypeAlias = Transition | Move | Infection | Entry | Exit
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """A series the model reports: an expression, its unit, and the strata it is shown by."""
+
+    value: Number
+    unit: str = "people"
+    by: Sequence[str] = ()
+    title: str = ""

@@ -1,0 +1,262 @@
+"""What rates, initial numbers and outputs are written in: arithmetic on parameters, time and people.
+
+An expression has no value of its own. It is written once and means, in each stratum where it is
+used, the number for that stratum: `fatality = by("age", {...})` used as a rate gives every age its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeAlias, Union
+
+from modelworks.errors import fail
+
+Number: TypeAlias = Union["Expression", float, int]
+Where: TypeAlias = Mapping[str, tuple[str, ...]]
+
+
+class Expression:
+    """Anything that is a number in each stratum and at each time."""
+
+    def __add__(self, other: Number) -> Expression:
+        return Operation("add", (self, expression(other)))
+
+    def __radd__(self, other: Number) -> Expression:
+        return Operation("add", (expression(other), self))
+
+    def __sub__(self, other: Number) -> Expression:
+        return Operation("subtract", (self, expression(other)))
+
+    def __rsub__(self, other: Number) -> Expression:
+        return Operation("subtract", (expression(other), self))
+
+    def __mul__(self, other: Number) -> Expression:
+        return Operation("multiply", (self, expression(other)))
+
+    def __rmul__(self, other: Number) -> Expression:
+        return Operation("multiply", (expression(other), self))
+
+    def __truediv__(self, other: Number) -> Expression:
+        return Operation("divide", (self, expression(other)))
+
+    def __rtruediv__(self, other: Number) -> Expression:
+        return Operation("divide", (expression(other), self))
+
+    def __neg__(self) -> Expression:
+        return Operation("subtract", (Constant(0.0), self))
+
+    def __pow__(self, power: int) -> Expression:
+        """A whole power, by multiplication; write `exp(k * log(x))` for any other."""
+        if not isinstance(power, int) or power < 1:
+            raise TypeError("only whole powers from 1 up; for others write exp(power * log(x))")
+        result: Expression = self
+        for _ in range(power - 1):
+            result = result * self
+        return result
+
+    def __bool__(self) -> bool:
+        raise TypeError("an expression has no truth value: it has no number until the model runs")
+
+    def parts(self) -> tuple[Expression, ...]:
+        """The expressions this one is made of."""
+        return ()
+
+    def __iter__(self) -> Iterator[Expression]:
+        raise TypeError("an expression is one number, not a sequence")
+
+
+@dataclass(frozen=True, eq=False)
+class Constant(Expression):
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter(Expression):
+    """A number that a study gives a value or a prior.
+
+    `unit` is what the model computes in; a study may give another unit of the same kind. Values
+    outside `lower` and `upper` are refused before anything runs.
+    """
+
+    name: str
+    unit: str = "dimensionless"
+    lower: float | None = None
+    upper: float | None = None
+    meaning: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Time(Expression):
+    """The present moment in the model's own time unit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operation(Expression):
+    operation: str
+    arguments: tuple[Expression, ...]
+
+    def parts(self) -> tuple[Expression, ...]:
+        return self.arguments
+
+
+@dataclass(frozen=True, eq=False)
+class By(Expression):
+    """A number for each stratum of one stratification."""
+
+    stratification: str
+    values: Mapping[str, Expression]
+
+    def parts(self) -> tuple[Expression, ...]:
+        return tuple(self.values.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Expression):
+    """Values at times; straight lines between (`linear`), or held until the next (`step`)."""
+
+    times: tuple[float | date, ...]
+    values: tuple[Expression, ...]
+    kind: str
+
+    def parts(self) -> tuple[Expression, ...]:
+        return self.values
+
+
+@dataclass(frozen=True, eq=False)
+class People(Expression):
+    """How many people are in some compartments now; everybody when none is named."""
+
+    compartments: tuple[str, ...]
+    where: Where = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Events(Expression):
+    """How many times a flow happened since the output before; each event counts `times`."""
+
+    flow: str
+    times: Expression
+    where: Where = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.times,)
+
+
+def expression(value: Number) -> Expression:
+    """A number or an expression as an expression."""
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(value, "__float__"):
+        fail(
+            "M120",
+            f"`{value!r}` is neither a number nor an expression",
+            hint="use a Parameter, a number, by(...), table(...) or arithmetic on them",
+        )
+    number = float(value)
+    if number != number or number in (float("inf"), float("-inf")):
+        fail("M110", f"a constant in the model is {number}", hint="find the data or arithmetic it came from")
+    return Constant(number)
+
+
+def by(stratification: str, values: Mapping[str, Number] | Sequence[Number]) -> Expression:
+    """A number for each stratum: a mapping by name, or a sequence in the order the strata are declared in.
+
+    >>> fatality = by("age", {"young": 0.001, "old": 0.02})
+    """
+    if isinstance(values, Mapping):
+        return By(stratification, {str(name): expression(value) for name, value in values.items()})
+    return By(stratification, {f"#{k}": expression(value) for k, value in enumerate(values)})
+
+
+def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "linear") -> Expression:
+    """Something that varies in time, known at some times (dates, or numbers in the model's time unit).
+
+    Flat before the first and after the last time. `kind` is `linear` or `step`.
+    """
+    if len(times) != len(values) or len(times) == 0:
+        fail(
+            "M119",
+            f"a table has {len(times)} times but {len(values)} values",
+            hint="give one value for each time, and at least one",
+        )
+    if kind not in ("linear", "step"):
+        fail("M119", f"a table of kind `{kind}` is not known", hint="use `linear` or `step`")
+    order = [float(t.toordinal()) if isinstance(t, date) else float(t) for t in times]
+    if any(b <= a for a, b in zip(order[:-1], order[1:], strict=True)):
+        fail("M119", "the times of a table do not increase", hint="sort the table by time and remove repeated times")
+    return Table(tuple(times), tuple(expression(v) for v in values), kind)
+
+
+def people(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
+    """People now in some compartments (in all when none is named), in some strata, summed over the rest.
+
+    `by` keeps a stratification apart: `people("infectious", by=["age"])` is a number for each age.
+    """
+    return People(compartments, _where(where), tuple(by))
+
+
+def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
+    """Events of a flow since the output before, for outputs only.
+
+    `times` is what each event counts, at the moment it happens: `events("onset", times=detection)` is
+    right where detection changes within the interval, `detection * events("onset")` is not.
+    """
+    return Events(flow, expression(times), _where(where), tuple(by))
+
+
+def exp(x: Number) -> Expression:
+    return Operation("exp", (expression(x),))
+
+
+def log(x: Number) -> Expression:
+    return Operation("log", (expression(x),))
+
+
+def sqrt(x: Number) -> Expression:
+    return Operation("sqrt", (expression(x),))
+
+
+def cos(x: Number) -> Expression:
+    return Operation("cos", (expression(x),))
+
+
+def maximum(x: Number, y: Number) -> Expression:
+    return Operation("maximum", (expression(x), expression(y)))
+
+
+def minimum(x: Number, y: Number) -> Expression:
+    return Operation("minimum", (expression(x), expression(y)))
+
+
+def smooth_change(before: Number, after: Number, middle: Number, duration: Number) -> Expression:
+    """From one value to another along a logistic curve.
+
+    Half of the change is done at `middle` (model time); `duration` is the time from 12% to 88% of it.
+    """
+    share = 1.0 / (1.0 + exp(expression(-4.0) * (Time() - middle) / duration))
+    return expression(before) + (expression(after) - before) * share
+
+
+def seasonal(amplitude: Number, peak: Number, period: Number) -> Expression:
+    """A multiplier that swings once a period around one, highest at `peak` (model time)."""
+    return 1.0 + amplitude * cos(expression(2 * 3.141592653589793) * (Time() - peak) / period)
+
+
+def walk(*roots: Expression) -> Iterator[Expression]:
+    """Every expression the roots are made of, each once."""
+    seen: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting.extend(each.parts())
+
+
+def _where(where: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: (each,) if isinstance(each, str) else tuple(each) for name, each in where.items()}

@@ -1,0 +1,144 @@
+"""A model of a disease as it is declared, and what can be said of it before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from modelworks.dates import TimeUnit
+from modelworks.errors import Letter, ModelworksError, fail
+from modelworks.model._declaration import Flow, Output, Stratification
+from modelworks.model._expression import Expression, Number, Parameter, expression, walk
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """How the disease moves: compartments, the flows between them, and how people differ.
+
+    Parameters
+    ----------
+    name
+        A short name, used in file names and run keys.
+    compartments
+        Disease states people are in.
+    flows
+        `Infection`, `Transition`, `Move`, `Entry` and `Exit`.
+    initial
+        People in each compartment at the start; those not named start empty.
+    outputs
+        Name to `Output`, or to a bare expression (then in people).
+    stratifications
+        Ways people differ; every compartment in each combination of strata is counted apart.
+    derived
+        Numbers that follow from parameters alone and are reported with them, such as a
+        reproduction number.
+    time
+        The unit of the model's time: `days` or `years`. Rates are per that unit.
+    """
+
+    name: str
+    compartments: Sequence[str]
+    flows: Sequence[Flow]
+    initial: Mapping[str, Number]
+    outputs: Mapping[str, Output | Number]
+    stratifications: Sequence[Stratification] = ()
+    derived: Mapping[str, Number] = field(default_factory=dict)
+    time: TimeUnit = "days"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "compartments", tuple(self.compartments))
+        object.__setattr__(self, "flows", tuple(self.flows))
+        object.__setattr__(self, "stratifications", tuple(self.stratifications))
+        outputs = {
+            name: each if isinstance(each, Output) else Output(expression(each)) for name, each in self.outputs.items()
+        }
+        object.__setattr__(self, "outputs", outputs)
+
+    # -- composing -------------------------------------------------------------------------------
+
+    def extended(
+        self,
+        *,
+        name: str | None = None,
+        flows: Sequence[Flow] = (),
+        stratifications: Sequence[Stratification] = (),
+        outputs: Mapping[str, Output | Number] | None = None,
+        derived: Mapping[str, Number] | None = None,
+    ) -> Model:
+        """This model with more in it: a stratification, an intervention, outputs written elsewhere."""
+        return replace(
+            self,
+            name=name or self.name,
+            flows=(*self.flows, *flows),
+            stratifications=(*self.stratifications, *stratifications),
+            outputs={**self.outputs, **(outputs or {})},
+            derived={**self.derived, **(derived or {})},
+        )
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """Every parameter the model uses, by name, in the order of first use."""
+        found: dict[str, Parameter] = {}
+        for each in self.expressions():
+            for part in reversed(list(walk(each))):
+                if isinstance(part, Parameter):
+                    known = found.setdefault(part.name, part)
+                    if (known.unit, known.lower, known.upper) != (part.unit, part.lower, part.upper):
+                        fail(
+                            "M109",
+                            f"the parameter `{part.name}` is declared twice and differently in `{self.name}`",
+                            hint="declare it once, keep it in a variable, and use the variable",
+                        )
+        return found
+
+    def expressions(self) -> list[Expression]:
+        """Every expression in the declaration."""
+        found: list[Expression] = []
+        for flow in self.flows:
+            found.extend(_inside({name: getattr(flow, name) for name in flow.__dataclass_fields__}))
+        found.extend(_inside([self.initial, [s.split for s in self.stratifications]]))
+        found.extend(_inside([[o.value for o in self.outputs.values() if isinstance(o, Output)], self.derived]))
+        return found
+
+    def stratification(self, name: str) -> Stratification | None:
+        return next((each for each in self.stratifications if each.name == name), None)
+
+    def strata_of(self, compartment: str) -> tuple[Stratification, ...]:
+        """The stratifications that split a compartment."""
+        return tuple(
+            each for each in self.stratifications if each.compartments is None or compartment in each.compartments
+        )
+
+    def check(self) -> tuple[Letter, ...]:
+        """Everything about the declaration that can not be right, all at once; empty when it is sound."""
+        from modelworks.model._check import check
+
+        return check(self)
+
+    def checked(self) -> Model:
+        """This model, or a `ModelworksError` with all that is wrong with it."""
+        letters = self.check()
+        if letters:
+            raise ModelworksError(letters)
+        return self
+
+
+def _inside(value: Any) -> list[Expression]:
+    """The expressions in a nest of mappings and sequences."""
+    from modelworks.model._declaration import Contacts, Setting
+
+    if isinstance(value, Expression):
+        return [value]
+    if isinstance(value, Mapping):
+        return [found for each in value.values() for found in _inside(each)]
+    if isinstance(value, Contacts):
+        return _inside(value.by)
+    if isinstance(value, Setting):
+        return _inside(value.scale)
+    if isinstance(value, (list, tuple)):
+        return [found for each in value for found in _inside(each)]
+    return []

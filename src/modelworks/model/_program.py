@@ -1,0 +1,158 @@
+"""What a model becomes before it is compiled: a graph, and which of its nodes are what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from modelworks.model._graph import Depends, Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the state: a compartment in one combination of the strata that are not lanes.
+
+    An accumulator is a row nobody lives in; it counts the events of a flow between outputs.
+    """
+
+    compartment: str
+    strata: tuple[tuple[str, str], ...]
+    accumulates: bool = False
+
+    @property
+    def name(self) -> str:
+        inside = ", ".join(f"{name}={stratum}" for name, stratum in self.strata)
+        return f"{self.compartment}[{inside}]" if inside else self.compartment
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One output: a scalar node, or a wide one that takes a column a lane."""
+
+    output: str
+    strata: tuple[tuple[str, str], ...]
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A number that must hold for a run to mean anything: a rate not below zero, shares that sum to one."""
+
+    kind: str  # "rate", "share", "number"
+    label: str
+    node: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model lowered to a graph.
+
+    `derivatives` holds a node for each row (accumulators included), per the model's time unit;
+    `initial` one for each row at the start; `exit_rates` the part of each row's rate of leaving that
+    does not depend on the state; `knots` the times at which a table changes.
+    """
+
+    graph: Graph
+    parameters: tuple[str, ...]
+    lanes: tuple[str, ...]
+    lane_stratification: str | None
+    rows: tuple[Row, ...]
+    derivatives: tuple[int, ...]
+    initial: tuple[int, ...]
+    columns: tuple[Column, ...]
+    guards: tuple[Guard, ...]
+    exit_rates: tuple[int, ...]
+    knots: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return self.graph.width
+
+    @cached_property
+    def watched(self) -> tuple[Guard, ...]:
+        """Guards that depend on the state: looked at whenever outputs are written."""
+        return tuple(g for g in self.guards if self.graph.nodes[g.node].depends & Depends.STATE)
+
+    @cached_property
+    def settled(self) -> tuple[Guard, ...]:
+        """Guards that are known for a whole run before it starts."""
+        return tuple(g for g in self.guards if not self.graph.nodes[g.node].depends & Depends.STATE)
+
+    @cached_property
+    def observed(self) -> tuple[int, ...]:
+        """Nodes written at every output: the columns, and behind them the watched guards."""
+        return (*(column.node for column in self.columns), *(guard.node for guard in self.watched))
+
+    @cached_property
+    def stocks(self) -> tuple[int, ...]:
+        """Positions of the rows people live in."""
+        return tuple(k for k, row in enumerate(self.rows) if not row.accumulates)
+
+    @cached_property
+    def accumulators(self) -> tuple[int, ...]:
+        return tuple(k for k, row in enumerate(self.rows) if row.accumulates)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where the values of a class of nodes lie in a buffer of float64."""
+
+    offsets: dict[int, int]
+    size: int
+
+    @staticmethod
+    def lay_out(graph: Graph, blocks: Iterable[tuple[int, ...]]) -> Slots:
+        """Give every node its place; the nodes of one block lie side by side.
+
+        A node may lie in several blocks; it is then computed once and stored in each.
+        """
+        offsets: dict[int, int] = {}
+        size = 0
+        for block in blocks:
+            for node in block:
+                offsets.setdefault(node, size)
+                size += graph.width if graph.nodes[node].wide else 1
+        return Slots(offsets, size)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When each part of a program is computed.
+
+    - `run_nodes`: depend on parameters only; once a run.
+    - `data_nodes`: depend on time only; once a time grid, whatever the parameters.
+    - `moment_nodes`: depend on both; once a time point of a run.
+    Everything else depends on the state and is computed at each evaluation of the derivative.
+    """
+
+    run_nodes: tuple[int, ...]
+    data_nodes: tuple[int, ...]
+    moment_nodes: tuple[int, ...]
+
+    @staticmethod
+    def of(program: Program) -> Schedule:
+        graph = program.graph
+        wanted = [*program.derivatives, *program.observed, *(guard.node for guard in program.guards)]
+        moment = _frontier(graph, wanted, Depends.PARAMETERS | Depends.TIME)
+        run = _frontier(graph, wanted, Depends.PARAMETERS)
+        data = _frontier(graph, wanted, Depends.TIME)
+        return Schedule(tuple(sorted(run)), tuple(sorted(data)), tuple(sorted(moment)))
+
+
+def _frontier(graph: Graph, wanted: Iterable[int], depends: Depends) -> set[int]:
+    """The topmost nodes below `wanted` that depend on exactly this."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    waiting = list(wanted)
+    while waiting:
+        index = waiting.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        node = graph.nodes[index]
+        if node.depends == depends:
+            found.add(index)
+        else:
+            waiting.extend(node.children)
+    return found

@@ -1,0 +1,216 @@
+"""From graph nodes to LLVM instructions, one function at a time.
+
+Buffers are float64; a wide value lies as `width` consecutive numbers. Fast-math flags allow
+reassociation and fused multiply-add but keep NaN and infinity as they are: both must be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from llvmlite import ir
+
+from modelworks.model._graph import Array, Graph, Node
+
+DOUBLE = ir.DoubleType()
+INTEGER = ir.IntType(64)
+POINTER = ir.PointerType()
+FLAGS = ("reassoc", "contract", "nsz")
+
+_BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a node that is not computed here comes from: a buffer and an offset in numbers."""
+
+    pointer: ir.Value
+    offset: int
+
+
+class Emitter:
+    """Writes the instructions for graph nodes into one LLVM function."""
+
+    def __init__(self, graph: Graph, module: ir.Module, builder: ir.IRBuilder, scratch: ir.IRBuilder) -> None:
+        self.graph = graph
+        self.module = module
+        self.builder = builder
+        self.scratch = scratch  # positioned in the entry block, where stack slots belong
+        self.vector = ir.VectorType(DOUBLE, graph.width) if graph.width > 1 else DOUBLE
+
+    # -- memory ----------------------------------------------------------------------------------
+
+    def address(self, pointer: ir.Value, offset: int) -> ir.Value:
+        if offset == 0:
+            return pointer
+        return self.builder.gep(pointer, [ir.Constant(INTEGER, offset)], source_etype=DOUBLE)
+
+    def load(self, source: Source, wide: bool) -> ir.Value:
+        return self.builder.load(
+            self.address(source.pointer, source.offset), typ=self.vector if wide else DOUBLE, align=8
+        )
+
+    def store(self, value: ir.Value, pointer: ir.Value, offset: int) -> None:
+        self.builder.store(value, self.address(pointer, offset), align=8)
+
+    def increase(self, value: ir.Value, pointer: ir.Value, offset: int) -> None:
+        """Add to what the buffer holds."""
+        held = self.builder.load(self.address(pointer, offset), typ=value.type, align=8)
+        self.store(self.builder.fadd(held, value, flags=FLAGS), pointer, offset)
+
+    # -- values ----------------------------------------------------------------------------------
+
+    def widen(self, value: ir.Value) -> ir.Value:
+        """The same number on every lane."""
+        if self.graph.width == 1 or isinstance(value.type, ir.VectorType):
+            return value
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+        return self.builder.shuffle_vector(first, undefined, self._mask([0] * self.graph.width))
+
+    def constant(self, numbers: Iterable[float]) -> ir.Constant:
+        values = list(numbers)
+        if len(values) == 1:
+            return ir.Constant(DOUBLE, values[0])
+        return ir.Constant(self.vector, [ir.Constant(DOUBLE, value) for value in values])
+
+    def compute(
+        self,
+        outputs: Iterable[int],
+        sources: Mapping[int, Source],
+        sink: Callable[[int, ir.Value], None] | None = None,
+    ) -> dict[int, ir.Value]:
+        """Emit everything the outputs need, loading the nodes in `sources`.
+
+        `sink` is called with an output as soon as it is there, so that its register is free again.
+        """
+        wanted = list(dict.fromkeys(outputs))
+        values: dict[int, ir.Value] = {}
+        for output in wanted:
+            for index in self._order(output, sources, values):
+                values[index] = self._emit(index, values, sources)
+            if sink is not None:
+                sink(output, values[output])
+        return values
+
+    def _order(self, output: int, sources: Mapping[int, Source], done: Mapping[int, ir.Value]) -> list[int]:
+        """What is still to be emitted for one output, children first, without recursion."""
+        order: list[int] = []
+        placed = set(done)
+        waiting = [(output, False)]
+        while waiting:
+            index, ready = waiting.pop()
+            if index in placed:
+                continue
+            if ready:
+                placed.add(index)
+                order.append(index)
+                continue
+            waiting.append((index, True))
+            if index not in sources:
+                waiting.extend((child, False) for child in reversed(self.graph.nodes[index].children))
+        return order
+
+    def _emit(self, index: int, values: Mapping[int, ir.Value], sources: Mapping[int, Source]) -> ir.Value:
+        node = self.graph.nodes[index]
+        if node.operation == "constant":
+            return self.constant(float(x) for x in node.data)
+        if index in sources:
+            return self.load(sources[index], node.wide)
+        arguments = [values[child] for child in node.children]
+        if node.wide and node.operation not in ("pack", "matvec"):
+            arguments = [self.widen(argument) for argument in arguments]
+        if node.operation in _BINARY:
+            return getattr(self.builder, _BINARY[node.operation])(*arguments, flags=FLAGS)
+        return getattr(self, f"_{node.operation}")(node, arguments)
+
+    # llvm.maximum and llvm.minimum hand a NaN on, unlike maxnum and a compare-and-select.
+    def _maximum(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self._intrinsic("maximum", arguments)
+
+    def _minimum(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self._intrinsic("minimum", arguments)
+
+    def _is_first(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        comparison = ">=" if node.data[0] == "maximum" else "<="
+        chosen = self.builder.fcmp_ordered(comparison, *arguments)
+        return self.builder.uitofp(chosen, arguments[0].type)
+
+    def _intrinsic(self, name: str, arguments: list[ir.Value]) -> ir.Value:
+        kind = arguments[0].type
+        full = f"llvm.{name}.{f'v{self.graph.width}f64' if kind != DOUBLE else 'f64'}"
+        function = self.module.globals.get(full) or ir.Function(
+            self.module, ir.FunctionType(kind, [kind] * len(arguments)), full
+        )
+        return self.builder.call(function, arguments)
+
+    def _exp(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self._intrinsic("exp", arguments)
+
+    def _log(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self._intrinsic("log", arguments)
+
+    def _sqrt(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self._intrinsic("sqrt", arguments)
+
+    def _cos(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self._intrinsic("cos", arguments)
+
+    def _sin(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self._intrinsic("sin", arguments)
+
+    def _total(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        kind = ir.FunctionType(DOUBLE, [DOUBLE, self.vector])
+        name = f"llvm.vector.reduce.fadd.v{self.graph.width}f64"
+        function = self.module.globals.get(name) or ir.Function(self.module, kind, name)
+        return self.builder.call(function, [ir.Constant(DOUBLE, -0.0), arguments[0]], fastmath=("reassoc",))
+
+    def _lane(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        return self.builder.extract_element(arguments[0], ir.Constant(ir.IntType(32), int(node.data[0])))
+
+    def _pack(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        value: ir.Value = ir.Constant(self.vector, ir.Undefined)
+        for position, argument in enumerate(arguments):
+            value = self.builder.insert_element(value, argument, ir.Constant(ir.IntType(32), position))
+        return value
+
+    def _shift(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        width, by = self.graph.width, int(node.data[0])
+        # Lanes from `width` on are taken from the second operand, which is all zero.
+        places = [lane - by if 0 <= lane - by < width else width for lane in range(width)]
+        zero = self.constant([0.0] * width)
+        return self.builder.shuffle_vector(arguments[0], zero, self._mask(places))
+
+    def _matvec(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
+        """Columns of the matrix times one broadcast lane each; the lanes are read back from memory,
+        where a broadcast is part of the multiplication and costs nothing."""
+        width = self.graph.width
+        lanes = self.scratch.alloca(self.vector)
+        lanes.align = 64
+        self.builder.store(arguments[0], lanes, align=8)
+        table = self._table(self.graph.matrices[int(node.data[0])], int(node.data[0]))
+        total: ir.Value | None = None
+        for column in range(width):
+            lane = self.widen(self.load(Source(lanes, column), wide=False))
+            term = self.builder.fmul(self.load(Source(table, column * width), wide=True), lane, flags=FLAGS)
+            total = term if total is None else self.builder.fadd(total, term, flags=FLAGS)
+        return total
+
+    def _table(self, matrix: Array, position: int) -> ir.Value:
+        """The matrix column by column, as a constant of the module."""
+        name = f"matrix{position}"
+        if name not in self.module.globals:
+            flat = np.ascontiguousarray(matrix.T).ravel()
+            kind = ir.ArrayType(DOUBLE, flat.size)
+            table = ir.GlobalVariable(self.module, kind, name)
+            table.initializer = ir.Constant(kind, [ir.Constant(DOUBLE, float(x)) for x in flat])
+            table.global_constant = True
+            table.linkage = "internal"
+            table.align = 64
+        return self.module.globals[name]
+
+    def _mask(self, places: list[int]) -> ir.Constant:
+        kind = ir.VectorType(ir.IntType(32), len(places))
+        return ir.Constant(kind, [ir.Constant(ir.IntType(32), place) for place in places])
