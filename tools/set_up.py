@@ -95,7 +95,7 @@ def install_uv(pip):
 def make_environment(python, environment):
     """An environment that holds uv. Debian splits off what `venv` needs, so there are three ways to one."""
     here = python_in(environment)
-    if can_import(python, "ensurepip"):
+    if can_import(python, "ensurepip.__main__"):
         run(python, "-m", "venv", "--clear", environment)
         install_uv([here, "-m", "pip"])
     elif can_import(python, "pip"):
