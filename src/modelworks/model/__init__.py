@@ -1,0 +1,127 @@
+"""How a disease moves: declared in the field's words, compiled to a native kernel, run in milliseconds.
+
+The declaration (`Model`, `Infection`, `Transition`, …) costs nothing to import; the compiler is
+loaded when a model first runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelworks.model._accuracy import Accuracy, measure_error, settle_step
+    from modelworks.model._compiled import CompiledModel, OutputColumn
+    from modelworks.model._declaration import (
+        Contacts,
+        Entry,
+        Exit,
+        Infection,
+        Move,
+        Output,
+        Setting,
+        Stratification,
+        Transition,
+    )
+    from modelworks.model._diagram import diagram
+    from modelworks.model._expression import (
+        Expression,
+        Parameter,
+        Time,
+        by,
+        cos,
+        events,
+        exp,
+        log,
+        maximum,
+        minimum,
+        people,
+        seasonal,
+        smooth_change,
+        sqrt,
+        table,
+    )
+    from modelworks.model._model import Model
+    from modelworks.model._simulate import Outputs, run_many, simulate
+
+_WHERE = {
+    "_accuracy": ("Accuracy", "measure_error", "settle_step"),
+    "_compiled": ("CompiledModel", "OutputColumn"),
+    "_declaration": (
+        "Contacts",
+        "Entry",
+        "Exit",
+        "Infection",
+        "Move",
+        "Output",
+        "Setting",
+        "Stratification",
+        "Transition",
+    ),
+    "_diagram": ("diagram",),
+    "_expression": (
+        "Expression",
+        "Parameter",
+        "Time",
+        "by",
+        "cos",
+        "events",
+        "exp",
+        "log",
+        "maximum",
+        "minimum",
+        "people",
+        "seasonal",
+        "smooth_change",
+        "sqrt",
+        "table",
+    ),
+    "_model": ("Model",),
+    "_simulate": ("Outputs", "run_many", "simulate"),
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = [
+    "Accuracy",
+    "CompiledModel",
+    "Contacts",
+    "Entry",
+    "Exit",
+    "Expression",
+    "Infection",
+    "Model",
+    "Move",
+    "Output",
+    "OutputColumn",
+    "Outputs",
+    "Parameter",
+    "Setting",
+    "Stratification",
+    "Time",
+    "Transition",
+    "by",
+    "cos",
+    "diagram",
+    "events",
+    "exp",
+    "log",
+    "maximum",
+    "measure_error",
+    "minimum",
+    "people",
+    "run_many",
+    "seasonal",
+    "settle_step",
+    "simulate",
+    "smooth_change",
+    "sqrt",
+    "table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -117,7 +117,10 @@ class _Lowering:
             initial=(*initial, *(self.graph.constant(0.0) for _ in self.counted)),
             columns=tuple(columns),
             guards=tuple(dict.fromkeys(self.guards)),
-            exit_rates=tuple(self.graph.sum(terms) for terms in self.leaving),
+            exit_rates=tuple(
+                self.graph.sum(t for t in terms if not self.graph.nodes[t].depends & Depends.STATE)
+                for terms in self.leaving
+            ),
             knots=tuple(sorted({t for knots in self.graph.knots for t in knots.times})),
         )
 

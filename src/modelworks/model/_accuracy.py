@@ -1,0 +1,82 @@
+"""How long a step may be: from the fastest rate of leaving, then from the error itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelworks.errors import ModelworksError, fail
+from modelworks.model._compiled import CompiledModel
+from modelworks.model._graph import Array
+from modelworks.model.backends.interpreter import evaluate
+from modelworks.model.solvers.rk4 import stable_step
+
+# Below this an error is round-off, and halving the step would chase noise.
+ROUND_OFF = 1e-13
+MOST_STEPS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """The step in use, and the error it makes in any output, as a part of that output's largest value."""
+
+    step: float
+    error: float
+
+
+def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) -> Accuracy:
+    """Set the longest step whose error is at most `wanted`, and say what the error is.
+
+    The error is measured, by halving the step: Richardson's estimate for a method of order four.
+    """
+    step = min(compiled.step, stable_step(largest_exit_rate(compiled, values)))
+    span = float(compiled.times[-1] - compiled.times[0])
+    coarse = _attempt(compiled, step, values)
+    while span / step < MOST_STEPS:
+        fine = _attempt(compiled, step / 2, values)
+        error = np.inf if coarse is None or fine is None else difference(coarse, fine) * 16 / 15
+        if error <= max(wanted, ROUND_OFF):
+            compiled.with_step(step)
+            return Accuracy(step, error)
+        step, coarse = step / 2, fine
+    if coarse is None:
+        compiled.with_step(step).run(values)  # tells what is impossible, and where
+    fail(
+        "S106",
+        f"the outputs of `{compiled.model.name}` do not settle within {wanted:g} even at a step of {step:g}",
+        hint="a rate is extremely large, or something jumps within a step: look for rates far above the others",
+    )
+
+
+def measure_error(compiled: CompiledModel, values: Array) -> float:
+    """The error of the step in use at other parameter values."""
+    step = compiled.step
+    coarse = compiled.run(values)
+    fine = compiled.with_step(step / 2).run(values)
+    compiled.with_step(step)
+    return difference(coarse, fine) * 16 / 15
+
+
+def difference(coarse: Array, fine: Array) -> float:
+    """The largest difference in any column, as a part of the column's largest value."""
+    peak = np.max(np.abs(fine), axis=0)
+    gap = np.max(np.abs(coarse - fine), axis=0)
+    return float(np.max(np.divide(gap, peak, out=np.zeros_like(gap), where=peak > 0), initial=0.0))
+
+
+def largest_exit_rate(compiled: CompiledModel, values: Array) -> float:
+    """The largest total rate at which people leave any row, as far as it does not depend on the state."""
+    program = compiled.program
+    found = evaluate(program.graph, program.exit_rates, parameters=values[None, :], times=compiled.grid.moments)
+    return max((float(np.max(rate)) for rate in found.values()), default=0.0)
+
+
+def _attempt(compiled: CompiledModel, step: float, values: Array) -> Array | None:
+    """A run at a step, or nothing where that step is too long to hold people above zero."""
+    try:
+        return compiled.with_step(step).run(values)
+    except ModelworksError as error:
+        if {"S101", "S102"} & set(error.codes):
+            return None
+        raise

@@ -1,0 +1,117 @@
+"""What can not be right about a declaration, found before anything runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+from modelworks import units
+from modelworks.dates import Calendar
+from modelworks.errors import Letter, Letters, ModelworksError, near
+from modelworks.model._declaration import Entry, Exit, Infection, Move, Output, Transition
+from modelworks.model._model import Model
+
+
+def check(model: Model) -> tuple[Letter, ...]:
+    """Every mistake of the declaration, in the order a reader would find them."""
+    letters = Letters()
+    _names(model, letters)
+    _units(model, letters)
+    if letters:
+        return tuple(letters)
+    _lowering(model, letters)
+    if not letters:
+        _reachable(model, letters)
+    return tuple(letters)
+
+
+def _names(model: Model, letters: Letters) -> None:
+    kinds = {
+        "compartment": list(model.compartments),
+        "flow": [flow.name for flow in model.flows],
+        "stratification": [each.name for each in model.stratifications],
+    }
+    for kind, names in kinds.items():
+        for name, times in Counter(names).items():
+            if times > 1:
+                letters.add("M102", f"there are {times} {kind}s named `{name}`", hint="give each a name of its own")
+    if not model.compartments:
+        letters.add("M101", f"`{model.name}` has no compartments", hint="name at least one")
+    if not model.outputs:
+        letters.add("M113", f"`{model.name}` has no outputs", hint="say what a run should report: people(...), events(...)")
+    for stratification in model.stratifications:
+        for name in stratification.compartments or ():
+            if name not in model.compartments:
+                letters.add(
+                    "M101",
+                    f"`{stratification.name}` splits a compartment `{name}`, but the model has none of that name",
+                    hint=near(name, model.compartments),
+                )
+    for flow in model.flows:
+        if isinstance(flow, (Transition, Infection)) and flow.source == flow.destination:
+            letters.add(
+                "M121",
+                f"the flow `{flow.name}` goes from `{flow.source}` to itself",
+                hint="for a change of stratum use Move; otherwise name another destination",
+            )
+
+
+def _units(model: Model, letters: Letters) -> None:
+    try:
+        parameters = model.parameters
+    except ModelworksError as error:
+        letters.extend(error.letters)
+        return
+    named = [(f"the parameter `{name}`", each.unit) for name, each in parameters.items()]
+    named += [(f"the output `{n}`", o.unit) for n, o in model.outputs.items() if isinstance(o, Output)]
+    for what, unit in named:
+        try:
+            units.parse(unit)
+        except ModelworksError as error:
+            for letter in error.letters:
+                letters.add("M122", f"{what} has the unit `{unit}`: {letter.message}", hint=letter.hint)
+
+
+def _lowering(model: Model, letters: Letters) -> None:
+    """Lower the model, and hand on what is told."""
+    from modelworks.model._lower import lower
+
+    try:
+        lower(model, Calendar(model.time, date(2000, 1, 1)))
+    except ModelworksError as error:
+        letters.extend(error.letters)
+
+
+def _reachable(model: Model, letters: Letters) -> None:
+    """A compartment that nobody starts in or can get to is a misspelt flow, or one forgotten."""
+    reached = {name for name in model.initial} | {f.destination for f in model.flows if isinstance(f, Entry)}
+    links = [(f.source, f.destination) for f in model.flows if isinstance(f, (Transition, Infection))]
+    growing = True
+    while growing:
+        found = {destination for source, destination in links if source in reached} - reached
+        reached |= found
+        growing = bool(found)
+    for name in model.compartments:
+        if name not in reached:
+            letters.add(
+                "M108",
+                f"nobody can ever be in `{name}`: nobody starts there and no flow leads to it",
+                hint="add a flow into it, an initial number, or take it out",
+            )
+    used = {c for f in model.flows for c in _touched(f, model)}
+    for name in model.compartments:
+        if name not in used and len(model.compartments) > 1:
+            letters.add("M108", f"no flow begins or ends in `{name}`", hint="take it out, or say what happens in it")
+
+
+def _touched(flow: object, model: Model) -> tuple[str, ...]:
+    if isinstance(flow, (Transition, Infection)):
+        return (flow.source, flow.destination)
+    if isinstance(flow, Entry):
+        return (flow.destination,)
+    if isinstance(flow, (Exit, Move)):
+        named = flow.source if isinstance(flow, Exit) else flow.compartments
+        if named is None:
+            return tuple(model.compartments)
+        return (named,) if isinstance(named, str) else tuple(named)
+    return ()

@@ -1,0 +1,139 @@
+"""One run of a model, or thousands: parameters in, labelled outputs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modelworks.dates import Calendar
+from modelworks.errors import fail, near
+from modelworks.model._accuracy import settle_step
+from modelworks.model._compiled import CompiledModel, OutputColumn
+from modelworks.model._graph import Array
+from modelworks.model._model import Model
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What a run gave: every output over time, in its strata.
+
+    `values` is (time, column); `error` the largest error of the solver in any output, as a part of
+    that output's largest value; `step` the solver's longest step in the model's time unit.
+    """
+
+    values: Array
+    times: Array
+    columns: tuple[OutputColumn, ...]
+    units: Mapping[str, str]
+    calendar: Calendar | None
+    step: float
+    error: float
+
+    def __getitem__(self, name: str) -> Array:
+        """One output over time, shape (time,) or (time, stratum, ...)."""
+        chosen = [k for k, column in enumerate(self.columns) if column.output == name]
+        if not chosen:
+            fail("S110", f"there is no output `{name}`", hint=near(name, dict.fromkeys(c.output for c in self.columns)))
+        strata = _dimensions([self.columns[k] for k in chosen])
+        shape = (self.times.size, *(len(names) for names in strata.values()))
+        return self.values[:, chosen].reshape(shape)
+
+    @property
+    def dates(self) -> tuple[date, ...] | None:
+        return None if self.calendar is None else tuple(self.calendar.date(float(t)) for t in self.times)
+
+    def to_dataset(self) -> xr.Dataset:
+        """The outputs as an xarray Dataset with dimensions time (dates where known) and strata."""
+        import xarray as xr
+
+        dates = self.dates
+        time = np.asarray(dates, dtype="datetime64[ns]") if dates else self.times
+        found = {}
+        for name in dict.fromkeys(column.output for column in self.columns):
+            strata = _dimensions([c for c in self.columns if c.output == name])
+            found[name] = xr.DataArray(
+                self[name],
+                dims=("time", *strata),
+                coords={"time": time, **{k: list(v) for k, v in strata.items()}},
+                attrs={"unit": self.units.get(name, "")},
+            )
+        return xr.Dataset(found)
+
+
+def simulate(
+    model: Model,
+    parameters: Mapping[str, float],
+    times: Sequence[float] | Array,
+    *,
+    start: date | None = None,
+    accuracy: float = 1e-5,
+) -> Outputs:
+    """Run a model once.
+
+    Parameters
+    ----------
+    parameters
+        A value for every parameter of the model, in the unit the model declares.
+    times
+        When outputs are wanted, in the model's time unit; the first is where the run starts.
+    start
+        The day that time 0 is, for a model in days with tables by date.
+    accuracy
+        The largest error wanted in any output, as a part of that output's largest value. The step
+        is halved until the measured error is below it.
+
+    Raises
+    ------
+    ModelworksError
+        With every mistake of the declaration or the values, or naming the compartment and date at
+        which the run left what is possible.
+    """
+    calendar = Calendar(model.time, start) if start is not None else None
+    compiled = CompiledModel(model.checked(), times, calendar=calendar)
+    vector = compiled.vector(parameters)
+    settled = settle_step(compiled, vector, accuracy)
+    units = {name: getattr(output, "unit", "people") for name, output in model.outputs.items()}
+    return Outputs(
+        compiled.run(vector), compiled.times, compiled.columns, units, calendar, settled.step, settled.error
+    )
+
+
+def run_many(
+    compiled: CompiledModel,
+    draws: Array,
+    *,
+    cores: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Array:
+    """A run for each row of `draws` (draw, parameter); outputs (draw, time, column).
+
+    The kernel releases Python's lock, so threads are enough; the result does not depend on how many.
+    """
+    found = np.empty((len(draws), compiled.times.size, len(compiled.columns)))
+
+    def one(position: int) -> int:
+        found[position] = compiled.run(draws[position])
+        return position
+
+    with ThreadPoolExecutor(max_workers=cores or 2) as pool:
+        for done, _ in enumerate(pool.map(one, range(len(draws))), start=1):
+            if progress is not None:
+                progress(done)
+    return found
+
+
+def _dimensions(columns: Sequence[OutputColumn]) -> dict[str, tuple[str, ...]]:
+    """The strata of an output's columns by stratification, in order."""
+    found: dict[str, dict[str, None]] = {}
+    for column in columns:
+        for name, stratum in column.strata:
+            found.setdefault(name, {})[stratum] = None
+    return {name: tuple(strata) for name, strata in found.items()}
