@@ -8,6 +8,7 @@ so that an old Python can say that it is too old.
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -111,18 +112,24 @@ def make_environment(python, environment):
         )
 
 
-def index_settings(python):
-    """A team's own package index, told to pip, is meant for uv as well, which does not ask pip."""
-    if "UV_DEFAULT_INDEX" in os.environ:
-        return {}
-    index = os.environ.get("PIP_INDEX_URL") or output_of(python, "-m", "pip", "config", "get", "global.index-url")
-    return {"UV_DEFAULT_INDEX": index} if index else {}
+def network_settings(python):
+    """What this machine has told pip and the system holds for uv as well, which asks neither.
+
+    A team's own package index, and the certificates of a network that looks into its traffic.
+    """
+    settings = {}
+    if "UV_DEFAULT_INDEX" not in os.environ:
+        index = os.environ.get("PIP_INDEX_URL") or output_of(python, "-m", "pip", "config", "get", "global.index-url")
+        settings.update({"UV_DEFAULT_INDEX": index} if index else {})
+    if ssl.get_default_verify_paths().cafile:
+        settings["UV_SYSTEM_CERTS"] = os.environ.get("UV_SYSTEM_CERTS", "true")
+    return settings
 
 
 def fill(environment):
     """Exactly what the lock says, then the package itself, built by a locked builder with no downloads."""
     uv, python = program_in(environment, "uv"), python_in(environment)
-    settings = index_settings(python)
+    settings = network_settings(python)
     run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", "--compile-bytecode", LOCK, **settings)
     run(
         *[uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "--no-build-isolation", "--offline"],
