@@ -33,6 +33,7 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+	$(BIN)/mypy tools benchmarks tests/house tests/conftest.py tests/test_architecture.py
 
 suite: $(READY)
 	$(BIN)/python -m pytest -m "slow or not slow"

@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+from typing import NoReturn
 
 OLDEST = (3, 11)
 NEWER_NAMES = ("python3.13", "python3.12", "python3.11", "python3.14")
@@ -19,12 +20,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOCK = os.path.join(ROOT, "requirements.lock")
 
 
-def give_up(message, hint):
+def give_up(message: str, hint: str) -> NoReturn:
     """End with a letter rather than with a traceback."""
     sys.exit("set-up: {}\n\nhint: {}".format(message, hint))
 
 
-def run(*command, **environment):
+def run(*command: str, **environment: str) -> None:
     """Run a command with its output shown; what went wrong is told by the command itself."""
     result = subprocess.call(command, env=dict(os.environ, **environment))
     if result != 0:
@@ -34,7 +35,7 @@ def run(*command, **environment):
         )
 
 
-def output_of(*command):
+def output_of(*command: str) -> str:
     """What a command says, or nothing where it fails."""
     try:
         said = subprocess.check_output(command, stderr=subprocess.DEVNULL)
@@ -43,13 +44,13 @@ def output_of(*command):
     return said.decode("utf-8", "replace").strip()
 
 
-def version_of(python):
+def version_of(python: str) -> "tuple[int, ...]":
     """(3, 11) of a Python, or () where it does not start (a shim without a Python behind it)."""
     said = output_of(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     return tuple(int(part) for part in said.split(".")) if said else ()
 
 
-def new_enough_python():
+def new_enough_python() -> str:
     """This Python, or a newer one on the path."""
     if sys.version_info >= OLDEST:
         return sys.executable
@@ -57,34 +58,34 @@ def new_enough_python():
         found = shutil.which(name)
         if found and version_of(found) >= OLDEST:
             return found
-    return give_up(
+    give_up(
         "this is Python {}.{}, and modelworks needs {}.{} or newer".format(*(sys.version_info[:2] + OLDEST)),
         "on Debian 12, Ubuntu 24.04 or newer: sudo apt-get install -y python3 python3-venv",
     )
 
 
-def python_in(environment):
+def python_in(environment: str) -> str:
     return os.path.join(environment, "Scripts" if os.name == "nt" else "bin", "python")
 
 
-def program_in(environment, name):
+def program_in(environment: str, name: str) -> str:
     return os.path.join(os.path.dirname(python_in(environment)), name)
 
 
-def can_import(python, module):
+def can_import(python: str, module: str) -> bool:
     return output_of(python, "-c", "import {}; print('yes')".format(module)) == "yes"
 
 
-def locked(name):
+def locked(name: str) -> str:
     """The lines of the lock that name one package and its hashes."""
     with open(LOCK) as lock:
         found = re.search(r"(?m)^{}==.*(?:\n[ \t]+--hash=.*)+".format(re.escape(name)), lock.read())
     if found is None:
-        return give_up("requirements.lock does not name `{}`".format(name), "run `make lock` where modelworks works")
+        give_up("requirements.lock does not name `{}`".format(name), "run `make lock` where modelworks works")
     return found.group(0) + "\n"
 
 
-def install_uv(pip):
+def install_uv(pip: "list[str]") -> None:
     """Put the locked uv into the environment with whichever pip there is."""
     with tempfile.TemporaryDirectory() as folder:
         wanted = os.path.join(folder, "uv.txt")
@@ -93,18 +94,18 @@ def install_uv(pip):
         run(*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", wanted)
 
 
-def make_environment(python, environment):
+def make_environment(python: str, environment: str) -> None:
     """An environment that holds uv. Debian splits off what `venv` needs, so there are three ways to one."""
-    here = python_in(environment)
+    here, uv = python_in(environment), shutil.which("uv")
     if can_import(python, "ensurepip.__main__"):
         run(python, "-m", "venv", "--clear", environment)
         install_uv([here, "-m", "pip"])
     elif can_import(python, "pip"):
         run(python, "-m", "venv", "--clear", "--without-pip", environment)
         install_uv([python, "-m", "pip", "--python", here])
-    elif shutil.which("uv"):
-        run("uv", "venv", "--quiet", "--clear", "--python", python, environment)
-        shutil.copy2(shutil.which("uv"), program_in(environment, "uv"))
+    elif uv:
+        run(uv, "venv", "--quiet", "--clear", "--python", python, environment)
+        shutil.copy2(uv, program_in(environment, "uv"))
     else:
         give_up(
             "this Python comes without the part that makes environments, and there is neither pip nor uv",
@@ -112,7 +113,7 @@ def make_environment(python, environment):
         )
 
 
-def network_settings(python):
+def network_settings(python: str) -> "dict[str, str]":
     """What this machine has told pip and the system holds for uv as well, which asks neither.
 
     A team's own package index, and the certificates of a network that looks into its traffic.
@@ -126,7 +127,7 @@ def network_settings(python):
     return settings
 
 
-def fill(environment):
+def fill(environment: str) -> None:
     """Exactly what the lock says, then the package itself, built by a locked builder with no downloads."""
     uv, python = program_in(environment, "uv"), python_in(environment)
     settings = network_settings(python)
@@ -137,7 +138,7 @@ def fill(environment):
     )
 
 
-def main(arguments):
+def main(arguments: "list[str]") -> None:
     if len(arguments) != 1:
         give_up("one argument is wanted: the folder of the environment", "python3 tools/set_up.py .venv")
     environment = os.path.abspath(arguments[0])

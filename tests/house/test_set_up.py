@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_an_old_python_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_venv_pip_or_uv_it_says_the_one_line_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Debian splits `venv`; its own message comes after a page of output."""
     monkeypatch.setattr(set_up, "can_import", lambda python, module: False)
-    monkeypatch.setattr(set_up.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="sudo apt-get install -y python3-venv"):
         set_up.make_environment(sys.executable, str(tmp_path))
 
