@@ -1,0 +1,28 @@
+"""May we believe the draws? Arrays in, a verdict out.
+
+`diagnose` asks all the questions and gives a `Diagnosis`; each question is a function of
+`diagnostics.checks`, which can be asked alone. `summary` gives the numbers behind a posterior table.
+"""
+
+from modelworks.diagnostics._check import Check, Limits, Verdict, worst
+from modelworks.diagnostics._diagnose import Diagnosis, diagnose
+from modelworks.diagnostics._mixing import ess_bulk, ess_mean, ess_quantile, ess_tail, mcse_mean, mcse_quantile, r_hat
+from modelworks.diagnostics._summary import Summary, summary
+
+__all__ = [
+    "Check",
+    "Diagnosis",
+    "Limits",
+    "Summary",
+    "Verdict",
+    "diagnose",
+    "ess_bulk",
+    "ess_mean",
+    "ess_quantile",
+    "ess_tail",
+    "mcse_mean",
+    "mcse_quantile",
+    "r_hat",
+    "summary",
+    "worst",
+]

@@ -1,0 +1,187 @@
+"""All the questions, asked in order, and the verdict they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modelworks.diagnostics._check import Check, Verdict, worst
+from modelworks.diagnostics._mixing import as_chains
+from modelworks.diagnostics.checks.at_bounds import at_bounds
+from modelworks.diagnostics.checks.convergence import convergence
+from modelworks.diagnostics.checks.coverage import coverage
+from modelworks.diagnostics.checks.data_points import data_points
+from modelworks.diagnostics.checks.divergences import divergences
+from modelworks.diagnostics.checks.effective_draws import effective_draws
+from modelworks.diagnostics.checks.finite import finite
+from modelworks.diagnostics.checks.influence import influence
+from modelworks.diagnostics.checks.prior_conflict import prior_conflict
+from modelworks.diagnostics.checks.prior_overlap import prior_overlap
+from modelworks.diagnostics.checks.residual_pattern import residual_pattern
+from modelworks.diagnostics.checks.stuck_chains import stuck_chains
+from modelworks.errors import Letters, near
+
+Floats: TypeAlias = NDArray[np.float64]
+
+OPENING: dict[Verdict, str] = {
+    "fine": "These results can be used: all {asked} checks passed.",
+    "look": "An expert must look before these results are used ({failed} of {asked} checks).",
+    "stop": "Do not use these results ({failed} of {asked} checks failed).",
+}
+
+# What a reader is told when nothing is wrong: how many draws, and whether the data are met.
+REASSURING = ("effective_draws", "coverage")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """May we believe the draws? Every check with its reason, and the gravest verdict of them.
+
+    The checks come in the order of how much depends on them: what a stuck chain says about the fit to the
+    data is of no interest.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst(check.verdict for check in self.checks)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """At most three sentences for somebody who has to decide and does not sample."""
+        failed = self.with_verdict(self.verdict)
+        opening = OPENING[self.verdict].format(asked=len(self.checks), failed=len(failed))
+        if self.verdict == "fine":
+            told = tuple(check for check in self.checks if check.name in REASSURING)
+        else:
+            told = self.with_verdict("stop") + self.with_verdict("look")
+        return (opening, *(check.reason for check in told[:2]))
+
+    def with_verdict(self, verdict: Verdict) -> tuple[Check, ...]:
+        """The checks that came to one verdict, in order."""
+        return tuple(check for check in self.checks if check.verdict == verdict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "verdict": self.verdict,
+            "sentences": list(self.sentences),
+            "checks": [check.as_dict() for check in self.checks],
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Diagnosis:
+        """The diagnosis that `as_dict` wrote."""
+        return cls(tuple(Check.from_dict(check) for check in entry["checks"]))
+
+
+def diagnose(
+    draws: Mapping[str, ArrayLike],
+    *,
+    prior_draws: Mapping[str, ArrayLike],
+    sample_stats: Mapping[str, ArrayLike],
+    predictive: Mapping[str, ArrayLike],
+    observed: Mapping[str, ArrayLike],
+    bounds: Mapping[str, tuple[float, float]],
+    log_likelihood: Mapping[str, ArrayLike] | None = None,
+) -> Diagnosis:
+    """Whether a posterior may be believed, and why.
+
+    Parameters
+    ----------
+    draws : mapping of parameter to float array, shape (chain, draw)
+        Posterior draws without warm-up.
+    prior_draws : mapping of parameter to float array, shape (draw,)
+        Draws of the priors, 500 or more; a parameter may be missing.
+    sample_stats : mapping of name to array, shape (chain, draw)
+        `diverging` (bool) and `lp` (log posterior density) are used where given.
+    predictive : mapping of target to float array, shape (sample, point)
+        Posterior predictions of each observation with its noise, points in the order of time.
+    observed : mapping of target to float array, shape (point,)
+        The observations; NaN where there is none. The same targets as in `predictive`.
+    bounds : mapping of parameter to (lower, upper)
+        Infinite where there is none; a parameter may be missing.
+    log_likelihood : mapping of target to float array, shape (sample, point), optional
+        Log likelihood of each observation, to find single ones that decide the answer.
+
+    Raises
+    ------
+    ModelworksError
+        G101 to G104: arrays whose shapes or names do not fit each other.
+    """
+    chains = {name: np.asarray(values, dtype=np.float64) for name, values in draws.items()}
+    priors = {name: np.ravel(np.asarray(values, dtype=np.float64)) for name, values in prior_draws.items()}
+    predicted = {name: np.asarray(values, dtype=np.float64) for name, values in predictive.items()}
+    seen = {name: np.atleast_1d(np.asarray(values, dtype=np.float64)) for name, values in observed.items()}
+    check_shapes(chains, priors, predicted, seen)
+
+    numbers = finite(chains, predicted)
+    # What is not a number has been told; the other questions are asked of the rest.
+    chains = {name: values for name, values in chains.items() if name not in numbers.about}
+    predicted = {name: values for name, values in predicted.items() if name not in numbers.about}
+    checks = [numbers]
+    if chains:
+        checks += sampler_checks(chains, sample_stats)
+    for target, samples in predicted.items():
+        checks += [coverage(target, samples, seen[target]), residual_pattern(target, samples, seen[target])]
+    if chains:
+        checks += prior_checks(chains, priors, bounds)
+    checks.append(data_points(len(draws), seen))
+    checks += [influence(target, np.asarray(values)) for target, values in (log_likelihood or {}).items()]
+    return Diagnosis(tuple(checks))
+
+
+def sampler_checks(draws: Mapping[str, Floats], sample_stats: Mapping[str, ArrayLike]) -> list[Check]:
+    """Did the sampler do its work?"""
+    checks = [stuck_chains(draws, sample_stats.get("lp")), convergence(draws), effective_draws(draws)]
+    if "diverging" in sample_stats:
+        checks.append(divergences(sample_stats["diverging"]))
+    return checks
+
+
+def prior_checks(
+    draws: Mapping[str, Floats], prior_draws: Mapping[str, Floats], bounds: Mapping[str, tuple[float, float]]
+) -> list[Check]:
+    """What did the data add to the assumptions?"""
+    return [
+        prior_conflict(draws, prior_draws),
+        at_bounds(draws, bounds, prior_draws),
+        prior_overlap(draws, prior_draws),
+    ]
+
+
+def check_shapes(
+    draws: Mapping[str, Floats],
+    prior_draws: Mapping[str, Floats],
+    predictive: Mapping[str, Floats],
+    observed: Mapping[str, Floats],
+) -> None:
+    """Every array has its shape and every name its partner; all that do not are told at once."""
+    letters = Letters()
+    if not draws:
+        letters.add("G102", "there are no draws to judge", hint="calibrate at least one parameter")
+    for values in draws.values():
+        as_chains(values)
+    if len({values.shape for values in draws.values()}) > 1:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in draws.items())
+        letters.add("G101", f"all parameters need the same chains and draws, but we have {shapes}")
+    for name in sorted(prior_draws.keys() - draws.keys()):
+        letters.add("G103", f"there are draws of a prior for `{name}`, but no posterior", hint=near(name, draws))
+    pairs = predictive.keys() & observed.keys()
+    for name in sorted(predictive.keys() ^ observed.keys()):
+        missing = "observations" if name in predictive else "predictions"
+        letters.add("G103", f"the target `{name}` has no {missing}", hint=near(name, pairs))
+    for name in sorted(pairs):
+        samples, points = predictive[name], observed[name]
+        if samples.ndim != 2 or points.ndim != 1 or samples.shape[1] != points.shape[0]:
+            letters.add(
+                "G104",
+                f"the predictions of `{name}` have shape {samples.shape} and its observations {points.shape}",
+                hint="predictions are (sample, point) and observations (point,), with the same points",
+            )
+    letters.raise_if_any()
