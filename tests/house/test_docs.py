@@ -91,3 +91,11 @@ def test_a_command_that_ends_otherwise_than_the_page_says_is_a_failure(tmp_path:
         reader.run_commands(doc_blocks.Block(page, 1, "console", "$ ls no-such-folder\n"))
     with pytest.raises(doc_blocks.BlockError, match="does not say"):
         reader.run_commands(doc_blocks.Block(page, 1, "console", "$ ls .\nno such file\n"))
+
+
+def test_every_check_is_explained_on_the_page_of_the_verdict() -> None:
+    """A verdict is only as good as the reader's idea of what was asked."""
+    checks = (doc_blocks.ROOT / "src" / "modelworks" / "diagnostics" / "checks").glob("[a-z]*.py")
+    page = (doc_blocks.ROOT / "docs" / "explanation" / "what-the-verdict-means.md").read_text("utf-8")
+    missing = [file.stem for file in checks if f"| {file.stem} |" not in page]
+    assert not missing, f"add a row for {missing}"
