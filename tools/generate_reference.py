@@ -35,30 +35,38 @@ def page(title: str, lead: str, parts: list[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
-def signature(name: str, thing: object) -> str:
+def without_quotes(text: str) -> str:
+    """Annotations that are evaluated late are strings; a reader wants the type.
+
+    >>> without_quotes("(times: 'Array', start: 'date | None' = None, method: str = 'rk4') -> 'Outputs'")
+    "(times: Array, start: date | None = None, method: str = 'rk4') -> Outputs"
+    """
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text).replace("<factory>", "...")
+
+
+def signature(name: str, thing: Any) -> str:
     """How a thing is called, one argument a line where it does not fit on one."""
-    if not callable(thing):
-        return name
     try:
         told = inspect.signature(thing)
     except (TypeError, ValueError):
         return name
-    text = f"{name}{told}"
+    if inspect.isclass(thing):
+        told = told.replace(return_annotation=inspect.Signature.empty)
+    text = without_quotes(f"{name}{told}")
     if len(text) <= 100:
         return text
-    arguments = [str(parameter) for parameter in told.parameters.values()]
     returned = "" if told.return_annotation is inspect.Signature.empty else f" -> {told.return_annotation}"
-    return f"{name}(\n    " + ",\n    ".join(_with_star(arguments, told)) + f",\n){returned}"
+    return f"{name}(\n    " + ",\n    ".join(without_quotes(each) for each in _with_star(told)) + f",\n){returned}"
 
 
-def _with_star(arguments: list[str], told: inspect.Signature) -> Iterator[str]:
+def _with_star(told: inspect.Signature) -> Iterator[str]:
     """The arguments, with the bare star where the named ones begin."""
-    star_is_due = not any(p.kind is p.VAR_POSITIONAL for p in told.parameters.values())
-    for text, parameter in zip(arguments, told.parameters.values(), strict=True):
-        if parameter.kind is parameter.KEYWORD_ONLY and star_is_due:
+    star_is_due = not any(each.kind is each.VAR_POSITIONAL for each in told.parameters.values())
+    for each in told.parameters.values():
+        if each.kind is each.KEYWORD_ONLY and star_is_due:
             star_is_due = False
             yield "*"
-        yield text
+        yield str(each)
 
 
 def _is_underline(lines: list[str], index: int) -> bool:
@@ -67,27 +75,30 @@ def _is_underline(lines: list[str], index: int) -> bool:
 
 def markdown_of(docstring: str) -> str:
     """A docstring as Markdown: sections in bold, arguments as a list, examples as blocks."""
-    lines = inspect.cleandoc(docstring).splitlines()
     written: list[str] = []
-    in_example = False
-    skip = False
+    section = in_example = False
+    lines = inspect.cleandoc(docstring).splitlines()
     for index, line in enumerate(lines):
-        if skip:
-            skip = False
-            continue
         if in_example and not line.strip():
             written.append("```")
             in_example = False
         if not in_example and line.lstrip().startswith(">>>"):
-            written += ["", "<!-- illustration: run as a doctest of the package -->", "```python"]
+            written += ["<!-- illustration: run as a doctest of the package -->", "```python"]
             in_example = True
-        if not in_example and _is_underline(lines, index):
+        if in_example:
+            written.append(line)
+        elif _is_underline(lines, index):
             written += [f"**{line.strip()}**", ""]
-            skip = True
-            continue
-        argument = None if in_example else re.fullmatch(r"(\w[\w, *]*) : (.+)", line)
-        written.append(f"- `{argument[1]}`: {argument[2]}" if argument else line)
+            section = True
+        elif index == 0 or not _is_underline(lines, index - 1):
+            written.append(_as_item(line) if section and line[:1].strip() else line)
     return "\n".join([*written, "```"] if in_example else written)
+
+
+def _as_item(line: str) -> str:
+    """`times : array, shape (time,)` as the head of a list item."""
+    name, _, kind = line.partition(" : ")
+    return f"- `{name}`: {kind}" if kind else f"- `{name}`:"
 
 
 def methods(kind: type) -> Iterator[tuple[str, object]]:
@@ -107,7 +118,7 @@ def method_line(owner: str, name: str, member: object) -> str:
     told = inspect.signature(plain)
     arguments = [str(each) for each in told.parameters.values() if each.name not in {"self", "cls"}]
     prefix = owner if isinstance(member, classmethod | staticmethod) else ""
-    return f"- `{prefix}.{name}({', '.join(arguments)})`: {first}"
+    return f"- `{prefix}.{name}({without_quotes(', '.join(arguments))})`: {first}"
 
 
 def entry(name: str, thing: object) -> str:
@@ -127,32 +138,32 @@ def door() -> str:
     import modelworks
 
     lead = "What `import modelworks` gives, in the order of the work. Everything else is private and may change."
-    return page("The door", lead, [entry(name, getattr(modelworks, name)) for name in modelworks.__all__])
+    # `__all__` is sorted for the linter; the table of where each name lives keeps the order of the work.
+    names = [name for name in modelworks._HOME if name in modelworks.__all__]
+    return page("The door", lead, [entry(name, getattr(modelworks, name)) for name in names])
 
 
-def command_entry(path: tuple[str, ...], command: Any) -> Iterator[str]:
+def command_entry(command: Any, name: str, above: Any = None) -> Iterator[str]:
     """One command with its arguments and options, then those below it."""
     import click
 
-    context = click.Context(command, info_name=" ".join(path), terminal_width=100, max_content_width=100)
+    context = click.Context(command, info_name=name, parent=above, terminal_width=100, max_content_width=100)
     help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-    yield f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}"
+    level = context.command_path.count(" ") + 2
+    yield f"{'#' * level} {context.command_path}"
     yield f"<!-- illustration: what --help says -->\n```text\n{help_text}\n```"
-    for name in (
-        getattr(command, "commands", None) or command.list_commands(context)
-        if hasattr(command, "list_commands")
-        else ()
-    ):
-        below = command.get_command(context, name)
-        if below is not None and not below.hidden:
-            yield from command_entry((*path, name), below)
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            below = command.get_command(context, each)
+            if below is not None and not below.hidden:
+                yield from command_entry(below, each, context)
 
 
 def commands() -> str:
-    from modelworks.cli import main
+    from modelworks.cli import line
 
     lead = "What each command takes. `modelworks COMMAND --help` says the same."
-    return page("The command line", lead, list(command_entry(("modelworks",), main)))
+    return page("The command line", lead, list(command_entry(line, "modelworks")))
 
 
 def error_codes() -> str:
