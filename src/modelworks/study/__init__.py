@@ -1,0 +1,58 @@
+"""A study from its folder to its report: files bound to a model, stages run in order, a run published."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelworks.study._binding import BoundStudy
+    from modelworks.study._line import Result, run_study
+    from modelworks.study._repository import (
+        check_study,
+        find_run,
+        find_studies,
+        find_study,
+        publish_repository,
+        repository_around,
+        runs_of_repository,
+    )
+    from modelworks.study._template import new_repository, new_study
+
+_HOME = {
+    "BoundStudy": "_binding",
+    "Result": "_line",
+    "check_study": "_repository",
+    "find_run": "_repository",
+    "find_studies": "_repository",
+    "find_study": "_repository",
+    "new_repository": "_template",
+    "new_study": "_template",
+    "publish_repository": "_repository",
+    "repository_around": "_repository",
+    "run_study": "_line",
+    "runs_of_repository": "_repository",
+}
+
+__all__ = [
+    "BoundStudy",
+    "Result",
+    "check_study",
+    "find_run",
+    "find_studies",
+    "find_study",
+    "new_repository",
+    "new_study",
+    "publish_repository",
+    "repository_around",
+    "run_study",
+    "runs_of_repository",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,5 @@
+"""`python -m modelworks` is the command line."""
+
+from modelworks.cli import main
+
+main()

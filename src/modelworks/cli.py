@@ -1,0 +1,336 @@
+"""The command line: one verb a stage, each ending with the next one.
+
+Data goes to stdout, everything else to stderr. What the verbs do lives in `study`; this file turns
+words into calls and results into lines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import modelworks
+from modelworks.errors import Letter, ModelworksError
+
+MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "stop": ("✗", "red")}
+
+
+def say(text: str = "") -> None:
+    """To the person, not into a pipe."""
+    click.echo(text, err=True)
+
+
+def show(text: str) -> None:
+    """To stdout: the data that was asked for."""
+    click.echo(text)
+
+
+def show_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def next_step(text: str) -> None:
+    say(f"next: {text}")
+
+
+def tell(letters: Sequence[Letter], *, as_json: bool) -> None:
+    """All letters, in the order of the files they are about."""
+    if as_json:
+        show_json({"verdict": "stop", "mistakes": [letter.as_dict() for letter in letters]})
+        return
+    for letter in letters:
+        say(click.style(letter.code, fg="red", bold=True) + str(letter)[len(letter.code) :] + "\n")
+    number = f"{len(letters)} mistakes" if len(letters) > 1 else "1 mistake"
+    next_step(f"mend the {number} above; `modelworks explain {letters[0].code}` says more about the first")
+
+
+class Line(click.Group):
+    """A group that lists its verbs in the order of the work, and turns errors into letters."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from modelworks.errors import near
+
+            error.message += f" ({near(args[0], self.commands)})"
+            raise
+
+
+@click.group(
+    cls=Line,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `modelworks new our-studies`. Every command ends by naming the next one.",
+)
+@click.version_option(modelworks.__version__, prog_name="modelworks")
+def line() -> None:
+    """From a disease model in a file to a result someone signs."""
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress; only the result and mistakes.")
+study_argument = click.argument("study", required=False)
+
+
+@line.command()
+@click.argument("name")
+@click.option("--model", default="sir", show_default=True, help="The library model a new study starts from.")
+def new(name: str, model: str) -> None:
+    """Make a repository for a team, or a study in the one you are in."""
+    from modelworks.study import new_repository, new_study, repository_around
+
+    around = repository_around(Path.cwd())
+    if around is None:
+        root = new_repository(Path.cwd() / name)
+        say(f"made {root.name}/ with a first study that runs: studies/first-study")
+        next_step(f"cd {root.name} && modelworks run first-study")
+        return
+    folder = new_study(around, name, model=model)
+    say(f"made {folder.relative_to(around)}/ with study.yaml, parameters.yaml, targets.yaml and README.md")
+    next_step(f"write your question into study.yaml, then modelworks check {name}")
+
+
+@line.command()
+@study_argument
+@json_option
+def check(study: str | None, as_json: bool) -> None:
+    """Find every mistake of every file of a study, at once."""
+    from modelworks.study import check_study, find_studies
+
+    bound = [check_study(folder) for folder in find_studies(study)]
+    if as_json:
+        show_json({"verdict": "fine", "studies": [each.summary() for each in bound]})
+        return
+    for each in bound:
+        say(f"{click.style('✓', fg='green')} {each.name}: {each.in_words()}")
+    next_step(f"modelworks run {bound[0].name if len(bound) == 1 else '--all'}")
+
+
+def _stage_command(verb: str, help_text: str) -> None:
+    """One verb of the line: run what is stale up to a stage, and say what came of it."""
+
+    @line.command(verb, help=help_text)
+    @study_argument
+    @json_option
+    @quiet_option
+    @click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
+    def command(study: str | None, as_json: bool, quiet: bool, cores: int | None) -> None:
+        from modelworks.study import find_study, run_study
+
+        result = run_study(find_study(study), until=verb, cores=cores, quiet=quiet)
+        _present(result, as_json=as_json)
+
+
+def _present(result: Any, *, as_json: bool) -> None:
+    if as_json:
+        show_json(result.as_dict())
+        return
+    if result.verdict:
+        mark, colour = MARKS[result.verdict]
+        say(click.style(f"{mark} {result.verdict}", fg=colour, bold=True) + f": {result.sentences[0]}")
+        for sentence in result.sentences[1:]:
+            say(f"  {sentence}")
+    if result.answer:
+        show(result.answer)
+    say(result.line())
+    next_step(result.next)
+
+
+_stage_command("simulate", "Run the model once, at the middle of what is believed.")
+_stage_command("calibrate", "Find the parameters that fit the targets; every draw of them.")
+_stage_command("diagnose", "Judge whether the draws may be believed, in words.")
+_stage_command("project", "Run the scenarios from the posterior, with differences from the baseline.")
+_stage_command("report", "Make the report: verdict, pictures, tables, assumptions, provenance.")
+
+
+@line.command()
+@click.argument("studies", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every study of the repository.")
+@json_option
+@quiet_option
+@click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
+def run(studies: tuple[str, ...], everything: bool, as_json: bool, quiet: bool, cores: int | None) -> None:
+    """Run every stage that is stale, in order, to a finished report."""
+    from modelworks.study import find_studies, find_study, run_study
+
+    folders = find_studies(None) if everything else [find_study(name) for name in studies or (None,)]
+    results = []
+    for folder in folders:
+        if len(folders) > 1:
+            say(click.style(folder.name, bold=True))
+        results.append(run_study(folder, until="report", cores=cores, quiet=quiet))
+        if not as_json:
+            _present(results[-1], as_json=False)
+            say()
+    if as_json:
+        show_json([result.as_dict() for result in results])
+
+
+@line.command()
+@click.argument("folder", default="site", type=click.Path(file_okay=False, path_type=Path))
+def publish(folder: Path) -> None:
+    """Make a static website of all runs of the repository."""
+    from modelworks.study import publish_repository
+
+    pages = publish_repository(Path.cwd(), folder)
+    say(f"published {pages} runs to {folder}/")
+    next_step(f"open {folder}/index.html")
+
+
+@line.command("list")
+@click.option("--study", help="Only runs of this study.")
+@click.option("--verdict", type=click.Choice(["fine", "look", "stop"]), help="Only runs with this verdict.")
+@json_option
+def list_runs(study: str | None, verdict: str | None, as_json: bool) -> None:
+    """The runs of the repository, the latest first."""
+    from modelworks.study import runs_of_repository
+
+    runs = [
+        run
+        for run in runs_of_repository(Path.cwd(), study=study)
+        if verdict is None or run.record.get("verdict") == verdict
+    ]
+    if as_json:
+        show_json([{"id": run.id, "key": run.key, **_headline(run.record)} for run in runs])
+        return
+    rows = [(run.id, *(str(v or "") for v in _headline(run.record).values())) for run in runs]
+    _table(("run", "study", "finished", "verdict", "seconds", "answer"), rows)
+    next_step("modelworks show RUN" if runs else "modelworks run --all")
+
+
+def _headline(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "study": record.get("study"),
+        "finished": str(record.get("finished", ""))[:16].replace("T", " "),
+        "verdict": record.get("verdict"),
+        "seconds": record.get("seconds"),
+        "answer": record.get("answer"),
+    }
+
+
+@line.command("show")
+@click.argument("what", required=False)
+@click.option("--model", "as_model", is_flag=True, help="The model's diagram, as SVG to stdout or into --output.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of stdout.")
+@json_option
+def show_run(what: str | None, as_model: bool, output: Path | None, as_json: bool) -> None:
+    """A run in full; or, with --model, the diagram of a study's model."""
+    if as_model:
+        _show_model(what, output)
+        return
+    from modelworks.study import find_run
+
+    run = find_run(Path.cwd(), what)
+    if as_json:
+        show_json({"id": run.id, "key": run.key, "path": str(run.path), **run.record})
+        return
+    for name, value in {"run": run.id, "key": run.key, "folder": run.path, **_headline(run.record)}.items():
+        show(f"{name:>9}  {value}")
+    for stage in run.record.get("stages", []):
+        state = "unchanged" if stage.get("reused") else f"{stage.get('seconds', 0):.1f} s"
+        show(f"{stage['name']:>9}  {state}")
+    different = run.verify()
+    show(f"{'files':>9}  " + ("all as they were written" if not different else f"CHANGED: {', '.join(different)}"))
+    next_step(f"open {run.path / 'report.html'}")
+
+
+def _show_model(what: str | None, output: Path | None) -> None:
+    from modelworks.model import diagram
+    from modelworks.study import check_study, find_study
+
+    picture = diagram(check_study(find_study(what)).model)
+    if output is None:
+        show(picture)
+        return
+    if output.suffix == ".png":
+        import vl_convert
+
+        output.write_bytes(vl_convert.svg_to_png(picture, scale=2))
+    else:
+        output.write_text(picture, encoding="utf-8")
+    next_step(f"open {output}")
+
+
+@line.command()
+@click.argument("code")
+@json_option
+def explain(code: str, as_json: bool) -> None:
+    """What an error code means: the rule, an example, what to do."""
+    import dataclasses
+
+    page = modelworks.explain(code)
+    if as_json:
+        show_json(dataclasses.asdict(page))
+        return
+    show(f"{page.code}: {page.title}\n\nrule:    {page.rule}\nexample: {page.example}\nto do:   {page.remedy}")
+    next_step("mend it, then modelworks check")
+
+
+@line.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Look at this machine: can everything run, and what is slow or missing?"""
+    from modelworks.doctor import examine
+
+    findings = examine(Path.cwd())
+    worst = max((finding.rank for finding in findings), default=0)
+    if as_json:
+        show_json([finding.as_dict() for finding in findings])
+    else:
+        for finding in findings:
+            mark, colour = MARKS[finding.verdict]
+            show(f"{click.style(mark, fg=colour)} {finding.about}: {finding.words}")
+        next_step("modelworks run --all" if worst < 2 else "mend what is marked ✗, then modelworks doctor")
+    if worst == 2:
+        raise click.exceptions.Exit(1)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Aligned columns; the last one is cut to the width of the terminal."""
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    room = click.get_text_stream("stdout").isatty() and max(20, _columns() - sum(widths[:-1]) - 2 * len(widths))
+    for cells in lines:
+        last = cells[-1] if not room or len(cells[-1]) <= room else cells[-1][: room - 1] + "…"
+        show("  ".join([*(c.ljust(w) for c, w in zip(cells[:-1], widths[:-1], strict=True)), last]).rstrip())
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; a mistake is a letter and exit status 1, an interruption 130."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_guarded(lambda: line.main(given, prog_name="modelworks", standalone_mode=False), "--json" in given))
+
+
+def _guarded(work: Callable[[], Any], as_json: bool) -> int:
+    try:
+        result = work()
+    except ModelworksError as error:
+        tell(error.letters, as_json=as_json)
+        return 1
+    except click.exceptions.Abort:
+        say("interrupted; what was finished is kept")
+        next_step("the same command again goes on from there")
+        return 130
+    except click.ClickException as error:
+        error.show()
+        next_step("modelworks --help")
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough; nothing is wrong.
+        sys.stderr.close()
+        return 0
+    return int(result) if isinstance(result, int) else 0

@@ -1,0 +1,372 @@
+"""Where a study's files meet the model: names, units, bounds and dates must fit, or file and line are told.
+
+The model declares what it needs and knows no files; the files know no model. Both are brought
+together here, and every mistake of the meeting is collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks import units
+from modelworks.calibration import Prior, Target
+from modelworks.dates import Calendar
+from modelworks.errors import Letters, ModelworksError, near
+from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, read_study
+from modelworks.model import CompiledModel, Model, settle_step
+from modelworks.study._model_file import ModelFile, load_model
+from modelworks.study._scaled import ScaledModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+# The solver's error wanted in any output, as a part of the output's largest value: far below what
+# any likelihood can tell, and still reached in milliseconds.
+ACCURACY = 1e-5
+
+
+@dataclass(frozen=True)
+class Observations:
+    """One target's data laid beside the model's time.
+
+    `starts` and `ends` (point,) are model times; equal for a value at an instant. `values` are as
+    observed; `included` says which the calibration may see.
+    """
+
+    entry: TargetEntry
+    column: str
+    dates: tuple[date, ...]
+    starts: Array
+    ends: Array
+    values: Array
+    included: NDArray[np.bool_]
+    factor: float
+
+
+@dataclass(frozen=True)
+class BoundStudy:
+    """A study whose files fit its model."""
+
+    inputs: StudyInputs
+    file: ModelFile
+    calendar: Calendar
+    data: Mapping[str, pd.DataFrame]
+    factors: Mapping[str, float]
+    priors: Mapping[str, Prior]
+    fixed: Mapping[str, float]
+    observations: tuple[Observations, ...]
+
+    @property
+    def name(self) -> str:
+        return self.inputs.folder.name
+
+    @property
+    def model(self) -> Model:
+        return self.file.model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every parameter of the study: those with a prior, then those with a value."""
+        return (*self.priors, *self.fixed)
+
+    @cached_property
+    def report_times(self) -> Array:
+        """Model times of the study's reported outputs, from its start to its end."""
+        time = self.inputs.study.time
+        return grid(self.calendar.number(time.start), self.calendar.number(time.end), float(time.every))
+
+    def in_words(self) -> str:
+        points = sum(int(o.included.sum()) for o in self.observations)
+        return (
+            f"model {self.model.name}, {len(self.priors)} parameters to find, {len(self.fixed)} fixed, "
+            f"{len(self.observations)} targets with {points} values, {len(self.inputs.study.scenarios)} scenarios"
+        )
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "study": self.name,
+            "model": self.model.name,
+            "free_parameters": list(self.priors),
+            "fixed_parameters": dict(self.fixed),
+            "targets": {o.entry.name: int(o.included.sum()) for o in self.observations},
+            "scenarios": list(self.inputs.study.scenarios),
+        }
+
+    def centre(self) -> Array:
+        """The middle of what is believed: each prior's median, each fixed value; in the order of `names`."""
+        medians = [float(prior.quantile(0.5)) for prior in self.priors.values()]
+        return np.array([*medians, *self.fixed.values()], dtype=float)
+
+    def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
+        """The model for some output times, its step settled at the centre of the priors."""
+        model = self.model if data is None else load_model(self.file.path, data, self.shown_model).model
+        compiled = CompiledModel(model, times, calendar=self.calendar)
+        scaled = ScaledModel(compiled, self.names, self.factors)
+        settle_step(compiled, scaled.given(self.centre()), ACCURACY)
+        return scaled
+
+    @property
+    def shown_model(self) -> str:
+        return str(self.inputs.study.model)
+
+    def calibration_times(self) -> Array:
+        """Where the model is looked at while it is calibrated: the ends of every observation."""
+        ends = [time for o in self.observations for time in (*o.starts, *o.ends)]
+        return np.unique(np.concatenate([[self.calendar.number(self.inputs.study.time.start)], ends]))
+
+    def targets(self, compiled: ScaledModel, *, included: bool = True) -> list[Target]:
+        """The observations as the calibration takes them; those it may not see when `included` is False."""
+        found = []
+        for each in self.observations:
+            chosen = each.included if included else ~each.included
+            if chosen.any():
+                found.append(
+                    Target(
+                        name=each.entry.name,
+                        output=each.column,
+                        observed=each.values[chosen],
+                        weights=each.factor * weights(each, compiled.compiled, chosen),
+                        likelihood=each.entry.likelihood.family,
+                        arguments=dict(each.entry.likelihood.arguments),
+                    )
+                )
+        return found
+
+
+def bind(folder: Path) -> BoundStudy:
+    """Read a study and fit it to its model; a `ModelworksError` with every mistake otherwise."""
+    inputs = read_study(folder)
+    data = _tables(inputs)
+    file = load_model(inputs.repository.root / inputs.study.model, data, str(inputs.study.model))
+    letters = Letters()
+    calendar = _calendar(inputs, file.model, letters)
+    factors, priors, fixed = _parameters(inputs, file.model, letters)
+    observations = _observations(inputs, file.model, calendar, letters)
+    _scenarios(inputs, file.model, factors, letters)
+    letters.raise_if_any()
+    return BoundStudy(inputs, file, calendar, data, factors, priors, fixed, tuple(observations))
+
+
+def grid(start: float, end: float, every: float) -> Array:
+    """Times from start to end, `every` apart; the end is always among them."""
+    number = int(np.floor((end - start) / every + 1e-9))
+    times = start + every * np.arange(number + 1)
+    return times if end - times[-1] < 1e-9 * max(1.0, abs(end)) else np.append(times, end)
+
+
+def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.bool_]) -> Array:
+    """Which rows of the model's outputs make up each observation, shape (point, time).
+
+    A count of events is the sum over the rows after its start, up to its end; a stock is its one row.
+    """
+    times = compiled.times
+    starts, ends = observed.starts[chosen, None], observed.ends[chosen, None]
+    tolerance = 1e-9 * np.maximum(1.0, np.abs(times))
+    reached = times <= ends + tolerance
+    after = times > starts + tolerance
+    counted = np.where(starts == ends, np.abs(times - ends) <= tolerance, reached & after)
+    return counted.astype(float)
+
+
+def _tables(inputs: StudyInputs) -> dict[str, pd.DataFrame]:
+    return {name: inputs.catalogue[dataset].table() for name, dataset in inputs.study.data.items()}
+
+
+def _calendar(inputs: StudyInputs, model: Model, letters: Letters) -> Calendar:
+    time = inputs.study.time
+    if time.unit != model.time:
+        file, line = inputs.study.place("time")
+        letters.add(
+            "Y201",
+            f"the study counts time in {time.unit}, but the model `{model.name}` in {model.time}",
+            hint=f"write `unit: {model.time}` under `time:`",
+            file=file,
+            line=line,
+        )
+    return Calendar(model.time, time.start)
+
+
+def _parameters(
+    inputs: StudyInputs, model: Model, letters: Letters
+) -> tuple[dict[str, float], dict[str, Prior], dict[str, float]]:
+    """Every parameter of the model and the likelihoods, each with what turns its unit into the model's."""
+    declared = model.parameters
+    used = {str(a) for t in inputs.targets.values() for a in t.likelihood.arguments.values() if isinstance(a, str)}
+    factors: dict[str, float] = {}
+    priors: dict[str, Prior] = {}
+    fixed: dict[str, float] = {}
+    for name, entry in inputs.parameters.items():
+        if name not in declared and name not in used:
+            letters.add(
+                "P201",
+                f"`{name}` is not a parameter of the model `{model.name}`, nor of any target's likelihood",
+                hint=near(name, [*declared, *used]),
+                file=entry.file,
+                line=entry.line,
+            )
+            continue
+        try:
+            factors[name] = _factor(entry, declared[name].unit) if name in declared else 1.0
+            if entry.prior is not None:
+                priors[name] = Prior.of(entry.prior.family, entry.prior.arguments, entry.bounds)
+            elif entry.value is not None:
+                fixed[name] = float(entry.value)
+        except ModelworksError as error:
+            letters.extend(letter.at(entry.file, entry.line) for letter in error.letters)
+            continue
+        if name in declared:
+            _within(entry, model, factors[name], priors.get(name), letters)
+    for name, parameter in declared.items():
+        if name not in inputs.parameters:
+            letters.add(
+                "P202",
+                f"the model `{model.name}` needs `{name}` ({parameter.unit}), which has no entry",
+                hint=f"add it with a value or a prior, a unit and a source: {parameter.meaning or 'see the model file'}",
+                file=inputs.parameters.file,
+            )
+    return factors, priors, fixed
+
+
+def _factor(entry: ParameterEntry, wanted: str) -> float:
+    return units.parse(entry.unit).factor_to(units.parse(wanted))
+
+
+def _within(entry: ParameterEntry, model: Model, factor: float, prior: Prior | None, letters: Letters) -> None:
+    """The value, or everything the prior holds possible, lies within what the model takes."""
+    parameter = model.parameters[entry.name]
+    low, high = (prior.support if prior is not None else (entry.value, entry.value)) if entry else (0.0, 0.0)
+    for side, mine, limit in (("below", low, parameter.lower), ("above", high, parameter.upper)):
+        if limit is None or mine is None:
+            continue
+        beyond = factor * mine < limit - 1e-12 if side == "below" else factor * mine > limit + 1e-12
+        if beyond:
+            what = f"the prior of `{entry.name}` reaches" if prior is not None else f"`{entry.name}` is"
+            letters.add(
+                "P203" if prior is not None else "P204",
+                f"{what} {side} {limit:g} {parameter.unit}, where the model stops",
+                hint="add `bounds:`, which cut the prior there" if prior is not None else "check its sign and its unit",
+                file=entry.file,
+                line=entry.line,
+            )
+
+
+def _observations(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> list[Observations]:
+    found = []
+    columns = _columns(model)
+    for entry in inputs.targets.values():
+        if entry.output not in columns:
+            letters.add(
+                "T201",
+                f"the target `{entry.name}` looks at an output `{entry.output}`, which `{model.name}` does not have",
+                hint=near(entry.output, columns),
+                file=entry.file,
+                line=entry.line,
+            )
+            continue
+        try:
+            found.append(_observation(entry, inputs, model, columns[entry.output], calendar))
+        except ModelworksError as error:
+            letters.extend(letter if letter.file else letter.at(entry.file, entry.line) for letter in error.letters)
+    return found
+
+
+def _columns(model: Model) -> dict[str, str]:
+    """The columns a target may name, with the output each belongs to."""
+    compiled = CompiledModel(model, [0.0, 1.0], calendar=Calendar(model.time, date(2000, 1, 1)))
+    return {column.name: column.output for column in compiled.columns}
+
+
+def _observation(
+    entry: TargetEntry, inputs: StudyInputs, model: Model, output: str, calendar: Calendar
+) -> Observations:
+    from modelworks.model import counts_events
+
+    series = entry.series(inputs.catalogue)
+    counting = counts_events(model.outputs[output])
+    spans = [period(day, entry.covers, dated_end=entry.dated == "end") for day in series.dates]
+    letters = Letters()
+    if counting and entry.covers == "instant":
+        letters.add(
+            "T202",
+            f"`{entry.output}` counts events, but the target `{entry.name}` does not say over which time",
+            hint="add `covers: day`, `week`, `month` or `year`",
+            file=entry.file,
+            line=entry.line,
+        )
+    factor = units.parse(model.outputs[output].unit).factor_to(units.parse(entry.unit))
+    starts = np.array([calendar.number(a) for a, _ in spans])
+    ends = np.array([calendar.number(b) for _, b in spans])
+    if not counting:
+        starts = ends = (starts + ends) / 2
+    begin, finish = (calendar.number(day) for day in (inputs.study.time.start, inputs.study.time.end))
+    outside = [d.isoformat() for d, a, b in zip(series.dates, starts, ends, strict=True) if a < begin or b > finish]
+    if outside:
+        letters.add(
+            "T203",
+            f"the target `{entry.name}` has {len(outside)} values outside the model's time, the first on {outside[0]}",
+            hint=f"the model runs from {inputs.study.time.start} to {inputs.study.time.end}: move `time:` in "
+            "study.yaml, or limit the target with `from:` and `to:`",
+            file=entry.file,
+            line=entry.line,
+        )
+    letters.raise_if_any()
+    until = inputs.study.calibration.until
+    included = np.array([until is None or b <= until for _, b in spans], dtype=bool)
+    return Observations(entry, entry.output, tuple(series.dates), starts, ends, series.values, included, factor)
+
+
+def period(day: date, covers: str, *, dated_end: bool) -> tuple[date, date]:
+    """The first day of what a value stands for, and the first day after it.
+
+    >>> period(date(2021, 1, 4), "week", dated_end=False)
+    (datetime.date(2021, 1, 4), datetime.date(2021, 1, 11))
+    """
+    if covers == "instant":
+        return day, day
+    if dated_end:
+        after = day + timedelta(days=1)
+        return {"day": day, "week": after - timedelta(days=7)}.get(covers, _back(after, covers)), after
+    return day, {"day": day + timedelta(days=1), "week": day + timedelta(days=7)}.get(covers, _ahead(day, covers))
+
+
+def _ahead(day: date, covers: str) -> date:
+    if covers == "month":
+        return date(day.year + day.month // 12, day.month % 12 + 1, min(day.day, 28))
+    return date(day.year + 1, day.month, min(day.day, 28) if day.month == 2 else day.day)
+
+
+def _back(day: date, covers: str) -> date:
+    if covers == "month":
+        return date(day.year - (day.month == 1), (day.month - 2) % 12 + 1, min(day.day, 28))
+    return date(day.year - 1, day.month, min(day.day, 28) if day.month == 2 else day.day)
+
+
+def _scenarios(inputs: StudyInputs, model: Model, factors: Mapping[str, float], letters: Letters) -> None:
+    """A scenario changes parameters the model has, to values the model takes."""
+    for scenario in inputs.study.scenarios.values():
+        for name, change in scenario.parameters.items():
+            if name not in model.parameters or not isinstance(change, (int, float)):
+                continue
+            parameter = model.parameters[name]
+            value = factors.get(name, 1.0) * change
+            low = parameter.lower is not None and value < parameter.lower
+            if low or (parameter.upper is not None and value > parameter.upper):
+                letters.add(
+                    "Y202",
+                    f"the scenario `{scenario.name}` sets `{name}` to {change:g}, which the model does not take",
+                    hint=f"the model takes it between {parameter.lower} and {parameter.upper} {parameter.unit}",
+                    file=scenario.file,
+                    line=scenario.line,
+                )
+
+

@@ -1,0 +1,311 @@
+"""Which stages are stale, running them in order, and publishing what they wrote as one run.
+
+A stage's fingerprint is made of everything it depends on and nothing else: the parts of the study's
+files it reads, the model's source, the data's bytes, the code of the rooms it uses, and the
+fingerprints of the stages before it. A finished stage is kept under its fingerprint; a stage whose
+fingerprint is known is not run again. Changing a title does not recalibrate; changing a prior does.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
+from modelworks.study import stages
+from modelworks.study._binding import BoundStudy, bind
+
+# What each stage's result depends on: the stages before it, the rooms whose code makes it, and the
+# parts of the study it reads.
+BEFORE: dict[str, tuple[str, ...]] = {
+    stages.SIMULATE: (),
+    stages.CALIBRATE: (),
+    stages.DIAGNOSE: (stages.CALIBRATE,),
+    stages.PROJECT: (stages.CALIBRATE,),
+    stages.REPORT: (stages.SIMULATE, stages.CALIBRATE, stages.DIAGNOSE, stages.PROJECT),
+}
+ROOMS: dict[str, tuple[str, ...]] = {
+    stages.SIMULATE: ("model", "study"),
+    stages.CALIBRATE: ("model", "calibration", "study"),
+    stages.DIAGNOSE: ("diagnostics",),
+    stages.PROJECT: ("model", "study"),
+    stages.REPORT: ("model", "diagnostics", "plots", "report", "study"),
+}
+# A wider study room would make every change of a page's wording recalibrate; these are its files
+# that numbers depend on.
+NUMBERS_OF_STUDY = ("stages.py", "_binding.py", "_scaled.py", "_model_file.py", "_projection.py")
+
+
+@dataclass
+class Result:
+    """What a command has to say at its end."""
+
+    study: str
+    until: str
+    run: Run | None
+    published: bool
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    verdict: str | None = None
+    sentences: list[str] = field(default_factory=list)
+    answer: str | None = None
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """`calibrate: 12.1 s · run 7f3a21 · 2 stages unchanged`."""
+        fresh = [s for s in self.stages if not s["reused"]]
+        parts = [", ".join(f"{s['name']} {s['seconds']:.1f} s" for s in fresh) or "nothing to do: no input has changed"]
+        if self.run is not None:
+            parts.append(f"run {self.run.id}")
+        if len(fresh) < len(self.stages) and fresh:
+            unchanged = [s["name"] for s in self.stages if s["reused"]]
+            parts.append(f"unchanged: {', '.join(unchanged)}")
+        return " · ".join(parts)
+
+    @property
+    def next(self) -> str:
+        following = {
+            stages.SIMULATE: f"modelworks calibrate {self.study}",
+            stages.CALIBRATE: f"modelworks diagnose {self.study}",
+            stages.DIAGNOSE: f"modelworks project {self.study}",
+            stages.PROJECT: f"modelworks report {self.study}",
+        }
+        if self.until in following:
+            return following[self.until]
+        return f"open {self.run.path / 'report.html'}" if self.run is not None else "modelworks list"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "study": self.study,
+            "run": None if self.run is None else self.run.id,
+            "path": None if self.run is None else str(self.run.path),
+            "published": self.published,
+            "verdict": self.verdict,
+            "sentences": self.sentences,
+            "answer": self.answer,
+            "seconds": round(self.seconds, 3),
+            "stages": self.stages,
+            "next": self.next,
+        }
+
+
+def run_study(
+    folder: Path, *, until: str = stages.REPORT, cores: int | None = None, quiet: bool = False
+) -> Result:
+    """Run every stale stage of a study up to one, and publish a run where there is anything new.
+
+    Raises
+    ------
+    ModelworksError
+        With every mistake of the study's files; nothing is run then.
+    """
+    began = time.perf_counter()
+    study = bind(folder)
+    root = study.inputs.repository.root
+    cache = StageCache(root / ".modelworks" / "stages")
+    progress = Progress(quiet=quiet)
+    finished: dict[str, Path] = {}
+    done: list[dict[str, Any]] = []
+    marks = fingerprints(study)
+    for name in needed(until):
+        found = cache.get(marks[name])
+        reused, started = found is not None, time.perf_counter()
+        if found is None:
+            with cache.attempt(name, marks[name]) as attempt:
+                work = stages.Work(study, attempt, dict(finished), progress, cores)
+                stages.STAGES[name](work)
+                seconds = time.perf_counter() - started
+                work.write_json("stage.json", {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)})
+            found = cache.get(marks[name])
+            if found is None:
+                raise RuntimeError(f"the stage {name} was finished but is not in {cache.root}")
+        finished[name] = found
+        seconds = time.perf_counter() - started
+        done.append({"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3), "reused": reused})
+    return _published(study, until, finished, done, began)
+
+
+def needed(until: str) -> list[str]:
+    """The stages up to one, each after those it needs."""
+    wanted: list[str] = []
+
+    def visit(name: str) -> None:
+        for each in BEFORE[name]:
+            visit(each)
+        if name not in wanted:
+            wanted.append(name)
+
+    visit(until)
+    return wanted
+
+
+def fingerprints(study: BoundStudy) -> dict[str, str]:
+    """The fingerprint of every stage for the study as it is now."""
+    parts = _parts(study)
+    marks: dict[str, str] = {}
+    for name in stages.STAGES:
+        code = [room_hash(room) for room in ROOMS[name]]
+        marks[name] = fingerprint(name, parts[name], code, [marks[before] for before in BEFORE[name]])
+    return marks
+
+
+def _parts(study: BoundStudy) -> dict[str, Any]:
+    """What each stage reads of the study, as plain values."""
+    asked = study.inputs.study
+    parameters = {
+        name: {
+            "value": entry.value,
+            "prior": None if entry.prior is None else [entry.prior.family, dict(entry.prior.arguments)],
+            "unit": entry.unit,
+            "bounds": entry.bounds,
+        }
+        for name, entry in study.inputs.parameters.items()
+    }
+    parameters = _plain(parameters)
+    data = {name: study.inputs.catalogue[dataset].sha256 for name, dataset in asked.data.items()}
+    world = {"model": dict(study.file.sources), "data": data, "parameters": parameters, "time": _plain(asked.time)}
+    targets = [
+        {
+            "name": o.entry.name, "output": o.column, "values": o.values.tolist(), "starts": o.starts.tolist(),
+            "ends": o.ends.tolist(), "included": o.included.tolist(), "factor": o.factor,
+            "likelihood": [o.entry.likelihood.family, _plain(o.entry.likelihood.arguments)],
+        }
+        for o in study.observations
+    ]
+    scenario_data = {
+        dataset: study.inputs.catalogue[dataset].sha256
+        for scenario in asked.scenarios.values()
+        for dataset in scenario.data.values()
+    }
+    return {
+        stages.SIMULATE: world,
+        stages.CALIBRATE: {**world, "targets": targets, "calibration": _plain(asked.calibration)},
+        stages.DIAGNOSE: {},
+        stages.PROJECT: {
+            "scenarios": _plain(asked.scenarios), "projection": _plain(asked.projection),
+            "quantities": _plain(asked.quantities), "data": scenario_data, "time": _plain(asked.time),
+        },
+        stages.REPORT: {
+            "files": {f.name: f.sha256 for f in study.inputs.files},
+            "study": study.name,
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it; where it stood in a file is left out, for moving a line changes nothing."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {
+            name: _plain(getattr(value, name))
+            for name in value.__dataclass_fields__
+            if name not in ("file", "line", "place", "places", "history", "title", "meaning")
+        }
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)
+
+
+@functools.cache
+def room_hash(room: str) -> str:
+    """A hash of a room's source, so that results made by other code are stale."""
+    total = hashlib.sha256()
+    for path in sorted(_sources(resources.files("modelworks").joinpath(room)), key=lambda p: p[0]):
+        if room == "study" and path[0] not in NUMBERS_OF_STUDY:
+            continue
+        total.update(path[0].encode() + b"\0" + path[1] + b"\0")
+    return total.hexdigest()
+
+
+def _sources(folder: Any, prefix: str = "") -> list[tuple[str, bytes]]:
+    found = []
+    for each in folder.iterdir():
+        if each.is_dir() and each.name != "__pycache__":
+            found.extend(_sources(each, f"{prefix}{each.name}/"))
+        elif each.name.endswith((".py", ".j2", ".css", ".html", ".js")):
+            found.append((prefix + each.name, each.read_bytes()))
+    return found
+
+
+def _published(
+    study: BoundStudy, until: str, finished: dict[str, Path], done: list[dict[str, Any]], began: float
+) -> Result:
+    """Publish a run of these stages, unless the latest run is of the very same ones."""
+    store = Store(study.inputs.repository.store)
+    record = _record(study, until, finished, done, began)
+    marks = {each["name"]: each["fingerprint"] for each in done}
+    same = next((run for run in store.runs(study.name) if run.record.get("fingerprints") == marks), None)
+    result = Result(
+        study.name, until, same, False, done, record.get("verdict"), record.get("sentences", []),
+        record.get("answer"), time.perf_counter() - began,
+    )
+    if same is None:
+        region = study.inputs.study.region or "everywhere"
+        result.run = store.publish(
+            (study.name, study.model.name, region), stages=finished, record=record, files=input_files(study)
+        )
+        result.published = True
+    return result
+
+
+def _record(
+    study: BoundStudy, until: str, finished: Mapping[str, Path], done: list[dict[str, Any]], began: float
+) -> dict[str, Any]:
+    """What is said of a run as a whole."""
+    import json
+
+    asked = study.inputs.study
+    record: dict[str, Any] = {
+        "study": study.name,
+        "title": asked.title,
+        "question": asked.question,
+        "model": study.model.name,
+        "region": asked.region,
+        "until": until,
+        "stages": done,
+        "fingerprints": {each["name"]: each["fingerprint"] for each in done},
+        "seconds": round(time.perf_counter() - began, 3),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": asked.calibration.seed,
+        "parameters": {name: {"value": study.fixed[name]} for name in study.fixed},
+        "data": {name: study.inputs.catalogue[d].sha256 for name, d in asked.data.items()},
+        "provenance": provenance(study.inputs.repository.root),
+    }
+    if stages.DIAGNOSE in finished:
+        diagnosis = json.loads((finished[stages.DIAGNOSE] / "diagnosis.json").read_text(encoding="utf-8"))
+        record |= {"verdict": diagnosis["verdict"], "sentences": diagnosis["sentences"]}
+    if stages.PROJECT in finished:
+        quantities = json.loads((finished[stages.PROJECT] / "quantities.json").read_text(encoding="utf-8"))
+        record |= {"quantities": quantities, "answer": answer(asked.answer, quantities)}
+    return record
+
+
+def answer(template: str | None, quantities: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The study's sentence, each `{name}` replaced by that number and its interval."""
+    if template is None:
+        return None
+    return template.format_map({name: each["text"] for name, each in quantities.items()})
+
+
+def input_files(study: BoundStudy) -> dict[str, Path]:
+    """Every file the study was made from, by the name it has inside the run."""
+    root = study.inputs.repository.root
+    found = {f"inputs/{_inside(file.path, root)}": file.path for file in study.inputs.files}
+    for name in study.file.sources:
+        path = study.file.path.parent / name
+        found[f"inputs/{_inside(path, root)}"] = path
+    return found
+
+
+def _inside(path: Path, root: Path) -> str:
+    resolved = path.resolve()
+    return resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else resolved.name

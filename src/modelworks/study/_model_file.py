@@ -1,0 +1,124 @@
+"""Reading a team's model file: run it, and get the model it declares."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelworks.errors import Letter, ModelworksError, fail, near
+from modelworks.model import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model, and every file of the team's it was made from with the hash of its bytes."""
+
+    model: Model
+    path: Path
+    sources: Mapping[str, str]
+
+
+def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str) -> ModelFile:
+    """The model a file declares as `model`, or returns from `build(data)`.
+
+    `shown` is the file's name in messages. Modules beside the file may be imported by it; they
+    count among its sources.
+    """
+    if not path.is_file():
+        others = [p.stem for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        fail("M123", f"there is no model file `{shown}`", hint=near(path.stem, others))
+    module, sources = _imported(path, shown)
+    build = getattr(module, "build", None)
+    if callable(build):
+        model = _called(build, data, path, shown)
+    else:
+        model = getattr(module, "model", None)
+    if not isinstance(model, Model):
+        fail(
+            "M123",
+            f"`{shown}` does not give a model",
+            hint="define `model = Model(...)`, or `def build(data): ... return Model(...)`",
+            file=shown,
+        )
+    letters = [letter.at(shown) for letter in model.check()]
+    if letters:
+        raise ModelworksError(letters)
+    return ModelFile(model, path, sources)
+
+
+def _imported(path: Path, shown: str) -> tuple[Any, dict[str, str]]:
+    folder = str(path.parent)
+    before = set(sys.modules)
+    name = f"_team_model_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        fail("M123", f"`{shown}` is not a Python file", hint="a model file ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except ModelworksError as error:
+        raise ModelworksError([_placed(letter, error, path, shown) for letter in error.letters]) from error
+    except Exception as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
+        _tell(error, path, shown)
+    finally:
+        sys.path.remove(folder)
+    beside = {n: m for n, m in sys.modules.items() if n not in before and _lies_in(m, folder)}
+    files = [path, *(Path(str(m.__file__)) for m in beside.values())]
+    for each in beside:
+        # The next study may have another module of the same name beside its model.
+        del sys.modules[each]
+    return module, {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _lies_in(module: Any, folder: str) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and str(Path(file).parent) == folder
+
+
+def _called(build: Any, data: Mapping[str, pd.DataFrame], path: Path, shown: str) -> Any:
+    try:
+        return build(data)
+    except ModelworksError as error:
+        raise ModelworksError([_placed(letter, error, path, shown) for letter in error.letters]) from error
+    except KeyError as error:
+        line = _line_in(error, path)
+        fail(
+            "M124",
+            f"the model asks for data or a column `{error.args[0]}`, which it is not given",
+            hint="name it under `data:` in study.yaml; " + near(str(error.args[0]), data),
+            file=shown,
+            line=line,
+        )
+    except Exception as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
+        _tell(error, path, shown)
+
+
+def _tell(error: BaseException, path: Path, shown: str) -> None:
+    line = error.lineno if isinstance(error, SyntaxError) else _line_in(error, path)
+    fail(
+        "M124",
+        f"reading the model stopped with {type(error).__name__}: {error}",
+        hint="mend that line of the model file; `python` shows the same error when it runs the file",
+        file=shown,
+        line=line,
+    )
+
+
+def _placed(letter: Letter, error: BaseException, path: Path, shown: str) -> Letter:
+    return letter if letter.file else letter.at(shown, _line_in(error, path))
+
+
+def _line_in(error: BaseException, path: Path) -> int | None:
+    """The last line of the file on the way to the error."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None

@@ -1,0 +1,216 @@
+"""Scenarios from the posterior: the same draws in each, so that differences are due to the scenario alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.calibration import Posterior
+from modelworks.model import CompiledModel, run_many
+from modelworks.study._binding import BoundStudy, grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from modelworks.inputs import Quantity, Scenario
+    from modelworks.runs import Progress
+
+Array = NDArray[np.float64]
+
+BASELINE = "baseline"
+LEVELS = {"q025": 0.025, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q975": 0.975}
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Quantiles of every output by scenario, and of its difference from the baseline; the named numbers."""
+
+    outputs: pd.DataFrame
+    differences: pd.DataFrame
+    quantities: dict[str, Any]
+
+
+def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None) -> Projected:
+    """Run every scenario for the same thinned draws of the posterior."""
+    import pandas as pd
+
+    draws = thinned_draws(study, posterior, study.inputs.study.projection.draws)
+    times = projection_times(study)
+    scenarios = study.inputs.study.scenarios
+    progress.start("project", total=len(draws) * max(len(scenarios), 1))
+    found: dict[str, Array] = {}
+    compiled: CompiledModel | None = None
+    for name in scenarios or {BASELINE: None}:
+        compiled, changed = _prepared(study, scenarios.get(name), times, draws)
+        found[name] = run_many(compiled, changed, cores=cores, progress=lambda _: progress.advance())
+    progress.finish()
+    if compiled is None:
+        raise ValueError("a projection has at least the baseline")
+    tables = [quantile_table(study, compiled, values, name) for name, values in found.items()]
+    baseline = found[baseline_name(study)]
+    gaps = [
+        quantile_table(study, compiled, values - baseline, name)
+        for name, values in found.items()
+        if name != baseline_name(study)
+    ]
+    differences = pd.concat(gaps, ignore_index=True) if gaps else tables[0].iloc[:0]
+    quantities = _quantities(study, posterior, compiled, found, draws)
+    return Projected(pd.concat(tables, ignore_index=True), differences, quantities)
+
+
+def thinned_draws(study: BoundStudy, posterior: Posterior, number: int) -> dict[str, Array]:
+    """Evenly spaced draws over all chains, each parameter's as an array (draw,), in the files' units."""
+    flat = {name: np.asarray(posterior.draws(name)).reshape(-1) for name in study.priors}
+    total = next(iter(flat.values())).size if flat else 1
+    chosen = np.unique(np.linspace(0, total - 1, min(number, total)).round().astype(int))
+    fixed = {name: np.full(chosen.size, value) for name, value in study.fixed.items()}
+    return {**{name: values[chosen] for name, values in flat.items()}, **fixed}
+
+
+def projection_times(study: BoundStudy) -> Array:
+    """The report's times, carried on to the end of the projection."""
+    time = study.inputs.study.time
+    end = study.inputs.study.projection.end or time.end
+    return grid(study.calendar.number(time.start), study.calendar.number(max(end, time.end)), float(time.every))
+
+
+def baseline_name(study: BoundStudy) -> str:
+    """The scenario others are compared with: the one called so, or else the first."""
+    scenarios = study.inputs.study.scenarios
+    return BASELINE if BASELINE in scenarios or not scenarios else next(iter(scenarios))
+
+
+def _prepared(
+    study: BoundStudy, scenario: Scenario | None, times: Array, draws: Mapping[str, Array]
+) -> tuple[CompiledModel, Array]:
+    """The model of a scenario, and a row of values for each draw, in the model's units."""
+    data = dict(study.data)
+    changed = dict(draws)
+    if scenario is not None:
+        data.update({name: study.inputs.catalogue[dataset].table() for name, dataset in scenario.data.items()})
+        for name, change in scenario.parameters.items():
+            changed[name] = changed[name] * change.multiply if hasattr(change, "multiply") else np.full_like(
+                changed[name], float(change)
+            )
+    scaled = study.compiled(times, data if scenario is not None and scenario.data else None)
+    rows = np.column_stack([changed[name] for name in scaled.parameters])
+    return scaled.compiled, np.array([scaled.given(row) for row in rows])
+
+
+def dates_of(study: BoundStudy, times: Array) -> NDArray[np.datetime64]:
+    return np.array([study.calendar.date(float(t)) for t in times], dtype="datetime64[ns]")
+
+
+def series_table(study: BoundStudy, compiled: CompiledModel, outputs: Array) -> pd.DataFrame:
+    """One run as a table: output, time, value."""
+    import pandas as pd
+
+    time = dates_of(study, compiled.times)
+    parts = [
+        pd.DataFrame({"output": column.name, "time": time, "value": outputs[:, k]})
+        for k, column in enumerate(compiled.columns)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def quantile_table(study: BoundStudy, compiled: CompiledModel, values: Array, scenario: str) -> pd.DataFrame:
+    """Quantiles over draws: scenario, output, time, q025 … q975; `values` is (draw, time, column)."""
+    import pandas as pd
+
+    levels = np.quantile(values, list(LEVELS.values()), axis=0)
+    time = dates_of(study, compiled.times)
+    # The first row of an output that counts events has no time behind it.
+    parts = []
+    for k, column in enumerate(compiled.columns):
+        first = 1 if column.counts_events else 0
+        ribbon = {name: levels[level, first:, k] for level, name in enumerate(LEVELS)}
+        parts.append(pd.DataFrame({"scenario": scenario, "output": column.name, "time": time[first:], **ribbon}))
+    return pd.concat(parts, ignore_index=True)
+
+
+# -- named numbers ---------------------------------------------------------------------------------
+
+
+def _quantities(
+    study: BoundStudy, posterior: Posterior, compiled: CompiledModel, found: Mapping[str, Array],
+    draws: Mapping[str, Array],
+) -> dict[str, Any]:
+    """Each named number of the study: median and 95% interval over draws."""
+    every = {name: np.asarray(posterior.draws(name)) for name in study.priors}
+    every |= {name: np.asarray(value) for name, value in study.fixed.items()}
+    in_model = {name: values * study.factors[name] for name, values in every.items() if name in study.model.parameters}
+    derived = compiled.derived(in_model)
+    result: dict[str, Any] = {}
+    for name, asked in study.inputs.study.quantities.items():
+        if asked.derived is not None:
+            values = derived[asked.derived]
+        elif asked.parameter is not None:
+            values = every[asked.parameter]
+        else:
+            values = _statistic(study, compiled, asked, found)
+        result[name] = _summary(asked, np.asarray(values, dtype=float).reshape(-1), study)
+    return result
+
+
+def _statistic(study: BoundStudy, compiled: CompiledModel, asked: Quantity, found: Mapping[str, Array]) -> Array:
+    """One number a draw: a statistic of an output in a scenario, less the same in another."""
+    values = _reduce(study, compiled, asked, found[asked.scenario or baseline_name(study)])
+    if asked.minus is None:
+        return values
+    other = _reduce(study, compiled, asked, found[asked.minus])
+    return values - other
+
+
+def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values: Array) -> Array:
+    column = [c.name for c in compiled.columns].index(str(asked.output))
+    counting = compiled.columns[column].counts_events
+    low = -np.inf if asked.from_ is None else study.calendar.number(asked.from_)
+    # A count in a row is of the time before it, so the last day's events stand in the row after it.
+    last = timedelta(days=1) if counting else timedelta()
+    high = np.inf if asked.to is None else study.calendar.number(asked.to + last)
+    after = compiled.times > low if counting else compiled.times >= low
+    inside = after & (compiled.times <= high)
+    chosen = values[:, inside, column]
+    times = compiled.times[inside]
+    if asked.statistic == "sum":
+        return chosen.sum(axis=1)
+    if asked.statistic == "max":
+        return chosen.max(axis=1)
+    if asked.statistic == "mean":
+        return chosen.mean(axis=1)
+    if asked.statistic == "peak_date":
+        return times[chosen.argmax(axis=1)]
+    return chosen[:, -1]
+
+
+def _summary(asked: Quantity, values: Array, study: BoundStudy) -> dict[str, Any]:
+    low, middle, high = (float(x) for x in np.quantile(values, [0.025, 0.5, 0.975]))
+    if asked.statistic == "peak_date":
+        words = [study.calendar.date(x).isoformat() for x in (low, middle, high)]
+        text = f"{words[1]} ({words[0]} to {words[2]})"
+    else:
+        text = f"{in_words(middle)} ({in_words(low)} to {in_words(high)})"
+    return {
+        "title": asked.title, "unit": asked.unit, "median": middle, "low": low, "high": high,
+        "mean": float(values.mean()), "text": text,
+    }
+
+
+def in_words(number: float) -> str:
+    """A number with three meaningful digits, or whole above a thousand.
+
+    >>> in_words(3.2218), in_words(0.01234), in_words(48212.3)
+    ('3.22', '0.0123', '48,200')
+    """
+    if number == 0 or not np.isfinite(number):
+        return f"{number:g}"
+    digits = 2 - int(np.floor(np.log10(abs(number))))
+    rounded = round(number, digits)
+    return f"{rounded:,.{max(digits, 0)}f}"
+
+

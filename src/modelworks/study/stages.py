@@ -1,0 +1,121 @@
+"""The line, stage by stage: read this file first.
+
+Each stage is one function. It takes the bound study and what earlier stages wrote, and writes its
+own files into one folder; nothing else leaves it. `_line.py` decides which stages are stale and
+publishes what they wrote as a run.
+
+    check → simulate → calibrate → diagnose → project → report
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modelworks.calibration import LogDensity, Posterior, Settings, calibrate
+from modelworks.diagnostics import Diagnosis, diagnose
+from modelworks.study import _pages, _projection
+from modelworks.study._binding import BoundStudy
+
+if TYPE_CHECKING:
+    from modelworks.runs import Progress
+
+SIMULATE, CALIBRATE, DIAGNOSE, PROJECT, REPORT = "simulate", "calibrate", "diagnose", "project", "report"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage is given: the study, its own empty folder, and the folders of finished stages."""
+
+    study: BoundStudy
+    folder: Path
+    finished: Mapping[str, Path]
+    progress: Progress
+    cores: int | None
+
+    def posterior(self) -> Posterior:
+        return Posterior.read(self.finished[CALIBRATE] / "posterior.nc")
+
+    def diagnosis(self) -> dict[str, Any]:
+        return dict(json.loads((self.finished[DIAGNOSE] / "diagnosis.json").read_text(encoding="utf-8")))
+
+    def write_json(self, name: str, value: Any) -> None:
+        text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+        (self.folder / name).write_text(text + "\n", encoding="utf-8")
+
+
+def simulate_stage(work: Work) -> None:
+    """One run at the middle of what is believed: every output over time, and the solver's error."""
+    study = work.study
+    model = study.compiled(study.report_times)
+    outputs = model.run(study.centre())
+    _projection.series_table(study, model.compiled, outputs).to_parquet(work.folder / "outputs.parquet", index=False)
+    work.write_json(
+        "solver.json",
+        {"step": model.compiled.step, "error": model.settled.error, "time_unit": study.model.time},
+    )
+
+
+def calibrate_stage(work: Work) -> None:
+    """The parameters that fit the targets: draws from the posterior, with what is needed to judge them."""
+    study = work.study
+    density = log_density(study)
+    asked = study.inputs.study.calibration
+    settings = Settings(
+        sampler=asked.sampler, chains=asked.chains, draws=asked.draws, warmup=asked.warmup, seed=asked.seed,
+        cores=work.cores,
+    )
+    posterior = calibrate(density, settings, progress=work.progress)
+    posterior.to_netcdf(work.folder / "posterior.nc")
+    work.write_json("calibration.json", posterior.attributes)
+
+
+def diagnose_stage(work: Work) -> None:
+    """Whether the draws may be believed: checks, a verdict, and the reason in plain words."""
+    diagnosis = judge(work.study, work.posterior())
+    work.write_json("diagnosis.json", diagnosis.as_dict())
+
+
+def project_stage(work: Work) -> None:
+    """Every scenario from the same draws, its difference from the baseline, and the study's named numbers."""
+    projected = _projection.project(work.study, work.posterior(), work.progress, work.cores)
+    projected.outputs.to_parquet(work.folder / "outputs.parquet", index=False)
+    projected.differences.to_parquet(work.folder / "differences.parquet", index=False)
+    work.write_json("quantities.json", projected.quantities)
+
+
+def report_stage(work: Work) -> None:
+    """The page someone can judge: verdict first, pictures, tables, assumptions, provenance."""
+    _pages.write_report(work)
+
+
+STAGES: dict[str, Callable[[Work], None]] = {
+    SIMULATE: simulate_stage,
+    CALIBRATE: calibrate_stage,
+    DIAGNOSE: diagnose_stage,
+    PROJECT: project_stage,
+    REPORT: report_stage,
+}
+
+
+def log_density(study: BoundStudy) -> LogDensity:
+    """Priors times likelihood of a study, as the samplers take it."""
+    model = study.compiled(study.calibration_times())
+    return LogDensity(priors=study.priors, fixed=study.fixed, simulator=model, targets=study.targets(model))
+
+
+def judge(study: BoundStudy, posterior: Posterior) -> Diagnosis:
+    """The diagnosis of a posterior."""
+    return diagnose(
+        {name: np.asarray(posterior.draws(name)) for name in study.priors},
+        prior_draws={name: np.asarray(posterior.prior(name)) for name in study.priors},
+        sample_stats=posterior.sample_stats_arrays(),
+        predictive=posterior.predictive(),
+        observed=posterior.observed(),
+        bounds={name: prior.support for name, prior in study.priors.items()},
+    )

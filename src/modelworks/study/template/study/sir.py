@@ -1,0 +1,23 @@
+"""The team's own sir model: change anything."""
+
+from modelworks import Infection, Model, Output, Parameter, Transition, events, people
+
+contact_rate = Parameter("contact_rate", "per day", lower=0, meaning="people infected by one case a day at first")
+recovery_rate = Parameter("recovery_rate", "per day", lower=0, meaning="one over the duration of infectiousness")
+population = Parameter("population", "people", lower=0, meaning="everybody")
+first_cases = Parameter("first_cases", "people", lower=0, meaning="people infectious at the start")
+
+model = Model(
+    name="sir",
+    compartments=["susceptible", "infectious", "recovered"],
+    flows=[
+        Infection("infection", "susceptible", "infectious", rate=contact_rate, infectious="infectious"),
+        Transition("recovery", "infectious", "recovered", rate=recovery_rate),
+    ],
+    initial={"susceptible": population - first_cases, "infectious": first_cases},
+    outputs={
+        "prevalence": Output(people("infectious"), "people", title="People infectious"),
+        "incidence": Output(events("infection"), "people", title="New infections a day"),
+    },
+    derived={"basic_reproduction_number": contact_rate / recovery_rate},
+)
