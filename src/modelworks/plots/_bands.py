@@ -1,0 +1,88 @@
+"""A series with its uncertainty: the median as a line, half of the draws in a dark band, 95% in a pale one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelworks.plots._figure import Spec
+from modelworks.plots._panels import QUANTILES, numbers, thin, time_columns
+from modelworks.plots._theme import BLUE, FAINT_INK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# More rows than a panel has pixels change nothing one can see.
+MOST_ROWS = 400
+
+WHAT_BANDS_MEAN = "Line: the median; dark band: half of the draws; pale band: 95% of them."
+
+# The fields of our data that hold text.
+WORDS = frozenset({"day", "range", "scenario", "kind", "chain"})
+
+RANGE = "format(datum.q025, ',.3~r') + ' to ' + format(datum.q975, ',.3~r')"
+
+
+def band_data(table: pd.DataFrame) -> Spec:
+    """The rows of one output as data that unfold in the figure, at most `MOST_ROWS` of them."""
+    rows = table.sort_values("time").iloc[thin(len(table), MOST_ROWS)]
+    spec = time_columns(rows["time"], **{name: numbers(rows[name]) for name in QUANTILES})
+    spec["transform"].append({"calculate": RANGE, "as": "range"})
+    return spec
+
+
+def band_layers(x: Spec, y: Spec, *, hover: str, fill: str = BLUE) -> list[Spec]:
+    """The pale band, the dark band, the median, and a rule that tells the numbers under the pointer.
+
+    `x` and `y` are axes; `hover` names the pointer's selection, and must differ between panels of a figure.
+    """
+    return [
+        area(x, y, "q025", "q975", 0.18, fill),
+        area(x, y, "q25", "q75", 0.32, fill),
+        {
+            "mark": {"type": "line", "color": fill, "strokeWidth": 2, "clip": True},
+            "encoding": {"x": x, "y": {**y, "field": "q50"}},
+        },
+        pointer_rule(x, hover, [("day", "Date"), ("q50", "Median"), ("range", "95% interval")]),
+    ]
+
+
+def area(x: Spec, y: Spec, low: str, high: str, opacity: float, fill: str = BLUE) -> Spec:
+    """The area between two quantiles."""
+    return {
+        "mark": {"type": "area", "color": fill, "opacity": opacity, "clip": True},
+        "encoding": {"x": x, "y": {**y, "field": low}, "y2": {"field": high}},
+    }
+
+
+def pointer_rule(x: Spec, hover: str, shown: list[tuple[str, str]]) -> Spec:
+    """A vertical line at the time nearest to the pointer, with a tooltip."""
+    mark = {"type": "rule", "color": FAINT_INK, "strokeWidth": 1}
+    return {"mark": mark, "encoding": {"x": x, **pointed_at(hover, shown)}, "params": [nearest(hover, ["time"])]}
+
+
+def pointer_point(x: Spec, y: Spec, hover: str, shown: list[tuple[str, str]]) -> Spec:
+    """A point on the line nearest to the pointer, with a tooltip: for a panel with several lines."""
+    mark = {"type": "circle", "color": FAINT_INK, "size": 50}
+    encoding = {"x": x, "y": y, **pointed_at(hover, shown)}
+    return {"mark": mark, "encoding": encoding, "params": [nearest(hover, ["time", "scenario"])]}
+
+
+def nearest(hover: str, fields: list[str]) -> Spec:
+    """Selects what lies nearest to the pointer."""
+    select = {"type": "point", "fields": fields, "nearest": True, "on": "pointerover", "clear": "pointerout"}
+    return {"name": hover, "select": select}
+
+
+def pointed_at(hover: str, shown: list[tuple[str, str]]) -> Spec:
+    """Seen only while selected; what is not seen still has its tooltip."""
+    return {
+        "opacity": {"condition": {"param": hover, "empty": False, "value": 0.8}, "value": 0},
+        "tooltip": [tooltip(field, title) for field, title in shown],
+    }
+
+
+def tooltip(field: str, title: str) -> Spec:
+    """One line of a tooltip; numbers to three digits."""
+    if field in WORDS:
+        return {"field": field, "type": "nominal", "title": title}
+    return {"field": field, "type": "quantitative", "title": title, "format": ",.3~r"}

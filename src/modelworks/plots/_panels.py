@@ -1,0 +1,164 @@
+"""What the figures are put together from: data, axes, ribbons and small multiples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.errors import fail, near
+from modelworks.plots._figure import Figure, Spec, single, whole
+from modelworks.plots._theme import PANEL_HEIGHT, PANEL_WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What a panel may hold. More can not be told apart at its size, and a report with thirty panels has to open on a
+# phone.
+MOST_POINTS = 2000
+
+QUANTILES = ("q025", "q25", "q50", "q75", "q975")
+
+# Figures keep this many digits: a thousandth of an axis is below a pixel.
+DIGITS = 5
+
+# Thousands as 12k and millions as 3M from where they get long; 0.05 stays 0.05, which `s` alone would call 50m.
+SHORT_NUMBER = "abs(datum.value) >= 10000 ? replace(format(datum.value, '~s'), 'G', 'bn') : format(datum.value, ',~g')"
+
+# In days: up to four months show dates, up to three years show months.
+LONGEST_IN_DAYS = 125
+LONGEST_IN_MONTHS = 1100
+
+DAY = "utcFormat(datum.time, '%-d %B %Y')"
+
+
+def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    """A letter where a table lacks a column the figure reads, and one where it has no rows."""
+    for column in columns:
+        if column not in table.columns:
+            fail("G201", f"{what} has no column `{column}`", hint=near(column, map(str, table.columns)))
+    if not len(table):
+        fail("G202", f"{what} has no rows, so there is nothing to draw")
+
+
+def chosen(asked: Sequence[str] | None, there: Iterable[str], what: str) -> list[str]:
+    """The names to draw: those asked for, or all; one that is not there is a letter."""
+    known = list(dict.fromkeys(there))
+    for name in asked or ():
+        if name not in known:
+            fail("G203", f"there is no {what} `{name}` to draw", hint=near(name, known))
+    if not known:
+        fail("G202", f"there is no {what}, so there is nothing to draw")
+    return list(known if asked is None else asked)
+
+
+def label(name: str, labels: Mapping[str, str] | None) -> str:
+    """How a name is written in a figure; without a label, the name with spaces.
+
+    >>> label("in_bed", {"in_bed": "Boys in bed"}), label("contact_rate", None)
+    ('Boys in bed', 'Contact rate')
+    """
+    words = name.replace("_", " ").strip()
+    return (labels or {}).get(name, words[:1].upper() + words[1:])
+
+
+def numbers(values: Any) -> list[float | None]:
+    """Values for JSON, to the digits an eye can use; what is not finite is left blank.
+
+    >>> numbers([1.23456789, float("nan"), 1200000])
+    [1.2346, None, 1200000]
+    """
+    array = np.asarray(values, dtype=np.float64)
+    return [shortened(value) if np.isfinite(value) else None for value in array.tolist()]
+
+
+def shortened(value: float) -> float:
+    """A number to the digits an eye can use; a whole one without its point."""
+    short = float(f"{value:.{DIGITS}g}")
+    return int(short) if short.is_integer() else short
+
+
+def moments(times: Any) -> list[int]:
+    """Dates as milliseconds since 1970 in UTC: read as text, a browser west of London would show the day before."""
+    return [int(each) for each in np.asarray(times, dtype="datetime64[ms]").astype(np.int64)]
+
+
+def columns(**values: Sequence[Any]) -> Spec:
+    """Data given column by column, and unfolded by the figure: half the size of rows that repeat every name."""
+    return {
+        "data": {"values": [dict(values)]},
+        "transform": [{"flatten": list(values)}],
+    }
+
+
+def time_columns(times: Any, **values: Sequence[Any]) -> Spec:
+    """The same with `time`, and `day`, which is the time as a person writes it."""
+    spec = columns(time=moments(times), **values)
+    spec["transform"].append({"calculate": DAY, "as": "day"})
+    return spec
+
+
+def thin(length: int, most: int = MOST_POINTS) -> NDArray[np.intp]:
+    """Which of so many rows to draw, evenly spread, the first and the last among them.
+
+    >>> thin(5, 3).tolist(), thin(3, 5).tolist()
+    ([0, 2, 4], [0, 1, 2])
+    """
+    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.intp))
+
+
+def time_axis(times: Any) -> Spec:
+    """Dates along the bottom, from the first to the last of `times`, read as UTC.
+
+    Days show their date, with the year once, as the title; longer spans show months or years.
+    """
+    dates = np.asarray(times, dtype="datetime64[D]")
+    first, last = dates.min(), dates.max()
+    days = int((last - first).astype(np.int64))
+    years = sorted({str(first)[:4], str(last)[:4]})
+    if days <= LONGEST_IN_DAYS:
+        shown, title = "%-d %b", " to ".join(years)
+    else:
+        shown, title = ("%b %Y" if days <= LONGEST_IN_MONTHS else "%Y"), None
+    return {
+        "field": "time",
+        "type": "temporal",
+        "scale": {"type": "utc", "domain": moments([first, last])},
+        "axis": {"title": title, "format": shown, "tickCount": 5},
+    }
+
+
+def value_axis(field: str, *values: Any, from_zero: bool | None = None) -> Spec:
+    """Numbers along the side. Zero is shown where that costs less than half of the height, unless told."""
+    finite = np.concatenate([np.ravel(np.asarray(each, dtype=np.float64)) for each in values])
+    finite = finite[np.isfinite(finite)]
+    near_zero = finite.size == 0 or finite.min() <= 0 or finite.max() > 2 * finite.min()
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": {"zero": bool(near_zero) if from_zero is None else from_zero, "nice": True},
+        "axis": {"title": None, "tickCount": 5, "labelExpr": SHORT_NUMBER},
+    }
+
+
+def small_multiples(name: str, title: str, caption: str, panels: Sequence[Spec], *, per_row: int = 2) -> Figure:
+    """Panels in a grid, each with its own scales; a single one fills its place."""
+    if len(panels) == 1:
+        return Figure(name, title, caption, whole(single(panels[0]), caption))
+    sized = [{"width": PANEL_WIDTH, "height": PANEL_HEIGHT, **panel} for panel in panels]
+    return Figure(name, title, caption, whole({"columns": per_row, "concat": sized}, caption))
+
+
+def zoom(name: str, axes: Sequence[str] = ("x",)) -> Spec:
+    """Zoom by the wheel and move by dragging, both with Shift held, so that scrolling the page stays scrolling."""
+    drag = "[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!"
+    select = {
+        "type": "interval",
+        "encodings": list(axes),
+        "zoom": "wheel![event.shiftKey]",
+        "translate": drag,
+        "on": drag,
+    }
+    return {"name": name, "select": select, "bind": "scales"}

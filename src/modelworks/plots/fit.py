@@ -1,0 +1,143 @@
+"""The model beside the data it was fitted to, and the data it was not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modelworks.errors import fail, near
+from modelworks.plots._bands import area, band_data, band_layers, tooltip
+from modelworks.plots._figure import Figure, Spec
+from modelworks.plots._panels import (
+    MOST_POINTS,
+    QUANTILES,
+    chosen,
+    label,
+    need_columns,
+    numbers,
+    small_multiples,
+    thin,
+    time_axis,
+    time_columns,
+    value_axis,
+)
+from modelworks.plots._theme import GREY, INK, PAPER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What is drawn of the model before the first and after the last observation: a part of their span, and at least a
+# few steps, so that a single observation still stands within a curve.
+MARGIN = 0.1
+FEWEST_STEPS = 6
+
+USED, HELD_OUT = "used in the fit", "held out"
+
+
+def draw(
+    quantiles: pd.DataFrame,
+    observed: pd.DataFrame,
+    *,
+    predictive: pd.DataFrame | None = None,
+    targets: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    title: str = "Fit to the data",
+) -> Figure:
+    """Each target's observations over the model's output, in a panel with scales of its own.
+
+    Parameters
+    ----------
+    quantiles : table with columns output, time, q025, q25, q50, q75, q975
+        The model's outputs.
+    observed : table with columns target, output, time, value, included
+        `included` is False for what was held out of the fit.
+    predictive : table like `quantiles`, optional
+        Its `output` is the name of a target: where new observations would fall, noise included.
+    targets : names of the targets to draw, in order; all where not given
+    labels : name of a target to its title with unit
+    """
+    need_columns(quantiles, ("output", "time", *QUANTILES), "the table of quantiles")
+    need_columns(observed, ("target", "output", "time", "value", "included"), "the table of observations")
+    if predictive is not None:
+        need_columns(predictive, ("output", "time", *QUANTILES), "the table of predictions")
+    names = chosen(targets, observed["target"], "target")
+    panels = []
+    for index, name in enumerate(names):
+        points = observed[observed["target"] == name]
+        new = None if predictive is None else predictive[predictive["output"] == name]
+        panels.append(panel(series_of(points, quantiles), points, new, label(name, labels), index))
+    held_out = not bool(observed["included"].all())
+    return small_multiples("fit", title, caption(predictive is not None, held_out), panels)
+
+
+def caption(has_predictive: bool, has_held_out: bool) -> str:
+    """What to look for, and what the marks mean."""
+    sentences = [
+        "The points should scatter around the line without a pattern.",
+        "Line: the model's median; dark and pale bands: 50% and 95% of its draws.",
+    ]
+    if has_predictive:
+        sentences.append("About 95% of points should lie between the dashed lines, where new observations would fall.")
+    if has_held_out:
+        sentences.append("Hollow points were held out of the fit.")
+    return " ".join(sentences)
+
+
+def series_of(points: pd.DataFrame, quantiles: pd.DataFrame) -> pd.DataFrame:
+    """The output that a target observes, around the time it is observed."""
+    output = str(points["output"].iloc[0])
+    table = quantiles[quantiles["output"] == output].sort_values("time")
+    if not len(table):
+        fail(
+            "G203", f"there is no output `{output}` to draw", hint=near(output, map(str, quantiles["output"].unique()))
+        )
+    times = points["time"].to_numpy(dtype="datetime64[ns]")
+    step = (
+        np.median(np.diff(table["time"].to_numpy(dtype="datetime64[ns]"))) if len(table) > 1 else np.timedelta64(1, "D")
+    )
+    margin = max(MARGIN * (times.max() - times.min()), FEWEST_STEPS * step)
+    near_enough = (table["time"] >= times.min() - margin) & (table["time"] <= times.max() + margin)
+    return table[near_enough] if near_enough.any() else table
+
+
+def panel(table: pd.DataFrame, points: pd.DataFrame, new: pd.DataFrame | None, title: str, index: int) -> Spec:
+    """One target: where new observations would fall, the bands, the points."""
+    times: list[Any] = [table["time"], points["time"]]
+    heights: list[Any] = [table["q025"], table["q975"], points["value"]]
+    if new is not None and len(new):
+        times.append(new["time"])
+        heights += [new["q025"], new["q975"]]
+    x = time_axis(np.concatenate([each.to_numpy(dtype="datetime64[ns]") for each in times]))
+    y = value_axis("q50", *heights)
+    layers: list[Spec] = [{**band_data(table), "layer": band_layers(x, y, hover=f"hover_{index}")}]
+    if new is not None and len(new):
+        layers.insert(0, {**band_data(new), "layer": predictive_layers(x, y)})
+    layers.append(point_layer(points, x, y))
+    return {"title": title, "layer": layers}
+
+
+def predictive_layers(x: Spec, y: Spec) -> list[Spec]:
+    """Where 95% of new observations would fall: a faint area between dashed lines."""
+    dashed = {"type": "line", "color": GREY, "strokeDash": [4, 3], "strokeWidth": 1, "clip": True}
+    edges = [{"mark": dashed, "encoding": {"x": x, "y": {**y, "field": edge}}} for edge in ("q025", "q975")]
+    return [area(x, y, "q025", "q975", 0.10, GREY), *edges]
+
+
+def point_layer(points: pd.DataFrame, x: Spec, y: Spec) -> Spec:
+    """The observations; those held out are hollow."""
+    rows = points.sort_values("time").iloc[thin(len(points), MOST_POINTS)]
+    kinds = [USED if included else HELD_OUT for included in rows["included"]]
+    data = time_columns(rows["time"], value=numbers(rows["value"]), kind=kinds)
+    fill = {"condition": {"test": f"datum.kind === '{HELD_OUT}'", "value": PAPER}, "value": INK}
+    return {
+        **data,
+        "mark": {"type": "circle", "size": 42, "stroke": INK, "strokeWidth": 1.3, "opacity": 1},
+        "encoding": {
+            "x": x,
+            "y": {**y, "field": "value"},
+            "fill": fill,
+            "tooltip": [tooltip("day", "Date"), tooltip("value", "Observed"), tooltip("kind", "This point was")],
+        },
+    }
