@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 import modelworks
-from modelworks.errors import Letter, ModelworksError
+from modelworks.errors import Letter, ModelworksError, near
+from modelworks.errors import explain as explanation
 
 MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "stop": ("✗", "red")}
 
@@ -55,14 +56,12 @@ class Line(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from modelworks.errors import near
-
-            error.message += f" ({near(args[0], self.commands)})"
-            raise
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise click.UsageError(f"there is no command `{args[0]}`: {near(args[0], self.commands)}", ctx=ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(
@@ -266,7 +265,7 @@ def explain(code: str, as_json: bool) -> None:
     """What an error code means: the rule, an example, what to do."""
     import dataclasses
 
-    page = modelworks.explain(code)
+    page = explanation(code)
     if as_json:
         show_json(dataclasses.asdict(page))
         return

@@ -103,8 +103,12 @@ def _compiler() -> Finding:
     infected = float(outputs["incidence"].sum()) / 1e6
     # Final size for R0 = 2: the root of z = 1 - exp(-2 z).
     if abs(infected - 0.7968121300) > 1e-4:
-        return Finding("numbers", "stop", f"a test epidemic infected {infected:.6f}, not 0.796812: do not use this machine")
-    return Finding("numbers", "fine", f"a test epidemic is right; compiled and run in {time.perf_counter() - started:.2f} s")
+        return Finding(
+            "numbers", "stop", f"a test epidemic infected {infected:.6f}, not 0.796812: do not use this machine"
+        )
+    return Finding(
+        "numbers", "fine", f"a test epidemic is right; compiled and run in {time.perf_counter() - started:.2f} s"
+    )
 
 
 def _kernel_cache() -> Finding:
@@ -141,7 +145,9 @@ def _git(folder: Path) -> Finding:
         ["git", "rev-parse", "--is-inside-work-tree"], cwd=folder, capture_output=True, text=True, check=False
     )
     if inside.returncode != 0:
-        return Finding("git", "look", "this folder is not in a git repository: runs will not know their commit (git init)")
+        return Finding(
+            "git", "look", "this folder is not in a git repository: runs will not know their commit (git init)"
+        )
     return Finding("git", "fine", "runs will record the commit and any uncommitted change")
 
 
@@ -150,7 +156,9 @@ def _repository(folder: Path) -> Finding:
 
     root = repository_around(folder)
     if root is None:
-        return Finding("repository", "look", "no modelworks.toml here or above: make one with `modelworks new our-studies`")
+        return Finding(
+            "repository", "look", "no modelworks.toml here or above: make one with `modelworks new our-studies`"
+        )
     try:
         number = len(find_studies(None, start=folder))
     except ModelworksError as error:

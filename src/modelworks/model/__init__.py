@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.model._accuracy import Accuracy, measure_error, settle_step
-    from modelworks.model._compiled import CompiledModel, OutputColumn
+    from modelworks.model._compiled import CompiledModel, OutputColumn, output_columns
     from modelworks.model._declaration import (
         Contacts,
         Entry,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "_accuracy": ("Accuracy", "measure_error", "settle_step"),
-    "_compiled": ("CompiledModel", "OutputColumn"),
+    "_compiled": ("CompiledModel", "OutputColumn", "output_columns"),
     "_declaration": (
         "Contacts",
         "Entry",
@@ -108,6 +108,7 @@ __all__ = [
     "maximum",
     "measure_error",
     "minimum",
+    "output_columns",
     "people",
     "run_many",
     "seasonal",

@@ -9,6 +9,7 @@ from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letter, Letters, ModelworksError, near
 from modelworks.model._declaration import Entry, Exit, Infection, Move, Output, Transition
+from modelworks.model._expression import Constant, Operation, Parameter, expression, walk
 from modelworks.model._model import Model
 
 
@@ -17,6 +18,7 @@ def check(model: Model) -> tuple[Letter, ...]:
     letters = Letters()
     _names(model, letters)
     _units(model, letters)
+    _derived(model, letters)
     if letters:
         return tuple(letters)
     _lowering(model, letters)
@@ -38,7 +40,9 @@ def _names(model: Model, letters: Letters) -> None:
     if not model.compartments:
         letters.add("M101", f"`{model.name}` has no compartments", hint="name at least one")
     if not model.outputs:
-        letters.add("M113", f"`{model.name}` has no outputs", hint="say what a run should report: people(...), events(...)")
+        letters.add(
+            "M113", f"`{model.name}` has no outputs", hint="say what a run should report: people(...), events(...)"
+        )
     for stratification in model.stratifications:
         for name in stratification.compartments or ():
             if name not in model.compartments:
@@ -72,6 +76,16 @@ def _units(model: Model, letters: Letters) -> None:
                 letters.add("M122", f"{what} has the unit `{unit}`: {letter.message}", hint=letter.hint)
 
 
+def _derived(model: Model, letters: Letters) -> None:
+    for name, given in model.derived.items():
+        if not all(isinstance(part, (Constant, Parameter, Operation)) for part in walk(expression(given))):
+            letters.add(
+                "M118",
+                f"the derived number `{name}` depends on time, people or strata",
+                hint="derived numbers are arithmetic on parameters; make it an output instead",
+            )
+
+
 def _lowering(model: Model, letters: Letters) -> None:
     """Lower the model, and hand on what is told."""
     from modelworks.model._lower import lower
@@ -84,7 +98,7 @@ def _lowering(model: Model, letters: Letters) -> None:
 
 def _reachable(model: Model, letters: Letters) -> None:
     """A compartment that nobody starts in or can get to is a misspelt flow, or one forgotten."""
-    reached = {name for name in model.initial} | {f.destination for f in model.flows if isinstance(f, Entry)}
+    reached = set(model.initial) | {f.destination for f in model.flows if isinstance(f, Entry)}
     links = [(f.source, f.destination) for f in model.flows if isinstance(f, (Transition, Infection))]
     growing = True
     while growing:

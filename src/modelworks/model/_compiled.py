@@ -220,10 +220,15 @@ class CompiledModel:
         return f" at {time:g} {self.model.time}"
 
 
+def output_columns(model: Model, calendar: Calendar | None = None) -> tuple[OutputColumn, ...]:
+    """The columns a run of the model would give, without compiling it."""
+    return tuple(_columns(model, lower(model, calendar)))
+
+
 def _guarded(kernel: Kernel) -> list[tuple[Guard, str, int, int]]:
     """Where the value of each guard is found after a run: (guard, buffer, offset, width)."""
     program, layout = kernel.program, kernel.layout
-    found = []
+    found: list[tuple[Guard, str, int, int]] = []
     for guard in program.settled:
         width = program.width if program.graph.nodes[guard.node].wide else 1
         for name, slots in (("run", layout.run), ("moment", layout.moment), ("data", layout.data)):
@@ -241,7 +246,7 @@ def _guarded(kernel: Kernel) -> list[tuple[Guard, str, int, int]]:
 
 
 def _columns(model: Model, program: Program) -> list[OutputColumn]:
-    found = []
+    found: list[OutputColumn] = []
     for column in program.columns:
         output = model.outputs[column.output]
         counts = _counts_events(expression(output.value if isinstance(output, Output) else output))

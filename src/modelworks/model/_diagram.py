@@ -38,7 +38,8 @@ def diagram(model: Model) -> str:
     notes = _notes(model)
     width = max(2 * MARGIN + columns * WIDTH + (columns - 1) * GAP_X, 620)
     top = MARGIN + 30
-    below = top + rows * HEIGHT + (rows - 1) * GAP_Y + 70
+    # Room for the arrows that return below the boxes: the further, the deeper they hang.
+    below = top + rows * HEIGHT + (rows - 1) * GAP_Y + 50 + 9 * columns
     height = below + 22 * len(notes) + 12
     body = [_arrow(arrow, places, top) for arrow in _arrows(model)]
     body += [_border(flow, places, top) for flow in model.flows if isinstance(flow, Entry)]
@@ -107,6 +108,13 @@ def _arrow(arrow: _Arrow, places: dict[str, tuple[int, int]], top: int) -> str:
     (ax, ay), (bx, by) = (_corner(places[name], top) for name in (arrow.source, arrow.destination))
     columns = places[arrow.destination][0] - places[arrow.source][0]
     middle = HEIGHT / 2
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    tx: float
+    ty: float
+    bend: float
     if columns == 1:
         x1, y1, x2, y2 = ax + WIDTH, ay + middle, bx - 4, by + middle
         path = f"M{x1} {y1}C{x1 + GAP_X / 2} {y1} {x2 - GAP_X / 2} {y2} {x2} {y2}"

@@ -6,6 +6,7 @@ used, the number for that stratum: `fatality = by("age", {...})` used as a rate 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -150,7 +151,7 @@ def expression(value: Number) -> Expression:
     """A number or an expression as an expression."""
     if isinstance(value, Expression):
         return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(value, "__float__"):
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
         fail(
             "M120",
             f"`{value!r}` is neither a number nor an expression",
@@ -186,7 +187,7 @@ def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "
     if kind not in ("linear", "step"):
         fail("M119", f"a table of kind `{kind}` is not known", hint="use `linear` or `step`")
     order = [float(t.toordinal()) if isinstance(t, date) else float(t) for t in times]
-    if any(b <= a for a, b in zip(order[:-1], order[1:], strict=True)):
+    if any(b <= a for a, b in itertools.pairwise(order)):
         fail("M119", "the times of a table do not increase", hint="sort the table by time and remove repeated times")
     return Table(tuple(times), tuple(expression(v) for v in values), kind)
 

@@ -307,7 +307,11 @@ class _Lowering:
                 hint="a rate can depend on people(...) now, not on what happened since the last output",
             )
         if given.flow not in self.moved:
-            fail("M111", f"{of} counts a flow `{given.flow}`, which the model does not have", hint=near(given.flow, self.moved))
+            fail(
+                "M111",
+                f"{of} counts a flow `{given.flow}`, which the model does not have",
+                hint=near(given.flow, self.moved),
+            )
         where, mask = self._selection(given.where, of)
         where.update(self._apart(given.by, strata, of))
         chosen = [
@@ -458,9 +462,7 @@ class _Lowering:
         column = list(stratification.strata).index(met)
         settings = contacts.settings(stratification.name, len(stratification.strata))
         return self.graph.sum(
-            self.graph.multiply(
-                self.graph.constant(float(matrix[row, column])), self._scale(flow, scale, strata, of)
-            )
+            self.graph.multiply(self.graph.constant(float(matrix[row, column])), self._scale(flow, scale, strata, of))
             for matrix, scale in settings
         )
 
@@ -560,9 +562,7 @@ class _Lowering:
             self.changes[row].append(self._negative(people))
             self.moved.setdefault(flow.name, []).append(_Moved(strata, people))
 
-    def _carry(
-        self, flow: str, source: str, destination: str, left: Strata, arrived: Strata, people: int
-    ) -> None:
+    def _carry(self, flow: str, source: str, destination: str, left: Strata, arrived: Strata, people: int) -> None:
         """Take people out of one row and put the same people into another."""
         self._book(self._row(source, left), self._row(destination, arrived), people, people)
         self.moved.setdefault(flow, []).append(_Moved({**left, **arrived}, people))
@@ -649,9 +649,7 @@ class _Lowering:
         if known.operation != "constant":
             self.guards.append(Guard("share", label, node))
 
-    def _placed(
-        self, given: Expression, compartment: str, split: Split, of: str
-    ) -> Iterator[tuple[Strata, int]]:
+    def _placed(self, given: Expression, compartment: str, split: Split, of: str) -> Iterator[tuple[Strata, int]]:
         """People put into a compartment: the number in each of its rows, over all lanes."""
         varies = self._varies_by(given)
         apart = [s for s in self._row_stratifications(compartment) if s.name in varies]
@@ -721,8 +719,10 @@ def _as_by(name: str, given: object, stratification: Stratification) -> By:
 
     if isinstance(given, Mapping):
         # Strata that are not named get nobody.
-        filled = {stratum: 0.0 for stratum in stratification.strata}
-        return By(name, {**{k: expression(v) for k, v in filled.items()}, **{k: expression(v) for k, v in given.items()}})
+        filled = dict.fromkeys(stratification.strata, 0.0)
+        return By(
+            name, {**{k: expression(v) for k, v in filled.items()}, **{k: expression(v) for k, v in given.items()}}
+        )
     values = np.asarray(given).tolist() if isinstance(given, np.ndarray) else given
     result = by(name, values)  # type: ignore[arg-type]
     if not isinstance(result, By):

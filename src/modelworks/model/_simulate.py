@@ -101,9 +101,7 @@ def simulate(
     vector = compiled.vector(parameters)
     settled = settle_step(compiled, vector, accuracy)
     units = {name: getattr(output, "unit", "people") for name, output in model.outputs.items()}
-    return Outputs(
-        compiled.run(vector), compiled.times, compiled.columns, units, calendar, settled.step, settled.error
-    )
+    return Outputs(compiled.run(vector), compiled.times, compiled.columns, units, calendar, settled.step, settled.error)
 
 
 def run_many(

@@ -21,7 +21,7 @@ from modelworks.calibration import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
 from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, read_study
-from modelworks.model import CompiledModel, Model, settle_step
+from modelworks.model import CompiledModel, Model, OutputColumn, output_columns, settle_step
 from modelworks.study._model_file import ModelFile, load_model
 from modelworks.study._scaled import ScaledModel
 
@@ -262,7 +262,7 @@ def _within(entry: ParameterEntry, model: Model, factor: float, prior: Prior | N
 
 def _observations(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> list[Observations]:
     found = []
-    columns = _columns(model)
+    columns = {column.name: column for column in output_columns(model, calendar)}
     for entry in inputs.targets.values():
         if entry.output not in columns:
             letters.add(
@@ -280,19 +280,11 @@ def _observations(inputs: StudyInputs, model: Model, calendar: Calendar, letters
     return found
 
 
-def _columns(model: Model) -> dict[str, str]:
-    """The columns a target may name, with the output each belongs to."""
-    compiled = CompiledModel(model, [0.0, 1.0], calendar=Calendar(model.time, date(2000, 1, 1)))
-    return {column.name: column.output for column in compiled.columns}
-
-
 def _observation(
-    entry: TargetEntry, inputs: StudyInputs, model: Model, output: str, calendar: Calendar
+    entry: TargetEntry, inputs: StudyInputs, model: Model, column: OutputColumn, calendar: Calendar
 ) -> Observations:
-    from modelworks.model import counts_events
-
     series = entry.series(inputs.catalogue)
-    counting = counts_events(model.outputs[output])
+    counting = column.counts_events
     spans = [period(day, entry.covers, dated_end=entry.dated == "end") for day in series.dates]
     letters = Letters()
     if counting and entry.covers == "instant":
@@ -303,7 +295,7 @@ def _observation(
             file=entry.file,
             line=entry.line,
         )
-    factor = units.parse(model.outputs[output].unit).factor_to(units.parse(entry.unit))
+    factor = units.parse(model.outputs[column.output].unit).factor_to(units.parse(entry.unit))
     starts = np.array([calendar.number(a) for a, _ in spans])
     ends = np.array([calendar.number(b) for _, b in spans])
     if not counting:
@@ -368,5 +360,3 @@ def _scenarios(inputs: StudyInputs, model: Model, factors: Mapping[str, float], 
                     file=scenario.file,
                     line=scenario.line,
                 )
-
-

@@ -95,9 +95,7 @@ class Result:
         }
 
 
-def run_study(
-    folder: Path, *, until: str = stages.REPORT, cores: int | None = None, quiet: bool = False
-) -> Result:
+def run_study(folder: Path, *, until: str = stages.REPORT, cores: int | None = None, quiet: bool = False) -> Result:
     """Run every stale stage of a study up to one, and publish a run where there is anything new.
 
     Raises
@@ -172,8 +170,13 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
     world = {"model": dict(study.file.sources), "data": data, "parameters": parameters, "time": _plain(asked.time)}
     targets = [
         {
-            "name": o.entry.name, "output": o.column, "values": o.values.tolist(), "starts": o.starts.tolist(),
-            "ends": o.ends.tolist(), "included": o.included.tolist(), "factor": o.factor,
+            "name": o.entry.name,
+            "output": o.column,
+            "values": o.values.tolist(),
+            "starts": o.starts.tolist(),
+            "ends": o.ends.tolist(),
+            "included": o.included.tolist(),
+            "factor": o.factor,
             "likelihood": [o.entry.likelihood.family, _plain(o.entry.likelihood.arguments)],
         }
         for o in study.observations
@@ -188,8 +191,11 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
         stages.CALIBRATE: {**world, "targets": targets, "calibration": _plain(asked.calibration)},
         stages.DIAGNOSE: {},
         stages.PROJECT: {
-            "scenarios": _plain(asked.scenarios), "projection": _plain(asked.projection),
-            "quantities": _plain(asked.quantities), "data": scenario_data, "time": _plain(asked.time),
+            "scenarios": _plain(asked.scenarios),
+            "projection": _plain(asked.projection),
+            "quantities": _plain(asked.quantities),
+            "data": scenario_data,
+            "time": _plain(asked.time),
         },
         stages.REPORT: {
             "files": {f.name: f.sha256 for f in study.inputs.files},
@@ -245,8 +251,15 @@ def _published(
     marks = {each["name"]: each["fingerprint"] for each in done}
     same = next((run for run in store.runs(study.name) if run.record.get("fingerprints") == marks), None)
     result = Result(
-        study.name, until, same, False, done, record.get("verdict"), record.get("sentences", []),
-        record.get("answer"), time.perf_counter() - began,
+        study.name,
+        until,
+        same,
+        False,
+        done,
+        record.get("verdict"),
+        record.get("sentences", []),
+        record.get("answer"),
+        time.perf_counter() - began,
     )
     if same is None:
         region = study.inputs.study.region or "everywhere"

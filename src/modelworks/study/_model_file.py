@@ -38,10 +38,7 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str) -> Mode
         fail("M123", f"there is no model file `{shown}`", hint=near(path.stem, others))
     module, sources = _imported(path, shown)
     build = getattr(module, "build", None)
-    if callable(build):
-        model = _called(build, data, path, shown)
-    else:
-        model = getattr(module, "model", None)
+    model = _called(build, data, path, shown) if callable(build) else getattr(module, "model", None)
     if not isinstance(model, Model):
         fail(
             "M123",

@@ -94,8 +94,10 @@ def _prepared(
     if scenario is not None:
         data.update({name: study.inputs.catalogue[dataset].table() for name, dataset in scenario.data.items()})
         for name, change in scenario.parameters.items():
-            changed[name] = changed[name] * change.multiply if hasattr(change, "multiply") else np.full_like(
-                changed[name], float(change)
+            changed[name] = (
+                changed[name] * change.multiply
+                if hasattr(change, "multiply")
+                else np.full_like(changed[name], float(change))
             )
     scaled = study.compiled(times, data if scenario is not None and scenario.data else None)
     rows = np.column_stack([changed[name] for name in scaled.parameters])
@@ -137,7 +139,10 @@ def quantile_table(study: BoundStudy, compiled: CompiledModel, values: Array, sc
 
 
 def _quantities(
-    study: BoundStudy, posterior: Posterior, compiled: CompiledModel, found: Mapping[str, Array],
+    study: BoundStudy,
+    posterior: Posterior,
+    compiled: CompiledModel,
+    found: Mapping[str, Array],
     draws: Mapping[str, Array],
 ) -> dict[str, Any]:
     """Each named number of the study: median and 95% interval over draws."""
@@ -196,8 +201,13 @@ def _summary(asked: Quantity, values: Array, study: BoundStudy) -> dict[str, Any
     else:
         text = f"{in_words(middle)} ({in_words(low)} to {in_words(high)})"
     return {
-        "title": asked.title, "unit": asked.unit, "median": middle, "low": low, "high": high,
-        "mean": float(values.mean()), "text": text,
+        "title": asked.title,
+        "unit": asked.unit,
+        "median": middle,
+        "low": low,
+        "high": high,
+        "mean": float(values.mean()),
+        "text": text,
     }
 
 
@@ -212,5 +222,3 @@ def in_words(number: float) -> str:
     digits = 2 - int(np.floor(np.log10(abs(number))))
     rounded = round(number, digits)
     return f"{rounded:,.{max(digits, 0)}f}"
-
-

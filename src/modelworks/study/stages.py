@@ -67,7 +67,11 @@ def calibrate_stage(work: Work) -> None:
     density = log_density(study)
     asked = study.inputs.study.calibration
     settings = Settings(
-        sampler=asked.sampler, chains=asked.chains, draws=asked.draws, warmup=asked.warmup, seed=asked.seed,
+        sampler=asked.sampler,
+        chains=asked.chains,
+        draws=asked.draws,
+        warmup=asked.warmup,
+        seed=asked.seed,
         cores=work.cores,
     )
     posterior = calibrate(density, settings, progress=work.progress)

@@ -41,9 +41,7 @@ def compile_module(text: str) -> Library:
         passes = llvm.create_pass_builder(machine, options)
         passes.getModulePassManager().run(module, passes)
     engine = llvm.create_mcjit_compiler(module, machine)
-    engine.set_object_cache(
-        notify_func=lambda _, code: _write(cached, code), getbuffer_func=lambda _: known
-    )
+    engine.set_object_cache(notify_func=lambda _, code: _write(cached, code), getbuffer_func=lambda _: known)
     engine.finalize_object()
     return Library(engine)
 

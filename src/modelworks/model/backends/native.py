@@ -14,9 +14,11 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numpy.typing import NDArray
 
 from modelworks.model._graph import Array
 from modelworks.model._program import Program, Schedule, Slots
@@ -97,9 +99,7 @@ class Kernel:
             buffer[:, offset : offset + width] = value.reshape(-1, width)
         return buffer
 
-    def forward(
-        self, grid: Grid, data: Array, parameters: Array, *, keep: bool
-    ) -> tuple[int, Array, Tape]:
+    def forward(self, grid: Grid, data: Array, parameters: Array, *, keep: bool) -> tuple[int, Array, Tape]:
         """Run once. Returns where it failed (or -1), the outputs (time, number), and a tape.
 
         Only with `keep` does the tape hold what `backward` needs.
@@ -126,8 +126,19 @@ class Kernel:
         work = np.empty(8 * self.layout.state)
         self._backward(
             *_pointers(
-                parameters, tape.run, data, tape.moment, grid.steps, grid.counts, tape.starts, tape.at_outputs,
-                np.ascontiguousarray(cotangent), run_bar, moment_bar, gradient, work,
+                parameters,
+                tape.run,
+                data,
+                tape.moment,
+                grid.steps,
+                grid.counts,
+                tape.starts,
+                tape.at_outputs,
+                np.ascontiguousarray(cotangent),
+                run_bar,
+                moment_bar,
+                gradient,
+                work,
             ),
             grid.outputs.size,
         )
@@ -144,7 +155,7 @@ class Tape:
     at_outputs: Array
 
 
-def _pointers(*arrays: Array) -> Iterable[int]:
+def _pointers(*arrays: NDArray[Any]) -> list[int]:
     return [array.ctypes.data for array in arrays]
 
 
@@ -245,9 +256,14 @@ class _Writer:
             if wide and not self.graph.nodes[node].wide:
                 cotangent = self.graph.total(cotangent)
             outputs[node] = self.graph.add(outputs[node], cotangent) if node in outputs else cotangent
-        self._add_adjoints(emit, self.graph.pullback(outputs, parameters), sources, [
-            (parameters, names["gradient"], lambda node: int(self.graph.nodes[node].data[0])),
-        ])
+        self._add_adjoints(
+            emit,
+            self.graph.pullback(outputs, parameters),
+            sources,
+            [
+                (parameters, names["gradient"], lambda node: int(self.graph.nodes[node].data[0])),
+            ],
+        )
         emit.builder.ret_void()
 
     def _at_moment(self) -> None:
@@ -342,16 +358,27 @@ class _Writer:
         run, moment = self.layout.run.offsets, self.layout.moment.offsets
         leaves = [*run, *moment, *self.layout.data.offsets, *states]
         adjoints = self.graph.pullback(given, leaves)
-        self._add_adjoints(emit, adjoints, sources, [
-            (list(run), names["run_bar"], run.__getitem__),
-            (list(moment), names["moment_bar"], moment.__getitem__),
-        ])
+        self._add_adjoints(
+            emit,
+            adjoints,
+            sources,
+            [
+                (list(run), names["run_bar"], run.__getitem__),
+                (list(moment), names["moment_bar"], moment.__getitem__),
+            ],
+        )
         self._state_bars(emit, adjoints, sources, states, names["state_bar"], add=add)
         emit.builder.ret_void()
 
     def _state_bars(
-        self, emit: Emitter, adjoints: dict[int, int], sources: dict[int, Source], states: dict[int, Source],
-        pointer: ir.Value, *, add: bool,
+        self,
+        emit: Emitter,
+        adjoints: dict[int, int],
+        sources: dict[int, Source],
+        states: dict[int, Source],
+        pointer: ir.Value,
+        *,
+        add: bool,
     ) -> None:
         reached = {node: adjoints[node] for node in states if node in adjoints}
         places: dict[int, list[int]] = {}
@@ -379,7 +406,10 @@ class _Writer:
         return given
 
     def _add_adjoints(
-        self, emit: Emitter, adjoints: dict[int, int], sources: dict[int, Source],
+        self,
+        emit: Emitter,
+        adjoints: dict[int, int],
+        sources: dict[int, Source],
         targets: list[tuple[list[int], ir.Value, Callable[[int], int]]],
     ) -> None:
         """Add the adjoint of each leaf to its place in a buffer of the same layout."""
@@ -390,8 +420,11 @@ class _Writer:
                 places.setdefault(adjoint, []).append(leaf)
 
             def sink(
-                adjoint: int, value: ir.Value, places: dict[int, list[int]] = places,
-                pointer: ir.Value = pointer, offset: Callable[[int], int] = offset,
+                adjoint: int,
+                value: ir.Value,
+                places: dict[int, list[int]] = places,
+                pointer: ir.Value = pointer,
+                offset: Callable[[int], int] = offset,
             ) -> None:
                 for leaf in places[adjoint]:
                     shaped = emit.widen(value) if self.graph.nodes[leaf].wide else value
@@ -416,7 +449,9 @@ class _Writer:
     def _forward(self) -> None:
         """One run. `number` of outputs is negative when the tape is to be kept."""
         loops = self._open("forward", INTEGER, [POINTER] * 10 + [INTEGER, DOUBLE])
-        parameters, run, data, moment, steps, counts, outputs, starts, at_outputs, work, signed, tolerated = loops.arguments
+        parameters, run, data, moment, steps, counts, outputs, starts, at_outputs, work, signed, tolerated = (
+            loops.arguments
+        )
         b, size = loops.builder, self.layout.state
         state, result, one, two = (loops.element(work, loops.integer(k * size)) for k in range(4))
         keep = b.icmp_signed("<", signed, loops.integer(0))
@@ -452,8 +487,22 @@ class _Writer:
     def _backward(self) -> None:
         """The adjoint of one run; `run_bar`, `moment_bar` and `gradient` come in as zeros."""
         loops = self._open("backward", ir.VoidType(), [POINTER] * 13 + [INTEGER])
-        (parameters, run, data, moment, steps, counts, starts, at_outputs, cotangent, run_bar, moment_bar, gradient,
-         work, number) = loops.arguments
+        (
+            parameters,
+            run,
+            data,
+            moment,
+            steps,
+            counts,
+            starts,
+            at_outputs,
+            cotangent,
+            run_bar,
+            moment_bar,
+            gradient,
+            work,
+            number,
+        ) = loops.arguments
         b, size = loops.builder, self.layout.state
         slope, second, third, fourth, seed, bar, sum_bar, state_bar = (
             loops.element(work, loops.integer(k * size)) for k in range(8)
@@ -476,8 +525,13 @@ class _Writer:
             # The accumulators were emptied after this output: nothing later depends on what they held.
             loops.clear(state_bar, self.layout.people, size)
             loops.call(
-                "observe_adjoint", loops.row(at_outputs, output, size), *self._at(loops, run, data, moment, point),
-                loops.row(cotangent, output, self.layout.output), state_bar, run_bar, moment_bar_at(point),
+                "observe_adjoint",
+                loops.row(at_outputs, output, size),
+                *self._at(loops, run, data, moment, point),
+                loops.row(cotangent, output, self.layout.output),
+                state_bar,
+                run_bar,
+                moment_bar_at(point),
             )
             back_to_run(point)
             with loops.count(b.load(loops.element(counts, output, INTEGER), typ=INTEGER)):
@@ -497,7 +551,12 @@ class _Writer:
                     if stage < 3:
                         loops.combine(seed, seed, bar, loops.scaled(h, REACHES[stage]), size)
                     loops.call(
-                        "derivative_adjoint", stages[stage], *at[MOMENTS[stage]], seed, bar, run_bar,
+                        "derivative_adjoint",
+                        stages[stage],
+                        *at[MOMENTS[stage]],
+                        seed,
+                        bar,
+                        run_bar,
                         moment_bar_at(points[MOMENTS[stage]]),
                     )
                     loops.combine(sum_bar, sum_bar, bar, ir.Constant(DOUBLE, 1.0), size)

@@ -7,6 +7,7 @@ leave a compartment, then the error is measured by halving it (Richardson), neve
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,8 +41,10 @@ class Grid:
         times = np.asarray(outputs, dtype=float)
         inside = [knot for knot in knots if times[0] < knot < times[-1]]
         stops = np.unique(np.concatenate([times, inside]))
-        sizes, starts, ends = [], [], []
-        for left, right in zip(stops[:-1], stops[1:], strict=True):
+        sizes: list[float] = []
+        starts: list[float] = []
+        ends: list[float] = []
+        for left, right in itertools.pairwise(stops.tolist()):
             # The tolerance keeps a gap that is a whole number of steps but for round-off whole.
             number = max(1, int(np.ceil((right - left) / longest - 1e-9)))
             # Made so that the last edge is the stop itself, to the last bit: a table may step there.

@@ -1,0 +1,87 @@
+"""Finding things in a team's repository: studies by name, runs by the beginning of their id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelworks.errors import fail
+from modelworks.inputs import Repository
+from modelworks.runs import Run, Store
+from modelworks.study._binding import BoundStudy, bind
+
+SETTINGS = "modelworks.toml"
+
+
+def repository_around(folder: Path) -> Path | None:
+    """The nearest folder, from this one up, that holds a `modelworks.toml`."""
+    for each in (folder.resolve(), *folder.resolve().parents):
+        if (each / SETTINGS).is_file():
+            return each
+    return None
+
+
+def find_study(name: str | None, *, start: Path | None = None) -> Path:
+    """The folder of a study: by name, by path, the one we stand in, or the only one there is."""
+    repository = Repository.around(start or Path.cwd())
+    if name is not None:
+        return repository.find_study(name)
+    here = (start or Path.cwd()).resolve()
+    if (here / "study.yaml").is_file():
+        return here
+    folders = repository.studies()
+    if len(folders) == 1:
+        return folders[0]
+    fail(
+        "Y304",
+        f"there are {len(folders)} studies here, and none was named",
+        hint="name one of " + ", ".join(f"`{each.name}`" for each in folders)
+        if folders
+        else "make one: modelworks new NAME",
+    )
+
+
+def find_studies(name: str | None, *, start: Path | None = None) -> list[Path]:
+    """One study by name, or all of the repository."""
+    if name is not None:
+        return [find_study(name, start=start)]
+    folders = list(Repository.around(start or Path.cwd()).studies())
+    if not folders:
+        fail("Y304", "there is no study in this repository yet", hint="make one: modelworks new NAME")
+    return folders
+
+
+def check_study(folder: Path) -> BoundStudy:
+    """The study, when nothing about it is wrong; else a `ModelworksError` with every mistake."""
+    return bind(folder)
+
+
+def store_around(folder: Path) -> Store:
+    return Store(Repository.around(folder).store)
+
+
+def runs_of_repository(folder: Path, *, study: str | None = None) -> list[Run]:
+    """The runs of the repository around a folder, the latest first."""
+    return list(store_around(folder).runs(study))
+
+
+def find_run(folder: Path, text: str | None) -> Run:
+    """A run by the beginning of its id, by its key, or the latest of a study named; else the latest of all."""
+    store = store_around(folder)
+    known = list(store.runs())
+    if not known:
+        fail("R110", "there are no runs here yet", hint="modelworks run STUDY makes one")
+    if text is None:
+        return known[0]
+    of_study = [run for run in known if run.record.get("study") == text]
+    return of_study[0] if of_study else store.find(text)
+
+
+def publish_repository(folder: Path, out: Path) -> int:
+    """Write the static site of every run with a report; the number of runs on it."""
+    from modelworks.website import publish_site
+
+    runs = [run for run in runs_of_repository(folder) if (run.path / "report" / "report.html").is_file()]
+    if not runs:
+        fail("R111", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
+    publish_site(runs, out)
+    return len(runs)

@@ -1,0 +1,105 @@
+"""Where files and model do not fit, the letter names the code, the file and what to try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelworks.errors import ModelworksError, explanations
+from modelworks.study._binding import bind
+
+# (file under the repository, what to replace, with what, code, a word of the message or hint, file named)
+MISTAKES = [
+    (
+        "studies/boarding-school/parameters.yaml",
+        "contact_rate:",
+        "contact_rat:",
+        "P201",
+        "contact_rate",
+        "parameters.yaml",
+    ),
+    (
+        "studies/boarding-school/parameters.yaml",
+        "contact_rate:",
+        "contact_rat:",
+        "P202",
+        "contact_rate",
+        "parameters.yaml",
+    ),
+    ("studies/boarding-school/parameters.yaml", "unit: per day", "unit: days", "P120", "per day", "parameters.yaml"),
+    ("studies/boarding-school/parameters.yaml", "  bounds: {lower: 0}\n", "", "P101", "lower", "parameters.yaml"),
+    ("studies/boarding-school/parameters.yaml", "value: 763", "value: 0.5", "P204", "below", "parameters.yaml"),
+    ("studies/boarding-school/targets.yaml", "output: in_bed", "output: in_bad", "T201", "in_bed", "targets.yaml"),
+    (
+        "studies/boarding-school/targets.yaml",
+        "output: in_bed",
+        "output: new_infections",
+        "T202",
+        "covers",
+        "targets.yaml",
+    ),
+    ("studies/boarding-school/targets.yaml", "unit: people", "unit: days", "P120", "unit", "targets.yaml"),
+    ("studies/boarding-school/study.yaml", "unit: days", "unit: years", "Y201", "days", "study.yaml"),
+    ("studies/boarding-school/study.yaml", "models/influenza.py", "models/influensa.py", "M123", "influenza", None),
+    ("models/influenza.py", "model = Model(", "modell = Model(", "M123", "model", "models/influenza.py"),
+    ("models/influenza.py", "rate=contact_rate", "rate=contct_rate", "M124", "contct_rate", "models/influenza.py"),
+    ("models/influenza.py", "model = Model(", "model = Model((", "M124", "line", "models/influenza.py"),
+    (
+        "models/influenza.py",
+        '"infectious", "recovered"],',
+        '"infectious", "recoverd"],',
+        "M101",
+        "recovered",
+        "models/influenza.py",
+    ),
+    ("models/influenza.py", 'events("infection")', 'events("infections")', "M111", "infection", "models/influenza.py"),
+    ("models/influenza.py", "rate=recovery_rate", "rate=-0.5", "M110", "below", "models/influenza.py"),
+    (
+        "models/influenza.py",
+        '"days_in_bed": 1 / recovery_rate',
+        '"days_in_bed": people("infectious")',
+        "M118",
+        "parameters",
+        "models/influenza.py",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "code", "word", "named"), MISTAKES, ids=lambda v: str(v)[:24])
+def test_a_mistake_is_told_with_code_file_and_hint(
+    repository: Path, file: str, old: str, new: str, code: str, word: str, named: str | None
+) -> None:
+    """A person who made a mistake learns what, where and what to try, and sees no traceback."""
+    path = repository / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ModelworksError) as caught:
+        bind(repository / "studies" / "boarding-school")
+    letters = [letter for letter in caught.value.letters if letter.code == code]
+    assert letters, [str(letter) for letter in caught.value.letters]
+    assert any(word in letter.message + letter.hint for letter in letters)
+    assert all(letter.hint for letter in letters)
+    if named is not None:
+        assert any(letter.file is not None and letter.file.endswith(named) for letter in letters)
+    assert code in explanations()
+
+
+def test_a_sound_study_binds(study: Path) -> None:
+    """The example itself has no mistake: every letter above is due to the edit."""
+    bound = bind(study)
+    assert set(bound.priors) == {"contact_rate", "recovery_rate", "overdispersion"}
+    assert bound.fixed == {"boys": 763.0, "first_cases": 1.0}
+    assert bound.observations[0].starts.tolist() == [float(k) for k in range(1, 15)]
+
+
+def test_a_rate_per_week_is_the_same_rate_per_day(study: Path) -> None:
+    """A value in another unit of the same kind is converted, not refused and not taken as it is."""
+    path = study / "parameters.yaml"
+    text = path.read_text(encoding="utf-8")
+    weekly = text.replace("{normal: {mean: 2, sd: 1}}", "{normal: {mean: 14, sd: 7}}").replace(
+        "unit: per day", "unit: per week", 1
+    )
+    path.write_text(weekly, encoding="utf-8")
+    assert bind(study).factors["contact_rate"] == pytest.approx(1 / 7, rel=1e-15)
