@@ -37,6 +37,15 @@ def test_every_explained_code_is_said_somewhere() -> None:
     assert not silent, f"nothing says {sorted(silent)}"
 
 
+def test_a_code_is_said_by_one_room() -> None:
+    """Two rooms that say one code soon mean two things by it, and its page can explain only one."""
+    rooms: dict[str, set[str]] = {}
+    for code, place in codes_in_source():
+        rooms.setdefault(code, set()).add(place.split("/")[2].split(",")[0])
+    shared = {code: sorted(said) for code, said in sorted(rooms.items()) if len(said) > 1}
+    assert not shared, f"give each its own code: {shared}"
+
+
 @pytest.mark.parametrize("file", sorted((PACKAGE / "error_codes").glob("*.toml")), ids=lambda file: file.stem)
 def test_a_page_has_a_title_a_rule_an_example_and_a_remedy(file: Path) -> None:
     """The four things somebody stuck wants to know, and the family is the file's name."""
