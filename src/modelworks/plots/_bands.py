@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelworks.plots._figure import Spec
-from modelworks.plots._panels import QUANTILES, numbers, thin, time_columns
+from modelworks.plots._panels import QUANTILES, columns, moments, numbers, thin
 from modelworks.plots._theme import BLUE, FAINT_INK
 
 if TYPE_CHECKING:
@@ -14,20 +14,23 @@ if TYPE_CHECKING:
 # More rows than a panel has pixels change nothing one can see.
 MOST_ROWS = 400
 
+# In square pixels: wide enough to be met by a finger's worth of pointing.
+POINTER_SIZE = 160
+
+DAY = "%-d %B %Y"
+
 WHAT_BANDS_MEAN = "Line: the median; dark band: half of the draws; pale band: 95% of them."
 
 # The fields of our data that hold text.
-WORDS = frozenset({"day", "range", "scenario", "kind", "chain"})
+WORDS = frozenset({"scenario", "kind", "chain"})
 
-RANGE = "format(datum.q025, ',.3~r') + ' to ' + format(datum.q975, ',.3~r')"
+INTERVAL_SHOWN = [("time", "Date"), ("q50", "Median"), ("q025", "95% from"), ("q975", "to")]
 
 
 def band_data(table: pd.DataFrame) -> Spec:
     """The rows of one output as data that unfold in the figure, at most `MOST_ROWS` of them."""
     rows = table.sort_values("time").iloc[thin(len(table), MOST_ROWS)]
-    spec = time_columns(rows["time"], **{name: numbers(rows[name]) for name in QUANTILES})
-    spec["transform"].append({"calculate": RANGE, "as": "range"})
-    return spec
+    return columns(time=moments(rows["time"]), **{name: numbers(rows[name]) for name in QUANTILES})
 
 
 def band_layers(x: Spec, y: Spec, *, hover: str, fill: str = BLUE) -> list[Spec]:
@@ -42,7 +45,7 @@ def band_layers(x: Spec, y: Spec, *, hover: str, fill: str = BLUE) -> list[Spec]
             "mark": {"type": "line", "color": fill, "strokeWidth": 2, "clip": True},
             "encoding": {"x": x, "y": {**y, "field": "q50"}},
         },
-        pointer_rule(x, hover, [("day", "Date"), ("q50", "Median"), ("range", "95% interval")]),
+        pointer_rule(x, hover),
     ]
 
 
@@ -54,23 +57,24 @@ def area(x: Spec, y: Spec, low: str, high: str, opacity: float, fill: str = BLUE
     }
 
 
-def pointer_rule(x: Spec, hover: str, shown: list[tuple[str, str]]) -> Spec:
+def pointer_rule(x: Spec, hover: str) -> Spec:
     """A vertical line at the time nearest to the pointer, with a tooltip."""
+    select = {"type": "point", "fields": ["time"], "nearest": True, "on": "pointerover", "clear": "pointerout"}
     mark = {"type": "rule", "color": FAINT_INK, "strokeWidth": 1}
-    return {"mark": mark, "encoding": {"x": x, **pointed_at(hover, shown)}, "params": [nearest(hover, ["time"])]}
+    encoding = {"x": x, **pointed_at(hover, INTERVAL_SHOWN)}
+    return {"params": [{"name": hover, "select": select}], "mark": mark, "encoding": encoding}
 
 
-def pointer_point(x: Spec, y: Spec, hover: str, shown: list[tuple[str, str]]) -> Spec:
-    """A point on the line nearest to the pointer, with a tooltip: for a panel with several lines."""
-    mark = {"type": "circle", "color": FAINT_INK, "size": 50}
-    encoding = {"x": x, "y": y, **pointed_at(hover, shown)}
-    return {"mark": mark, "encoding": encoding, "params": [nearest(hover, ["time", "scenario"])]}
+def pointer_point(x: Spec, y: Spec, hover: str) -> Spec:
+    """A point of the line under the pointer, with a tooltip: for a panel with several lines.
 
-
-def nearest(hover: str, fields: list[str]) -> Spec:
-    """Selects what lies nearest to the pointer."""
-    select = {"type": "point", "fields": fields, "nearest": True, "on": "pointerover", "clear": "pointerout"}
-    return {"name": hover, "select": select}
+    Not the nearest one, as for a rule: Vega-Lite 6.4 loses text, here the scenario, from the tooltip of a nearest
+    point (it reads `datum.scenario` where `datum.datum.scenario` is meant).
+    """
+    select = {"type": "point", "fields": ["time", "scenario"], "on": "pointerover", "clear": "pointerout"}
+    mark = {"type": "circle", "color": FAINT_INK, "size": POINTER_SIZE}
+    encoding = {"x": x, "y": y, **pointed_at(hover, [("scenario", "Scenario"), *INTERVAL_SHOWN])}
+    return {"params": [{"name": hover, "select": select}], "mark": mark, "encoding": encoding}
 
 
 def pointed_at(hover: str, shown: list[tuple[str, str]]) -> Spec:
@@ -82,7 +86,9 @@ def pointed_at(hover: str, shown: list[tuple[str, str]]) -> Spec:
 
 
 def tooltip(field: str, title: str) -> Spec:
-    """One line of a tooltip; numbers to three digits."""
+    """One line of a tooltip; numbers to three digits, dates as the day they are in UTC."""
     if field in WORDS:
         return {"field": field, "type": "nominal", "title": title}
+    if field == "time":
+        return {"field": field, "type": "temporal", "timeUnit": "utcyearmonthdate", "title": title, "format": DAY}
     return {"field": field, "type": "quantitative", "title": title, "format": ",.3~r"}

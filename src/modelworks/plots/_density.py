@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 BINS = 300
 # Every third bin is drawn: a curve of a hundred points is smooth at the size of a panel.
 STRIDE = 3
+# Neighbouring draws of a chain resemble each other, so thousands do not earn a kernel as narrow as their number says.
+MOST_INDEPENDENT = 500
 # A normal kernel is nothing beyond three of its widths.
 KERNEL_REACH = 3.0
 
@@ -44,4 +46,4 @@ def bandwidth(sample: NDArray[np.float64]) -> float:
     """Silverman's rule with the lesser of two spreads, so that a heavy tail does not blur the middle."""
     low, high = np.quantile(sample, [0.25, 0.75])
     spreads = [spread for spread in (float(sample.std()), float(high - low) / 1.34) if spread > 0]
-    return 0.9 * min(spreads, default=0.0) / float(sample.size**0.2)
+    return 0.9 * min(spreads, default=0.0) / float(min(sample.size, MOST_INDEPENDENT) ** 0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ MOST_POINTS = 2000
 
 QUANTILES = ("q025", "q25", "q50", "q75", "q975")
 
+# In pixels: a letter of a title, which is somewhat wider than most.
+LETTER_WIDTH = 7.6
+
 # Figures keep this many digits: a thousandth of an axis is below a pixel.
 DIGITS = 5
 
@@ -30,8 +34,6 @@ SHORT_NUMBER = "abs(datum.value) >= 10000 ? replace(format(datum.value, '~s'), '
 # In days: up to four months show dates, up to three years show months.
 LONGEST_IN_DAYS = 125
 LONGEST_IN_MONTHS = 1100
-
-DAY = "utcFormat(datum.time, '%-d %B %Y')"
 
 
 def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
@@ -93,13 +95,6 @@ def columns(**values: Sequence[Any]) -> Spec:
     }
 
 
-def time_columns(times: Any, **values: Sequence[Any]) -> Spec:
-    """The same with `time`, and `day`, which is the time as a person writes it."""
-    spec = columns(time=moments(times), **values)
-    spec["transform"].append({"calculate": DAY, "as": "day"})
-    return spec
-
-
 def thin(length: int, most: int = MOST_POINTS) -> NDArray[np.intp]:
     """Which of so many rows to draw, evenly spread, the first and the last among them.
 
@@ -148,7 +143,14 @@ def small_multiples(name: str, title: str, caption: str, panels: Sequence[Spec],
     if len(panels) == 1:
         return Figure(name, title, caption, whole(single(panels[0]), caption))
     sized = [{"width": PANEL_WIDTH, "height": PANEL_HEIGHT, **panel} for panel in panels]
+    sized = [{**panel, "title": wrapped(panel["title"], panel["width"])} for panel in sized]
     return Figure(name, title, caption, whole({"columns": per_row, "concat": sized}, caption))
+
+
+def wrapped(title: str | Spec, width: int) -> Spec:
+    """A title in lines that fit a panel; Vega-Lite does not break them."""
+    spec: Spec = {"text": title} if isinstance(title, str) else dict(title)
+    return {**spec, "text": textwrap.wrap(spec["text"], int(width / LETTER_WIDTH))}
 
 
 def zoom(name: str, axes: Sequence[str] = ("x",)) -> Spec:

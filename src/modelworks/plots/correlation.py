@@ -53,7 +53,7 @@ def squares(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]], titles: Se
     data = columns(
         row=[titles[row] for row, _ in pairs],
         column=[titles[column] for _, column in pairs],
-        correlation=[round(float(table[pair]), 2) for pair in pairs],
+        correlation=[round(float(table[pair]), 2) + 0.0 for pair in pairs],
     )
     value = {"field": "correlation", "type": "quantitative"}
     scale = {"domain": [-1, 0, 1], "range": [VERMILLION, "#F7F7F7", BLUE]}
@@ -62,7 +62,7 @@ def squares(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]], titles: Se
     y = {"field": "row", "type": "nominal", "sort": list(titles), "axis": axis}
     legend = {"title": "Correlation", "gradientLength": 140, "format": ".1~f", "values": [-1, 0, 1]}
     tile = {"mark": "rect", "encoding": {"x": x, "y": y, "color": {**value, "scale": scale, "legend": legend}}}
-    ink = {"condition": {"test": "abs(datum.correlation) > 0.6", "value": PAPER}, "value": INK}
+    ink = {"condition": {"test": "abs(datum.correlation) > 0.75", "value": PAPER}, "value": INK}
     text = {
         "mark": {"type": "text", "fontSize": 12},
         "encoding": {"x": x, "y": y, "text": {**value, "format": ".2f"}, "color": ink},

@@ -14,13 +14,14 @@ from modelworks.plots._panels import (
     MOST_POINTS,
     QUANTILES,
     chosen,
+    columns,
     label,
+    moments,
     need_columns,
     numbers,
     small_multiples,
     thin,
     time_axis,
-    time_columns,
     value_axis,
 )
 from modelworks.plots._theme import GREY, INK, PAPER
@@ -28,11 +29,12 @@ from modelworks.plots._theme import GREY, INK, PAPER
 if TYPE_CHECKING:
     import pandas as pd
 
-# What is drawn of the model before the first and after the last observation: a part of their span, and at least a
-# few steps, so that a single observation still stands within a curve.
+# What is drawn of the model before the first and after the last observation: a part of their span and at least two
+# steps; more around a single observation, so that it stands within a curve.
 MARGIN = 0.1
-FEWEST_STEPS = 6
+FEWEST_STEPS, STEPS_AROUND_ONE = 2, 6
 
+INTERVAL = ("value", "low", "high")
 USED, HELD_OUT = "used in the fit", "held out"
 
 
@@ -52,7 +54,8 @@ def draw(
     quantiles : table with columns output, time, q025, q25, q50, q75, q975
         The model's outputs.
     observed : table with columns target, output, time, value, included
-        `included` is False for what was held out of the fit.
+        `included` is False for what was held out of the fit. Columns `low` and `high`, where there are any, are
+        the ends of an observation's own interval, and are drawn as a bar.
     predictive : table like `quantiles`, optional
         Its `output` is the name of a target: where new observations would fall, noise included.
     targets : names of the targets to draw, in order; all where not given
@@ -97,7 +100,8 @@ def series_of(points: pd.DataFrame, quantiles: pd.DataFrame) -> pd.DataFrame:
     step = (
         np.median(np.diff(table["time"].to_numpy(dtype="datetime64[ns]"))) if len(table) > 1 else np.timedelta64(1, "D")
     )
-    margin = max(MARGIN * (times.max() - times.min()), FEWEST_STEPS * step)
+    span = times.max() - times.min()
+    margin = max(MARGIN * span, (FEWEST_STEPS if span else STEPS_AROUND_ONE) * step)
     near_enough = (table["time"] >= times.min() - margin) & (table["time"] <= times.max() + margin)
     return table[near_enough] if near_enough.any() else table
 
@@ -105,7 +109,7 @@ def series_of(points: pd.DataFrame, quantiles: pd.DataFrame) -> pd.DataFrame:
 def panel(table: pd.DataFrame, points: pd.DataFrame, new: pd.DataFrame | None, title: str, index: int) -> Spec:
     """One target: where new observations would fall, the bands, the points."""
     times: list[Any] = [table["time"], points["time"]]
-    heights: list[Any] = [table["q025"], table["q975"], points["value"]]
+    heights: list[Any] = [table["q025"], table["q975"], *(points[name] for name in INTERVAL if name in points)]
     if new is not None and len(new):
         times.append(new["time"])
         heights += [new["q025"], new["q975"]]
@@ -114,7 +118,7 @@ def panel(table: pd.DataFrame, points: pd.DataFrame, new: pd.DataFrame | None, t
     layers: list[Spec] = [{**band_data(table), "layer": band_layers(x, y, hover=f"hover_{index}")}]
     if new is not None and len(new):
         layers.insert(0, {**band_data(new), "layer": predictive_layers(x, y)})
-    layers.append(point_layer(points, x, y))
+    layers += observed_layers(points, x, y)
     return {"title": title, "layer": layers}
 
 
@@ -125,19 +129,24 @@ def predictive_layers(x: Spec, y: Spec) -> list[Spec]:
     return [area(x, y, "q025", "q975", 0.10, GREY), *edges]
 
 
-def point_layer(points: pd.DataFrame, x: Spec, y: Spec) -> Spec:
-    """The observations; those held out are hollow."""
+def observed_layers(points: pd.DataFrame, x: Spec, y: Spec) -> list[Spec]:
+    """The observations; those held out are hollow; a bar where they come with an interval."""
     rows = points.sort_values("time").iloc[thin(len(points), MOST_POINTS)]
     kinds = [USED if included else HELD_OUT for included in rows["included"]]
-    data = time_columns(rows["time"], value=numbers(rows["value"]), kind=kinds)
+    there = {name: numbers(rows[name]) for name in INTERVAL if name in rows}
     fill = {"condition": {"test": f"datum.kind === '{HELD_OUT}'", "value": PAPER}, "value": INK}
-    return {
-        **data,
-        "mark": {"type": "circle", "size": 42, "stroke": INK, "strokeWidth": 1.3, "opacity": 1},
-        "encoding": {
-            "x": x,
-            "y": {**y, "field": "value"},
-            "fill": fill,
-            "tooltip": [tooltip("day", "Date"), tooltip("value", "Observed"), tooltip("kind", "This point was")],
-        },
-    }
+    marks: list[Spec] = [
+        {
+            "mark": {"type": "circle", "size": 42, "stroke": INK, "strokeWidth": 1.3, "opacity": 1},
+            "encoding": {
+                "x": x,
+                "y": {**y, "field": "value"},
+                "fill": fill,
+                "tooltip": [tooltip("time", "Date"), tooltip("value", "Observed"), tooltip("kind", "This point was")],
+            },
+        }
+    ]
+    if "low" in there and "high" in there:
+        bar = {"type": "rule", "color": INK, "strokeWidth": 1.3}
+        marks.insert(0, {"mark": bar, "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}})
+    return [{**columns(time=moments(rows["time"]), kind=kinds, **there), "layer": marks}]

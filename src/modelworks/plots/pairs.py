@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from modelworks.plots._theme import BLUE, FAINT_INK, VERMILLION
 MOST_PARAMETERS = 6
 MOST_POINTS = 600
 CELL = 108
+# Letters in a line of an axis title, at the size of a cell.
+TITLE_LENGTH = 16
 
 # The smallest and the largest type of a correlation.
 TYPE_SIZES = (12, 22)
@@ -78,27 +81,41 @@ def cell(
     row: int, column: int, flat: Mapping[str, NDArray[np.float64]], titles: Sequence[str], names: Sequence[str]
 ) -> Spec:
     """One square of the grid; only the left and the bottom edge have axes."""
-    last = len(names) - 1
-    x_title = titles[column] if row == last else None
-    y_title = titles[row] if column == 0 and row > 0 else None
+    across, along = flat[names[column]], flat[names[row]]
+    x = square_axis(f"p{column}", across, titles[column] if row == len(names) - 1 else None)
     if row == column:
-        view = diagonal(flat[names[row]], x_title)
+        view = diagonal(across, x)
     elif row < column:
-        view = upper(float(np.corrcoef(flat[names[row]], flat[names[column]])[0, 1]))
+        view = upper(correlation_of(along, across))
     else:
-        view = lower(row, column, x_title, y_title)
+        view = lower(x, square_axis(f"p{row}", along, titles[row] if column == 0 else None), view_name(row, column))
     return {"width": CELL, "height": CELL, **view}
 
 
-def edge_axis(title: str | None) -> Spec | None:
-    """An axis with a title at the edge of the grid, none inside."""
-    if title is None:
-        return None
-    return {"title": title, "titleLimit": CELL + 10, "tickCount": 3, "labelExpr": SHORT_NUMBER, "grid": False}
+def square_axis(field: str, sample: NDArray[np.float64], title: str | None) -> Spec:
+    """An axis over all draws of a parameter, shown at the edge of the grid and not inside it."""
+    low, high = numbers([sample.min(), sample.max()])
+    axis = (
+        {
+            "title": textwrap.wrap(title, TITLE_LENGTH),
+            "tickCount": 3,
+            "labelExpr": SHORT_NUMBER,
+            # A number that reaches over the edge of its cell would run into the next one's.
+            "labelBound": True,
+            "grid": False,
+        }
+        if title
+        else None
+    )
+    scale = {"domain": [low, high], "nice": False, "zero": False, "padding": 6}
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
 
 
-def square_scale() -> Spec:
-    return {"zero": False, "nice": False, "padding": 6}
+def correlation_of(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Pearson's correlation; NaN where one of the two does not vary."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def brush(count: int) -> Spec:
@@ -108,32 +125,33 @@ def brush(count: int) -> Spec:
 
 
 def view_name(row: int, column: int) -> str:
+    """What the brush calls a cloud."""
     return f"cloud_{row}_{column}"
 
 
-def lower(row: int, column: int, x_title: str | None, y_title: str | None) -> Spec:
+def lower(x: Spec, y: Spec, name: str) -> Spec:
     """A cloud of draws."""
     is_broken = {"test": "datum.broken === 1"}
     return {
-        "name": view_name(row, column),
+        "name": name,
         "mark": {"type": "circle", "size": 9, "clip": True},
         "encoding": {
-            "x": {"field": f"p{column}", "type": "quantitative", "scale": square_scale(), "axis": edge_axis(x_title)},
-            "y": {"field": f"p{row}", "type": "quantitative", "scale": square_scale(), "axis": edge_axis(y_title)},
+            "x": x,
+            "y": y,
             "color": {"condition": {**is_broken, "value": VERMILLION}, "value": BLUE},
             "opacity": {"condition": [{**is_broken, "value": 0.9}, {"param": "brush", "value": 0.35}], "value": 0.05},
         },
     }
 
 
-def diagonal(sample: NDArray[np.float64], x_title: str | None) -> Spec:
+def diagonal(sample: NDArray[np.float64], x: Spec) -> Spec:
     """The density of one parameter."""
     places, heights = density(sample)
     return {
         **columns(place=numbers(places), height=numbers(heights)),
         "mark": {"type": "area", "color": BLUE, "opacity": 0.3, "line": {"color": BLUE, "strokeWidth": 1.5}},
         "encoding": {
-            "x": {"field": "place", "type": "quantitative", "scale": square_scale(), "axis": edge_axis(x_title)},
+            "x": {**x, "field": "place"},
             "y": {"field": "height", "type": "quantitative", "axis": None},
             "tooltip": [tooltip("place", "Value")],
         },
@@ -141,11 +159,13 @@ def diagonal(sample: NDArray[np.float64], x_title: str | None) -> Spec:
 
 
 def upper(correlation: float) -> Spec:
-    """A correlation, larger type for a stronger one."""
+    """A correlation, larger type for a stronger one; blank where there is none."""
     smallest, largest = TYPE_SIZES
-    strength = abs(correlation) if np.isfinite(correlation) else 0.0
+    is_known = bool(np.isfinite(correlation))
+    text = f"{round(correlation, 2) + 0.0:.2f}".replace("-", "−") if is_known else ""
+    size = round(smallest + (largest - smallest) * abs(correlation)) if is_known else smallest
     return {
-        "data": {"values": [{"text": f"{correlation:.2f}".replace("-", "−") if np.isfinite(correlation) else ""}]},
-        "mark": {"type": "text", "fontSize": round(smallest + (largest - smallest) * strength), "color": FAINT_INK},
+        "data": {"values": [{"text": text}]},
+        "mark": {"type": "text", "fontSize": size, "color": FAINT_INK},
         "encoding": {"text": {"field": "text", "type": "nominal"}},
     }

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelworks.errors import fail, near
-from modelworks.plots._bands import RANGE, area, pointer_point
+from modelworks.plots._bands import area, pointer_point
 from modelworks.plots._figure import Figure, Spec
 from modelworks.plots._panels import (
     QUANTILES,
     chosen,
+    columns,
     label,
+    moments,
     need_columns,
     numbers,
     small_multiples,
     thin,
     time_axis,
-    time_columns,
     value_axis,
     zoom,
 )
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # For each scenario: half of what a single series may have, as several share the panel.
 MOST_ROWS = 200
+
+# Titles of scenarios are sentences: on a phone they stand below each other. 0 columns is a single line.
+LEGEND: Spec = {"title": None, "symbolType": "stroke", "columns": {"expr": "width < 480 ? 1 : 0"}}
 
 COLUMNS = ("output", "scenario", "time", *QUANTILES)
 
@@ -60,20 +64,26 @@ def draw(
     panels: list[Spec] = []
     for name in chosen(outputs, quantiles["output"], "output"):
         rows = quantiles[quantiles["output"] == name]
-        panels.append(panel(rows, label(name, labels), scale, labels, f"{len(panels)}"))
+        heading = {"text": label(name, labels), "subtitle": "In each scenario"}
+        panels.append(panel(rows, heading, scale, labels, len(panels)))
         if differences is not None:
             need_columns(differences, COLUMNS, "the table of differences")
             other = differences[(differences["output"] == name) & (differences["scenario"] != baseline)]
             if len(other):
-                panels.append(difference_panel(other, label(name, labels), scale, labels, f"{len(panels)}"))
-    return small_multiples("scenarios", title, caption(differences is not None), panels)
+                heading = {**heading, "subtitle": f"Difference from: {label(baseline, labels)}"}
+                panels.append(with_zero(panel(other, heading, scale, labels, len(panels))))
+    return small_multiples("scenarios", title, caption(differences is not None, label(baseline, labels)), panels)
 
 
-def caption(has_differences: bool) -> str:
+def caption(has_differences: bool, baseline: str) -> str:
+    """What the marks mean, and what to look for in the differences."""
     bands = "Lines: medians; bands: 95% of the draws."
     if not has_differences:
         return bands
-    return f"{bands} Where the band of a difference keeps clear of zero, the scenario changes the outcome for certain."
+    return (
+        f"{bands} Differences from the baseline ({baseline}) are taken draw by draw; where their band keeps clear of "
+        "zero, the model is 95% sure of the direction."
+    )
 
 
 def scenario_colours(scenarios: Sequence[str], baseline: str, labels: Mapping[str, str] | None) -> Spec:
@@ -86,7 +96,7 @@ def scenario_colours(scenarios: Sequence[str], baseline: str, labels: Mapping[st
     }
 
 
-def panel(rows: pd.DataFrame, title: str, scale: Spec, labels: Mapping[str, str] | None, index: str) -> Spec:
+def panel(rows: pd.DataFrame, title: Spec, scale: Spec, labels: Mapping[str, str] | None, index: int) -> Spec:
     """One output under the scenarios that the rows hold."""
     import pandas as pd
 
@@ -94,14 +104,13 @@ def panel(rows: pd.DataFrame, title: str, scale: Spec, labels: Mapping[str, str]
         [each.sort_values("time").iloc[thin(len(each), MOST_ROWS)] for _, each in rows.groupby("scenario", sort=False)]
     )
     titles = [label(str(name), labels) for name in thinned["scenario"]]
-    data = time_columns(thinned["time"], scenario=titles, **{name: numbers(thinned[name]) for name in QUANTILES})
-    data["transform"].append({"calculate": RANGE, "as": "range"})
+    values = {name: numbers(thinned[name]) for name in QUANTILES}
+    data = columns(time=moments(thinned["time"]), scenario=titles, **values)
     x, y = time_axis(thinned["time"]), value_axis("q50", thinned["q025"], thinned["q975"])
-    colour = {"field": "scenario", "type": "nominal", "scale": scale, "legend": {"title": None}}
+    colour = {"field": "scenario", "type": "nominal", "scale": scale, "legend": LEGEND}
     band = coloured(area(x, y, "q025", "q975", 0.16), colour)
     line = {"mark": {"type": "line", "strokeWidth": 2, "clip": True}, "encoding": {"x": x, "y": y, "color": colour}}
-    shown = [("scenario", "Scenario"), ("day", "Date"), ("q50", "Median"), ("range", "95% interval")]
-    pointer = coloured(pointer_point(x, y, f"hover_{index}", shown), colour)
+    pointer = coloured(pointer_point(x, y, f"hover_{index}"), colour)
     return {"title": title, **data, "layer": [{**band, "params": [zoom(f"zoom_{index}")]}, line, pointer]}
 
 
@@ -111,8 +120,8 @@ def coloured(layer: Spec, colour: Spec) -> Spec:
     return {**layer, "mark": mark, "encoding": {**layer["encoding"], "color": colour}}
 
 
-def difference_panel(rows: pd.DataFrame, title: str, scale: Spec, labels: Mapping[str, str] | None, index: str) -> Spec:
-    """One output's difference from the baseline, with a line at no difference."""
-    spec = panel(rows, f"{title}: difference", scale, labels, index)
+def with_zero(spec: Spec) -> Spec:
+    """A panel with a line where there is no difference."""
+    # Last of the layers, as the first one decides about the grid, and a constant has none.
     zero = {"data": {"values": [{}]}, "mark": {"type": "rule", "color": GREY}, "encoding": {"y": {"datum": 0}}}
-    return {**spec, "layer": [zero, *spec["layer"]]}
+    return {**spec, "layer": [*spec["layer"], zero]}
