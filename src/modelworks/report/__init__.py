@@ -1,0 +1,74 @@
+"""The page of a run that somebody can judge: one offline HTML file, the same as Markdown, and its tables.
+
+`Page` holds what is said; `render_html` and `render_markdown` say it; `write_report` writes everything at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelworks.report._html import render_html
+    from modelworks.report._markdown import render_markdown
+    from modelworks.report._style import stylesheet
+    from modelworks.report._tables import tables, write_tables
+    from modelworks.report._write import write_report
+    from modelworks.report.page import (
+        AssumptionRow,
+        CheckRow,
+        DataRow,
+        Page,
+        PosteriorRow,
+        QuantityRow,
+        ScenarioRow,
+        Section,
+        StageRow,
+        TargetRow,
+    )
+
+_HOME = {
+    "AssumptionRow": "page",
+    "CheckRow": "page",
+    "DataRow": "page",
+    "Page": "page",
+    "PosteriorRow": "page",
+    "QuantityRow": "page",
+    "ScenarioRow": "page",
+    "Section": "page",
+    "StageRow": "page",
+    "TargetRow": "page",
+    "render_html": "_html",
+    "render_markdown": "_markdown",
+    "stylesheet": "_style",
+    "tables": "_tables",
+    "write_report": "_write",
+    "write_tables": "_tables",
+}
+
+__all__ = [
+    "AssumptionRow",
+    "CheckRow",
+    "DataRow",
+    "Page",
+    "PosteriorRow",
+    "QuantityRow",
+    "ScenarioRow",
+    "Section",
+    "StageRow",
+    "TargetRow",
+    "render_html",
+    "render_markdown",
+    "stylesheet",
+    "tables",
+    "write_report",
+    "write_tables",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -104,8 +104,8 @@ def disk_letters(place: Path, about: frozenset[int] = _FULL | _FORBIDDEN) -> Ite
             raise
         at = error.filename or str(place)
         if error.errno in _FULL:
-            fail("R110", f"the disk is full: {at} was not written", hint="make room, then give the same command again")
-        fail("R111", f"{at} can not be written: {error.strerror}", hint="see who owns the folder, and its permissions")
+            fail("R120", f"the disk is full: {at} was not written", hint="make room, then give the same command again")
+        fail("R121", f"{at} can not be written: {error.strerror}", hint="see who owns the folder, and its permissions")
 
 
 def _renamed(folder: Path, destination: Path) -> bool:

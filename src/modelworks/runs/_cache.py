@@ -36,7 +36,7 @@ class StageCache:
         Raises
         ------
         ModelworksError
-            R110 when the disk is full, R111 when the folder may not be written to.
+            R120 when the disk is full, R121 when the folder may not be written to.
         """
         destination = self._folder(fingerprint)
         with attempt(self.root, stage) as made:

@@ -58,7 +58,7 @@ class Store:
         ------
         ModelworksError
             R104 for a part of the key without a letter or a digit, R105 when two files would have the same name,
-            R110 and R111 when the disk refuses.
+            R120 and R121 when the disk refuses.
         """
         parts = [folder_name(part) for part in key_parts]
         now = self._clock().astimezone(UTC)

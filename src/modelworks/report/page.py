@@ -1,0 +1,188 @@
+"""What a report says, before it is decided how it looks: plain values, filled in by whoever has the results.
+
+Every row is one line of a table. Texts are shown as they are; nothing in them is taken for markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelworks.diagnostics import Verdict
+from modelworks.plots import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One question asked of the draws, and its answer in a sentence."""
+
+    name: str
+    title: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityRow:
+    """A named number of the study: median and 95% interval, in `unit`.
+
+    `text` is the number as it should be read where the three are not (a date of a peak, say).
+    """
+
+    name: str
+    title: str
+    unit: str
+    median: float | None
+    low: float | None
+    high: float | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorRow:
+    """A calibrated parameter: what was believed before, and where the draws lie, in `unit`."""
+
+    name: str
+    meaning: str
+    unit: str
+    prior: str
+    mean: float
+    sd: float
+    q025: float
+    q50: float
+    q975: float
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssumptionRow:
+    """A value or a prior that somebody chose, with where it was found and where it is written.
+
+    `place` is the file and line; `by`, `when` and `why` say who chose it.
+    """
+
+    name: str
+    value: str
+    unit: str
+    source: str
+    place: str = ""
+    meaning: str = ""
+    by: str = ""
+    when: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A series the model was fitted to: how many values, of which dates, how compared, and where from."""
+
+    name: str
+    output: str
+    unit: str
+    covers: str
+    points: int
+    held_out: int
+    first: str
+    last: str
+    likelihood: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """A dataset of the catalogue; `sha256` is of the file as it was used."""
+
+    name: str
+    title: str
+    publisher: str
+    licence: str
+    source: str
+    sha256: str
+    retrieved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioRow:
+    """A scenario and what differs in it from the baseline, one change a text."""
+
+    name: str
+    title: str
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """A stage of the line with the time it took; `reused` says that it had been finished before."""
+
+    name: str
+    seconds: float
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Figures that belong together, under one heading."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything a report says.
+
+    Attributes
+    ----------
+    study, model, region : str
+        Names, as in the key of a run.
+    verdict : Verdict or None
+        None where the draws have not been judged.
+    sentences : texts
+        Why the verdict is what it is, for people who do not sample.
+    diagram : str
+        The model as an SVG picture.
+    provenance : mapping
+        What `runs.provenance` gives: commit, branch, dirty, person, machine, packages, …
+    finished : str
+        When, as ISO 8601 in UTC.
+    citation : str
+        How to cite this result.
+    rebuild : texts
+        The commands that make this page again.
+    warnings : texts
+        What a reader must know that is no check: left-out data, an old lock, a model run that failed.
+    """
+
+    study: str
+    title: str
+    question: str
+    model: str
+    region: str = ""
+    answer: str = ""
+    verdict: Verdict | None = None
+    sentences: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    checks: tuple[CheckRow, ...] = ()
+    sections: tuple[Section, ...] = ()
+    quantities: tuple[QuantityRow, ...] = ()
+    posterior: tuple[PosteriorRow, ...] = ()
+    scenarios: tuple[ScenarioRow, ...] = ()
+    targets: tuple[TargetRow, ...] = ()
+    assumptions: tuple[AssumptionRow, ...] = ()
+    data: tuple[DataRow, ...] = ()
+    diagram: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    stages: tuple[StageRow, ...] = ()
+    finished: str = ""
+    authors: tuple[str, ...] = ()
+    citation: str = ""
+    rebuild: tuple[str, ...] = ()
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Every figure, in the order of the page."""
+        return tuple(figure for section in self.sections for figure in section.figures)
