@@ -65,9 +65,10 @@ class Limits:
 
     @property
     def words(self) -> str:
+        """The limits as a person says them; one that no value reaches is left out."""
         if self.high_is_good:
-            return f"fine from {self.look:g}, stop below {self.stop:g}"
-        return f"fine below {self.look:g}, stop from {self.stop:g}"
+            return f"fine from {self.look:g}" + (f", stop below {self.stop:g}" if self.stop > 0 else "")
+        return f"fine below {self.look:g}" + (f", stop from {self.stop:g}" if math.isfinite(self.stop) else "")
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -70,7 +70,8 @@ def r_hat(draws: ArrayLike) -> float:
     """
     halves = split(as_chains(draws))
     folded = np.abs(halves - np.median(halves))
-    return float(np.maximum(scale_reduction(normal_scores(halves)), scale_reduction(normal_scores(folded))))
+    # `fmax` keeps the number where the other is NaN: two chains that stand still are equally far from their median.
+    return float(np.fmax(scale_reduction(normal_scores(halves)), scale_reduction(normal_scores(folded))))
 
 
 def ess_bulk(draws: ArrayLike) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from modelworks.errors import fail
 from modelworks.plots._draws import as_draws, worth_seeing
 from modelworks.plots._figure import Figure, Spec, single, whole
 from modelworks.plots._panels import columns, label
@@ -35,6 +36,8 @@ def draw(
     """
     arrays = as_draws(draws)
     names, left_out = worth_seeing(arrays, parameters, MOST_PARAMETERS)
+    if len(names) < 2:
+        fail("G202", "a correlation needs two parameters, so there is nothing to draw")
     caption = (
         "Deep blue: high values of one go with high values of the other; deep orange: with low ones. Either means "
         "that the data settle the two together rather than each by itself." + left_out

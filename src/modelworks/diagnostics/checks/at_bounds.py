@@ -51,7 +51,7 @@ def at_bounds(
     title, threshold = "Room within the limits", f"fine from {DISTANCE.look:g} standard deviations"
     if piled:
         places = listed([f"{name} against {bound:g}" for name, bound in piled])
-        reason = f"The data press {places}, the limit it was given: would it go further if it could?"
+        reason = f"The data press {places}, the limit that was set, and would perhaps go further."
         names = tuple(dict.fromkeys(name for name, _ in piled))
         return Check("at_bounds", title, "look", reason, least, threshold, names)
     return Check("at_bounds", title, "fine", "No parameter presses against a limit.", least, threshold)

@@ -27,5 +27,5 @@ def finite(
     if not broken:
         return Check("finite", title, "fine", "Every value is a number.", 0.0, threshold)
     largest = shares[broken[0]]
-    reason = f"{percent(largest)} of the values of {listed(broken)} are infinite or not numbers: the model broke down."
+    reason = f"The model broke down: {percent(largest)} of the values of {listed(broken)} are infinite or not numbers."
     return Check("finite", title, "stop", reason, largest, threshold, tuple(broken))
