@@ -250,3 +250,17 @@ def test_nothing_to_judge_is_a_letter() -> None:
     with pytest.raises(ModelworksError) as raised:
         diagnose({}, prior_draws={}, sample_stats={}, predictive={}, observed={}, bounds={})
     assert raised.value.codes == ("G102",)
+
+
+def test_joined_chains_of_a_statistic_are_a_letter(evidence: Any) -> None:
+    """Without its chains, a log density can not say which of them is stuck."""
+    evidence.sample_stats["lp"] = evidence.sample_stats["lp"].ravel()
+    with pytest.raises(ModelworksError) as raised:
+        evidence.diagnose()
+    assert raised.value.codes == ("G101",)
+
+
+def test_other_statistics_of_a_sampler_do_not_disturb(evidence: Any) -> None:
+    """Every sampler has some of its own."""
+    evidence.sample_stats["step_size"] = np.ones(4)
+    assert evidence.diagnose().verdict == "fine"

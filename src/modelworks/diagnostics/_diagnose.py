@@ -33,6 +33,9 @@ OPENING: dict[Verdict, str] = {
     "stop": "Do not use these results ({failed} of {asked} checks failed).",
 }
 
+# The statistics of a sampler that are looked at; others may be there.
+USED_STATS = ("lp", "diverging")
+
 # What a reader is told when nothing is wrong: how many draws, and whether the data are met.
 REASSURING = ("effective_draws", "coverage")
 
@@ -106,7 +109,7 @@ def diagnose(
         The observations; NaN where there is none. The same targets as in `predictive`.
     bounds : mapping of parameter to (lower, upper)
         Infinite where there is none; a parameter may be missing.
-    log_likelihood : mapping of target to float array, shape (sample, point), optional
+    log_likelihood : mapping of target to float array, shape (sample, point) or (chain, draw, point), optional
         Log likelihood of each observation, to find single ones that decide the answer.
 
     Raises
@@ -118,7 +121,11 @@ def diagnose(
     priors = {name: np.ravel(np.asarray(values, dtype=np.float64)) for name, values in prior_draws.items()}
     predicted = {name: np.asarray(values, dtype=np.float64) for name, values in predictive.items()}
     seen = {name: np.atleast_1d(np.asarray(values, dtype=np.float64)) for name, values in observed.items()}
-    check_shapes(chains, priors, predicted, seen)
+    stats = {name: np.asarray(sample_stats[name]) for name in USED_STATS if name in sample_stats}
+    letters = Letters()
+    check_chains(letters, chains, stats)
+    check_partners(letters, chains, priors, predicted, seen)
+    letters.raise_if_any()
 
     numbers = finite(chains, predicted)
     # What is not a number has been told; the other questions are asked of the rest.
@@ -126,13 +133,13 @@ def diagnose(
     predicted = {name: values for name, values in predicted.items() if name not in numbers.about}
     checks = [numbers]
     if chains:
-        checks += sampler_checks(chains, sample_stats)
+        checks += sampler_checks(chains, stats)
     for target, samples in predicted.items():
         checks += [coverage(target, samples, seen[target]), residual_pattern(target, samples, seen[target])]
     if chains:
         checks += prior_checks(chains, priors, bounds)
     checks.append(data_points(len(draws), seen))
-    checks += [influence(target, np.asarray(values)) for target, values in (log_likelihood or {}).items()]
+    checks += [influence(target, as_samples(values)) for target, values in (log_likelihood or {}).items()]
     return Diagnosis(tuple(checks))
 
 
@@ -155,21 +162,32 @@ def prior_checks(
     ]
 
 
-def check_shapes(
+def as_samples(values: ArrayLike) -> Floats:
+    """Points along the last axis, everything before it as samples, shape (sample, point)."""
+    array = np.asarray(values, dtype=np.float64)
+    return array.reshape(-1, array.shape[-1] if array.ndim else 1)
+
+
+def check_chains(letters: Letters, draws: Mapping[str, Floats], sample_stats: Mapping[str, NDArray[Any]]) -> None:
+    """All that belongs to one draw has the same chains and draws."""
+    if not draws:
+        letters.add("G102", "there are no draws to judge", hint="calibrate at least one parameter")
+    for values in draws.values():
+        as_chains(values)
+    together = {**draws, **sample_stats}
+    if len({values.shape for values in together.values()}) > 1:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in together.items())
+        letters.add("G101", f"chains and draws must be the same throughout, but we have {shapes}")
+
+
+def check_partners(
+    letters: Letters,
     draws: Mapping[str, Floats],
     prior_draws: Mapping[str, Floats],
     predictive: Mapping[str, Floats],
     observed: Mapping[str, Floats],
 ) -> None:
-    """Every array has its shape and every name its partner; all that do not are told at once."""
-    letters = Letters()
-    if not draws:
-        letters.add("G102", "there are no draws to judge", hint="calibrate at least one parameter")
-    for values in draws.values():
-        as_chains(values)
-    if len({values.shape for values in draws.values()}) > 1:
-        shapes = ", ".join(f"{name} {values.shape}" for name, values in draws.items())
-        letters.add("G101", f"all parameters need the same chains and draws, but we have {shapes}")
+    """Every name has its partner, and predictions have the points of their observations."""
     for name in sorted(prior_draws.keys() - draws.keys()):
         letters.add("G103", f"there are draws of a prior for `{name}`, but no posterior", hint=near(name, draws))
     pairs = predictive.keys() & observed.keys()
@@ -184,4 +202,3 @@ def check_shapes(
                 f"the predictions of `{name}` have shape {samples.shape} and its observations {points.shape}",
                 hint="predictions are (sample, point) and observations (point,), with the same points",
             )
-    letters.raise_if_any()
