@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import modelworks
-from modelworks.errors import Letter, ModelworksError, near
+from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.errors import explain as explanation
 
 MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "stop": ("✗", "red")}
@@ -177,10 +177,14 @@ def run(studies: tuple[str, ...], everything: bool, as_json: bool, quiet: bool, 
 @click.argument("folder", default="site", type=click.Path(file_okay=False, path_type=Path))
 def publish(folder: Path) -> None:
     """Make a static website of all runs of the repository."""
-    from modelworks.study import publish_repository
+    from modelworks.study import runs_of_repository
+    from modelworks.website import publish_site
 
-    pages = publish_repository(Path.cwd(), folder)
-    say(f"published {pages} runs to {folder}/")
+    runs = [run for run in runs_of_repository(Path.cwd()) if run.file("report.html") is not None]
+    if not runs:
+        fail("R201", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
+    publish_site(runs, folder)
+    say(f"published {len(runs)} runs to {folder}/")
     next_step(f"open {folder}/index.html")
 
 

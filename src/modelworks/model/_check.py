@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from typing import TYPE_CHECKING
 
 from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letter, Letters, ModelworksError, near
 from modelworks.model._declaration import Entry, Exit, Infection, Move, Output, Transition
 from modelworks.model._expression import Constant, Operation, Parameter, expression, walk
-from modelworks.model._model import Model
+
+if TYPE_CHECKING:
+    from modelworks.model._model import Model
 
 
 def check(model: Model) -> tuple[Letter, ...]:

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -42,8 +43,10 @@ from modelworks.model._expression import (
     walk,
 )
 from modelworks.model._graph import UNARY, Depends, Graph
-from modelworks.model._model import Model
 from modelworks.model._program import Column, Guard, Program, Row
+
+if TYPE_CHECKING:
+    from modelworks.model._model import Model
 
 Strata = Mapping[str, str]
 NOWHERE: Strata = {}

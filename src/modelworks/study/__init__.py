@@ -13,7 +13,6 @@ if TYPE_CHECKING:
         find_run,
         find_studies,
         find_study,
-        publish_repository,
         repository_around,
         runs_of_repository,
     )
@@ -28,7 +27,6 @@ _HOME = {
     "find_study": "_repository",
     "new_repository": "_template",
     "new_study": "_template",
-    "publish_repository": "_repository",
     "repository_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
@@ -43,7 +41,6 @@ __all__ = [
     "find_study",
     "new_repository",
     "new_study",
-    "publish_repository",
     "repository_around",
     "run_study",
     "runs_of_repository",

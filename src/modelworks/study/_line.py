@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
-from modelworks.study import stages
+from modelworks.study import _projection, stages
 from modelworks.study._binding import BoundStudy, bind
 
 # What each stage's result depends on: the stages before it, the rooms whose code makes it, and the
@@ -298,15 +298,8 @@ def _record(
         record |= {"verdict": diagnosis["verdict"], "sentences": diagnosis["sentences"]}
     if stages.PROJECT in finished:
         quantities = json.loads((finished[stages.PROJECT] / "quantities.json").read_text(encoding="utf-8"))
-        record |= {"quantities": quantities, "answer": answer(asked.answer, quantities)}
+        record |= {"quantities": quantities, "answer": _projection.answer(asked.answer, quantities)}
     return record
-
-
-def answer(template: str | None, quantities: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The study's sentence, each `{name}` replaced by that number and its interval."""
-    if template is None:
-        return None
-    return template.format_map({name: each["text"] for name, each in quantities.items()})
 
 
 def input_files(study: BoundStudy) -> dict[str, Path]:

@@ -211,6 +211,13 @@ def _summary(asked: Quantity, values: Array, study: BoundStudy) -> dict[str, Any
     }
 
 
+def answer(template: str | None, quantities: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The study's sentence, each `{name}` replaced by that number and its interval."""
+    if template is None:
+        return None
+    return template.format_map({name: each["text"] for name, each in quantities.items()})
+
+
 def in_words(number: float) -> str:
     """A number with three meaningful digits, or whole above a thousand.
 

@@ -74,14 +74,3 @@ def find_run(folder: Path, text: str | None) -> Run:
         return known[0]
     of_study = [run for run in known if run.record.get("study") == text]
     return of_study[0] if of_study else store.find(text)
-
-
-def publish_repository(folder: Path, out: Path) -> int:
-    """Write the static site of every run with a report; the number of runs on it."""
-    from modelworks.website import publish_site
-
-    runs = [run for run in runs_of_repository(folder) if (run.path / "report" / "report.html").is_file()]
-    if not runs:
-        fail("R111", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
-    publish_site(runs, out)
-    return len(runs)

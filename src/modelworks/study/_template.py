@@ -42,7 +42,7 @@ def new_study(root: Path, name: str, *, model: str = "sir") -> Path:
         _write(folder / file, _without(text, "").replace("@study@", name).replace("@model@", model))
     source = root / "models" / f"{model}.py"
     if not source.exists():
-        _write(source, _text(f"study/{model}.py"))
+        _write(source, _text(f"study/{model}.py.txt"))
     return folder
 
 

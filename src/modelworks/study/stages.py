@@ -95,7 +95,7 @@ def project_stage(work: Work) -> None:
 
 def report_stage(work: Work) -> None:
     """The page someone can judge: verdict first, pictures, tables, assumptions, provenance."""
-    _pages.write_report(work)
+    _pages.write_page(work)
 
 
 STAGES: dict[str, Callable[[Work], None]] = {

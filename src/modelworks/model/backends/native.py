@@ -38,9 +38,17 @@ MOMENTS = (0, 1, 1, 2)
 # Negative people beyond this part of everybody are no round-off of a fourth-order method.
 TOLERATED = 1e-6
 
-_ARRAYS = ctypes.c_void_p
-_FORWARD = ctypes.CFUNCTYPE(ctypes.c_int64, *[_ARRAYS] * 10, ctypes.c_int64, ctypes.c_double)
-_BACKWARD = ctypes.CFUNCTYPE(None, *[_ARRAYS] * 13, ctypes.c_int64)
+# The arguments of the two exported functions: pointers to float64 (`counts`: int64), but for the last ones.
+_COMMON = ("parameters", "run", "data", "moment", "steps", "counts")
+FORWARD = (*_COMMON, "outputs", "starts", "at_outputs", "work", "number", "tolerated")
+BACKWARD = (*_COMMON, "starts", "at_outputs", "cotangent", "run_bar", "moment_bar", "gradient", "work", "number")
+_KINDS = {"number": INTEGER, "tolerated": DOUBLE}
+_C_KINDS = {"number": ctypes.c_int64, "tolerated": ctypes.c_double}
+
+
+def _signature(answer: Any, arguments: Sequence[str]) -> Any:
+    kinds: list[Any] = [_C_KINDS.get(each, ctypes.c_void_p) for each in arguments]
+    return ctypes.CFUNCTYPE(answer, *kinds)
 
 
 @dataclass(frozen=True)
@@ -86,8 +94,8 @@ class Kernel:
         self.program = program
         self.layout = Layout.of(program)
         self._library = _cache.compile_module(str(_Writer(program, self.layout).module()))
-        self._forward = _FORWARD(self._library.address("forward"))
-        self._backward = _BACKWARD(self._library.address("backward"))
+        self._forward = _signature(ctypes.c_int64, FORWARD)(self._library.address("forward"))
+        self._backward = _signature(None, BACKWARD)(self._library.address("backward"))
 
     def data(self, grid: Grid) -> Array:
         """What depends on time alone, for each moment of the grid, shape (moment, slot)."""
@@ -434,13 +442,23 @@ class _Writer:
 
     # -- loops -----------------------------------------------------------------------------------
 
-    def _open(self, name: str, answer: ir.Type, kinds: Sequence[ir.Type]) -> Loops:
-        return Loops(ir.Function(self.llvm, ir.FunctionType(answer, kinds), name), self.functions)
+    def _open(self, name: str, answer: ir.Type, arguments: Sequence[str]) -> tuple[Loops, dict[str, ir.Value]]:
+        """Begin an exported function; its arguments are buffers, but for the few named otherwise."""
+        kinds = [_KINDS.get(each, POINTER) for each in arguments]
+        loops = Loops(ir.Function(self.llvm, ir.FunctionType(answer, kinds), name), self.functions)
+        return loops, dict(zip(arguments, loops.arguments, strict=True))
 
-    def _at(self, loops: Loops, run: ir.Value, data: ir.Value, moment: ir.Value, point: ir.Value) -> list[ir.Value]:
+    def _rows(self, loops: Loops, work: ir.Value, number: int) -> list[ir.Value]:
+        """Whole states in the working memory."""
+        return [loops.element(work, loops.integer(k * self.layout.state)) for k in range(number)]
+
+    def _at(self, loops: Loops, given: dict[str, ir.Value], point: ir.Value) -> list[ir.Value]:
         """The three inputs besides the state that a function looks at, for one moment."""
-        data_row = loops.row(data, point, max(self.layout.data.size, 1))
-        return [run, data_row, loops.row(moment, point, max(self.layout.moment.size, 1))]
+        data = loops.row(given["data"], point, max(self.layout.data.size, 1))
+        return [given["run"], data, self._moment_row(loops, given["moment"], point)]
+
+    def _moment_row(self, loops: Loops, buffer: ir.Value, point: ir.Value) -> ir.Value:
+        return loops.row(buffer, point, max(self.layout.moment.size, 1))
 
     def _moments_of(self, loops: Loops, step: ir.Value) -> list[ir.Value]:
         first = loops.builder.mul(step, loops.integer(3))
@@ -448,125 +466,99 @@ class _Writer:
 
     def _forward(self) -> None:
         """One run. `number` of outputs is negative when the tape is to be kept."""
-        loops = self._open("forward", INTEGER, [POINTER] * 10 + [INTEGER, DOUBLE])
-        parameters, run, data, moment, steps, counts, outputs, starts, at_outputs, work, signed, tolerated = (
-            loops.arguments
-        )
-        b, size = loops.builder, self.layout.state
-        state, result, one, two = (loops.element(work, loops.integer(k * size)) for k in range(4))
-        keep = b.icmp_signed("<", signed, loops.integer(0))
-        number = b.select(keep, b.neg(signed), signed)
+        loops, given = self._open("forward", INTEGER, FORWARD)
+        b, size, people = loops.builder, self.layout.state, self.layout.people
+        state, result, one, two = self._rows(loops, given["work"], 4)
+        keep = b.icmp_signed("<", given["number"], loops.integer(0))
+        number = b.select(keep, b.neg(given["number"]), given["number"])
         failed, done = loops.variable(-1), loops.variable(0)
-        last = b.mul(loops.total(counts, number), loops.integer(3))
-        loops.call("before_run", parameters, run)
-        loops.copy(state, run, size)
+        last = b.mul(loops.total(given["counts"], number), loops.integer(3))
+        loops.call("before_run", given["parameters"], given["run"])
+        loops.copy(state, given["run"], size)
         # Below this a compartment is emptier than round-off can make it.
-        floor = b.fneg(b.fmul(loops.sum_of(state, self.layout.people), tolerated))
+        floor = b.fneg(b.fmul(loops.sum_of(state, people), given["tolerated"]))
         with loops.count(number) as output:
-            with loops.count(b.load(loops.element(counts, output, INTEGER), typ=INTEGER)):
+            with loops.count(b.load(loops.element(given["counts"], output, INTEGER), typ=INTEGER)):
                 step = b.load(done, typ=INTEGER)
                 with loops.when(keep):
-                    loops.copy(loops.row(starts, step, size), state, size)
-                at = [self._at(loops, run, data, moment, point) for point in self._moments_of(loops, step)]
+                    loops.copy(loops.row(given["starts"], step, size), state, size)
+                at = [self._at(loops, given, point) for point in self._moments_of(loops, step)]
                 for inputs in at:
                     loops.call("at_moment", *inputs)
-                h = loops.element(steps, step)
+                h = loops.element(given["steps"], step)
                 for stage, (here, there) in enumerate(((state, one), (one, two), (two, one), (one, two))):
                     loops.call(f"stage{stage}", state, here, result, there, *at[MOMENTS[stage]], h)
                 loops.copy(state, result, size)
                 b.store(b.add(step, loops.integer(1)), done)
-            inputs = self._at(loops, run, data, moment, b.add(output, last))
+            inputs = self._at(loops, given, b.add(output, last))
             loops.call("at_moment", *inputs)
             with loops.when(keep):
-                loops.copy(loops.row(at_outputs, output, size), state, size)
-            loops.call("observe", state, *inputs, loops.row(outputs, output, self.layout.output))
-            loops.note_below(state, self.layout.people, floor, failed, output)
-            loops.clear(state, self.layout.people, size)
+                loops.copy(loops.row(given["at_outputs"], output, size), state, size)
+            loops.call("observe", state, *inputs, loops.row(given["outputs"], output, self.layout.output))
+            loops.note_below(state, people, floor, failed, output)
+            loops.clear(state, people, size)
         b.ret(b.load(failed, typ=INTEGER))
 
     def _backward(self) -> None:
         """The adjoint of one run; `run_bar`, `moment_bar` and `gradient` come in as zeros."""
-        loops = self._open("backward", ir.VoidType(), [POINTER] * 13 + [INTEGER])
-        (
-            parameters,
-            run,
-            data,
-            moment,
-            steps,
-            counts,
-            starts,
-            at_outputs,
-            cotangent,
-            run_bar,
-            moment_bar,
-            gradient,
-            work,
-            number,
-        ) = loops.arguments
-        b, size = loops.builder, self.layout.state
-        slope, second, third, fourth, seed, bar, sum_bar, state_bar = (
-            loops.element(work, loops.integer(k * size)) for k in range(8)
-        )
+        loops, given = self._open("backward", ir.VoidType(), BACKWARD)
+        b, size, run_bar = loops.builder, self.layout.state, given["run_bar"]
+        *scratch, state_bar = self._rows(loops, given["work"], 8)
         loops.clear(state_bar, 0, size)
-        steps_taken = loops.total(counts, number)
+        steps_taken = loops.total(given["counts"], given["number"])
         last = b.mul(steps_taken, loops.integer(3))
         remaining = loops.variable(0)
         b.store(steps_taken, remaining)
-
-        def moment_bar_at(point: ir.Value) -> ir.Value:
-            return loops.row(moment_bar, point, max(self.layout.moment.size, 1))
-
-        def back_to_run(point: ir.Value) -> None:
-            _, data_row, _ = self._at(loops, run, data, moment, point)
-            loops.call("at_moment_adjoint", run, data_row, moment_bar_at(point), run_bar)
-
-        with loops.count_down(number) as output:
+        with loops.count_down(given["number"]) as output:
             point = b.add(output, last)
             # The accumulators were emptied after this output: nothing later depends on what they held.
             loops.clear(state_bar, self.layout.people, size)
-            loops.call(
-                "observe_adjoint",
-                loops.row(at_outputs, output, size),
-                *self._at(loops, run, data, moment, point),
-                loops.row(cotangent, output, self.layout.output),
-                state_bar,
-                run_bar,
-                moment_bar_at(point),
-            )
-            back_to_run(point)
-            with loops.count(b.load(loops.element(counts, output, INTEGER), typ=INTEGER)):
+            observed = loops.row(given["at_outputs"], output, size)
+            cotangent = loops.row(given["cotangent"], output, self.layout.output)
+            moment_bar = self._moment_row(loops, given["moment_bar"], point)
+            inputs = self._at(loops, given, point)
+            loops.call("observe_adjoint", observed, *inputs, cotangent, state_bar, run_bar, moment_bar)
+            loops.call("at_moment_adjoint", *inputs[:2], moment_bar, run_bar)
+            with loops.count(b.load(loops.element(given["counts"], output, INTEGER), typ=INTEGER)):
                 step = b.sub(b.load(remaining, typ=INTEGER), loops.integer(1))
                 b.store(step, remaining)
-                h = b.load(loops.element(steps, step), typ=DOUBLE)
-                points = self._moments_of(loops, step)
-                at = [self._at(loops, run, data, moment, each) for each in points]
-                stages = [loops.row(starts, step, size), second, third, fourth]
-                for stage in range(3):
-                    loops.call("derivative", stages[stage], *at[MOMENTS[stage]], slope)
-                    loops.combine(stages[stage + 1], stages[0], slope, loops.scaled(h, REACHES[stage]), size)
-                loops.copy(sum_bar, state_bar, size)
-                for stage in (3, 2, 1, 0):
-                    # Adjoint of this stage's slope: through the result, and through the next stage's state.
-                    loops.scale(seed, state_bar, loops.scaled(h, WEIGHTS[stage]), size)
-                    if stage < 3:
-                        loops.combine(seed, seed, bar, loops.scaled(h, REACHES[stage]), size)
-                    loops.call(
-                        "derivative_adjoint",
-                        stages[stage],
-                        *at[MOMENTS[stage]],
-                        seed,
-                        bar,
-                        run_bar,
-                        moment_bar_at(points[MOMENTS[stage]]),
-                    )
-                    loops.combine(sum_bar, sum_bar, bar, ir.Constant(DOUBLE, 1.0), size)
-                loops.copy(state_bar, sum_bar, size)
-                for each in points:
-                    back_to_run(each)
+                self._step_back(loops, given, step, scratch, state_bar)
         # The initial state is the front of the run buffer.
         loops.combine(run_bar, run_bar, state_bar, ir.Constant(DOUBLE, 1.0), size)
-        loops.call("before_run_adjoint", parameters, run_bar, gradient)
+        loops.call("before_run_adjoint", given["parameters"], run_bar, given["gradient"])
         b.ret_void()
+
+    def _step_back(
+        self,
+        loops: Loops,
+        given: dict[str, ir.Value],
+        step: ir.Value,
+        scratch: Sequence[ir.Value],
+        state_bar: ir.Value,
+    ) -> None:
+        """The adjoint of one step: from the state after it to the state before."""
+        b, size, run_bar = loops.builder, self.layout.state, given["run_bar"]
+        slope, second, third, fourth, seed, bar, sum_bar = scratch
+        h = b.load(loops.element(given["steps"], step), typ=DOUBLE)
+        points = self._moments_of(loops, step)
+        at = [self._at(loops, given, point) for point in points]
+        bars = [self._moment_row(loops, given["moment_bar"], point) for point in points]
+        states = [loops.row(given["starts"], step, size), second, third, fourth]
+        for stage in range(3):
+            loops.call("derivative", states[stage], *at[MOMENTS[stage]], slope)
+            loops.combine(states[stage + 1], states[0], slope, loops.scaled(h, REACHES[stage]), size)
+        loops.copy(sum_bar, state_bar, size)
+        for stage in (3, 2, 1, 0):
+            # Adjoint of this stage's slope: through the result, and through the next stage's state.
+            loops.scale(seed, state_bar, loops.scaled(h, WEIGHTS[stage]), size)
+            if stage < 3:
+                loops.combine(seed, seed, bar, loops.scaled(h, REACHES[stage]), size)
+            here = MOMENTS[stage]
+            loops.call("derivative_adjoint", states[stage], *at[here], seed, bar, run_bar, bars[here])
+            loops.combine(sum_bar, sum_bar, bar, ir.Constant(DOUBLE, 1.0), size)
+        loops.copy(state_bar, sum_bar, size)
+        for inputs, moment_bar in zip(at, bars, strict=True):
+            loops.call("at_moment_adjoint", *inputs[:2], moment_bar, run_bar)
 
 
 def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, list[int]]:

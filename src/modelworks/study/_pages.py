@@ -1,0 +1,274 @@
+"""Filling the report's page: what the stages wrote, in the words and pictures a reader judges by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modelworks import plots
+from modelworks.diagnostics import summary
+from modelworks.model import diagram
+from modelworks.report import (
+    AssumptionRow,
+    CheckRow,
+    DataRow,
+    Page,
+    PosteriorRow,
+    QuantityRow,
+    ScenarioRow,
+    Section,
+    StageRow,
+    TargetRow,
+    write_report,
+)
+from modelworks.runs import provenance
+from modelworks.study import _projection
+from modelworks.study._binding import BoundStudy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from modelworks.calibration import Posterior
+    from modelworks.study.stages import Work
+
+# More panels than this in one figure and nobody looks at any of them.
+MOST_OUTPUTS = 8
+
+
+def write_page(work: Work) -> None:
+    """Write the page of a study into the stage's folder: HTML, Markdown, figures and tables."""
+    write_report(page(work), work.folder)
+
+
+def page(work: Work) -> Page:
+    """Everything the report says."""
+    study, asked = work.study, work.study.inputs.study
+    posterior = work.posterior()
+    diagnosis = work.diagnosis()
+    quantities = json.loads((work.finished["project"] / "quantities.json").read_text(encoding="utf-8"))
+    return Page(
+        study=study.name,
+        title=asked.title,
+        question=asked.question,
+        model=study.model.name,
+        region=asked.region or "",
+        answer=_projection.answer(asked.answer, quantities) or "",
+        verdict=diagnosis["verdict"],
+        sentences=tuple(diagnosis["sentences"]),
+        warnings=tuple(_warnings(work)),
+        checks=tuple(CheckRow(c["name"], c["title"], c["verdict"], c["reason"]) for c in diagnosis["checks"]),
+        sections=tuple(_sections(work, posterior)),
+        quantities=tuple(
+            QuantityRow(name, q["title"] or name, q["unit"] or "", q["median"], q["low"], q["high"], q["text"])
+            for name, q in quantities.items()
+        ),
+        posterior=tuple(_posterior_rows(study, posterior)),
+        scenarios=tuple(_scenario_rows(study)),
+        targets=tuple(_target_rows(study)),
+        assumptions=tuple(_assumption_rows(study)),
+        data=tuple(_data_rows(study)),
+        diagram=diagram(study.model),
+        provenance=provenance(study.inputs.repository.root),
+        stages=tuple(_stage_rows(work)),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        authors=tuple(asked.authors),
+        citation=asked.citation or _citation(study),
+        rebuild=("git checkout the commit below", "make setup", f"modelworks run {study.name}"),
+    )
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+
+def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
+    import pandas as pd
+
+    study = work.study
+    ribbons = pd.read_parquet(work.finished["project"] / "outputs.parquet")
+    differences = pd.read_parquet(work.finished["project"] / "differences.parquet")
+    baseline = _projection.baseline_name(study)
+    draws = {name: np.asarray(posterior.draws(name)) for name in study.priors}
+    labels = _parameter_labels(study)
+    if study.observations:
+        fit = plots.figure("fit")(
+            ribbons[ribbons["scenario"] == baseline],
+            observed_table(study),
+            predictive=predictive_table(study, posterior),
+            labels=_target_labels(study),
+        )
+        yield Section("Does it fit what was seen?", (fit,))
+    shown = study.inputs.study.figures or _main_outputs(study)
+    yield Section(
+        "What if?" if len(set(ribbons["scenario"])) > 1 else "What the model says",
+        (
+            plots.figure("scenarios")(
+                ribbons,
+                differences if len(differences) else None,
+                baseline=baseline,
+                outputs=list(shown),
+                labels={**_output_labels(study), **_scenario_labels(study)},
+            ),
+        ),
+    )
+    if draws:
+        prior = {name: np.asarray(posterior.prior(name)) for name in study.priors}
+        yield Section(
+            "What did the data teach?",
+            (
+                plots.figure("prior_posterior")(draws, prior, labels=labels),
+                plots.figure("pairs")(draws, diverging=posterior.sample_stats_arrays().get("diverging"), labels=labels),
+            ),
+        )
+        yield Section(
+            "Did the chains agree?",
+            (plots.figure("traces")(draws, labels=labels), plots.figure("ranks")(draws, labels=labels)),
+        )
+
+
+def observed_table(study: BoundStudy) -> pd.DataFrame:
+    """Every observation where it lies in time: target, output, time, value (in the output's unit), included."""
+    import pandas as pd
+
+    parts = [
+        pd.DataFrame(
+            {
+                "target": each.entry.name,
+                "output": each.column,
+                "time": _projection.dates_of(study, each.ends),
+                "value": each.values / each.factor,
+                "included": each.included,
+            }
+        )
+        for each in study.observations
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def predictive_table(study: BoundStudy, posterior: Posterior) -> pd.DataFrame:
+    """Where new observations would fall: quantiles of the posterior predictive at each observation."""
+    import pandas as pd
+
+    parts = []
+    predictive = posterior.predictive()
+    for each in study.observations:
+        if each.entry.name not in predictive:
+            continue
+        values = np.asarray(predictive[each.entry.name]) / each.factor
+        levels = np.quantile(values, list(_projection.LEVELS.values()), axis=0)
+        time = _projection.dates_of(study, each.ends[each.included])
+        ribbon = dict(zip(_projection.LEVELS, levels, strict=True))
+        parts.append(pd.DataFrame({"output": each.entry.name, "time": time, **ribbon}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _main_outputs(study: BoundStudy) -> list[str]:
+    """Outputs that are one series each; those by stratum are in the tables."""
+    single = [name for name, output in study.model.outputs.items() if not getattr(output, "by", ())]
+    return single[:MOST_OUTPUTS]
+
+
+def _parameter_labels(study: BoundStudy) -> dict[str, str]:
+    return {name: f"{name.replace('_', ' ')} ({study.inputs.parameters[name].unit})" for name in study.priors}
+
+
+def _output_labels(study: BoundStudy) -> dict[str, str]:
+    return {
+        name: f"{getattr(output, 'title', '') or name.replace('_', ' ')} ({getattr(output, 'unit', 'people')})"
+        for name, output in study.model.outputs.items()
+    }
+
+
+def _target_labels(study: BoundStudy) -> dict[str, str]:
+    outputs = _output_labels(study)
+    return {o.entry.name: outputs.get(o.column, o.column.replace("_", " ")) for o in study.observations}
+
+
+def _scenario_labels(study: BoundStudy) -> dict[str, str]:
+    named = {name: scenario.title or name for name, scenario in study.inputs.study.scenarios.items()}
+    return named or {_projection.BASELINE: "As it is"}
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+def _posterior_rows(study: BoundStudy, posterior: Posterior) -> Iterator[PosteriorRow]:
+    for row in summary({name: np.asarray(posterior.draws(name)) for name in study.priors}):
+        entry = study.inputs.parameters[row.name]
+        yield PosteriorRow(
+            row.name, entry.meaning or "", entry.unit, study.priors[row.name].in_words(), row.mean, row.sd,
+            row.q025, row.q50, row.q975, row.r_hat, row.ess_bulk, row.ess_tail,
+        )  # fmt: skip
+
+
+def _scenario_rows(study: BoundStudy) -> Iterator[ScenarioRow]:
+    for name, scenario in study.inputs.study.scenarios.items():
+        changed = [f"{parameter} {_change(change)}" for parameter, change in scenario.parameters.items()]
+        changed += [f"{data} from {dataset}" for data, dataset in scenario.data.items()]
+        yield ScenarioRow(name, scenario.title or name, tuple(changed))
+
+
+def _change(change: Any) -> str:
+    return f"× {change.multiply:g}" if hasattr(change, "multiply") else f"= {change:g}"
+
+
+def _target_rows(study: BoundStudy) -> Iterator[TargetRow]:
+    for each in study.observations:
+        entry = each.entry
+        arguments = ", ".join(f"{k} {v}" for k, v in entry.likelihood.arguments.items())
+        family = entry.likelihood.family.replace("_", " ")
+        source = entry.source or (study.inputs.catalogue[entry.dataset].source if entry.dataset else "")
+        yield TargetRow(
+            entry.name, each.column, entry.unit, entry.covers, int(each.included.sum()), int((~each.included).sum()),
+            min(each.dates).isoformat(), max(each.dates).isoformat(),
+            f"{family} ({arguments})" if arguments else family, source,
+        )  # fmt: skip
+
+
+def _assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
+    for name in study.names:
+        entry = study.inputs.parameters[name]
+        value = study.priors[name].in_words() if name in study.priors else f"{study.fixed[name]:g}"
+        place = f"{entry.file}, line {entry.line}"
+        yield AssumptionRow(
+            name, value, entry.unit, entry.source, place, entry.meaning or "", entry.by or "",
+            str(entry.when or ""), entry.why or "",
+        )  # fmt: skip
+
+
+def _data_rows(study: BoundStudy) -> Iterator[DataRow]:
+    used = {o.entry.dataset: None for o in study.observations if o.entry.dataset}
+    used |= dict.fromkeys(study.inputs.study.data.values())
+    for scenario in study.inputs.study.scenarios.values():
+        used |= dict.fromkeys(scenario.data.values())
+    for name in used:
+        dataset = study.inputs.catalogue[name]
+        yield DataRow(
+            name, dataset.title, dataset.publisher, dataset.licence, dataset.source, dataset.sha256 or "",
+            str(dataset.retrieved or ""),
+        )  # fmt: skip
+
+
+def _stage_rows(work: Work) -> Iterator[StageRow]:
+    for name, folder in work.finished.items():
+        entry: Mapping[str, Any] = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+        yield StageRow(name, entry["seconds"])
+
+
+def _warnings(work: Work) -> Iterator[str]:
+    """What a reader must know that is no check of the draws."""
+    solver = json.loads((work.finished["simulate"] / "solver.json").read_text(encoding="utf-8"))
+    if solver["error"] > 1e-4:
+        yield f"The solver's error is {solver['error']:.1g} of the largest value of an output."
+    held = sum(int((~o.included).sum()) for o in work.study.observations)
+    if held:
+        yield f"{held} observations after {work.study.inputs.study.calibration.until} were held out of the calibration."
+
+
+def _citation(study: BoundStudy) -> str:
+    asked = study.inputs.study
+    who = ", ".join(asked.authors) or "The authors of the study"
+    return f"{who} ({datetime.now(UTC).year}). {asked.title}. Calibrated with modelworks."
