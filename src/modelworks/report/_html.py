@@ -1,0 +1,163 @@
+"""The page as one HTML file that needs nothing else: no network, no folder beside it, no program of ours."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from modelworks.plots import Figure
+from modelworks.report import _views, _words
+from modelworks.report._style import asset, stylesheet
+from modelworks.report.page import Page
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# A drawing of a few lines is small and sharp as SVG; one of thousands of points is smaller as PNG, at a scale that can
+# be read on any screen. The run's folder has the picture for a paper.
+LARGEST_DRAWING = 150_000
+STILL_SCALE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A figure as the page holds it: what the script draws, and the picture that stands there without it."""
+
+    figure: Figure
+    id: str
+    specs: Markup
+    still: str
+    width: int
+    height: int
+
+
+def render_html(page: Page) -> str:
+    """The whole page as one HTML text.
+
+    Whatever a study's files say is shown as text: markup in a title is escaped, and the page's own content
+    security policy lets no script run but the two it was written with, and nothing be fetched.
+    """
+    shown = [[show(figure) for figure in section.figures] for section in page.sections]
+    scripts = [bundle(), asset("figures.js")] if page.figures else []
+    return environment().get_template("report.html.j2").render(
+        page=page,
+        words=_words,
+        verdict=_words.VERDICTS[page.verdict],
+        mark=_words.MARKS[page.verdict],
+        sections=list(zip(page.sections, shown, strict=True)),
+        quantities=_views.quantities(page),
+        tables=_views.closing_tables(page),
+        origin=_views.origin(page),
+        stages=_views.stages(page),
+        diagram=data_address(page.diagram.encode("utf-8"), "image/svg+xml") if page.diagram else "",
+        scripts=[Markup(script) for script in scripts],
+        style=Markup(stylesheet()),
+        policy=policy([stylesheet()], scripts),
+    )  # fmt: skip
+
+
+@functools.cache
+def environment() -> Environment:
+    """Our templates; every value put into one is escaped."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("modelworks.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"linked": _words.linked, "moment": _words.moment}
+    return made
+
+
+def show(figure: Figure) -> Shown:
+    """A figure made ready for the page."""
+    address, width, height = still(figure)
+    specs = script_json(list(figure.panels))
+    return Shown(figure, _words.anchor(figure.name, "figure"), specs, address, width, height)
+
+
+def still(figure: Figure) -> tuple[str, int, int]:
+    """The picture that stands in the page, whichever form is small, and its width and height in CSS pixels.
+
+    It is shown as an image, in which a browser runs no script.
+    """
+    drawing = figure.svg().encode("utf-8")
+    if len(drawing) <= LARGEST_DRAWING:
+        return data_address(drawing, "image/svg+xml"), *svg_size(drawing)
+    picture = figure.png(STILL_SCALE)
+    width, height = png_size(picture)
+    return data_address(picture, "image/png"), round(width / STILL_SCALE), round(height / STILL_SCALE)
+
+
+@functools.cache
+def bundle() -> str:
+    """Vega, Vega-Lite and their embedding as one script (BSD 3-clause), from a package on this machine."""
+    import vl_convert
+
+    # The stubs forget that the snippet has a default.
+    script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
+    if "</script" in script.lower() or "<!--" in script:
+        raise RuntimeError("this version of Vega can not stand inside a page: it would end its own script element")
+    # A browser reads every line end as one character, and the policy's checksum is of what it reads.
+    return script.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def policy(styles: list[str], scripts: list[str]) -> str:
+    """What a browser may do with the page: run these scripts, use these styles, show inlined pictures, nothing else."""
+    allowed = {
+        "default-src": ["'none'"],
+        "script-src": [checksum(each) for each in scripts] or ["'none'"],
+        "style-src": [checksum(each) for each in styles],
+        "img-src": ["data:"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+    }
+    return "; ".join(f"{name} {' '.join(values)}" for name, values in allowed.items())
+
+
+def checksum(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
+
+
+def script_json(value: Any) -> Markup:
+    r"""JSON that can stand inside a script element.
+
+    >>> script_json({"title": "</script><script>alert(1)"})
+    Markup('{"title":"\\u003c/script\\u003e\\u003cscript\\u003ealert(1)"}')
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def data_address(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def svg_size(drawing: bytes) -> tuple[int, int]:
+    """Width and height of an SVG picture as Vega writes it.
+
+    >>> svg_size(b'<svg xmlns="..." width="660.5" height="300" viewBox="0 0 660 300">')
+    (660, 300)
+    """
+    start = drawing[: drawing.index(b">")].decode("utf-8")
+    found = [re.search(rf'\b{side}="([\d.]+)"', start) for side in ("width", "height")]
+    width, height = (round(float(each[1])) if each else 0 for each in found)
+    return width, height
+
+
+def png_size(picture: bytes) -> tuple[int, int]:
+    """Width and height in pixels, from the first chunk of a PNG (W3C PNG, 11.2.2)."""
+    return int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")

@@ -1,0 +1,198 @@
+"""The tables of a page as they are shown: captions, headings and cells, for HTML and Markdown alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from modelworks.diagnostics import Verdict
+from modelworks.report._words import VERDICTS, decimals_for, interval, moment, number, plural, seconds
+from modelworks.report.page import AssumptionRow, Page, PosteriorRow, TargetRow
+
+Kind = Literal["text", "number", "code", "verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell; `note` is a second, quieter line, and `full` what a shortened text stands for."""
+
+    text: str
+    note: str = ""
+    full: str = ""
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    title: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`stacks` says that on a narrow screen each row becomes a block; a table of numbers scrolls instead."""
+
+    name: str
+    heading: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    stacks: bool = True
+
+
+def quantities(page: Page) -> Table:
+    rows = (
+        (Cell(row.title or row.name), Cell(row.text or interval(row.median, row.low, row.high)), Cell(row.unit))
+        for row in page.quantities
+    )
+    columns = (Column("Quantity"), Column("Median (95% interval)", "number"), Column("Unit"))
+    return Table("quantities", "Key numbers", "The numbers of the answer", columns, tuple(rows))
+
+
+def checks(page: Page) -> Table:
+    rows = (
+        (Cell(VERDICTS[row.verdict][0], verdict=row.verdict), Cell(row.title), Cell(row.reason)) for row in page.checks
+    )
+    columns = (Column("Verdict", "verdict"), Column("Question"), Column("Answer"))
+    caption = "Every question asked of the draws; the gravest answer is the verdict"
+    return Table("checks", "Checks", caption, columns, tuple(rows))
+
+
+def posterior(page: Page) -> Table:
+    numbers = ("Mean", "SD", "2.5%", "Median", "97.5%", "R-hat", "ESS bulk", "ESS tail")
+    columns = (Column("Parameter"), Column("Prior"), *(Column(title, "number") for title in numbers))
+    caption = (
+        "What was believed before the data, and after. R-hat near 1 says that the chains agree; the effective sample "
+        "sizes (ESS) say how many independent draws the correlated ones are worth"
+    )
+    rows = tuple(_posterior_row(row) for row in page.posterior)
+    return Table("posterior", "Calibrated parameters", caption, columns, rows, stacks=False)
+
+
+def _posterior_row(row: PosteriorRow) -> tuple[Cell, ...]:
+    # One number of decimals a row, so that mean, spread and interval can be compared by eye.
+    places = decimals_for(row.sd)
+    values = (row.mean, row.sd, row.q025, row.q50, row.q975)
+    return (
+        Cell(row.name, note=_joined(row.meaning, row.unit)),
+        Cell(row.prior),
+        *(Cell(number(value, decimals=places)) for value in values),
+        Cell(number(row.r_hat, decimals=3)),
+        Cell(number(row.ess_bulk, decimals=0)),
+        Cell(number(row.ess_tail, decimals=0)),
+    )
+
+
+def scenarios(page: Page) -> Table:
+    rows = ((Cell(row.title or row.name), Cell("; ".join(row.changed) or "nothing")) for row in page.scenarios)
+    columns = (Column("Scenario"), Column("What differs from the calibrated model"))
+    return Table("scenarios", "Scenarios", "Each is run with the same draws of the posterior", columns, tuple(rows))
+
+
+def targets(page: Page) -> Table:
+    columns = tuple(map(Column, ("Series", "Values", "Dates", "Compared by", "Source")))
+    rows = tuple(_target_row(row) for row in page.targets)
+    return Table("targets", "What the model was fitted to", "Observed series, and how each is compared", columns, rows)
+
+
+def _target_row(row: TargetRow) -> tuple[Cell, ...]:
+    each = "" if row.covers in ("", "instant") else f"one a {row.covers}"
+    values = plural(row.points, "value") + (f", {row.held_out:,} held out" if row.held_out else "")
+    output = "" if row.output == row.name else f"output {row.output}"
+    return (
+        Cell(row.name, note=_joined(output, row.unit)),
+        Cell(values, note=each),
+        Cell(row.first if row.first == row.last else f"{row.first} to {row.last}"),
+        Cell(row.likelihood),
+        Cell(row.source),
+    )
+
+
+def assumptions(page: Page) -> Table:
+    columns = (*map(Column, ("Parameter", "Value or prior", "Unit", "Source")), Column("Written in", "code"))
+    rows = tuple(_assumption_row(row) for row in page.assumptions)
+    caption = "Every value and prior that somebody chose, with its unit and where it comes from"
+    return Table("assumptions", "Assumptions", caption, columns, rows)
+
+
+def _assumption_row(row: AssumptionRow) -> tuple[Cell, ...]:
+    chosen = " ".join(part for part in (row.by and f"by {row.by}", row.when and f"on {row.when}") if part)
+    note = ": ".join(part for part in (chosen and f"chosen {chosen}", row.why) if part)
+    return (
+        Cell(row.name, note=row.meaning),
+        Cell(row.value),
+        Cell(row.unit),
+        Cell(row.source, note=note),
+        Cell(row.place),
+    )
+
+
+def data(page: Page) -> Table:
+    columns = (Column("Dataset"), Column("Publisher"), Column("Licence"), Column("Source"), Column("SHA-256", "code"))
+    rows = (
+        (
+            Cell(row.title or row.name, note=row.name if row.title else ""),
+            Cell(row.publisher),
+            Cell(row.licence),
+            Cell(row.source, note=row.retrieved and f"retrieved {row.retrieved}"),
+            Cell(row.sha256[:12], full=row.sha256),
+        )
+        for row in page.data
+    )
+    return Table("data", "Data", "Datasets used, with the checksum of the file as it was", columns, tuple(rows))
+
+
+def stages(page: Page) -> Table:
+    rows = [
+        (Cell(row.name, note="finished before, not done again" if row.reused else ""), Cell(seconds(row.seconds)))
+        for row in page.stages
+    ]
+    columns = (Column("Stage"), Column("Time", "number"))
+    return Table("stages", "Time taken", "How long each stage took", columns, tuple(rows), stacks=False)
+
+
+def closing_tables(page: Page) -> list[Table]:
+    """The tables after the pictures, without those that would be empty."""
+    makers = (posterior, scenarios, checks, targets, assumptions, data)
+    return [table for table in (make(page) for make in makers) if table.rows]
+
+
+def origin(page: Page) -> list[tuple[str, str]]:
+    """Where the result comes from, as terms and their values; what is not known is left out."""
+    known = page.provenance
+    commit = str(known.get("commit") or "")
+    if commit and known.get("dirty"):
+        commit += ", with changes that were not committed (uncommitted.patch in the folder of the run)"
+    told = [
+        ("Finished", moment(page.finished)),
+        ("Made by", str(known.get("person") or "")),
+        ("Commit", commit or "none: the study is in no git repository"),
+        ("Branch", str(known.get("branch") or "")),
+        ("Machine", _machine(known.get("machine") or {})),
+        ("Software", _software(known)),
+    ]
+    return [(term, value) for term, value in told if value]
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    memory = machine.get("memory_gb")
+    cores = machine.get("cores")
+    parts = (machine.get("processor"), cores and plural(int(cores), "core"), memory and f"{memory:g} GB of memory")
+    return _joined(*(str(part) for part in parts if part), str(machine.get("system") or ""))
+
+
+def _software(known: Mapping[str, Any]) -> str:
+    packages = known.get("packages") or {}
+    ours = packages.get("modelworks")
+    python = (known.get("machine") or {}).get("python", "")
+    more = f"{plural(len(packages), 'package')} in environment.lock" if packages else ""
+    return _joined(f"modelworks {ours}" if ours else "", python, more)
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(_given(parts))
+
+
+def _given(parts: Iterable[str]) -> list[str]:
+    return [part for part in parts if part]

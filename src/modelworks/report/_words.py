@@ -1,0 +1,143 @@
+"""How numbers, times and links read on a page."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Literal
+
+from markupsafe import Markup, escape
+
+from modelworks.diagnostics import Verdict
+
+# The sentence each verdict stands for; never colour alone.
+VERDICTS: dict[Verdict | None, tuple[str, str]] = {
+    "fine": ("Fine", "these results can be used."),
+    "look": ("Look", "an expert must look before these results are used."),
+    "stop": ("Stop", "do not use these results."),
+    None: ("Not judged", "nobody has yet asked whether these results can be believed."),
+}
+MARKS: dict[Verdict | None, str] = {"fine": "✓", "look": "!", "stop": "✕", None: "?"}
+
+_LINK = re.compile(r"(?P<url>https?://[^\s<>\"]+)|\b(?:doi:\s*)?(?P<doi>10\.\d{4,9}/[^\s<>\"]+)", re.IGNORECASE)
+# Not from `calendar`, whose names are in the language of the machine.
+_MONTHS = "January February March April May June July August September October November December"
+_TRAILING = ".,;:)]}'’”"
+
+
+def number(value: float | None, *, decimals: int | None = None) -> str:
+    """A number as a person reads it: three significant digits, or so many decimals.
+
+    >>> number(3.2218), number(0.012345), number(48212.3), number(-0.5), number(None)
+    ('3.22', '0.0123', '48,212', '−0.500', '–')
+    >>> number(1.5e-7), number(2.5e12), number(53158, decimals=-1)
+    ('1.50 × 10⁻⁷', '2.50 × 10¹²', '53,158')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if decimals is None and size and not 1e-4 <= size < 1e9:
+        return _scientific(value)
+    if decimals is None:
+        decimals = 0 if not size else 2 - math.floor(math.log10(size))
+    # What rounds to nothing has no sign.
+    text = f"{value:,.{max(decimals, 0)}f}"
+    return text.replace("-", "−" if re.search("[1-9]", text) else "")
+
+
+def _scientific(value: float) -> str:
+    mantissa, exponent = f"{value:.2e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{raised}".replace("-", "−")
+
+
+def decimals_for(sd: float) -> int | None:
+    """So many decimals that a standard deviation keeps two meaningful digits; None where that would be too many.
+
+    >>> decimals_for(0.0123), decimals_for(250.0), decimals_for(0.0)
+    (3, 0, None)
+    """
+    if not math.isfinite(sd) or sd <= 0:
+        return None
+    wanted = 1 - math.floor(math.log10(sd))
+    return max(wanted, 0) if wanted <= 6 else None
+
+
+def interval(median: float | None, low: float | None, high: float | None) -> str:
+    """A median with its 95% interval.
+
+    >>> interval(3.2218, 2.7, 3.8012)
+    '3.22 (2.70 to 3.80)'
+    """
+    if median is None:
+        return "–"
+    if low is None or high is None:
+        return number(median)
+    return f"{number(median)} ({number(low)} to {number(high)})"
+
+
+def moment(text: str) -> str:
+    """A moment in ISO 8601 as one reads it, in UTC; a text that is none stays as it is.
+
+    >>> moment("2026-11-21T05:15:00+00:00"), moment("yesterday")
+    ('21 November 2026, 05:15 UTC', 'yesterday')
+    """
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if when.tzinfo is not None:
+        when = when.astimezone(UTC)
+    return f"{when.day} {_MONTHS.split()[when.month - 1]} {when.year}, {when:%H:%M} UTC"
+
+
+def seconds(value: float) -> str:
+    """A time taken.
+
+    >>> seconds(0.034), seconds(12.34), seconds(75), seconds(7300)
+    ('0.03 s', '12.3 s', '1 min 15 s', '2 h 1 min')
+    """
+    if value < 60:
+        return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """
+    >>> plural(1, "value"), plural(1200, "value")
+    ('1 value', '1,200 values')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def linked(text: str) -> Markup:
+    """A text in which web addresses and DOIs can be followed; everything else is escaped.
+
+    >>> print(linked("BMJ <1978>, doi:10.1002/a.1."))
+    BMJ &lt;1978&gt;, <a href="https://doi.org/10.1002/a.1" rel="noopener noreferrer">doi:10.1002/a.1</a>.
+    """
+    parts, last = [], 0
+    for found in _LINK.finditer(text):
+        shown = found[0].rstrip(_TRAILING)
+        address = shown if found["url"] else "https://doi.org/" + shown[found.start("doi") - found.start() :]
+        parts += [
+            escape(text[last : found.start()]),
+            Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(address, shown),
+        ]
+        last = found.start() + len(shown)
+    return Markup("").join([*parts, escape(text[last:])])
+
+
+def anchor(text: str, kind: Literal["section", "figure", "table"]) -> str:
+    """An id for a place on the page.
+
+    >>> anchor("Fit to the data", "section")
+    'section-fit-to-the-data'
+    """
+    return f"{kind}-{re.sub(r'[^a-z0-9]+', '-', text.lower()).strip('-')}"

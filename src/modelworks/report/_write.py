@@ -1,0 +1,29 @@
+"""Everything a report leaves in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelworks.plots import Figure
+from modelworks.report._html import render_html
+from modelworks.report._markdown import render_markdown
+from modelworks.report._tables import write_tables
+from modelworks.report.page import Page
+
+
+def write_report(page: Page, folder: Path) -> None:
+    """Write `report.html`, `report.md`, `figures/` (Vega-Lite, PNG) and `tables/` (CSV, Parquet) into a folder."""
+    (folder / "report.html").write_text(render_html(page), encoding="utf-8", newline="\n")
+    pictures = {figure.name: write_figure(figure, folder / "figures") for figure in page.figures}
+    paths = {name: path.relative_to(folder).as_posix() for name, path in pictures.items()}
+    (folder / "report.md").write_text(render_markdown(page, paths), encoding="utf-8", newline="\n")
+    write_tables(page, folder / "tables")
+
+
+def write_figure(figure: Figure, folder: Path) -> Path:
+    """A figure's specification and its picture; gives the place of the picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{figure.name}.vl.json").write_text(figure.json(), encoding="utf-8")
+    picture = folder / f"{figure.name}.png"
+    picture.write_bytes(figure.png())
+    return picture

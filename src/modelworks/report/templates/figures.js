@@ -1,0 +1,61 @@
+"use strict";
+// Puts an interactive drawing in the place of each picture. A figure that can not be drawn keeps its picture.
+(async () => {
+  const refused = () => Promise.reject(new Error("this page fetches nothing"));
+  const options = {
+    renderer: "svg",
+    actions: false,
+    // Expressions are interpreted instead of compiled, so that the page needs no permission to run made-up code.
+    ast: true,
+    defaultStyle: false,
+    tooltip: { disableDefaultStyle: true },
+    loader: { load: refused, sanitize: refused, http: refused, file: refused },
+  };
+
+  async function draw(figure) {
+    const place = figure.querySelector(".live");
+    const specs = JSON.parse(document.getElementById(figure.dataset.specs).textContent);
+    figure.classList.add("is-drawing");
+    try {
+      for (const spec of specs) {
+        const panel = place.appendChild(document.createElement("div"));
+        panel.className = "panel";
+        await window.vegaEmbed(panel, spec, options);
+      }
+      figure.classList.add("is-live");
+    } catch (error) {
+      place.replaceChildren();
+      console.error(`${figure.id}: ${error.message}`);
+    }
+    figure.classList.remove("is-drawing");
+  }
+
+  // The picture at twice its size, sharp enough for a slide.
+  async function save(figure) {
+    const still = figure.querySelector(".still");
+    const canvas = document.createElement("canvas");
+    canvas.width = 2 * still.getAttribute("width");
+    canvas.height = 2 * still.getAttribute("height");
+    const image = new Image();
+    image.src = still.src;
+    await image.decode();
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    const link = document.createElement("a");
+    link.href = canvas.toDataURL("image/png");
+    link.download = `${figure.id.replace(/^figure-/, "")}.png`;
+    link.click();
+  }
+
+  const figures = [...document.querySelectorAll("figure[data-specs]")];
+  for (const figure of figures) {
+    const button = figure.querySelector("button.save");
+    button.hidden = false;
+    button.addEventListener("click", () => save(figure));
+  }
+  for (const figure of figures) {
+    await draw(figure);
+    // A breath between two figures keeps the page scrolling while they appear.
+    await new Promise((resume) => setTimeout(resume));
+  }
+  document.documentElement.dataset.figures = "drawn";
+})();
