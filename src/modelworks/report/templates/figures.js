@@ -2,11 +2,19 @@
 // Puts an interactive drawing in the place of each picture. A figure that can not be drawn keeps its picture.
 (async () => {
   const refused = () => Promise.reject(new Error("this page fetches nothing"));
+  // Vega-Lite writes the ends of a time axis as `datetime(milliseconds)`. The interpreter takes a single argument for
+  // a year, unlike the compiler, and the axis is lost; the number alone means the same to both.
+  const expressions = new Set(["signal", "expr", "test", "update"]);
+  const moments = /\bdatetime\((-?\d+(?:\.\d+)?)\)/g;
+  const undated = (key, value) =>
+    expressions.has(key) && typeof value === "string" ? value.replace(moments, "$1") : value;
+
   const options = {
     renderer: "svg",
     actions: false,
     // Expressions are interpreted instead of compiled, so that the page needs no permission to run made-up code.
     ast: true,
+    patch: (spec) => JSON.parse(JSON.stringify(spec), undated),
     defaultStyle: false,
     tooltip: { disableDefaultStyle: true },
     loader: { load: refused, sanitize: refused, http: refused, file: refused },
