@@ -1,0 +1,89 @@
+"""What a study says of itself, from its files: the question, the parameters, the targets, the data.
+
+`read_study` gives the inputs of a study's folder, or every mistake of every file at once. Nothing here
+knows a model; each value keeps the file and line it came from, for those who do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelworks.inputs._nodes import Earlier, Place
+    from modelworks.inputs._reading import InputFile
+    from modelworks.inputs._series import Series
+    from modelworks.inputs.catalogue import Catalogue, Column, Dataset
+    from modelworks.inputs.likelihoods import LikelihoodEntry
+    from modelworks.inputs.parameters import ParameterEntry, Parameters
+    from modelworks.inputs.priors import Bounds, PriorEntry
+    from modelworks.inputs.quantities import Quantity
+    from modelworks.inputs.repository import Repository
+    from modelworks.inputs.scenarios import Multiply, Scenario
+    from modelworks.inputs.study_file import CalibrationSettings, ProjectionSettings, StudyFile, TimeSpan
+    from modelworks.inputs.study_inputs import StudyInputs, check_files, read_study
+    from modelworks.inputs.targets import TargetEntry, Targets
+
+_HOME = {
+    "Bounds": "priors",
+    "CalibrationSettings": "study_file",
+    "Catalogue": "catalogue",
+    "Column": "catalogue",
+    "Dataset": "catalogue",
+    "Earlier": "_nodes",
+    "InputFile": "_reading",
+    "LikelihoodEntry": "likelihoods",
+    "Multiply": "scenarios",
+    "ParameterEntry": "parameters",
+    "Parameters": "parameters",
+    "Place": "_nodes",
+    "PriorEntry": "priors",
+    "ProjectionSettings": "study_file",
+    "Quantity": "quantities",
+    "Repository": "repository",
+    "Scenario": "scenarios",
+    "Series": "_series",
+    "StudyFile": "study_file",
+    "StudyInputs": "study_inputs",
+    "TargetEntry": "targets",
+    "Targets": "targets",
+    "TimeSpan": "study_file",
+    "check_files": "study_inputs",
+    "read_study": "study_inputs",
+}
+
+__all__ = [
+    "Bounds",
+    "CalibrationSettings",
+    "Catalogue",
+    "Column",
+    "Dataset",
+    "Earlier",
+    "InputFile",
+    "LikelihoodEntry",
+    "Multiply",
+    "ParameterEntry",
+    "Parameters",
+    "Place",
+    "PriorEntry",
+    "ProjectionSettings",
+    "Quantity",
+    "Repository",
+    "Scenario",
+    "Series",
+    "StudyFile",
+    "StudyInputs",
+    "TargetEntry",
+    "Targets",
+    "TimeSpan",
+    "check_files",
+    "read_study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,83 @@
+"""Reading files of a repository, and keeping count of them: what was read, with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelworks.errors import Letters, ModelworksError, fail, near
+from modelworks.inputs._nodes import Place
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file something was read from: `name` from the repository's root, and the SHA-256 of its bytes."""
+
+    name: str
+    path: Path
+    sha256: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """Reads files under one root. `files` are those read so far, each once, in the order of reading."""
+
+    root: Path
+    files: dict[Path, InputFile] = field(default_factory=dict)
+
+    def shown(self, path: Path) -> str:
+        """A file as a reader of the repository knows it."""
+        return shown(path, self.root)
+
+    def text_file(self, path: Path, asked_by: Place | None, letters: Letters) -> bytes | None:
+        """A file's bytes, or None with a letter. `asked_by` is the line that names it."""
+        try:
+            content = file_bytes(path, self.root, "Y117")
+        except ModelworksError as error:
+            where = asked_by or Place(self.shown(path.parent), 0)
+            letters.extend(each.at(where.file, where.line or None) for each in error.letters)
+            return None
+        self.note(path, hashlib.sha256(content).hexdigest())
+        return content
+
+    def note(self, path: Path, sha256: str) -> None:
+        """Count a file among those read."""
+        resolved = path.resolve()
+        self.files[resolved] = InputFile(self.shown(path), resolved, sha256)
+
+
+def shown(path: Path, root: Path) -> str:
+    """A path from the repository's root, with forward slashes; `..` and links followed.
+
+    >>> shown(Path("/team/studies/../data/raw"), Path("/team"))
+    'data/raw'
+    """
+    resolved, top = path.resolve(), root.resolve()
+    return resolved.relative_to(top).as_posix() if resolved.is_relative_to(top) else path.name
+
+
+def file_bytes(path: Path, root: Path, missing: str) -> bytes:
+    """The bytes of a file that lies in the repository; `missing` is the code for one that is not there.
+
+    Links are followed first: one that leads outside would make a study nobody else can rebuild, and
+    would let a file that was handed in show us any other.
+    """
+    name = shown(path, root)
+    if not path.resolve().is_relative_to(root.resolve()):
+        fail(
+            "Y115",
+            f"`{name}` lies outside the repository",
+            hint="copy the file into the repository; links and `..` may not lead out of it",
+        )
+    if not path.is_file():
+        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        fail(missing, f"there is no file `{name}`", hint=near(path.name, sorted(beside)))
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fail(
+            "Y119",
+            f"`{name}` can not be read: {error.strerror}",
+            hint="check who may read the file, and that its disk is there",
+        )

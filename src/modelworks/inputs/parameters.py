@@ -1,0 +1,253 @@
+"""The parameters of a study: each with a value or a prior, a unit and a source."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from modelworks import units
+from modelworks.errors import Letters, ModelworksError
+from modelworks.inputs._fields import Fields
+from modelworks.inputs._layers import Layered, Layers, merged_entries
+from modelworks.inputs._nodes import Earlier, Place
+from modelworks.inputs.priors import LEAST_MASS, Bounds, PriorEntry, effective_support, mass_within, read_prior
+
+FIELDS = ("value", "prior", "unit", "source", "bounds", "meaning", "by", "when", "why")
+INSTEAD = (frozenset({"value"}), frozenset({"prior"}))
+
+# About 117 billion people have ever been born (Population Reference Bureau 2022).
+PEOPLE_EVER = 1.2e11
+
+# The largest share each word allows. `ratio` and `multiplier` may exceed one and are not here.
+_SHARES = {"proportion": 1.0, "probability": 1.0, "fraction": 1.0, "percent": 100.0, "%": 100.0}
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterEntry:
+    """One parameter as the files give it, in its own unit; exactly one of `value` and `prior` is there.
+
+    `place` is its name in the highest file that says something of it; `history` is what that and
+    other files overrode, the lowest first.
+    """
+
+    name: str
+    value: float | None
+    prior: PriorEntry | None
+    unit: str
+    source: str
+    bounds: Bounds | None
+    meaning: str
+    place: Place
+    history: tuple[Earlier, ...] = ()
+    by: str = ""
+    when: str = ""
+    why: str = ""
+
+    @property
+    def file(self) -> str:
+        return self.place.file
+
+    @property
+    def line(self) -> int:
+        return self.place.line
+
+
+@dataclass(frozen=True)
+class Parameters(Mapping[str, ParameterEntry]):
+    """Every parameter by name. `file` is the study's own file; `names` also has those that could not be read."""
+
+    file: str
+    entries: Mapping[str, ParameterEntry]
+    names: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> ParameterEntry:
+        return self.entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+def read_parameters(layers: Layers, letters: Letters) -> Parameters:
+    """Every entry of the files of one chain; those with mistakes are left out, with their letters."""
+    found = merged_entries(layers.nodes, INSTEAD, "parameter", letters)
+    entries = {name: entry for name, each in found.items() if (entry := _entry(name, each, letters)) is not None}
+    return Parameters(layers.file, entries, tuple(found))
+
+
+def _entry(name: str, layered: Layered, letters: Letters) -> ParameterEntry | None:
+    before = len(letters.collected)
+    fields = Fields(layered.node, letters, f"the parameter `{name}`", FIELDS)
+    _check_name(name, fields)
+    value, prior = _value_or_prior(fields)
+    unit = fields.statement("unit", "per day", "P103")
+    source = fields.statement("source", "Grinsztajn et al. 2021, doi:10.1002/sim.9164", "P104")
+    _check_own_source(layered, fields)
+    bounds = _bounds(fields)
+    entry = ParameterEntry(
+        name=name,
+        value=value,
+        prior=prior,
+        unit=unit or "",
+        source=source or "",
+        bounds=bounds,
+        meaning=fields.text("meaning") or "",
+        place=layered.place,
+        history=layered.history,
+        by=fields.text("by") or "",
+        when=fields.text("when") or "",
+        why=fields.text("why") or "",
+    )
+    _check_bounds(entry, fields)
+    if unit is not None:
+        _check_unit(entry, fields)
+    return entry if len(letters.collected) == before else None
+
+
+def _check_name(name: str, fields: Fields) -> None:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name, re.ASCII):
+        fields.say(
+            "P115",
+            f"`{name[:80]}` can not be the name of a parameter",
+            "use letters, digits and `_`, as in contact_rate, and begin with a letter",
+        )
+
+
+def _value_or_prior(fields: Fields) -> tuple[float | None, PriorEntry | None]:
+    if ("value" in fields) == ("prior" in fields):
+        both = "both a value and a prior" if "value" in fields else "neither a value nor a prior"
+        fields.say(
+            "P102",
+            f"{fields.what} has {both}, but exactly one is wanted",
+            "a `value:` is taken as known; a `prior:` is learned from the targets",
+        )
+    return fields.number("value"), read_prior(fields)
+
+
+def _check_own_source(layered: Layered, fields: Fields) -> None:
+    """A higher file that changes the number says where the new number is from."""
+    changed = max((layered.given[name] for name in ("value", "prior") if name in layered.given), default=0)
+    if "source" in layered.given and layered.given["source"] < changed:
+        fields.say(
+            "P114",
+            f"{fields.what} has a new number here, but its source is that of the old one",
+            "give the new number's own `source:` beside it",
+            "prior" if "prior" in fields else "value",
+        )
+
+
+def _bounds(fields: Fields) -> Bounds | None:
+    if "bounds" not in fields:
+        return None
+    node = fields.mapping("bounds", "{lower: 0, upper: 10}")
+    if node is None:
+        return None
+    below = Fields(node, fields.letters, f"the bounds of {fields.what}", ("lower", "upper"))
+    bounds = Bounds(below.number("lower"), below.number("upper"))
+    if bounds.low >= bounds.high:
+        fields.say(
+            "P112",
+            f"{fields.what}: the lower bound {bounds.low:g} is not below the upper bound {bounds.high:g}",
+            "exchange them; for a known number give a `value:`",
+            "bounds",
+        )
+        return None
+    return None if bounds == Bounds() else bounds
+
+
+def _check_bounds(entry: ParameterEntry, fields: Fields) -> None:
+    """The value, or all that the prior holds possible, lies within the parameter's own bounds."""
+    bounds = entry.bounds
+    if bounds is None:
+        return
+    if entry.value is not None and not bounds.holds(entry.value):
+        fields.say("P105", f"{fields.what} is {entry.value:g}, but lies {bounds}", "correct one of the two", "value")
+    if entry.prior is None:
+        return
+    if entry.prior.family == "normal":
+        mass = mass_within(entry.prior, bounds)
+        if mass < LEAST_MASS:
+            fields.say(
+                "P110",
+                f"{fields.what}: only {100 * mass:.2g}% of its prior {entry.prior} lies {bounds}",
+                "check the sign and the unit of both; a prior that is cut keeps at least 1%",
+                "prior",
+            )
+        return
+    low, high = entry.prior.support
+    if low < bounds.low or high > bounds.high:
+        fields.say(
+            "P109",
+            f"{fields.what}: its prior {entry.prior} reaches from {low:g} to {high:g}, but it lies {bounds}",
+            "widen the bounds, or take a prior that ends there: uniform, truncated_normal, or normal, which is cut",
+            "prior",
+        )
+
+
+def _check_unit(entry: ParameterEntry, fields: Fields) -> None:
+    """The number is one that its unit can have."""
+    try:
+        unit = units.parse(entry.unit)
+    except ModelworksError as error:
+        for letter in error.letters:
+            fields.say(letter.code, f"{fields.what}: {letter.message}", letter.hint, "unit")
+        return
+    word = entry.unit.strip().lower()
+    if word in _SHARES:
+        _check_share(entry, _SHARES[word], fields)
+    elif unit.time < 0:
+        _check_not_negative(entry, fields, "P101", "a rate")
+    elif unit.people > 0:
+        _check_not_negative(entry, fields, "P116", "a number of people")
+        _check_believable(entry, unit.factor, fields)
+    elif unit.time > 0 and entry.value is not None:
+        _check_not_negative(entry, fields, "P116", "a duration")
+
+
+def _possible(entry: ParameterEntry) -> tuple[float, float]:
+    """From where to where the parameter can lie; nowhere in doubt about an entry that is wrong already."""
+    if entry.value is not None:
+        return entry.value, entry.value
+    return (0.0, 0.0) if entry.prior is None else effective_support(entry.prior, entry.bounds)
+
+
+def _check_not_negative(entry: ParameterEntry, fields: Fields, code: str, noun: str) -> None:
+    """Below zero only where the bounds say, in so many words, that it may be: growth, a shift in time."""
+    low, _ = _possible(entry)
+    if low >= 0 or (entry.bounds is not None and entry.bounds.low < 0):
+        return
+    if entry.value is not None:
+        message = f"`{entry.name}` is {entry.value:g} {entry.unit}, but {noun} is never below 0"
+        hint = "check the sign; where below 0 is meant, as in growth, say so with `bounds: {lower: ...}`"
+        fields.say(code, message, hint, "value")
+        return
+    message = f"the prior of `{entry.name}`, {entry.prior}, reaches below 0, but {noun} is never below 0"
+    fields.say(code, message, "add `bounds: {lower: 0}`, which cuts a normal there, or take a log_normal", "prior")
+
+
+def _check_share(entry: ParameterEntry, largest: float, fields: Fields) -> None:
+    low, high = _possible(entry)
+    if low >= 0 and high <= largest:
+        return
+    name = "value" if entry.value is not None else "prior"
+    if entry.value is not None:
+        what, hint = f"is {entry.value:g}", "check the value and the unit: `percent`, `proportion`, or `ratio`"
+    else:
+        what = f"has a prior, {entry.prior}, from {low:g} to {high:g}"
+        hint = f"take a beta or uniform prior, or add `bounds: {{lower: 0, upper: {largest:g}}}`, which cut a normal"
+    fields.say("P111", f"`{entry.name}` {what}, but a {entry.unit} lies between 0 and {largest:g}", hint, name)
+
+
+def _check_believable(entry: ParameterEntry, factor: float, fields: Fields) -> None:
+    _, high = _possible(entry)
+    if math.isfinite(high) and high * factor > PEOPLE_EVER:
+        fields.say(
+            "P113",
+            f"`{entry.name}` is up to {high:,.0f} {entry.unit}, more than have ever lived",
+            "check the number of zeros and the unit",
+            "value" if entry.value is not None else "prior",
+        )

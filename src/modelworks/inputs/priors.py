@@ -1,0 +1,200 @@
+"""What was believed of a parameter before the data, as a study's files state it.
+
+Only the form is known here: the names of a family's arguments and where its values can lie. The
+densities are in `calibration`, which must not be needed to read a file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from modelworks.errors import near
+from modelworks.inputs._fields import Fields
+from modelworks.inputs._nodes import MappingNode, Place, ScalarNode, in_words, kind
+from modelworks.inputs._scalars import shortened
+
+Arguments = Mapping[str, float]
+
+
+class Bounds(NamedTuple):
+    """Between which a parameter lies, in its own unit; None where there is no limit."""
+
+    lower: float | None = None
+    upper: float | None = None
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies within.
+
+        >>> Bounds(0, None).holds(-0.1), Bounds(0, None).holds(0)
+        (False, True)
+        """
+        return self.low <= value <= self.high
+
+    @property
+    def low(self) -> float:
+        return -math.inf if self.lower is None else self.lower
+
+    @property
+    def high(self) -> float:
+        return math.inf if self.upper is None else self.upper
+
+    def __str__(self) -> str:
+        if self.lower is None or self.upper is None:
+            return f"below {self.upper:g}" if self.lower is None else f"above {self.lower:g}"
+        return f"between {self.lower:g} and {self.upper:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class PriorEntry:
+    """A family and its arguments: `normal`, `{"mean": 2.0, "sd": 1.0}`."""
+
+    family: str
+    arguments: Arguments
+    place: Place
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Between which values the family alone gives any probability, before any bounds."""
+        return FAMILIES[self.family].support(self.arguments)
+
+    def __str__(self) -> str:
+        return f"{self.family}(" + ", ".join(f"{name}={value:g}" for name, value in self.arguments.items()) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The form of a family: its arguments, those that must be above zero, and where its values lie."""
+
+    arguments: tuple[str, ...]
+    positive: frozenset[str]
+    support: Callable[[Arguments], tuple[float, float]]
+
+
+def _everywhere(_: Arguments) -> tuple[float, float]:
+    return -math.inf, math.inf
+
+
+def _above_zero(_: Arguments) -> tuple[float, float]:
+    return 0.0, math.inf
+
+
+def _unit_interval(_: Arguments) -> tuple[float, float]:
+    return 0.0, 1.0
+
+
+def _as_stated(arguments: Arguments) -> tuple[float, float]:
+    return arguments["lower"], arguments["upper"]
+
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "normal": Family(("mean", "sd"), frozenset({"sd"}), _everywhere),
+        "truncated_normal": Family(("mean", "sd", "lower", "upper"), frozenset({"sd"}), _as_stated),
+        "log_normal": Family(("median", "sigma"), frozenset({"median", "sigma"}), _above_zero),
+        "uniform": Family(("lower", "upper"), frozenset(), _as_stated),
+        "log_uniform": Family(("lower", "upper"), frozenset({"lower", "upper"}), _as_stated),
+        "beta": Family(("a", "b"), frozenset({"a", "b"}), _unit_interval),
+        "gamma": Family(("mean", "sd"), frozenset({"mean", "sd"}), _above_zero),
+        "half_normal": Family(("sd",), frozenset({"sd"}), _above_zero),
+        "half_cauchy": Family(("scale",), frozenset({"scale"}), _above_zero),
+        "exponential": Family(("mean",), frozenset({"mean"}), _above_zero),
+    }
+)
+
+# Below this part of a normal inside the bounds, the bounds and the prior contradict each other: the
+# draws would pile up at a bound in a tail whose shape nobody meant.
+LEAST_MASS = 0.01
+
+
+def read_prior(fields: Fields) -> PriorEntry | None:
+    """The prior under `prior:`, or None with letters."""
+    node = fields.mapping("prior", "{normal: {mean: 2, sd: 1}}")
+    if node is None:
+        return None
+    if len(node.fields) != 1:
+        fields.say(
+            "P106",
+            f"{fields.what}: the prior names {len(node.fields)} families, but one is wanted",
+            "write it as in `prior: {normal: {mean: 2, sd: 1}}`",
+            "prior",
+        )
+        return None
+    family, below = next(iter(node.fields.items()))
+    if family not in FAMILIES:
+        fields.say("P106", f"{fields.what}: `{shortened(family)}` is not a prior", near(family, FAMILIES), "prior")
+        return None
+    if not isinstance(below, MappingNode):
+        form = ", ".join(f"{name}: …" for name in FAMILIES[family].arguments)
+        fields.say(
+            "P107", f"{fields.what}: the prior `{family}` is {kind(below)}", f"write `{family}: {{{form}}}`", "prior"
+        )
+        return None
+    return _with_arguments(family, below, fields)
+
+
+def _with_arguments(family: str, node: MappingNode, owner: Fields) -> PriorEntry | None:
+    wanted = FAMILIES[family].arguments
+    what = f"{owner.what}: the prior `{family}`"
+    faults = len(owner.letters.collected)
+    for name in node.fields:
+        if name not in wanted:
+            hint = "write 1000, not 1,000" if name.isdigit() else near(name, wanted)
+            owner.say("P107", f"{what} has no argument `{shortened(name)}`", hint, "prior")
+    fields = Fields(node, owner.letters, what, tuple(node.fields))
+    values = {name: value for name in wanted if (value := fields.number(name)) is not None}
+    missing = [name for name in wanted if name not in node.fields or _is_blank(node, name)]
+    for name in missing:
+        owner.say("P107", f"{what} lacks its argument `{name}`", f"it takes {', '.join(wanted)}", "prior")
+    if len(owner.letters.collected) > faults or len(values) < len(wanted):
+        return None
+    if reason := impossible(family, values):
+        owner.say("P108", f"{what} has {reason}", f"it was written {in_words(node)}", "prior")
+        return None
+    return PriorEntry(family, MappingProxyType(values), owner.place("prior"))
+
+
+def _is_blank(node: MappingNode, name: str) -> bool:
+    value = node.fields[name]
+    return isinstance(value, ScalarNode) and value.is_empty
+
+
+def impossible(family: str, arguments: Arguments) -> str:
+    """Why no such distribution exists, or nothing.
+
+    >>> impossible("normal", {"mean": 2.0, "sd": -1.0})
+    '`sd` -1, which must be above 0'
+    """
+    for name in sorted(FAMILIES[family].positive):
+        if arguments[name] <= 0:
+            return f"`{name}` {arguments[name]:g}, which must be above 0"
+    lower, upper = arguments.get("lower", -math.inf), arguments.get("upper", math.inf)
+    if lower >= upper:
+        return f"`lower` {lower:g}, which must be below `upper` {upper:g}"
+    return ""
+
+
+def mass_within(prior: PriorEntry, bounds: Bounds) -> float:
+    """The part of a normal prior that lies within bounds.
+
+    >>> here = Place("parameters.yaml", 1)
+    >>> mass_within(PriorEntry("normal", {"mean": 0.0, "sd": 1.0}, here), Bounds(0, None))
+    0.5
+    """
+    mean, sd = prior.arguments["mean"], prior.arguments["sd"]
+    low, high = ((bound - mean) / sd for bound in (bounds.low, bounds.high))
+    # The upper tail is taken from the other side, where its digits are.
+    if low > 0:
+        return (math.erfc(low / math.sqrt(2)) - math.erfc(high / math.sqrt(2))) / 2
+    return (math.erfc(-high / math.sqrt(2)) - math.erfc(-low / math.sqrt(2))) / 2
+
+
+def effective_support(prior: PriorEntry, bounds: Bounds | None) -> tuple[float, float]:
+    """Where a parameter can lie: the prior's support, cut at the bounds if it is a normal."""
+    low, high = prior.support
+    if bounds is None or prior.family != "normal":
+        return low, high
+    return max(low, bounds.low), min(high, bounds.high)

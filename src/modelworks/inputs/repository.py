@@ -1,0 +1,141 @@
+"""A team's repository: the folder with `modelworks.toml`, its settings and its studies."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelworks.errors import Letters, fail, near
+from modelworks.inputs._reading import shown
+
+SETTINGS = "modelworks.toml"
+STUDY_FILE = "study.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where a team keeps its studies. `store` is the folder of the runs; `people` are as in the settings."""
+
+    root: Path
+    title: str
+    store: Path
+    people: tuple[str, ...] = ()
+
+    @classmethod
+    def around(cls, path: Path) -> Repository:
+        """The repository that a folder or file lies in.
+
+        Raises
+        ------
+        ModelworksError
+            Y133 where there is none, Y132 with every mistake of its settings.
+        """
+        start = path.resolve()
+        for folder in (start, *start.parents):
+            if (folder / SETTINGS).is_file():
+                return _read(folder)
+        fail(
+            "Y133",
+            f"`{path}` does not lie in a repository of studies: no folder above it holds a {SETTINGS}",
+            hint="make one with `modelworks new NAME`, or go into the one you have",
+        )
+
+    @property
+    def data(self) -> Path:
+        """The folder of the datasets and their catalogue."""
+        return self.root / "data"
+
+    def shown(self, path: Path) -> str:
+        """A path as a reader of the repository knows it."""
+        return shown(path, self.root)
+
+    def studies(self) -> tuple[Path, ...]:
+        """The folder of every study, in the order of their names.
+
+        A folder named `base`, or whose name begins with `_` or `.`, only lends its files to others.
+        """
+        top = self.root / "studies"
+        folders = (file.parent for file in top.rglob(STUDY_FILE) if file.is_file())
+        return tuple(sorted(folder for folder in folders if not _only_lends(folder.relative_to(top).parts)))
+
+    def find_study(self, name: str) -> Path:
+        """The folder of a study by its name, its path under `studies/`, or any path to it."""
+        wanted = Path(name)
+        if wanted.name == STUDY_FILE:
+            wanted = wanted.parent
+        for folder in (self.root / "studies" / wanted, self.root / wanted, wanted):
+            if (folder / STUDY_FILE).is_file() and folder.resolve().is_relative_to(self.root):
+                return folder.resolve()
+        named = [folder for folder in self.studies() if folder.name == name]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            fail(
+                "Y134",
+                f"{len(named)} studies are named `{name}`",
+                hint="name one by its path: " + ", ".join(f"`{self.shown(each)}`" for each in named),
+            )
+        fail("Y134", f"there is no study `{name}`", hint=near(name, [each.name for each in self.studies()]))
+
+
+def _only_lends(parts: Iterable[str]) -> bool:
+    return any(part == "base" or part.startswith(("_", ".")) for part in parts)
+
+
+def _read(root: Path) -> Repository:
+    """The repository with the settings of its file."""
+    letters = Letters()
+    settings = _Settings(_parsed(root / SETTINGS), letters)
+    title = settings.text("title", root.name)
+    store = settings.text("store", "runs")
+    people = settings.texts("people")
+    letters.raise_if_any()
+    return Repository(root, title, root / store, people)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        line = re.search(r"at line (\d+)", str(error))
+        fail(
+            "Y132",
+            f"{SETTINGS} can not be read: {error}",
+            hint='a setting is written `name = "value"`, as in `store = "runs"`',
+            file=SETTINGS,
+            line=int(line[1]) if line else None,
+        )
+
+
+class _Settings:
+    """The settings by name, each of its type."""
+
+    KNOWN = ("title", "store", "people")
+
+    def __init__(self, values: dict[str, Any], letters: Letters) -> None:
+        self.values = values
+        self.letters = letters
+        for name in values:
+            if name not in self.KNOWN:
+                self._say(f"`{name}` is not a setting", near(name, self.KNOWN))
+
+    def text(self, name: str, default: str) -> str:
+        value = self.values.get(name, default)
+        if isinstance(value, str) and value.strip() and "\0" not in value:
+            return value
+        self._say(f"`{name}` is {value!r}, but a text is wanted", f'write `{name} = "{default}"`')
+        return default
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self.values.get(name, [])
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+        self._say(f"`{name}` is {value!r}, but a list of texts is wanted", f'write `{name} = ["Ada Lovelace"]`')
+        return ()
+
+    def _say(self, message: str, hint: str) -> None:
+        self.letters.add("Y132", message, hint=hint, file=SETTINGS)

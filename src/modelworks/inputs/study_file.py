@@ -1,0 +1,292 @@
+"""The question of a study: its model, its time, how it is calibrated, and what is asked of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Literal, cast
+
+from modelworks.dates import TimeUnit
+from modelworks.errors import Letters, near
+from modelworks.inputs._fields import Fields
+from modelworks.inputs._layers import Layers, merged
+from modelworks.inputs._nodes import Earlier, Place, histories, places
+from modelworks.inputs.quantities import Quantity, check_answer, read_quantities
+from modelworks.inputs.scenarios import Scenario, read_scenarios
+from modelworks.units import DAYS_PER_YEAR
+
+FIELDS = (
+    "title",
+    "question",
+    "model",
+    "region",
+    "time",
+    "data",
+    "calibration",
+    "projection",
+    "scenarios",
+    "quantities",
+    "answer",
+    "figures",
+    "authors",
+    "citation",
+)
+SAMPLERS = ("auto", "nuts", "demcz")
+TIME_UNITS = ("days", "years")
+
+# Ten thousand years of weeks; more rows than that are a slip in `every`.
+MOST_ROWS = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """From when to when the model runs, and how far apart its reported outputs are, in `unit`."""
+
+    unit: TimeUnit
+    start: date
+    end: date
+    every: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings:
+    """How the posterior is drawn. Observations after `until` are held out; None holds out nothing."""
+
+    sampler: Literal["auto", "nuts", "demcz"] = "auto"
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 500
+    seed: int = 1
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionSettings:
+    """How many draws are carried into the scenarios, and until when; None is the end of the study."""
+
+    draws: int = 200
+    end: date | None = None
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """What `study.yaml` says, with everything it extends. `model` is a path from the repository's root.
+
+    `places` has the line of every name, dotted (`time.start`); `history` what it overrode.
+    """
+
+    title: str
+    question: str
+    model: str
+    region: str | None
+    time: TimeSpan
+    data: Mapping[str, str]
+    calibration: CalibrationSettings
+    projection: ProjectionSettings
+    scenarios: Mapping[str, Scenario]
+    quantities: Mapping[str, Quantity]
+    answer: str | None
+    figures: tuple[str, ...]
+    authors: tuple[str, ...]
+    citation: str | None
+    file: str
+    places: Mapping[str, Place]
+    history: Mapping[str, tuple[Earlier, ...]]
+
+    def place(self, name: str) -> Place:
+        """Where a dotted name stands, or the nearest name above it that is written."""
+        while name:
+            if name in self.places:
+                return self.places[name]
+            name = name.rpartition(".")[0]
+        return Place(self.file, 1)
+
+
+@dataclass(frozen=True)
+class StudyDraft:
+    """What could be read of a study's file: enough to check the other files against it.
+
+    `study` is None while something in it is wrong.
+    """
+
+    study: StudyFile | None
+    time: TimeSpan | None
+    data: Mapping[str, str]
+    scenarios: Mapping[str, Scenario]
+    quantities: Mapping[str, Quantity]
+    places: Mapping[str, Place]
+
+
+def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
+    """The study's file with all it extends; mistakes go into `letters`."""
+    before = len(letters.collected)
+    node = merged(layers.nodes)
+    if node is None:
+        return StudyDraft(None, None, {}, {}, {}, {})
+    fields = Fields(node, letters, "the study", FIELDS)
+    title = fields.statement("title", "Influenza in an English boarding school, 1978", "Y121")
+    question = fields.statement("question", "How contagious was influenza in a closed school?", "Y121")
+    time = _time(fields)
+    where = dict(places(node))
+    draft = StudyDraft(None, time, _data(fields), read_scenarios(fields), read_quantities(fields), where)
+    model, region, answer = _model(fields), _region(fields), fields.text("answer")
+    calibration, projection = _calibration(fields, time), _projection(fields, time)
+    figures, authors, citation = fields.texts("figures"), fields.texts("authors"), fields.text("citation")
+    _check_scenario_names(draft, letters)
+    if answer is not None:
+        check_answer(answer, draft.quantities, fields.place("answer"), letters)
+    if len(letters.collected) > before or time is None:
+        return draft
+    study = StudyFile(
+        title=title or "",
+        question=question or "",
+        model=model,
+        region=region,
+        time=time,
+        data=draft.data,
+        calibration=calibration,
+        projection=projection,
+        scenarios=MappingProxyType(dict(draft.scenarios)),
+        quantities=MappingProxyType(dict(draft.quantities)),
+        answer=answer,
+        figures=figures,
+        authors=authors,
+        citation=citation,
+        file=layers.file,
+        places=MappingProxyType(where),
+        history=MappingProxyType(dict(histories(node))),
+    )
+    return StudyDraft(study, time, draft.data, draft.scenarios, draft.quantities, where)
+
+
+def _model(fields: Fields) -> str:
+    """The model's path from the repository's root; whether the file is there is for those who read it."""
+    text = fields.statement("model", "models/influenza.py", "Y121") or ""
+    path = PurePosixPath(text.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", text) or "\0" in text:
+        fields.say(
+            "Y131",
+            f"the model `{text}` does not lie in the repository",
+            "write its path from the folder with modelworks.toml, as in `models/influenza.py`",
+            "model",
+        )
+    return path.as_posix()
+
+
+def _region(fields: Fields) -> str | None:
+    """The region, which becomes part of a run's key and so of a path."""
+    text = fields.text("region")
+    if text is not None and not re.fullmatch(r"\w[\w -]{0,59}", text):
+        fields.say(
+            "Y139",
+            f"`{text[:80]}` can not be a region",
+            "use letters, digits, `-` and `_`, as in `marshall-islands`",
+            "region",
+        )
+        return None
+    return text
+
+
+def _time(owner: Fields) -> TimeSpan | None:
+    if not owner.need("time", "{unit: days, start: 1978-01-21, end: 1978-02-10, every: 1}"):
+        return None
+    fields = owner.below("time", ("unit", "start", "end", "every"))
+    if not fields.node.fields:
+        return None
+    examples = {"unit": "days", "start": "1978-01-21", "end": "1978-02-10", "every": "1"}
+    given = [fields.need(name, example) for name, example in examples.items()]
+    unit = fields.choice("unit", TIME_UNITS)
+    start, end, every = fields.day("start"), fields.day("end"), fields.number("every")
+    if start is not None and end is not None and start >= end:
+        fields.say(
+            "Y125", f"the study begins on {start}, but ends on {end}", "exchange them, or check the years", "start"
+        )
+        return None
+    if not all(given) or unit is None or start is None or end is None or every is None:
+        return None
+    length = (end - start).days / (1 if unit == "days" else DAYS_PER_YEAR)
+    if not length / MOST_ROWS <= every <= length:
+        fields.say(
+            "Y123",
+            f"outputs are reported every {every:g} {unit}, but the study lasts {length:g}",
+            f"`every` is a number of {unit}, above 0 and at most the study's length",
+            "every",
+        )
+        return None
+    return TimeSpan(cast(TimeUnit, unit), start, end, every)
+
+
+def _data(fields: Fields) -> Mapping[str, str]:
+    """The datasets the model is given, by the name it knows them by."""
+    node = fields.mapping("data", "{population: malaysia-population}")
+    if node is None:
+        return MappingProxyType({})
+    below = Fields(node, fields.letters, "the data of the study", tuple(node.fields))
+    found = {name: below.text(name) for name in node.fields if below.need(name, "malaysia-population")}
+    return MappingProxyType({name: text for name, text in found.items() if text is not None})
+
+
+def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
+    fields = owner.below("calibration", ("sampler", "chains", "draws", "warmup", "seed", "until"))
+    usual = CalibrationSettings()
+    until = fields.day("until")
+    if until is not None and time is not None and not time.start < until <= time.end:
+        fields.say(
+            "Y125",
+            f"the calibration goes until {until}, but the study from {time.start} to {time.end}",
+            "move one of them; what is observed after `until` is held out",
+            "until",
+        )
+    sampler = fields.choice("sampler", SAMPLERS, usual.sampler)
+    return CalibrationSettings(
+        sampler=cast(Literal["auto", "nuts", "demcz"], sampler),
+        chains=fields.whole("chains", 1, 128, usual.chains),
+        draws=fields.whole("draws", 10, 1_000_000, usual.draws),
+        warmup=fields.whole("warmup", 0, 1_000_000, usual.warmup),
+        seed=fields.whole("seed", 0, 2**63 - 1, usual.seed),
+        until=until,
+    )
+
+
+def _projection(owner: Fields, time: TimeSpan | None) -> ProjectionSettings:
+    fields = owner.below("projection", ("draws", "end"))
+    end = fields.day("end")
+    if end is not None and time is not None and end < time.end:
+        fields.say(
+            "Y125",
+            f"the projection ends on {end}, before the study does on {time.end}",
+            "move one of them; without `end` the projection ends with the study",
+            "end",
+        )
+    return ProjectionSettings(fields.whole("draws", 1, 100_000, ProjectionSettings().draws), end)
+
+
+def _check_scenario_names(draft: StudyDraft, letters: Letters) -> None:
+    """A quantity compares scenarios that are there; a scenario replaces data that the model is given."""
+
+    def say(code: str, message: str, hint: str, place: Place) -> None:
+        letters.add(code, message, hint=hint, file=place.file, line=place.line)
+
+    for quantity in draft.quantities.values():
+        for key, name in (("scenario", quantity.scenario), ("minus", quantity.minus)):
+            if name is not None and name not in draft.scenarios:
+                place = draft.places.get(f"quantities.{quantity.name}.{key}", quantity.place)
+                say(
+                    "Y128",
+                    f"the quantity `{quantity.name}` names a scenario `{name}`, which is not there",
+                    near(name, draft.scenarios),
+                    place,
+                )
+    for scenario in draft.scenarios.values():
+        for name in scenario.data:
+            if name not in draft.data:
+                say(
+                    "Y127",
+                    f"the scenario `{scenario.name}` replaces the data `{name}`, which the model is not given",
+                    near(name, draft.data),
+                    scenario.places[name],
+                )

@@ -1,0 +1,178 @@
+"""A study's files together: read, layered, and held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelworks.errors import Letter, Letters, ModelworksError, fail, near
+from modelworks.inputs._layers import read_layers
+from modelworks.inputs._nodes import Place
+from modelworks.inputs._reading import InputFile, Reading
+from modelworks.inputs._series import check_series
+from modelworks.inputs.catalogue import Catalogue, check_dataset, read_catalogue
+from modelworks.inputs.parameters import Parameters, read_parameters
+from modelworks.inputs.repository import SETTINGS, STUDY_FILE, Repository
+from modelworks.inputs.scenarios import Multiply
+from modelworks.inputs.study_file import StudyDraft, StudyFile, read_study_file
+from modelworks.inputs.targets import Targets, read_targets
+
+
+@dataclass(frozen=True)
+class StudyInputs:
+    """All that a study's folder says, without a mistake that files alone can show.
+
+    `files` are all files that were read, with their checksums; of the data those the study uses,
+    but for the sensitive ones, which stay where they are.
+    """
+
+    folder: Path
+    repository: Repository
+    study: StudyFile
+    parameters: Parameters
+    targets: Targets
+    catalogue: Catalogue
+    files: tuple[InputFile, ...]
+
+
+def read_study(folder: Path) -> StudyInputs:
+    """The inputs of a study.
+
+    Raises
+    ------
+    ModelworksError
+        With every mistake of every file, in the order of the files.
+    """
+    inputs, letters = check_files(folder)
+    if inputs is None:
+        raise ModelworksError(letters)
+    return inputs
+
+
+def check_files(folder: Path) -> tuple[StudyInputs | None, tuple[Letter, ...]]:
+    """The inputs of a study, or None with every mistake of every file.
+
+    What needs the model (whether it has such a parameter or output) is for those who know the model.
+    """
+    letters = Letters()
+    try:
+        repository = Repository.around(folder)
+        _check_is_study(folder, repository)
+    except ModelworksError as error:
+        return None, error.letters
+    reading = Reading(repository.root)
+    reading.note(repository.root / SETTINGS, _sha256(repository.root / SETTINGS))
+    draft = read_study_file(read_layers(folder / STUDY_FILE, reading, letters), letters)
+    parameters = read_parameters(read_layers(folder / "parameters.yaml", reading, letters), letters)
+    targets = read_targets(read_layers(folder / "targets.yaml", reading, letters), letters)
+    catalogue = read_catalogue(reading, letters)
+    _check_parameter_names(draft, parameters, targets, letters)
+    _check_scenario_values(draft, parameters, letters)
+    used = _check_data(draft, targets, catalogue, letters)
+    for target in targets.values():
+        if target.dataset is None or target.dataset in used:
+            check_series(target, catalogue, draft.time, letters)
+    if letters or draft.study is None:
+        return None, tuple(_once(letters))
+    _note_data(used, catalogue, reading)
+    files = tuple(reading.files.values())
+    return StudyInputs(folder.resolve(), repository, draft.study, parameters, targets, catalogue, files), ()
+
+
+def _check_is_study(folder: Path, repository: Repository) -> None:
+    if not (folder / STUDY_FILE).is_file():
+        fail(
+            "Y135",
+            f"`{repository.shown(folder)}` is not a study: it has no {STUDY_FILE}",
+            hint=near(folder.name, [each.name for each in repository.studies()]),
+        )
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _once(letters: Letters) -> Iterator[Letter]:
+    """Each letter once: a base that two files extend has its mistakes once."""
+    yield from dict.fromkeys(letters)
+
+
+def _check_parameter_names(draft: StudyDraft, parameters: Parameters, targets: Targets, letters: Letters) -> None:
+    """Whoever names a parameter names one that has an entry."""
+
+    def say(code: str, message: str, name: str, place: Place) -> None:
+        letters.add(code, message, hint=near(name, parameters.names), file=place.file, line=place.line)
+
+    for target in targets.values():
+        for name in target.likelihood.names:
+            if name not in parameters.names:
+                message = f"the likelihood of the target `{target.name}` names a parameter `{name}`, which has no entry"
+                say("T106", message, name, target.likelihood.place)
+    for scenario in draft.scenarios.values():
+        for name in scenario.parameters:
+            if name not in parameters.names:
+                message = f"the scenario `{scenario.name}` changes a parameter `{name}`, which has no entry"
+                say("Y127", message, name, scenario.places[name])
+    for quantity in draft.quantities.values():
+        if quantity.parameter is not None and quantity.parameter not in parameters.names:
+            message = f"the quantity `{quantity.name}` is a parameter `{quantity.parameter}`, which has no entry"
+            say("Y127", message, quantity.parameter, quantity.place)
+
+
+def _check_scenario_values(draft: StudyDraft, parameters: Parameters, letters: Letters) -> None:
+    """A scenario sets a parameter within the parameter's own bounds, and turns no sign."""
+    for scenario in draft.scenarios.values():
+        for name, change in scenario.parameters.items():
+            entry = parameters.entries.get(name)
+            if entry is None:
+                continue
+            place = scenario.places[name]
+            if isinstance(change, Multiply):
+                if change.multiply < 0 and (entry.bounds is None or entry.bounds.low >= 0):
+                    message = f"the scenario `{scenario.name}` multiplies `{name}` by {change.multiply:g}"
+                    letters.add(
+                        "Y130",
+                        message,
+                        hint="a factor below 0 turns its sign; write one from 0 on",
+                        file=place.file,
+                        line=place.line,
+                    )
+            elif entry.bounds is not None and not entry.bounds.holds(change):
+                message = f"the scenario `{scenario.name}` sets `{name}` to {change:g}, but it lies {entry.bounds}"
+                letters.add(
+                    "P105", message, hint=f"the bounds are those of {entry.place}", file=place.file, line=place.line
+                )
+
+
+def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, letters: Letters) -> tuple[str, ...]:
+    """The datasets that the study uses and that can be had; a letter for each that can not."""
+    wanted: dict[str, Place] = {}
+    for target in targets.values():
+        if target.dataset is not None:
+            wanted.setdefault(target.dataset, target.place)
+    for key, name in draft.data.items():
+        wanted.setdefault(name, draft.places[f"data.{key}"])
+    for scenario in draft.scenarios.values():
+        for key, name in scenario.data.items():
+            wanted.setdefault(name, scenario.places[key])
+    found = []
+    for name, place in wanted.items():
+        if name not in catalogue.names:
+            message = f"there is no dataset `{name}` in {catalogue.file}"
+            letters.add("D101", message, hint=near(name, catalogue.names), file=place.file, line=place.line)
+        elif name in catalogue:
+            before = len(letters.collected)
+            check_dataset(catalogue[name], letters)
+            if len(letters.collected) == before:
+                found.append(name)
+    return tuple(found)
+
+
+def _note_data(used: tuple[str, ...], catalogue: Catalogue, reading: Reading) -> None:
+    for name in used:
+        if catalogue[name].sensitivity == "public":
+            for path in catalogue[name].files():
+                reading.note(path, _sha256(path))
