@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.report._html import render_html
     from modelworks.report._markdown import render_markdown
-    from modelworks.report._style import stylesheet
     from modelworks.report._tables import tables, write_tables
+    from modelworks.report._templates import environment, policy, stylesheet
     from modelworks.report._write import write_report
     from modelworks.report.page import (
         AssumptionRow,
@@ -38,9 +38,11 @@ _HOME = {
     "Section": "page",
     "StageRow": "page",
     "TargetRow": "page",
+    "environment": "_templates",
+    "policy": "_templates",
     "render_html": "_html",
     "render_markdown": "_markdown",
-    "stylesheet": "_style",
+    "stylesheet": "_templates",
     "tables": "_tables",
     "write_report": "_write",
     "write_tables": "_tables",
@@ -57,6 +59,8 @@ __all__ = [
     "Section",
     "StageRow",
     "TargetRow",
+    "environment",
+    "policy",
     "render_html",
     "render_markdown",
     "stylesheet",

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from modelworks.plots import Figure
-from modelworks.report import _views, _words
-from modelworks.report._style import asset, stylesheet
+from modelworks.report import _views, words
+from modelworks.report._templates import asset, environment, policy, stylesheet
 from modelworks.report.page import Page
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 # A drawing of a few lines is small and sharp as SVG; one of thousands of points is smaller as PNG, at a scale that can
 # be read on any screen. The run's folder has the picture for a paper.
@@ -46,11 +42,10 @@ def render_html(page: Page) -> str:
     """
     shown = [[show(figure) for figure in section.figures] for section in page.sections]
     scripts = [bundle(), asset("figures.js")] if page.figures else []
-    return environment().get_template("report.html.j2").render(
+    return environment("modelworks.report").get_template("report.html.j2").render(
         page=page,
-        words=_words,
-        verdict=_words.VERDICTS[page.verdict],
-        mark=_words.MARKS[page.verdict],
+        verdict=words.VERDICTS[page.verdict],
+        mark=words.MARKS[page.verdict],
         sections=list(zip(page.sections, shown, strict=True)),
         quantities=_views.quantities(page),
         tables=_views.closing_tables(page),
@@ -63,28 +58,11 @@ def render_html(page: Page) -> str:
     )  # fmt: skip
 
 
-@functools.cache
-def environment() -> Environment:
-    """Our templates; every value put into one is escaped."""
-    import jinja2
-
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("modelworks.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters |= {"linked": _words.linked, "moment": _words.moment}
-    return made
-
-
 def show(figure: Figure) -> Shown:
     """A figure made ready for the page."""
     address, width, height = still(figure)
     specs = script_json(list(figure.panels))
-    return Shown(figure, _words.anchor(figure.name, "figure"), specs, address, width, height)
+    return Shown(figure, words.anchor(figure.name, "figure"), specs, address, width, height)
 
 
 def still(figure: Figure) -> tuple[str, int, int]:
@@ -111,23 +89,6 @@ def bundle() -> str:
         raise RuntimeError("this version of Vega can not stand inside a page: it would end its own script element")
     # A browser reads every line end as one character, and the policy's checksum is of what it reads.
     return script.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def policy(styles: list[str], scripts: list[str]) -> str:
-    """What a browser may do with the page: run these scripts, use these styles, show inlined pictures, nothing else."""
-    allowed = {
-        "default-src": ["'none'"],
-        "script-src": [checksum(each) for each in scripts] or ["'none'"],
-        "style-src": [checksum(each) for each in styles],
-        "img-src": ["data:"],
-        "base-uri": ["'none'"],
-        "form-action": ["'none'"],
-    }
-    return "; ".join(f"{name} {' '.join(values)}" for name, values in allowed.items())
-
-
-def checksum(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
 
 
 def script_json(value: Any) -> Markup:

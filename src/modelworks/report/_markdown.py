@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from modelworks.report import _views, _words
+from modelworks.report import _views, words
 from modelworks.report._views import Cell, Table
 from modelworks.report.page import Page
 
@@ -24,14 +24,14 @@ def render_markdown(page: Page, figure_paths: Mapping[str, str]) -> str:
 
 
 def _head(page: Page) -> Iterator[str]:
-    word, meaning = _words.VERDICTS[page.verdict]
+    word, meaning = words.VERDICTS[page.verdict]
     yield f"# {plain(page.title)}"
     yield f"*{plain(page.question)}*"
-    byline = " · ".join(part for part in (", ".join(page.authors), _words.moment(page.finished)) if part)
+    byline = " · ".join(part for part in (", ".join(page.authors), words.moment(page.finished)) if part)
     if byline:
         yield plain(byline)
     yield "\n".join(
-        [f"> **{_words.MARKS[page.verdict]} {word}: {meaning}**", *(f">\n> {plain(each)}" for each in page.sentences)]
+        [f"> **{words.MARKS[page.verdict]} {word}: {meaning}**", *(f">\n> {plain(each)}" for each in page.sentences)]
     )
     if page.warnings:
         yield "## Before you use this"
@@ -88,7 +88,7 @@ def table_text(table: Table) -> str:
 
 def _cell(cell: Cell, kind: str) -> str:
     if cell.verdict is not None:
-        return f"{_words.MARKS[cell.verdict]} {plain(cell.text)}"
+        return f"{words.MARKS[cell.verdict]} {plain(cell.text)}"
     text = f"`{cell.text.replace('|', '').replace('`', '')}`" if kind == "code" and cell.text else plain(cell.text)
     return f"{text}<br>{plain(cell.note)}" if cell.note else text
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from modelworks.diagnostics import Verdict
-from modelworks.report._words import VERDICTS, decimals_for, interval, moment, number, plural, seconds
 from modelworks.report.page import AssumptionRow, Page, PosteriorRow, TargetRow
+from modelworks.report.words import VERDICTS, decimals_for, interval, moment, number, plural, seconds
 
 Kind = Literal["text", "number", "code", "verdict"]
 
@@ -61,7 +61,7 @@ def checks(page: Page) -> Table:
 
 def posterior(page: Page) -> Table:
     numbers = ("Mean", "SD", "2.5%", "Median", "97.5%", "R-hat", "ESS bulk", "ESS tail")
-    columns = (Column("Parameter"), Column("Prior"), *(Column(title, "number") for title in numbers))
+    columns = (Column("Parameter"), *(Column(title, "number") for title in numbers), Column("Prior"))
     caption = (
         "What was believed before the data, and after. R-hat near 1 says that the chains agree; the effective sample "
         "sizes (ESS) say how many independent draws the correlated ones are worth"
@@ -76,18 +76,24 @@ def _posterior_row(row: PosteriorRow) -> tuple[Cell, ...]:
     values = (row.mean, row.sd, row.q025, row.q50, row.q975)
     return (
         Cell(row.name, note=_joined(row.meaning, row.unit)),
-        Cell(row.prior),
         *(Cell(number(value, decimals=places)) for value in values),
         Cell(number(row.r_hat, decimals=3)),
         Cell(number(row.ess_bulk, decimals=0)),
         Cell(number(row.ess_tail, decimals=0)),
+        Cell(row.prior),
     )
 
 
 def scenarios(page: Page) -> Table:
     rows = ((Cell(row.title or row.name), Cell("; ".join(row.changed) or "nothing")) for row in page.scenarios)
     columns = (Column("Scenario"), Column("What differs from the calibrated model"))
-    return Table("scenarios", "Scenarios", "Each is run with the same draws of the posterior", columns, tuple(rows))
+    return Table(
+        "scenarios",
+        "What the scenarios change",
+        "Each is run with the same draws of the posterior",
+        columns,
+        tuple(rows),
+    )
 
 
 def targets(page: Page) -> Table:

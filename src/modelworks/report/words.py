@@ -20,7 +20,10 @@ VERDICTS: dict[Verdict | None, tuple[str, str]] = {
 }
 MARKS: dict[Verdict | None, str] = {"fine": "✓", "look": "!", "stop": "✕", None: "?"}
 
-_LINK = re.compile(r"(?P<url>https?://[^\s<>\"]+)|\b(?:doi:\s*)?(?P<doi>10\.\d{4,9}/[^\s<>\"]+)", re.IGNORECASE)
+_LINK = re.compile(
+    r"(?P<url>https?://[^\s<>\"]+)|\b(?:doi:\s*)?(?P<doi>10\.\d{4,9}/[^\s<>\"]+)|(?P<date>\b\d{4}-\d\d-\d\d\b)|(?P<joint>_)",
+    re.IGNORECASE,
+)
 # Not from `calendar`, whose names are in the language of the machine.
 _MONTHS = "January February March April May June July August September October November December"
 _TRAILING = ".,;:)]}'’”"
@@ -117,21 +120,28 @@ def plural(count: int, noun: str) -> str:
 
 
 def linked(text: str) -> Markup:
-    """A text in which web addresses and DOIs can be followed; everything else is escaped.
+    """A text for a page: web addresses and DOIs can be followed, dates stay on one line, long names may break.
 
     >>> print(linked("BMJ <1978>, doi:10.1002/a.1."))
     BMJ &lt;1978&gt;, <a href="https://doi.org/10.1002/a.1" rel="noopener noreferrer">doi:10.1002/a.1</a>.
+    >>> print(linked("contact_rate"))
+    contact_<wbr>rate
     """
     parts, last = [], 0
     for found in _LINK.finditer(text):
         shown = found[0].rstrip(_TRAILING)
-        address = shown if found["url"] else "https://doi.org/" + shown[found.start("doi") - found.start() :]
-        parts += [
-            escape(text[last : found.start()]),
-            Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(address, shown),
-        ]
+        parts += [escape(text[last : found.start()]), _marked(found, shown)]
         last = found.start() + len(shown)
     return Markup("").join([*parts, escape(text[last:])])
+
+
+def _marked(found: re.Match[str], shown: str) -> Markup:
+    if found["joint"]:
+        return Markup("_<wbr>")
+    if found["date"]:
+        return Markup('<span class="whole">{}</span>').format(shown)
+    address = shown if found["url"] else "https://doi.org/" + shown[found.start("doi") - found.start() :]
+    return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(address, shown)
 
 
 def anchor(text: str, kind: Literal["section", "figure", "table"]) -> str:
