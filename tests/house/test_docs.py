@@ -99,3 +99,30 @@ def test_every_check_is_explained_on_the_page_of_the_verdict() -> None:
     page = (doc_blocks.ROOT / "docs" / "explanation" / "what-the-verdict-means.md").read_text("utf-8")
     missing = [file.stem for file in checks if f"| {file.stem} |" not in page]
     assert not missing, f"add a row for {missing}"
+
+
+def _words_of_the_files() -> dict[str, set[str]]:
+    """Every word that a study's files may use, by the module that reads it."""
+    from modelworks.inputs import catalogue, likelihoods, parameters, priors, quantities, repository, scenarios, targets
+    from modelworks.inputs import study_file as study
+
+    families = {**priors.FAMILIES, **likelihoods.FAMILIES}
+    arguments = {argument for family in families.values() for argument in family.arguments}
+    return {
+        "study.yaml": {*study.FIELDS, *study.SAMPLERS, *study.TIME_UNITS, "extends"},
+        "scenarios": set(scenarios.FIELDS),
+        "quantities": {*quantities.FIELDS, *quantities.STATISTICS},
+        "parameters.yaml": set(parameters.FIELDS),
+        "targets.yaml": {*targets.FIELDS, *targets.COVERS},
+        "catalogue.yaml": {*catalogue.FIELDS, *catalogue.COLUMN_FIELDS},
+        "modelworks.toml": set(repository._Settings.KNOWN),
+        "families": {*families, *arguments},
+    }
+
+
+def test_every_word_of_a_study_is_in_the_reference() -> None:
+    """A word that can only be found in the source is known to its author alone."""
+    page = (doc_blocks.ROOT / "docs" / "reference" / "study-files.md").read_text("utf-8")
+    for file, words in _words_of_the_files().items():
+        missing = sorted(word for word in words if not re.search(rf"`{word}`|`{word}: ", page))
+        assert not missing, f"docs/reference/study-files.md says nothing of {missing} ({file})"
