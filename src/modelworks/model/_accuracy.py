@@ -15,6 +15,9 @@ from modelworks.model.solvers.rk4 import stable_step
 # Below this an error is round-off, and halving the step would chase noise.
 ROUND_OFF = 1e-13
 MOST_STEPS = 2_000_000
+# With fewer, a step and its half may meet a season at the same phases, or both miss a quick change:
+# they then agree on a wrong number.
+FEWEST_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,11 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
 
     The error is measured, by halving the step: Richardson's estimate for a method of order four.
     """
-    step = min(compiled.step, stable_step(largest_exit_rate(compiled, values)))
     span = float(compiled.times[-1] - compiled.times[0])
+    fastest = largest_exit_rate(compiled, values)
+    if not np.isfinite(fastest):
+        compiled.run(values)  # tells which rate it is
+    step = min(compiled.step, stable_step(fastest), span / FEWEST_STEPS)
     coarse = _attempt(compiled, step, values)
     while span / step < MOST_STEPS:
         fine = _attempt(compiled, step / 2, values)

@@ -125,6 +125,14 @@ class CompiledModel:
 
     def _forward(self, values: Array, *, keep: bool) -> tuple[Array, Tape]:
         vector = np.ascontiguousarray(values, dtype=float)
+        if vector.shape != (len(self.parameters),):
+            # The kernel reads memory by position: a wrong length would be somebody else's numbers.
+            fail(
+                "S111",
+                f"`{self.model.name}` takes {len(self.parameters)} values, one for each parameter in order, "
+                f"but was given an array of shape {vector.shape}",
+                hint=f"the order is {', '.join(self.parameters)}; `vector` makes the array from names",
+            )
         if not np.all(np.isfinite(vector)):
             name = self.parameters[int(np.argmin(np.isfinite(vector)))]
             fail("S102", f"the value of `{name}` is not a number", hint="find where it was computed")
@@ -163,7 +171,7 @@ class CompiledModel:
             if guard.kind == "share":
                 wrong = ~(np.abs(values - 1.0) <= SHARE_TOLERANCE)
             else:
-                wrong = ~(values >= -SHARE_TOLERANCE)
+                wrong = ~((values >= -SHARE_TOLERANCE) & (values < np.inf))
             if wrong.any():
                 self._tell_of_guard(guard, values, wrong, times)
 
@@ -172,7 +180,7 @@ class CompiledModel:
         value = values[point, lane]
         stratum = f" in {self.program.lanes[lane]}" if values.shape[1] > 1 else ""
         when = self._when(float(times[min(point, times.size - 1)]))
-        if np.isnan(value):
+        if not np.isfinite(value):
             fail(
                 "S102",
                 f"{guard.label}{stratum} is not a number{when}",
@@ -250,11 +258,12 @@ def _columns(model: Model, program: Program) -> list[OutputColumn]:
     for column in program.columns:
         output = model.outputs[column.output]
         counts = _counts_events(expression(output.value if isinstance(output, Output) else output))
-        if program.graph.nodes[column.node].wide:
-            lane = program.lane_stratification or ""
-            found.extend(OutputColumn(column.output, (*column.strata, (lane, s)), counts) for s in program.lanes)
-        else:
-            found.append(OutputColumn(column.output, column.strata, counts))
+        apart = output.by if isinstance(output, Output) else ()
+        lanes = program.lanes if program.graph.nodes[column.node].wide else ("",)
+        for lane in lanes:
+            strata = {**dict(column.strata), program.lane_stratification or "": lane}
+            # In the order the output asks for, whichever stratification became the lanes.
+            found.append(OutputColumn(column.output, tuple((name, strata[name]) for name in apart), counts))
     return found
 
 

@@ -46,6 +46,12 @@ class Stratification:
                 f"`{self.name}` has {len(self.strata)} strata but {len(self.widths)} widths",
                 hint="give the width of every band but the last, which is open",
             )
+        if self.widths is not None and not all(float(width) > 0 for width in self.widths):
+            fail(
+                "M117",
+                f"the widths of `{self.name}` are {list(self.widths)}, but people spend some time in every band",
+                hint="give widths above zero, in the model's time unit",
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,10 @@ used, the number for that stratum: `fatality = by("age", {...})` used as a rate 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TypeAlias, Union
 
 from modelworks.errors import fail
@@ -151,7 +152,7 @@ def expression(value: Number) -> Expression:
     """A number or an expression as an expression."""
     if isinstance(value, Expression):
         return value
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+    if isinstance(value, bool | str) or not hasattr(value, "__float__") or getattr(value, "ndim", 0) > 0:
         fail(
             "M120",
             f"`{value!r}` is neither a number nor an expression",
@@ -186,10 +187,34 @@ def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "
         )
     if kind not in ("linear", "step"):
         fail("M119", f"a table of kind `{kind}` is not known", hint="use `linear` or `step`")
-    order = [float(t.toordinal()) if isinstance(t, date) else float(t) for t in times]
+    moments = tuple(_moment(t) for t in times)
+    order = [float(t.toordinal()) if isinstance(t, date) else t for t in moments]
+    if len({isinstance(t, date) for t in moments}) > 1:
+        fail("M119", "the times of a table are partly dates and partly numbers", hint="use one or the other")
     if any(b <= a for a, b in itertools.pairwise(order)):
         fail("M119", "the times of a table do not increase", hint="sort the table by time and remove repeated times")
-    return Table(tuple(times), tuple(expression(v) for v in values), kind)
+    return Table(moments, tuple(expression(v) for v in values), kind)
+
+
+def _moment(time: object) -> float | date:
+    """A time of a table: a day, however a table of data holds it, or a number in the model's time unit."""
+    # NumPy's dates become Python's; those finer than microseconds have no equal there.
+    if type(time).__name__ == "datetime64":
+        time = time.astype("datetime64[us]").item()  # type: ignore[attr-defined]
+    if isinstance(time, datetime):
+        if (time.hour, time.minute, time.second, time.microsecond) != (0, 0, 0, 0):
+            fail(
+                "M119",
+                f"a table has a time within a day: {time}",
+                hint="use dates, or numbers in the model's time unit",
+            )
+        return date(time.year, time.month, time.day)
+    if isinstance(time, date):
+        return time
+    number = float(time) if hasattr(time, "__float__") else math.nan
+    if not math.isfinite(number):
+        fail("M119", f"a table has a time `{time}`", hint="use dates, or numbers in the model's time unit")
+    return number
 
 
 def people(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
@@ -202,6 +227,9 @@ def people(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[s
 
 def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
     """Events of a flow since the output before, for outputs only.
+
+    An event is in the strata its person has afterwards: a dose that moves people from `none` to `one`
+    happens in `one`. Who leaves for good is in the strata they had.
 
     `times` is what each event counts, at the moment it happens: `events("onset", times=detection)` is
     right where detection changes within the interval, `detection * events("onset")` is not.
@@ -247,8 +275,8 @@ def seasonal(amplitude: Number, peak: Number, period: Number) -> Expression:
     return 1.0 + amplitude * cos(expression(2 * 3.141592653589793) * (Time() - peak) / period)
 
 
-def walk(*roots: Expression) -> Iterator[Expression]:
-    """Every expression the roots are made of, each once."""
+def walk(*roots: Expression, into: Callable[[Expression], bool] = lambda each: True) -> Iterator[Expression]:
+    """Every expression the roots are made of, each once; `into` says whose parts to look at as well."""
     seen: set[int] = set()
     waiting = list(roots)
     while waiting:
@@ -256,7 +284,7 @@ def walk(*roots: Expression) -> Iterator[Expression]:
         if id(each) not in seen:
             seen.add(id(each))
             yield each
-            waiting.extend(each.parts())
+            waiting.extend(each.parts() if into(each) else ())
 
 
 def _where(where: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -126,13 +126,14 @@ class Graph:
     def unary(self, operation: str, a: int) -> int:
         node = self.nodes[a]
         if node.operation == "constant":
-            return self.constant(_FOLD[operation](np.asarray(node.data, dtype=float)))
+            with np.errstate(all="ignore"):
+                return self.constant(_FOLD[operation](np.asarray(node.data, dtype=float)))
         return self._node(operation, (a,), (), node.wide, node.depends)
 
     def binary(self, operation: str, a: int, b: int) -> int:
         left, right = self.nodes[a], self.nodes[b]
         if left.operation == "constant" and right.operation == "constant":
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(all="ignore"):
                 return self.constant(
                     _FOLD[operation](np.asarray(left.data, dtype=float), np.asarray(right.data, dtype=float))
                 )

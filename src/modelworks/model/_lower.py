@@ -8,6 +8,7 @@ destination, so people can not be lost or made between compartments, whatever th
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -62,7 +63,10 @@ def lower(model: Model, calendar: Calendar | None = None) -> Program:
 
 @dataclass
 class _Moved:
-    """People moved by one flow out of one row: where from, under which strata, how many."""
+    """People moved by one flow out of one row: under which strata, how many.
+
+    The strata are those they have afterwards; of someone who leaves for good, those they had.
+    """
 
     strata: Strata
     node: int
@@ -75,7 +79,9 @@ class _Lowering:
     letters: Letters = field(default_factory=Letters)
 
     def __post_init__(self) -> None:
-        everywhere = [s for s in self.model.stratifications if self._splits_all(s)]
+        # A strain is chosen stratum by stratum by an infection, which rows can be and lanes can not.
+        strains = {flow.strain for flow in self.model.flows if isinstance(flow, Infection)}
+        everywhere = [s for s in self.model.stratifications if self._splits_all(s) and s.name not in strains]
         self.lane = max(everywhere, key=lambda s: len(s.strata), default=None)
         if self.lane is not None and len(self.lane.strata) < 2:
             self.lane = None
@@ -165,6 +171,12 @@ class _Lowering:
                     f"{of} names a compartment `{name}`, but the model has none of that name",
                     hint=near(name, self.model.compartments),
                 )
+        if len(set(listed)) < len(listed):
+            fail(
+                "M102",
+                f"{of} names a compartment twice: {', '.join(f'`{name}`' for name in listed)}",
+                hint="name each once; its people would be counted twice",
+            )
         return listed
 
     def _stratification(self, name: str, of: str) -> Stratification:
@@ -247,10 +259,23 @@ class _Lowering:
             return self._evaluate_events(given, strata, of)
         if isinstance(given, Operation):
             nodes = [self._evaluate(each, strata, of) for each in given.arguments]
-            if given.operation in UNARY:
-                return self.graph.unary(given.operation, nodes[0])
-            return self.graph.binary(given.operation, nodes[0], nodes[1])
+            return self._operation(given.operation, nodes, of)
         raise TypeError(f"an expression of kind {type(given).__name__} is not known")
+
+    def _operation(self, operation: str, nodes: Sequence[int], of: str) -> int:
+        """Arithmetic on nodes; what is infinite or no number whatever the parameters is refused here."""
+        known = self.graph.nodes[nodes[-1]]
+        by_zero = operation == "divide" and known.operation == "constant" and 0.0 in known.data
+        if not by_zero:
+            node = self.graph.unary(operation, *nodes) if operation in UNARY else self.graph.binary(operation, *nodes)
+            result = self.graph.nodes[node]
+            if result.operation != "constant" or all(math.isfinite(float(x)) for x in result.data):
+                return node
+        fail(
+            "M110",
+            f"{of} holds arithmetic (`{operation}`) whose result is not a number",
+            hint="look for a division by zero, the logarithm or root of a negative number, or a number far too large",
+        )
 
     def _evaluate_by(self, given: By, strata: Strata, of: str) -> int:
         stratification = self._stratification(given.stratification, of)
@@ -291,9 +316,11 @@ class _Lowering:
     def _evaluate_people(self, given: People, strata: Strata, of: str) -> int:
         compartments = self._compartments(given.compartments, of)
         where, mask = self._selection(given.where, of)
-        where.update(self._apart(given.by, strata, of))
+        where = _both(where, self._apart(given.by, strata, of))
         rows = list(self._chosen(compartments, where))
         if not rows:
+            if not all(where.values()):
+                return self.graph.constant(0.0)
             fail(
                 "M113",
                 f"{of} counts people in {given.where}, where the model has nobody",
@@ -316,13 +343,15 @@ class _Lowering:
                 hint=near(given.flow, self.moved),
             )
         where, mask = self._selection(given.where, of)
-        where.update(self._apart(given.by, strata, of))
+        where = _both(where, self._apart(given.by, strata, of))
         chosen = [
             moved
             for moved in self.moved[given.flow]
             if all(moved.strata.get(name) in listed for name, listed in where.items())
         ]
         if not chosen:
+            if not all(where.values()):
+                return self.graph.constant(0.0)
             fail(
                 "M113",
                 f"{of} counts events of `{given.flow}` in {dict(given.where)}, where the flow moves nobody",
@@ -394,11 +423,35 @@ class _Lowering:
         else:
             self._exit(flow, of)
 
+    def _somebody(self, rows: Iterable[tuple[str, dict[str, str]]], of: str) -> list[tuple[str, dict[str, str]]]:
+        """The rows a flow leaves; a flow that leaves none is a mistake that would go unnoticed."""
+        found = list(rows)
+        if not found:
+            fail(
+                "M125",
+                f"{of} moves nobody: no compartment it leaves is split in the way it asks for",
+                hint="stratify the compartment by what `where` names, or leave that out",
+            )
+        return found
+
+    def _used_split(self, split: Split, compartment: str, kept: Iterable[str], of: str) -> None:
+        """Refuse shares for strata that people already have, or that the destination is not split by."""
+        for name in split:
+            stratification = self._stratification(name, of)
+            if name in kept or stratification not in self.model.strata_of(compartment):
+                reason = "people keep the stratum they have" if name in kept else f"`{compartment}` is not split by it"
+                fail(
+                    "M126",
+                    f"{of} has shares by `{name}`, which change nothing: {reason}",
+                    hint="leave the shares out; a change of stratum is a Move",
+                )
+
     def _transition(self, flow: Transition, of: str) -> None:
         (source,) = self._compartments(flow.source, of)
         (destination,) = self._compartments(flow.destination, of)
         where, mask = self._selection(flow.where, of)
-        for _, strata in self._chosen([source], where):
+        self._used_split(flow.split, destination, self._kept(source), of)
+        for _, strata in self._somebody(self._chosen([source], where), of):
             rate = self._rate(flow.name, expression(flow.rate), strata, of)
             self.leaving[self._row(source, strata)].append(rate)
             people = self._masked(self.graph.multiply(rate, self._people_in(source, strata)), mask)
@@ -412,7 +465,8 @@ class _Lowering:
         strains: Sequence[Strata] = [NOWHERE]
         if flow.strain is not None:
             strains = [{flow.strain: each} for each in self._stratification(flow.strain, of).strata]
-        for _, strata in self._chosen([source], where):
+        self._used_split(flow.split, destination, {*self._kept(source), flow.strain or ""}, of)
+        for _, strata in self._somebody(self._chosen([source], where), of):
             for strain in strains:
                 carried = {**strata, **strain}
                 rate = self._rate(flow.name, expression(flow.rate), carried, of)
@@ -422,6 +476,10 @@ class _Lowering:
                 people = self._masked(self.graph.multiply(hazard, self._people_in(source, strata)), mask)
                 for arrived, share in self._shares(destination, carried, flow.split, of, default=False):
                     self._carry(flow.name, source, destination, strata, arrived, self.graph.multiply(people, share))
+
+    def _kept(self, compartment: str) -> set[str]:
+        """The stratifications whose strata people take along when they leave a compartment."""
+        return {s.name for s in self.model.strata_of(compartment)}
 
     def _pressure(self, flow: Infection, strata: Strata, strain: Strata, of: str) -> int:
         """Contacts with infectious people, per person and time: the sum over whom one meets."""
@@ -478,16 +536,12 @@ class _Lowering:
         group = {name: (stratum,) for name, stratum in met.items()}
         who = {**group, **{name: (stratum,) for name, stratum in strain.items()}}
         infectious = []
+        self._split_by_all(tuple(weights), strain, f"the infections of {of}")
+        self._split_by_all(self.model.compartments, met, f"the contacts of {of}")
         for compartment in self._compartments(tuple(weights), of):
             for _, strata in self._chosen([compartment], who):
                 weight = self._rate(flow.name, expression(weights[compartment]), strata, of)
                 infectious.append(self.graph.multiply(weight, self._people_in(compartment, strata)))
-        if not infectious:
-            fail(
-                "M115",
-                f"{of}: nobody can be infectious in {dict(who)}",
-                hint="the infectious compartments must be split by the strain, and by whatever contacts are split by",
-            )
         everybody = [self._people_in(c, s) for c, s in self._chosen(self.model.compartments, group)]
         above, below = self.graph.sum(infectious), self.graph.sum(everybody)
         if not by_lane and self.lane is not None:
@@ -496,16 +550,36 @@ class _Lowering:
         self._memory[key] = share
         return share
 
+    def _split_by_all(self, compartments: Iterable[str], group: Strata, of: str) -> None:
+        """Refuse compartments that are in no stratum of a group: their people would silently not be counted."""
+        for compartment in compartments:
+            for name in group:
+                if compartment in self.model.compartments and name not in self._kept(compartment):
+                    fail(
+                        "M115",
+                        f"{of} differ by `{name}`, which does not split `{compartment}`: its people would not count",
+                        hint=f"let `{name}` split `{compartment}` too",
+                    )
+
     def _move(self, flow: Move, of: str) -> None:
         stratification = self._stratification(flow.stratification, of)
         origin = self._stratum(stratification, flow.origin, of)
         target = self._stratum(stratification, flow.target, of)
+        if origin == target:
+            fail("M121", f"{of} goes from `{origin}` to itself", hint="name another target")
         named = self._compartments(flow.compartments, of)
         where, mask = self._selection(flow.where, of)
         split = [c for c in named if stratification in self.model.strata_of(c)]
+        if flow.compartments is not None and len(split) < len(named):
+            lost = ", ".join(f"`{c}`" for c in named if c not in split)
+            fail(
+                "M125",
+                f"{of} moves nobody in {lost}, which `{flow.stratification}` does not split",
+                hint=f"let `{flow.stratification}` split it, or take it out of the flow's compartments",
+            )
         if not self._is_lane(flow.stratification):
             where[flow.stratification] = (origin,)
-        for compartment, strata in self._chosen(split, where):
+        for compartment, strata in self._somebody(self._chosen(split, where), of):
             rate = self._rate(flow.name, expression(flow.rate), strata, of)
             row = self._row(compartment, strata)
             people = self._masked(self.graph.multiply(rate, self._people_in(compartment, strata)), mask)
@@ -516,7 +590,7 @@ class _Lowering:
                 self.leaving[row].append(self.graph.multiply(rate, alone))
                 arriving = self.graph.shift(people, places.index(target) - places.index(origin))
                 self._book(row, row, people, arriving)
-                self.moved.setdefault(flow.name, []).append(_Moved(strata, people))
+                self.moved.setdefault(flow.name, []).append(_Moved(strata, arriving))
             else:
                 self.leaving[row].append(rate)
                 arrived = {**strata, flow.stratification: target}
@@ -534,8 +608,9 @@ class _Lowering:
                 rate = self.graph.constant([*rates, 0.0])
                 self.leaving[row].append(rate)
                 people = self.graph.multiply(rate, self._people_in(compartment, strata))
-                self._book(row, row, people, self.graph.shift(people, 1))
-                self.moved.setdefault(name, []).append(_Moved(strata, people))
+                arriving = self.graph.shift(people, 1)
+                self._book(row, row, people, arriving)
+                self.moved.setdefault(name, []).append(_Moved(strata, arriving))
                 continue
             place = list(stratification.strata).index(strata[stratification.name])
             if place < len(rates):
@@ -547,6 +622,7 @@ class _Lowering:
 
     def _entry(self, flow: Entry, of: str) -> None:
         (destination,) = self._compartments(flow.destination, of)
+        self._used_split(flow.split, destination, self._varies_by(expression(flow.number)), of)
         for strata, number in self._placed(expression(flow.number), destination, flow.split, of):
             self._guard("number", f"{of} into {destination}", number)
             self.changes[self._row(destination, strata)].append(number)
@@ -557,7 +633,7 @@ class _Lowering:
             tuple(flow.source) if isinstance(flow.source, (list, tuple)) else flow.source, of
         )
         where, mask = self._selection(flow.where, of)
-        for compartment, strata in self._chosen(compartments, where):
+        for compartment, strata in self._somebody(self._chosen(compartments, where), of):
             rate = self._rate(flow.name, expression(flow.rate), strata, of)
             row = self._row(compartment, strata)
             self.leaving[row].append(rate)
@@ -672,8 +748,9 @@ class _Lowering:
         return self.graph.pack([shares.get(lane, self.graph.constant(0.0)) for lane in self.lanes])
 
     def _varies_by(self, given: Expression) -> set[str]:
+        """The stratifications an expression can differ by."""
         found: set[str] = set()
-        for part in walk(given):
+        for part in walk(given, into=lambda each: not isinstance(each, Events)):
             if isinstance(part, By):
                 found.add(part.stratification)
             elif isinstance(part, (People, Events)):
@@ -701,6 +778,15 @@ class _Lowering:
     def _columns(self, name: str, output: Output) -> Iterator[Column]:
         of = f"the output `{name}`"
         apart = [self._stratification(each, of) for each in output.by]
+        varies = self._varies_by(expression(output.value))
+        for stratification in apart:
+            if stratification.name not in varies:
+                name = stratification.name
+                fail(
+                    "M127",
+                    f"{of} is shown by `{name}`, but is the same number in each of them: the sum over all",
+                    hint=f'write people(..., by=["{name}"]) or events(..., by=["{name}"]) to keep them apart',
+                )
         rows = [s for s in apart if s is not self.lane]
         by_lane = any(s is self.lane for s in apart)
         for choice in itertools.product(*(s.strata for s in rows)):
@@ -715,6 +801,12 @@ class _Lowering:
             if by_lane and not self.graph.nodes[node].wide:
                 node = self.graph.spread(node)
             yield Column(name, tuple(strata.items()), node)
+
+
+def _both(where: Mapping[str, tuple[str, ...]], apart: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The strata that are in both selections; none of a stratification where they exclude each other."""
+    shared = {name: tuple(s for s in listed if s in where.get(name, listed)) for name, listed in apart.items()}
+    return {**where, **shared}
 
 
 def _as_by(name: str, given: object, stratification: Stratification) -> By:

@@ -38,13 +38,17 @@ class Outputs:
     error: float
 
     def __getitem__(self, name: str) -> Array:
-        """One output over time, shape (time,) or (time, stratum, ...)."""
+        """One output over time, shape (time,) or (time, stratum, ...) in the order of the output's `by`."""
         chosen = [k for k, column in enumerate(self.columns) if column.output == name]
         if not chosen:
             fail("S110", f"there is no output `{name}`", hint=near(name, dict.fromkeys(c.output for c in self.columns)))
         strata = _dimensions([self.columns[k] for k in chosen])
-        shape = (self.times.size, *(len(names) for names in strata.values()))
-        return self.values[:, chosen].reshape(shape)
+        found = np.empty((self.times.size, *(len(names) for names in strata.values())))
+        for k in chosen:
+            inside = (strata[name].index(stratum) for name, stratum in self.columns[k].strata)
+            place: tuple[int | slice, ...] = (slice(None), *inside)
+            found[place] = self.values[:, k]
+        return found
 
     @property
     def dates(self) -> tuple[date, ...] | None:

@@ -1,7 +1,8 @@
 """Compiled machine code, kept on disk by the content it was made from.
 
-A file's name is the hash of the instructions, the processor and the compiler's version, so an entry
-is never wrong, only absent. A cache that can not be written to costs time, not correctness.
+A file's name is the hash of the instructions, the processor and the compiler's version, and it begins
+with the hash of its own content: LLVM ends the whole process over a damaged object. So an entry is
+never wrong, only absent. A cache that can not be read or written costs time, not correctness.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
+
+DIGEST = hashlib.sha256().digest_size
 
 
 class Library:
@@ -34,7 +37,7 @@ def compile_module(text: str) -> Library:
     cached = folder() / f"{_key(text)}.o"
     module = llvm.parse_assembly(f'target triple = "{machine.triple}"\n{_without_triple(text)}')
     module.name = cached.stem
-    known = cached.read_bytes() if cached.is_file() else None
+    known = _read(cached)
     if known is None:
         module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=3)
@@ -55,12 +58,22 @@ def folder() -> Path:
     return Path(base) / "modelworks" / "kernels"
 
 
+def _read(path: Path) -> bytes | None:
+    """The machine code a file holds, or nothing where it is absent or damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:DIGEST], content[DIGEST:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
 def _write(path: Path, code: bytes) -> None:
     """Publish by rename, so that another process never reads half a file."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-            part.write(code)
+            part.write(hashlib.sha256(code).digest() + code)
         os.replace(part.name, path)
 
 
