@@ -106,8 +106,8 @@ def _words_of_the_files() -> dict[str, set[str]]:
     from modelworks.inputs import catalogue, likelihoods, parameters, priors, quantities, repository, scenarios, targets
     from modelworks.inputs import study_file as study
 
-    families = {**priors.FAMILIES, **likelihoods.FAMILIES}
-    arguments = {argument for family in families.values() for argument in family.arguments}
+    priors_say = {word for name, family in priors.FAMILIES.items() for word in (name, *family.arguments)}
+    likelihoods_say = {word for name, family in likelihoods.FAMILIES.items() for word in (name, *family.arguments)}
     return {
         "study.yaml": {*study.FIELDS, *study.SAMPLERS, *study.TIME_UNITS, "extends"},
         "scenarios": set(scenarios.FIELDS),
@@ -116,7 +116,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
         "targets.yaml": {*targets.FIELDS, *targets.COVERS},
         "catalogue.yaml": {*catalogue.FIELDS, *catalogue.COLUMN_FIELDS},
         "modelworks.toml": set(repository._Settings.KNOWN),
-        "families": {*families, *arguments},
+        "families": priors_say | likelihoods_say,
     }
 
 
