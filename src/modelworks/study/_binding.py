@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks import units
-from modelworks.calibration import Prior, Target
+from modelworks.cal_mine import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
 from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, read_study
@@ -112,7 +112,7 @@ class BoundStudy:
         model = self.model if data is None else load_model(self.file.path, data, self.shown_model).model
         compiled = CompiledModel(model, times, calendar=self.calendar)
         scaled = ScaledModel(compiled, self.names, self.factors)
-        settle_step(compiled, scaled.given(self.centre()), ACCURACY)
+        scaled.accuracy = settle_step(compiled, scaled.given(self.centre()), ACCURACY)
         return scaled
 
     @property
@@ -244,7 +244,7 @@ def _factor(entry: ParameterEntry, wanted: str) -> float:
 def _within(entry: ParameterEntry, model: Model, factor: float, prior: Prior | None, letters: Letters) -> None:
     """The value, or everything the prior holds possible, lies within what the model takes."""
     parameter = model.parameters[entry.name]
-    low, high = (prior.support if prior is not None else (entry.value, entry.value)) if entry else (0.0, 0.0)
+    low, high = prior.support if prior is not None else (entry.value, entry.value)
     for side, mine, limit in (("below", low, parameter.lower), ("above", high, parameter.upper)):
         if limit is None or mine is None:
             continue

@@ -32,7 +32,7 @@ from modelworks.study._binding import BoundStudy
 if TYPE_CHECKING:
     import pandas as pd
 
-    from modelworks.calibration import Posterior
+    from modelworks.cal_mine import Posterior
     from modelworks.study.stages import Work
 
 # More panels than this in one figure and nobody looks at any of them.

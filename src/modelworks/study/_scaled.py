@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.model import CompiledModel
+from modelworks.model import Accuracy, CompiledModel
 
 Array = NDArray[np.float64]
 
@@ -16,7 +16,8 @@ class ScaledModel:
     """Takes parameters as a study's files give them, and hands them to the model in its own units.
 
     `parameters` are the names in the study's order; what the model does not use (an overdispersion)
-    is no part of it. `factors` turn the file's unit into the model's.
+    is no part of it. `factors` turn the file's unit into the model's. `accuracy` says how well the
+    solver's step was settled, once it was.
     """
 
     def __init__(self, compiled: CompiledModel, names: Sequence[str], factors: Mapping[str, float]) -> None:
@@ -24,6 +25,7 @@ class ScaledModel:
         self.parameters = tuple(names)
         self.outputs = compiled.outputs
         self.times = compiled.times
+        self.accuracy: Accuracy | None = None
         self._places = np.array([self.parameters.index(name) for name in compiled.parameters], dtype=int)
         self._factors = np.array([factors[name] for name in compiled.parameters], dtype=float)
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelworks.calibration import LogDensity, Posterior, Settings, calibrate
+from modelworks.cal_mine import LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.study import _pages, _projection
 from modelworks.study._binding import BoundStudy
@@ -55,10 +55,8 @@ def simulate_stage(work: Work) -> None:
     model = study.compiled(study.report_times)
     outputs = model.run(study.centre())
     _projection.series_table(study, model.compiled, outputs).to_parquet(work.folder / "outputs.parquet", index=False)
-    work.write_json(
-        "solver.json",
-        {"step": model.compiled.step, "error": model.settled.error, "time_unit": study.model.time},
-    )
+    if model.accuracy is not None:
+        work.write_json("solver.json", {**asdict(model.accuracy), "time_unit": study.model.time})
 
 
 def calibrate_stage(work: Work) -> None:
