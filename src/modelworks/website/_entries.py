@@ -1,0 +1,151 @@
+"""What the site says of a run and of a study, read from the runs' own records.
+
+A record may be of an older version of ours, so nothing in it is taken for granted but the run's own key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelworks.report import words
+from modelworks.runs import Run
+
+REPORT = "report.html"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """A line in the list of a study's runs; `report` is where its report lies, seen from the study's page."""
+
+    run: Run
+    verdict: str | None
+    answer: str
+    finished: str
+    commit: str
+    dirty: bool
+    seconds: str
+    person: str
+    report: str
+
+    @property
+    def id(self) -> str:
+        return self.run.id
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A key number in the latest run and in the one before it."""
+
+    title: str
+    unit: str
+    now: str
+    before: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEntry:
+    """A study with its runs, the latest first; `shown` is the latest one that has been judged."""
+
+    name: str
+    title: str
+    question: str
+    shown: RunEntry
+    runs: tuple[RunEntry, ...]
+    moved: tuple[Moved, ...]
+
+
+def studies(runs: Iterable[Run]) -> list[StudyEntry]:
+    """Every study that has a run, by name."""
+    grouped: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (run.path.parent.name, run.id), reverse=True):
+        grouped.setdefault(run.study, []).append(run)
+    return [_study(name, grouped[name]) for name in sorted(grouped)]
+
+
+def _study(name: str, runs: Sequence[Run]) -> StudyEntry:
+    entries = [run_entry(run) for run in runs]
+    shown = next((entry for entry in entries if entry.verdict), entries[0])
+    record = shown.run.record
+    counted = [run for run in runs if run.record.get("quantities")]
+    moved = compare(counted[0].record["quantities"], counted[1].record["quantities"]) if len(counted) > 1 else []
+    return StudyEntry(
+        name, str(record.get("title") or name), str(record.get("question") or ""), shown, tuple(entries), tuple(moved)
+    )
+
+
+def run_entry(run: Run) -> RunEntry:
+    """What a record says, in words."""
+    record = run.record
+    known: Mapping[str, Any] = record.get("provenance") or {}
+    verdict = record.get("verdict")
+    seconds = record.get("seconds")
+    return RunEntry(
+        run=run,
+        verdict=verdict if verdict in words.VERDICTS else None,
+        answer=str(record.get("answer") or ""),
+        finished=words.moment(str(record.get("finished") or record.get("published") or "")),
+        commit=str(known.get("commit") or "")[:7],
+        dirty=bool(known.get("dirty")),
+        seconds=words.seconds(float(seconds)) if isinstance(seconds, (int, float)) else "",
+        person=str(known.get("person") or ""),
+        report=f"{run.id}/{REPORT}" if run.file(REPORT) else "",
+    )
+
+
+def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[Moved]:
+    """Each key number of two runs, the later first; a number that only one of them has is compared with nothing."""
+    return [
+        _moved(name, now.get(name) or {}, before.get(name) or {})
+        for name in [*now, *(k for k in before if k not in now)]
+    ]
+
+
+def _moved(name: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> Moved:
+    named = now or before
+    return Moved(
+        title=str(named.get("title") or name),
+        unit=str(named.get("unit") or ""),
+        now=str(now.get("text") or "–"),
+        before=str(before.get("text") or "–"),
+        change=change(now, before),
+    )
+
+
+def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """How far a median moved, in words, and whether that is beyond what the earlier run thought likely.
+
+    >>> change({"median": 3.3}, {"median": 3.0, "low": 2.5, "high": 3.6})
+    'up by 10%'
+    >>> change({"median": 1.5}, {"median": 3.0, "low": 2.5, "high": 3.6})
+    'down by 50%, outside the earlier interval'
+    >>> change({"median": 3.0}, {"median": 3.0}), change({}, {"median": 3.0}), change({"median": 3.0}, {})
+    ('the same', 'no longer asked', 'new')
+    """
+    if not now or not before:
+        return "new" if now else "no longer asked"
+    median, earlier = now.get("median"), before.get("median")
+    if median is None or earlier is None:
+        return ""
+    if median == earlier:
+        return "the same"
+    low, high = before.get("low"), before.get("high")
+    is_outside = low is not None and high is not None and not low <= median <= high
+    return _distance(median, earlier, now) + (", outside the earlier interval" if is_outside else "")
+
+
+def _distance(median: float, earlier: float, now: Mapping[str, Any]) -> str:
+    if _DAY.match(str(now.get("text") or "")):
+        # A day is a number only to the model.
+        return "later" if median > earlier else "earlier"
+    direction = "up" if median > earlier else "down"
+    if not earlier or (median > 0) != (earlier > 0):
+        return f"{direction} by {words.number(abs(median - earlier))}"
+    percent = 100 * abs(median / earlier - 1)
+    if percent < 0.1:
+        return f"{direction} by less than 0.1%"
+    return f"{direction} by {words.number(percent, decimals=0 if percent >= 9.95 else 1)}%"

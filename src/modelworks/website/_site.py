@@ -1,0 +1,80 @@
+"""The site as a folder of plain pages: made aside, then put in the place of the one before it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from markupsafe import Markup
+
+from modelworks.errors import fail
+from modelworks.report import environment, policy, stylesheet
+from modelworks.runs import Run
+from modelworks.website._entries import REPORT, StudyEntry, studies
+
+# A folder with this file in it was made by us, and may be replaced as a whole.
+MARK = ".modelworks-site"
+MARK_TEXT = "This folder was made by `modelworks publish`, which replaces all of it.\n"
+
+
+def publish_site(runs: Iterable[Run], out: Path) -> Path:
+    """Write a site of these runs into a folder, in the place of the site that was there.
+
+    A page lists the studies with their latest verdict and answer, each study has a page of its runs, and the reports
+    lie beside it. The same runs give the same bytes. Readers see the old site or the new one.
+
+    Raises
+    ------
+    ModelworksError
+        R130 when the folder holds anything but a site of ours.
+    """
+    out = out.resolve()
+    _check_place(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside, former = (out.with_name(f".{out.name}.{which}") for which in ("new", "old"))
+    for left_over in (aside, former):
+        shutil.rmtree(left_over, ignore_errors=True)
+    write_site(studies(runs), aside)
+    if out.exists():
+        out.rename(former)
+    aside.rename(out)
+    shutil.rmtree(former, ignore_errors=True)
+    return out
+
+
+def write_site(entries: list[StudyEntry], folder: Path) -> None:
+    """Write all pages into a new folder."""
+    folder.mkdir()
+    (folder / MARK).write_text(MARK_TEXT, encoding="utf-8")
+    _page(folder / "index.html", "index.html.j2", studies=entries)
+    for study in entries:
+        _page(folder / study.name / "index.html", "study.html.j2", study=study)
+        for entry in study.runs:
+            source = entry.run.file(REPORT)
+            if source is not None:
+                copy = folder / study.name / entry.report
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, copy)
+
+
+def _page(path: Path, template: str, **values: object) -> None:
+    style = stylesheet()
+    text = environment("modelworks.website").get_template(template).render(
+        style=Markup(style), policy=policy([style]), **values
+    )  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _check_place(out: Path) -> None:
+    """Refuse a folder that somebody filled by hand: publishing would delete it."""
+    if not out.exists() or (out / MARK).is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        fail(
+            "R130",
+            f"{out.name} is not a site that modelworks made, and publishing would replace all of it",
+            hint="name a folder that does not exist yet, or empty this one",
+            file=str(out),
+        )
