@@ -1,0 +1,33 @@
+"""Measurements with an error of a known or estimated size."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from modelworks.calibration.likelihoods._likelihood import Array, Likelihood, Range, Slopes
+
+LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+
+
+def log_likelihood(*, observed: Array, predicted: Array, sd: float | Array) -> Array:
+    r"""$-\tfrac12 ((y - m)/\sigma)^2 - \log\sigma - \tfrac12 \log 2\pi$ of each point.
+
+    Without the $-\log\sigma$ an estimated error would grow without end.
+    """
+    z = (observed - predicted) / sd
+    return np.asarray(-0.5 * z * z - np.log(sd) - LOG_ROOT_TWO_PI)
+
+
+def slopes(*, observed: Array, predicted: Array, sd: float | Array) -> Slopes:
+    z = (observed - predicted) / sd
+    value = log_likelihood(observed=observed, predicted=predicted, sd=sd)
+    return Slopes(value, z / sd, {"sd": (z * z - 1.0) / sd})
+
+
+def sample(key: np.random.Generator, *, predicted: Array, sd: float | Array) -> Array:
+    return np.asarray(predicted + sd * key.standard_normal(predicted.shape))
+
+
+NORMAL = Likelihood("normal", "anything", {"sd": Range(0.0, above=True)}, log_likelihood, slopes, sample)

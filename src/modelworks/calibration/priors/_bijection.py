@@ -1,0 +1,147 @@
+"""Maps from the real line, on which samplers move, to where a parameter can lie.
+
+Every map gives, with the value, what a change of variables needs: the slope, the logarithm of its
+absolute value (the Jacobian's), and the slope of that logarithm. They are scalar functions of
+`math`, for they run for each parameter in each of the ten thousands of evaluations of a calibration.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+# The largest exponent whose exponential is still a number.
+LARGEST_EXPONENT = 709.0
+
+
+class Image(NamedTuple):
+    """The value x of a point u of the line, dx/du, log|dx/du|, and d log|dx/du| / du."""
+
+    value: float
+    slope: float
+    log_jacobian: float
+    log_jacobian_slope: float
+
+
+class Bijection(Protocol):
+    """One to one between the real line and a support."""
+
+    def from_line(self, u: float) -> Image:
+        """The value that a point of the line stands for, with the Jacobian's terms."""
+        ...
+
+    def to_line(self, x: float) -> float:
+        """The point of the line that stands for a value; infinite at the ends of the support."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The whole line as it is."""
+
+    def from_line(self, u: float) -> Image:
+        return Image(u, 1.0, 0.0, 0.0)
+
+    def to_line(self, x: float) -> float:
+        return x
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """Everything above `lower`: u = log(x − lower)."""
+
+    lower: float
+
+    def from_line(self, u: float) -> Image:
+        """
+        >>> Above(2.0).from_line(0.0)
+        Image(value=3.0, slope=1.0, log_jacobian=0.0, log_jacobian_slope=1.0)
+        """
+        distance = math.exp(u) if u < LARGEST_EXPONENT else math.inf
+        return Image(self.lower + distance, distance, u, 1.0)
+
+    def to_line(self, x: float) -> float:
+        return math.log(x - self.lower) if x > self.lower else -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Everything below `upper`: u = −log(upper − x), so that x rises with u."""
+
+    upper: float
+
+    def from_line(self, u: float) -> Image:
+        distance = math.exp(-u) if -u < LARGEST_EXPONENT else math.inf
+        return Image(self.upper - distance, distance, -u, -1.0)
+
+    def to_line(self, x: float) -> float:
+        return -math.log(self.upper - x) if x < self.upper else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Everything between two ends: u = logit((x − lower) / (upper − lower))."""
+
+    lower: float
+    upper: float
+
+    def from_line(self, u: float) -> Image:
+        """
+        >>> Between(0.0, 4.0).from_line(0.0)[:2]
+        (2.0, 1.0)
+        """
+        width = self.upper - self.lower
+        # The exponential of a negative number never overflows, and the distance to the nearer end
+        # keeps its digits.
+        tail = math.exp(-abs(u))
+        near = tail / (1.0 + tail)
+        value = self.upper - width * near if u > 0 else self.lower + width * near
+        log_jacobian = math.log(width) - abs(u) - 2.0 * math.log1p(tail)
+        rise = 1.0 - 2.0 * near
+        return Image(value, width * near / (1.0 + tail), log_jacobian, -rise if u > 0 else rise)
+
+    def to_line(self, x: float) -> float:
+        below, above = x - self.lower, self.upper - x
+        if below <= 0 or above <= 0:
+            return -math.inf if below <= 0 else math.inf
+        return math.log(below) - math.log(above)
+
+
+@dataclass(frozen=True, slots=True)
+class BetweenLogarithms:
+    """Between two positive ends, evenly in the logarithm: a logit of log x.
+
+    A parameter that may span decades moves by factors; in the logit of x itself everything but the
+    largest decade would be squeezed into the tail.
+    """
+
+    lower: float
+    upper: float
+
+    def from_line(self, u: float) -> Image:
+        logarithm = Between(math.log(self.lower), math.log(self.upper)).from_line(u)
+        value = min(max(math.exp(logarithm.value), self.lower), self.upper)
+        return Image(
+            value,
+            value * logarithm.slope,
+            logarithm.value + logarithm.log_jacobian,
+            logarithm.slope + logarithm.log_jacobian_slope,
+        )
+
+    def to_line(self, x: float) -> float:
+        if x <= 0:
+            return -math.inf
+        return Between(math.log(self.lower), math.log(self.upper)).to_line(math.log(x))
+
+
+def bijection(support: tuple[float, float]) -> Bijection:
+    """The map for a support: identity, logarithm or logit.
+
+    >>> bijection((0.0, math.inf))
+    Above(lower=0.0)
+    """
+    lower, upper = support
+    if math.isfinite(lower):
+        return Between(lower, upper) if math.isfinite(upper) else Above(lower)
+    return Below(upper) if math.isfinite(upper) else Identity()
