@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from modelworks.inputs._nodes import Earlier, Place
     from modelworks.inputs._reading import InputFile
     from modelworks.inputs._series import Series
-    from modelworks.inputs.catalogue import Catalogue, Column, Dataset
+    from modelworks.inputs.catalogue import Catalogue, Dataset
+    from modelworks.inputs.columns import Column
     from modelworks.inputs.likelihoods import LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters
     from modelworks.inputs.priors import Bounds, PriorEntry
@@ -28,7 +29,7 @@ _HOME = {
     "Bounds": "priors",
     "CalibrationSettings": "study_file",
     "Catalogue": "catalogue",
-    "Column": "catalogue",
+    "Column": "columns",
     "Dataset": "catalogue",
     "Earlier": "_nodes",
     "InputFile": "_reading",

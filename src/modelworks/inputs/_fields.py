@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TypeVar
 
 from modelworks.errors import Letters, ModelworksError, near
 from modelworks.inputs import _scalars
-from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, SequenceNode, kind
+from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, SequenceNode, kind, shortened
 
 T = TypeVar("T")
 
@@ -24,14 +25,17 @@ _PLACEHOLDER = re.compile(
 
 
 class Fields:
-    """The names of one mapping. `what` says whose they are, for sentences: "the parameter `boys`"."""
+    """The names of one mapping. `what` says whose they are, for sentences: "the parameter `boys`".
 
-    def __init__(self, node: MappingNode, letters: Letters, what: str, known: Sequence[str]) -> None:
+    A name that is not among the `known` is a letter; where `known` is None, the names are the user's own.
+    """
+
+    def __init__(self, node: MappingNode, letters: Letters, what: str, known: Sequence[str] | None = None) -> None:
         self.node = node
         self.letters = letters
         self.what = what
         for name in node.fields:
-            if name not in known:
+            if known is not None and name not in known:
                 self._unknown(name, known)
 
     def __contains__(self, name: str) -> bool:
@@ -102,7 +106,7 @@ class Fields:
         listed = ", ".join(f"`{each}`" for each in choices)
         self.say(
             "Y124",
-            f"{self.what}: `{name}` is `{_scalars.shortened(text)}`, but is one of {listed}",
+            f"{self.what}: `{name}` is `{shortened(text)}`, but is one of {listed}",
             near(text, choices),
             name,
         )
@@ -134,7 +138,7 @@ class Fields:
     def below(self, name: str, known: Sequence[str]) -> Fields:
         """The fields under a name; without any where there is nothing to read."""
         node = self.mapping(name) or MappingNode({}, {}, self.place(name))
-        return Fields(node, self.letters, f"`{name}`", known)
+        return Fields(replace(node, place=self.place(name)), self.letters, f"`{name}`", known)
 
     def groups(self, name: str, noun: str) -> Iterator[tuple[str, MappingNode]]:
         """Each named group under a name: the scenarios, the quantities, the columns."""
@@ -171,7 +175,7 @@ class Fields:
         )
 
     def _unknown(self, name: str, known: Sequence[str]) -> None:
-        shown = _scalars.shortened(name)
+        shown = shortened(name)
         if re.fullmatch(r"\d+", name):
             hint = "a comma inside braces ends a value: write 1000, not 1,000"
         else:
@@ -180,15 +184,15 @@ class Fields:
 
 
 def groups(node: MappingNode, letters: Letters, noun: str) -> Iterator[tuple[str, MappingNode]]:
-    """Each name of a mapping with the group behind it; a letter for each that is no group."""
+    """Each name of a mapping with the group behind it, placed at its name; a letter for each that is no group."""
     for name, value in node.fields.items():
         if isinstance(value, MappingNode):
-            yield name, value
+            yield name, replace(value, place=node.keys[name])
         else:
             place = node.keys[name]
             letters.add(
                 "Y122",
-                f"the {noun} `{_scalars.shortened(name)}` is {kind(value)}, but a group of names is wanted",
+                f"the {noun} `{shortened(name)}` is {kind(value)}, but a group of names is wanted",
                 hint="indent its entries below it, one a line",
                 file=place.file,
                 line=place.line,

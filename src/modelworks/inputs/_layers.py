@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelworks.errors import Letters
 from modelworks.inputs._nodes import Earlier, MappingNode, Node, Place, ScalarNode, in_words, kind, overriding
-from modelworks.inputs._reading import Reading
+from modelworks.inputs._reading import Reading, is_a_path, resolve
 from modelworks.inputs._yaml import read_mapping
 
 MOST_LAYERS = 10
@@ -33,7 +33,7 @@ def read_layers(path: Path, reading: Reading, letters: Letters) -> Layers:
     while True:
         content = reading.text_file(path, asked_by, letters)
         node = None if content is None else read_mapping(content, reading.shown(path), letters)
-        seen.append(path.resolve())
+        seen.append(resolve(path))
         if node is None:
             break
         nodes.append(_without_extends(node))
@@ -56,7 +56,7 @@ def _followed(
     asked: Node, place: Place, path: Path, seen: list[Path], reading: Reading, letters: Letters
 ) -> Path | None:
     """The file that an `extends` names, unless it leads nowhere or back."""
-    if not isinstance(asked, ScalarNode) or asked.is_empty:
+    if not isinstance(asked, ScalarNode) or asked.is_empty or not is_a_path(asked.text):
         letters.add(
             "Y122",
             f"`extends` is {kind(asked)}, but the path of one file is wanted",
@@ -66,7 +66,7 @@ def _followed(
         )
         return None
     target = path.parent / asked.text
-    if target.resolve() in seen or len(seen) >= MOST_LAYERS:
+    if resolve(target) in seen or len(seen) >= MOST_LAYERS:
         circle = " → ".join(reading.shown(each) for each in [*seen, target])
         letters.add(
             "Y118",

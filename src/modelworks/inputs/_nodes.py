@@ -88,8 +88,14 @@ def in_words(node: Node) -> str:
 def kind(node: Node) -> str:
     """What a node is, for a sentence."""
     if isinstance(node, ScalarNode):
-        return "empty" if node.is_empty else f"`{node.text}`"
+        return "empty" if node.is_empty else f"`{shortened(node.text)}`"
     return "a list" if isinstance(node, SequenceNode) else "a group of names"
+
+
+def shortened(text: str) -> str:
+    """A text short enough for a sentence, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:57] + "…"
 
 
 def overriding(upper: Node, lower: Node) -> Node:

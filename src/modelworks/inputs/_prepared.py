@@ -7,40 +7,22 @@ The function gets the path of each file under `uses`, in order, and gives a pand
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from modelworks.errors import ModelworksError, fail, near
 from modelworks.inputs._reading import file_bytes, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from modelworks.inputs._tables import Described
-
-
-class Recipe(Protocol):
-    """A dataset as far as its preparation is concerned."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def root(self) -> Path: ...
-    @property
-    def prepare(self) -> str | None: ...
-    @property
-    def uses(self) -> tuple[str, ...]: ...
-    @property
-    def checksum(self) -> str | None: ...
-    @property
-    def columns(self) -> Mapping[str, Described]: ...
+    import pandas as pd
 
 
 def is_a_name(name: str) -> bool:
@@ -52,61 +34,136 @@ def is_a_name(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", name, re.ASCII) is not None
 
 
-def path(dataset: Recipe) -> Path:
-    """Where the prepared table is kept."""
-    return dataset.root / "data" / "prepared" / f"{dataset.name}.csv"
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the table of a dataset is made: `function` is `prepare/contacts.py:malaysia_home`, from `data/`."""
 
+    dataset: str
+    root: Path
+    function: str
+    uses: tuple[str, ...]
+    columns: tuple[str, ...]
 
-def files(dataset: Recipe) -> tuple[Path, ...]:
-    """The function's file, and the files it uses."""
-    code, _ = _function_name(dataset)
-    return (code, *(dataset.root / "data" / name for name in dataset.uses))
+    @property
+    def path(self) -> Path:
+        """Where the table is kept."""
+        return self.root / "data" / "prepared" / f"{self.dataset}.csv"
 
+    @property
+    def _seal(self) -> Path:
+        """The file that says what the kept table was made from."""
+        return self.path.with_suffix(".key")
 
-def key(dataset: Recipe) -> str:
-    """A hash of all the table is made from: the function's name and file, the files it uses, the columns."""
-    total = hashlib.sha256(str(dataset.prepare).encode())
-    total.update("\0".join(dataset.columns).encode())
-    for each in files(dataset):
-        total.update(hashlib.sha256(file_bytes(each, dataset.root, "D102")).digest())
-    return total.hexdigest()
+    def files(self) -> tuple[Path, ...]:
+        """The function's file, and the files it uses."""
+        return (self._code()[0], *self._used())
 
+    def key(self) -> str:
+        """A hash of all the table is made from: the function's name and file, the files it uses, the columns.
 
-def content(dataset: Recipe) -> bytes:
-    """The prepared table as CSV, made anew where what is kept is stale."""
-    kept = _kept(dataset, key(dataset))
-    found = _made(dataset) if kept is None else kept
-    actual = hashlib.sha256(found).hexdigest()
-    if dataset.checksum is not None and actual != dataset.checksum:
+        Packages that the function imports are not in it. Where a table depends on one, its `sha256` in the
+        catalogue says which edition is meant.
+        """
+        total = hashlib.sha256("\0".join((self.function, *self.columns)).encode())
+        for each in self.files():
+            total.update(hashlib.sha256(file_bytes(each, self.root, "D102")).digest())
+        return total.hexdigest()
+
+    def content(self) -> bytes:
+        """The table as CSV, made anew where what is kept is stale."""
+        key = self.key()
+        kept = self._kept(key)
+        if kept is not None:
+            return kept
+        found = str(self._made().to_csv(index=False, lineterminator="\n")).encode()
+        _replace(self.path, found)
+        # Written last and naming the table's own hash, so that a crash in between leaves nothing that passes for kept.
+        _replace(self._seal, f"{key} {hashlib.sha256(found).hexdigest()}\n".encode())
+        return found
+
+    def _kept(self, key: str) -> bytes | None:
+        """The table kept from before, if it was made from the very same and has not been touched since."""
+        try:
+            found = self.path.read_bytes()
+            seal = self._seal.read_text(encoding="utf-8").split()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return found if seal == [key, hashlib.sha256(found).hexdigest()] else None
+
+    def _code(self) -> tuple[Path, str]:
+        """The file and the name of the function."""
+        file, _, name = self.function.partition(":")
+        if not file.endswith(".py") or not name.isidentifier():
+            fail(
+                "D111",
+                f"the dataset `{self.dataset}` is prepared by `{self.function}`, which names no function",
+                hint="write file and function, as in `prepare: prepare/contacts.py:malaysia_home`",
+            )
+        return self.root / "data" / file, name
+
+    def _used(self) -> tuple[Path, ...]:
+        return tuple(self.root / "data" / name for name in self.uses)
+
+    def _made(self) -> pd.DataFrame:
+        """The table that the function gives, with the declared columns alone."""
+        import pandas as pd
+
+        code, name = self._code()
+        file = shown(code, self.root)
+        try:
+            table = _function(code, name, file)(*self._used())
+        except ModelworksError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a team's function raises is told as a letter
+            self._tell(error, code)
+        if not isinstance(table, pd.DataFrame):
+            fail(
+                "D114",
+                f"`{self.function}` gives a {type(table).__name__}, but a pandas table is wanted",
+                hint="end the function with `return table`, where `table` is a pandas.DataFrame",
+                file=file,
+            )
+        missing = [column for column in self.columns if column not in table.columns]
+        if missing:
+            fail(
+                "D105",
+                f"`{self.function}` gives no column `{missing[0]}`, which the dataset `{self.dataset}` declares",
+                hint=near(missing[0], map(str, table.columns)),
+                file=file,
+            )
+        return table[list(self.columns)]
+
+    def _tell(self, error: Exception, code: Path) -> NoReturn:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(code)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         fail(
-            "D103",
-            f"`{dataset.prepare}` does not give the table the catalogue was written for: its SHA-256 is {actual}",
-            hint="a package or a raw file has changed; look at what differs, then write the new checksum",
+            "D111",
+            f"preparing `{self.dataset}` stopped with {type(error).__name__}: {error}",
+            hint="mend that line; the function can be tried alone in `python`",
+            file=shown(code, self.root),
+            line=line,
         )
-    return found
 
 
-def _seal(dataset: Recipe) -> Path:
-    return path(dataset).with_suffix(".key")
-
-
-def _kept(dataset: Recipe, wanted: str) -> bytes | None:
-    """The table kept from before, if it was made from the very same and has not been touched since."""
+def _function(code: Path, name: str, file: str) -> Callable[..., Any]:
+    """A function of a team's file, which is run to get it; modules beside the file may be imported by it."""
+    # Compiled here and not by the import system, whose cache takes an edit within the same second for no edit.
+    module = ModuleType(f"_team_data_{code.stem}")
+    module.__file__ = str(code)
+    compiled = compile(code.read_bytes(), str(code), "exec")
+    sys.path.insert(0, str(code.parent))
+    # A dataclass looks for its own module while it is made.
+    sys.modules[module.__name__] = module
     try:
-        found = path(dataset).read_bytes()
-        seal = _seal(dataset).read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return found if seal == [wanted, hashlib.sha256(found).hexdigest()] else None
-
-
-def _made(dataset: Recipe) -> bytes:
-    table = _called(dataset)
-    found = str(table[list(dataset.columns)].to_csv(index=False, lineterminator="\n")).encode()
-    _replace(path(dataset), found)
-    # Written last and naming the table's own hash, so that a crash in between leaves nothing that passes for kept.
-    _replace(_seal(dataset), f"{key(dataset)} {hashlib.sha256(found).hexdigest()}\n".encode())
-    return found
+        exec(compiled, module.__dict__)
+    finally:
+        sys.path.remove(str(code.parent))
+        del sys.modules[module.__name__]
+    function = getattr(module, name, None)
+    if not callable(function):
+        known = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
+        fail("D111", f"`{file}` has no function `{name}`", hint=near(name, known), file=file)
+    return cast(Callable[..., Any], function)
 
 
 def _replace(target: Path, found: bytes) -> None:
@@ -120,87 +177,3 @@ def _replace(target: Path, found: bytes) -> None:
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _function_name(dataset: Recipe) -> tuple[Path, str]:
-    """The file and the name of the function: `prepare/contacts.py:malaysia_home`."""
-    file, _, function = str(dataset.prepare).partition(":")
-    if not file.endswith(".py") or not function.isidentifier():
-        fail(
-            "D111",
-            f"the dataset `{dataset.name}` is prepared by `{dataset.prepare}`, which names no function",
-            hint="write file and function, as in `prepare: prepare/contacts.py:malaysia_home`",
-        )
-    return dataset.root / "data" / file, function
-
-
-def _called(dataset: Recipe) -> Any:
-    """The table that the function gives, with all declared columns."""
-    import pandas as pd
-
-    code, name = _function_name(dataset)
-    function = _function(code, name, dataset)
-    used = [dataset.root / "data" / each for each in dataset.uses]
-    try:
-        table = function(*used)
-    except ModelworksError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a team's function raises is told as a letter
-        _tell(error, code, dataset)
-    if not isinstance(table, pd.DataFrame):
-        fail(
-            "D114",
-            f"`{dataset.prepare}` gives a {type(table).__name__}, but a pandas table is wanted",
-            hint="end the function with `return table`, where `table` is a pandas.DataFrame",
-            file=shown(code, dataset.root),
-        )
-    for column in dataset.columns:
-        if column not in table.columns:
-            fail(
-                "D105",
-                f"`{dataset.prepare}` gives no column `{column}`, which the dataset `{dataset.name}` declares",
-                hint=near(column, map(str, table.columns)),
-                file=shown(code, dataset.root),
-            )
-    return table
-
-
-def _function(code: Path, name: str, dataset: Recipe) -> Callable[..., Any]:
-    """The function of a file, which is run to get it."""
-    file_bytes(code, dataset.root, "D102")
-    module_name = f"_team_data_{hashlib.sha256(str(code).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(module_name, code)
-    if spec is None or spec.loader is None:
-        fail("D111", f"`{shown(code, dataset.root)}` is not a Python file", hint="its name ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(code.parent))
-    try:
-        spec.loader.exec_module(module)
-    except ModelworksError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
-        _tell(error, code, dataset)
-    finally:
-        sys.path.remove(str(code.parent))
-    function = getattr(module, name, None)
-    if not callable(function):
-        known = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
-        fail(
-            "D111",
-            f"`{shown(code, dataset.root)}` has no function `{name}`",
-            hint=near(name, known),
-            file=shown(code, dataset.root),
-        )
-    return function  # type: ignore[no-any-return]
-
-
-def _tell(error: Exception, code: Path, dataset: Recipe) -> NoReturn:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(code)]
-    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-    fail(
-        "D111",
-        f"preparing `{dataset.name}` stopped with {type(error).__name__}: {error}",
-        hint="mend that line; the function can be tried alone in `python`",
-        file=shown(code, dataset.root),
-        line=line,
-    )

@@ -43,7 +43,7 @@ class Reading:
 
     def note(self, path: Path, sha256: str) -> None:
         """Count a file among those read."""
-        resolved = path.resolve()
+        resolved = resolve(path)
         self.files[resolved] = InputFile(self.shown(path), resolved, sha256)
 
 
@@ -53,8 +53,26 @@ def shown(path: Path, root: Path) -> str:
     >>> shown(Path("/team/studies/../data/raw"), Path("/team"))
     'data/raw'
     """
-    resolved, top = path.resolve(), root.resolve()
+    resolved, top = resolve(path), resolve(root)
     return resolved.relative_to(top).as_posix() if resolved.is_relative_to(top) else path.name
+
+
+def resolve(path: Path) -> Path:
+    """A path with `..` and links followed; as it stands where links lead in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
+
+
+def is_a_path(text: str) -> bool:
+    """Whether a text can name a file on any system.
+
+    >>> is_a_path("../base/study.yaml"), is_a_path("a\\0b"), is_a_path("x" * 300)
+    (True, False, False)
+    """
+    short = len(text) <= 1000 and all(len(part.encode(errors="replace")) <= 255 for part in text.split("/"))
+    return bool(text.strip()) and short and text.isprintable()
 
 
 def file_bytes(path: Path, root: Path, missing: str) -> bytes:
@@ -64,7 +82,7 @@ def file_bytes(path: Path, root: Path, missing: str) -> bytes:
     would let a file that was handed in show us any other.
     """
     name = shown(path, root)
-    if not path.resolve().is_relative_to(root.resolve()):
+    if not resolve(path).is_relative_to(resolve(root)):
         fail(
             "Y115",
             f"`{name}` lies outside the repository",

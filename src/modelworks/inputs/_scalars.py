@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from modelworks.dates import parse_date
 from modelworks.errors import ModelworksError, fail
-from modelworks.inputs._nodes import Place, ScalarNode
+from modelworks.inputs._nodes import Place, ScalarNode, shortened
 
 # The Black Death is within; a slip of the finger in a year mostly is not.
 EARLIEST_YEAR, LATEST_YEAR = 1300, 2500
@@ -105,7 +105,9 @@ def whole(node: ScalarNode, what: str) -> int:
     value = number(node, what)
     if value != int(value):
         _refuse("Y122", f"{what} is {value:g}, but a whole number is wanted", f"write {round(value)}", node.place)
-    return int(value)
+    digits = node.text.strip()
+    # A seed may have more digits than a floating-point number keeps.
+    return int(digits) if re.fullmatch(r"[-+]?\d+", digits, re.ASCII) else int(value)
 
 
 def day(node: ScalarNode, what: str) -> date:
@@ -132,12 +134,6 @@ def date_of(text: str) -> date:
             hint="check the year; a date is written year-month-day",
         )
     return found
-
-
-def shortened(text: str) -> str:
-    """A text short enough for a sentence, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else line[:57] + "…"
 
 
 def _number_hint(text: str) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.errors import Letters, ModelworksError, fail, near
-from modelworks.inputs.catalogue import Catalogue
+from modelworks.errors import Letter, Letters, ModelworksError, fail, near
+from modelworks.inputs.catalogue import Catalogue, Dataset
 
 if TYPE_CHECKING:
     from modelworks.inputs.study_file import TimeSpan
     from modelworks.inputs.targets import TargetEntry
+
+# Dates with values; NaN where nothing was observed.
+Observed: TypeAlias = list[tuple[date, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,125 +32,106 @@ class Series:
 
 def series_of(target: TargetEntry, catalogue: Catalogue) -> Series:
     """The observations of a target within its window; what was not observed is left out."""
-    found = _windowed(target, _everything(target, catalogue))
-    kept = [(day, value) for day, value in found if not np.isnan(value)]
-    return Series(tuple(day for day, _ in kept), np.array([value for _, value in kept], dtype=float))
+    seen = _seen(_windowed(target, catalogue))
+    return Series(tuple(day for day, _ in seen), np.array([value for _, value in seen], dtype=float))
 
 
 def check_series(target: TargetEntry, catalogue: Catalogue, time: TimeSpan | None, letters: Letters) -> None:
     """Whether a target's data are there, fit its likelihood, and lie in the time of the study."""
     try:
-        found = _windowed(target, _everything(target, catalogue))
+        found = _windowed(target, catalogue)
     except ModelworksError as error:
         letters.extend(letter if letter.file else letter.at(*target.place) for letter in error.letters)
         return
-    for code, message, hint in _mistakes(target, found, time):
-        letters.add(code, f"the target `{target.name}` {message}", hint=hint, file=target.file, line=target.line)
+    for letter in (*_about_days(target, found, time), *_about_values(target, found)):
+        letters.extend([letter.at(*target.place)])
 
 
-def _everything(target: TargetEntry, catalogue: Catalogue) -> list[tuple[date, float]]:
-    """Dates with values, whether in the window or not; NaN where nothing was observed."""
-    if target.dataset is None:
-        return sorted(target.values.items())
-    dataset = catalogue.dataset(target.dataset)
-    for column, wanted in ((target.column, "number"), (target.date_column, "date")):
-        declared = dataset.columns.get(str(column))
-        if declared is None:
-            fail(
-                "T103",
-                f"the target `{target.name}` wants a column `{column}`, which `{dataset.name}` does not have",
-                hint=near(str(column), dataset.columns),
-            )
-        if declared.kind != wanted:
-            fail(
-                "T103",
-                f"the target `{target.name}` wants a column of {wanted}s, but `{column}` of `{dataset.name}` "
-                f"is declared as `{declared.unit}`",
-                hint="`date:` names the column of dates, `column:` the one of values",
-            )
-    table = dataset.table()
-    dated = table.dropna(subset=[target.date_column]).sort_values(str(target.date_column), kind="stable")
-    return [
-        (day.date(), float(value)) for day, value in zip(dated[target.date_column], dated[target.column], strict=True)
-    ]
+def _seen(found: Observed) -> Observed:
+    return [(day, value) for day, value in found if not np.isnan(value)]
 
 
-def _windowed(target: TargetEntry, found: list[tuple[date, float]]) -> list[tuple[date, float]]:
+def _windowed(target: TargetEntry, catalogue: Catalogue) -> Observed:
+    """All that lies from `start` to `end`, in the order of time."""
     low, high = target.start or date.min, target.end or date.max
-    return [(day, value) for day, value in found if low <= day <= high]
+    found = _of_dataset(target, catalogue.dataset(target.dataset)) if target.dataset else list(target.values.items())
+    return sorted(((day, value) for day, value in found if low <= day <= high), key=lambda pair: pair[0])
 
 
-def _mistakes(
-    target: TargetEntry, found: list[tuple[date, float]], time: TimeSpan | None
-) -> list[tuple[str, str, str]]:
-    """Code, message and hint of each thing that is wrong with a series."""
-    mistakes = []
-    seen = [(day, value) for day, value in found if not np.isnan(value)]
-    if not seen:
-        where = f" between {target.start or 'its beginning'} and {target.end or 'its end'}"
-        mistakes.append(("T110", f"has no observation{where}", "look at `from:`, `to:`, and at the data"))
-    twice = [day for day, count in Counter(day for day, _ in seen).items() if count > 1]
-    if twice:
-        mistakes.append(
-            (
-                "T112",
-                f"has more than one value on {len(twice)} days, the first on {twice[0]}",
-                "keep one a day; a series of several places needs a column for each",
-            )
+def _of_dataset(target: TargetEntry, dataset: Dataset) -> Observed:
+    """Two columns of a dataset; a row without a date and without a value says nothing and is passed over."""
+    values, days = str(target.column), str(target.date_column)
+    _check_column(target, dataset, values, "number")
+    _check_column(target, dataset, days, "date")
+    table = dataset.table()
+    undated = int((table[days].isna() & table[values].notna()).sum())
+    if undated:
+        fail("T108", f"the target `{target.name}` has {undated} values without a date", hint=f"look at `{days}`")
+    dated = table.dropna(subset=[days])
+    return [(day.date(), float(value)) for day, value in zip(dated[days], dated[values], strict=True)]
+
+
+def _check_column(target: TargetEntry, dataset: Dataset, name: str, wanted: str) -> None:
+    declared = dataset.columns.get(name)
+    if declared is None:
+        fail(
+            "T103",
+            f"the target `{target.name}` wants a column `{name}`, which `{dataset.name}` does not have",
+            hint=near(name, dataset.columns),
         )
-    mistakes += _likelihood_mistakes(target, found)
-    if time is not None:
-        outside = [day for day, _ in seen if not time.start <= day <= time.end]
-        if outside:
-            mistakes.append(
-                (
-                    "T109",
-                    f"has {len(outside)} values outside the study's time, the first on {outside[0]}",
-                    f"the study runs from {time.start} to {time.end}: move its `time:`, or limit the target with "
-                    "`from:` and `to:`",
-                )
-            )
-    return mistakes
+    if declared.kind != wanted:
+        fail(
+            "T103",
+            f"the target `{target.name}` wants a column of {wanted}s, but the unit of `{name}` is `{declared.unit}`",
+            hint="`date:` names the column of dates, `column:` the one of values",
+        )
 
 
-def _likelihood_mistakes(target: TargetEntry, found: list[tuple[date, float]]) -> list[tuple[str, str, str]]:
-    """What the likelihood can not be asked about."""
-    family = target.likelihood.family
-    mistakes = []
-    if target.likelihood.counts:
-        missing = [day for day, value in found if np.isnan(value)]
-        if missing:
-            mistakes.append(
-                (
-                    "T108",
-                    f"has {len(missing)} values missing, the first on {missing[0]}",
-                    f"a missing count is not zero: leave the row out of the data, or out of the window; `{family}` "
-                    "is for counts",
-                )
-            )
-        odd = [(day, value) for day, value in found if value < 0 or (value == value and value != int(value))]
-        if odd:
-            mistakes.append(
-                (
-                    "T107",
-                    f"has {odd[0][1]:g} on {odd[0][0]}, but `{family}` is for counts: whole numbers from 0 on",
-                    "a share or a rate needs a normal or log_normal likelihood",
-                )
-            )
-        trials = target.likelihood.arguments.get("trials")
-        above = [(day, value) for day, value in found if isinstance(trials, float) and value > trials]
-        if above:
-            mistakes.append(
-                ("T114", f"has {above[0][1]:g} on {above[0][0]}, more than its {trials:g} trials", "check `trials`")
-            )
-    elif target.likelihood.above_zero:
-        low = [(day, value) for day, value in found if value <= 0]
-        if low:
-            mistakes.append(
-                (
-                    "T107",
-                    f"has {low[0][1]:g} on {low[0][0]}, but `{family}` is for numbers above 0",
-                    "take a normal or a count likelihood",
-                )
-            )
-    return mistakes
+def _about_days(target: TargetEntry, found: Observed, time: TimeSpan | None) -> Iterator[Letter]:
+    """No observation, two for one day, or one outside the study's time."""
+    what, days = f"the target `{target.name}`", [day for day, _ in _seen(found)]
+    if not days:
+        window = f"between {target.start or 'its beginning'} and {target.end or 'its end'}"
+        yield Letter("T110", f"{what} has no observation {window}", "look at `from:` and `to:`, and at the data")
+    twice = [day for day, number in Counter(days).items() if number > 1]
+    if twice:
+        yield Letter(
+            "T112",
+            f"{what} has more than one value on {len(twice)} days, the first on {twice[0]}",
+            "keep one a day; a series of several places needs a column for each",
+        )
+    outside = [] if time is None else [day for day in days if not time.start <= day <= time.end]
+    if outside and time is not None:
+        yield Letter(
+            "T109",
+            f"{what} has {len(outside)} values outside the study's time, the first on {outside[0]}",
+            f"the study runs from {time.start} to {time.end}: move its `time:`, or limit the target with "
+            "`from:` and `to:`",
+        )
+
+
+def _about_values(target: TargetEntry, found: Observed) -> Iterator[Letter]:
+    """Values that the likelihood can not be asked about."""
+    what, family = f"the target `{target.name}`", target.likelihood.family
+    missing = [day for day, value in found if np.isnan(value)]
+    if missing and target.likelihood.counts:
+        yield Letter(
+            "T108",
+            f"{what} has {len(missing)} values missing, the first on {missing[0]}",
+            f"a missing count is not zero, and `{family}` is for counts: leave the row out of the data, or limit "
+            "the target with `from:` and `to:`",
+        )
+    for day, value in _seen(found):
+        if target.likelihood.counts and (value < 0 or value != int(value)):
+            rule, hint = "counts: whole numbers from 0 on", "a share or a rate needs a normal or log_normal likelihood"
+        elif target.likelihood.above_zero and value <= 0:
+            rule, hint = "numbers above 0", "take a normal likelihood, or one for counts"
+        else:
+            continue
+        yield Letter("T107", f"{what} has {value:g} on {day}, but `{family}` is for {rule}", hint)
+        break
+    trials = target.likelihood.arguments.get("trials")
+    above = [(day, value) for day, value in found if isinstance(trials, float) and value > trials]
+    if above:
+        day, value = above[0]
+        yield Letter("T114", f"{what} has {value:g} on {day}, more than its {trials:g} trials", "check `trials`")

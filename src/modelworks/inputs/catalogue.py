@@ -7,21 +7,23 @@ without a unit and a meaning is not there.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from modelworks import units
 from modelworks.errors import Letters, ModelworksError, fail, near
-from modelworks.inputs import _prepared, _tables
 from modelworks.inputs._fields import Fields, groups
 from modelworks.inputs._nodes import MappingNode, Place
-from modelworks.inputs._reading import Reading
+from modelworks.inputs._prepared import Recipe, is_a_name
+from modelworks.inputs._raw import hold_to_checksum, raw_bytes
+from modelworks.inputs._reading import Reading, is_a_path, shown
+from modelworks.inputs._tables import read_table
 from modelworks.inputs._yaml import read_mapping
-from modelworks.inputs.priors import Bounds
+from modelworks.inputs.columns import Column, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,27 +43,6 @@ FIELDS = (
     "columns",
     "meaning",
 )
-COLUMN_FIELDS = ("unit", "meaning", "lower", "upper", "missing")
-ColumnKind = Literal["date", "text", "number"]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One declared column. `unit` is `date`, `text`, or the unit of its numbers.
-
-    `missing` says whether an empty cell is allowed; a limit is part of what is allowed.
-    """
-
-    name: str
-    unit: str
-    meaning: str
-    bounds: Bounds
-    missing: bool
-    place: Place
-
-    @property
-    def kind(self) -> ColumnKind:
-        return "date" if self.unit == "date" else "text" if self.unit == "text" else "number"
 
 
 @dataclass(frozen=True)
@@ -85,31 +66,40 @@ class Dataset:
     root: Path = field(repr=False)
 
     @property
+    def _recipe(self) -> Recipe | None:
+        if self.prepare is None:
+            return None
+        return Recipe(self.name, self.root, self.prepare, self.uses, tuple(self.columns))
+
+    @property
     def path(self) -> Path:
         """The file the table is read from; a prepared one is made when it is first asked for."""
-        if self.file is not None:
-            return self.root / "data" / self.file
-        return _prepared.path(self)
+        recipe = self._recipe
+        return self.root / "data" / str(self.file) if recipe is None else recipe.path
+
+    def files(self) -> tuple[Path, ...]:
+        """The files the table is made from: the raw file, or the function's file and those it uses."""
+        recipe = self._recipe
+        return (self.path,) if recipe is None else recipe.files()
 
     @cached_property
     def sha256(self) -> str:
-        """What tells this dataset's content from any other: the checksum of its file, or of all it is prepared from.
+        """What tells this dataset's content from any other: the hash of its file, or of all it is prepared from.
 
         Raises
         ------
         ModelworksError
             Where a file is missing or differs from its checksum (D102, D103).
         """
-        return _tables.checked(self) if self.prepare is None else _prepared.key(self)
-
-    @cached_property
-    def _table(self) -> pd.DataFrame:
-        content = self.content()
-        return _tables.read(content, self)
+        recipe = self._recipe
+        return hashlib.sha256(self.content()).hexdigest() if recipe is None else recipe.key()
 
     def content(self) -> bytes:
         """The bytes of the table's file, held to their checksum."""
-        return _tables.content(self) if self.prepare is None else _prepared.content(self)
+        recipe = self._recipe
+        found = raw_bytes(self.path, self.root) if recipe is None else recipe.content()
+        hold_to_checksum(found, self.checksum, shown(self.path, self.root))
+        return found
 
     def table(self) -> pd.DataFrame:
         """The declared columns, in their order: dates as datetime64, numbers as float64, text as text.
@@ -121,11 +111,9 @@ class Dataset:
         """
         return self._table.copy()
 
-    def files(self) -> tuple[Path, ...]:
-        """The files the table is made from: the raw file, or the function's file and what it uses."""
-        if self.prepare is None:
-            return (self.path,)
-        return _prepared.files(self)
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return read_table(self.content(), shown(self.path, self.root), self.columns.values())
 
 
 @dataclass(frozen=True)
@@ -163,21 +151,19 @@ class Catalogue(Mapping[str, Dataset]):
 def read_catalogue(reading: Reading, letters: Letters) -> Catalogue:
     """The catalogue under `data/`; empty where there is none, for a study may need no dataset."""
     path = reading.root / "data" / FILE
-    shown = reading.shown(path)
-    if not path.exists():
-        return Catalogue(shown, {})
-    content = reading.text_file(path, None, letters)
+    file = reading.shown(path)
+    content = reading.text_file(path, None, letters) if path.exists() else None
     if content is None or _says_nothing(content):
-        return Catalogue(shown, {})
-    node = read_mapping(content, shown, letters)
+        return Catalogue(file, {})
+    node = read_mapping(content, file, letters)
     if node is None:
-        return Catalogue(shown, {})
+        return Catalogue(file, {})
     entries = {}
     for name, group in groups(node, letters, "dataset"):
-        entry = _entry(name, group, node.keys[name], reading.root, letters)
+        entry = _entry(name, group, reading.root, letters)
         if entry is not None:
             entries[name] = entry
-    return Catalogue(shown, entries, tuple(node.fields))
+    return Catalogue(file, entries, tuple(node.fields))
 
 
 def _says_nothing(content: bytes) -> bool:
@@ -185,10 +171,10 @@ def _says_nothing(content: bytes) -> bool:
     return all(not line.strip() or line.lstrip().startswith(b"#") for line in content.splitlines())
 
 
-def _entry(name: str, group: MappingNode, place: Place, root: Path, letters: Letters) -> Dataset | None:
+def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Dataset | None:
     before = len(letters.collected)
     fields = Fields(group, letters, f"the dataset `{name}`", FIELDS)
-    if not _prepared.is_a_name(name):
+    if not is_a_name(name):
         fields.say("D118", f"`{name[:80]}` can not be the name of a dataset", "use letters, digits, `-` and `_`")
     said = {
         key: fields.statement(key, example, "D109")
@@ -208,14 +194,14 @@ def _entry(name: str, group: MappingNode, place: Place, root: Path, letters: Let
         licence=said["licence"] or "",
         source=said["source"] or "",
         retrieved="" if retrieved is None else retrieved.isoformat(),
-        file=fields.text("file"),
-        prepare=fields.text("prepare"),
-        uses=fields.texts("uses"),
+        file=_path(fields, "file"),
+        prepare=_path(fields, "prepare"),
+        uses=tuple(text for text in fields.texts("uses") if _is_path(text, "uses", fields)),
         checksum=_checksum(fields),
         sensitivity=fields.choice("sensitivity", ("public", "sensitive"), "public") or "public",
-        columns=MappingProxyType(_columns(fields)),
+        columns=MappingProxyType(read_columns(fields)),
         meaning=fields.text("meaning") or "",
-        place=place,
+        place=group.place,
         root=root,
     )
     return entry if len(letters.collected) == before else None
@@ -236,6 +222,20 @@ def _check_origin(fields: Fields) -> None:
             fields.say("D110", f"{fields.what} has `uses`, which belongs to `prepare`", "remove it", "uses")
 
 
+def _path(fields: Fields, name: str) -> str | None:
+    text = fields.text(name)
+    return text if text is None or _is_path(text, name, fields) else None
+
+
+def _is_path(text: str, name: str, fields: Fields) -> bool:
+    if is_a_path(text):
+        return True
+    fields.say(
+        "Y122", f"{fields.what}: `{name}` is no path", "write it from the folder data/, as in raw/cases.csv", name
+    )
+    return False
+
+
 def _checksum(fields: Fields) -> str | None:
     text = fields.text("sha256")
     if text is None:
@@ -249,36 +249,6 @@ def _checksum(fields: Fields) -> str | None:
         "sha256",
     )
     return None
-
-
-def _columns(fields: Fields) -> dict[str, Column]:
-    """The declared columns; at least one."""
-    if not fields.need("columns", "{cases: {unit: people, meaning: cases reported}}", "D109"):
-        return {}
-    found = {}
-    for name, group in fields.groups("columns", "column"):
-        found[name] = _column(name, group, fields)
-    return found
-
-
-def _column(name: str, group: MappingNode, owner: Fields) -> Column:
-    fields = Fields(group, owner.letters, f"the column `{name}`", COLUMN_FIELDS)
-    unit = fields.statement("unit", "people", "D115") or "text"
-    if unit not in ("date", "text"):
-        try:
-            units.parse(unit)
-        except ModelworksError as error:
-            for letter in error.letters:
-                hint = f"{letter.hint}; a column may also be `date` or `text`"
-                fields.say("D115", f"{fields.what}: {letter.message}", hint, "unit")
-    bounds = Bounds(fields.number("lower"), fields.number("upper"))
-    if bounds.low > bounds.high:
-        fields.say("D117", f"{fields.what}: `lower` is above `upper`", "exchange them", "lower")
-    if unit in ("date", "text") and bounds != Bounds():
-        fields.say("D117", f"{fields.what} has limits, but holds no numbers", "remove `lower` and `upper`", "unit")
-    meaning = fields.statement("meaning", "cases reported in the week", "D109") or ""
-    missing = fields.choice("missing", ("allowed", "refused"), "allowed") != "refused"
-    return Column(name, unit, meaning, bounds, missing, fields.node.place)
 
 
 def check_dataset(dataset: Dataset, letters: Letters) -> None:

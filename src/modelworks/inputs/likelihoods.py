@@ -9,7 +9,7 @@ from types import MappingProxyType
 from modelworks.errors import ModelworksError, near
 from modelworks.inputs import _scalars
 from modelworks.inputs._fields import Fields
-from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, kind
+from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, kind, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def read_likelihood(fields: Fields) -> LikelihoodEntry | None:
 
 def _with_arguments(family: str, node: Node | None, owner: Fields) -> LikelihoodEntry | None:
     if family not in FAMILIES:
-        shown = _scalars.shortened(family)
+        shown = shortened(family)
         owner.say("T104", f"{owner.what}: `{shown}` is not a likelihood", near(family, FAMILIES), "likelihood")
         return None
     wanted = FAMILIES[family].arguments
@@ -94,7 +94,7 @@ def _with_arguments(family: str, node: Node | None, owner: Fields) -> Likelihood
     given = {} if node is None else node.fields
     for name in given:
         if name not in wanted:
-            owner.say("T105", f"{what} has no argument `{_scalars.shortened(name)}`", takes, "likelihood")
+            owner.say("T105", f"{what} has no argument `{shortened(name)}`", takes, "likelihood")
     values: dict[str, float | str] = {}
     for name in wanted:
         if name not in given:

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from modelworks.errors import near
 from modelworks.inputs._fields import Fields
-from modelworks.inputs._nodes import MappingNode, Place, ScalarNode, in_words, kind
-from modelworks.inputs._scalars import shortened
+from modelworks.inputs._nodes import MappingNode, Place, ScalarNode, in_words, kind, shortened
 
 Arguments = Mapping[str, float]
 
@@ -144,7 +143,7 @@ def _with_arguments(family: str, node: MappingNode, owner: Fields) -> PriorEntry
         if name not in wanted:
             hint = "write 1000, not 1,000" if name.isdigit() else near(name, wanted)
             owner.say("P107", f"{what} has no argument `{shortened(name)}`", hint, "prior")
-    fields = Fields(node, owner.letters, what, tuple(node.fields))
+    fields = Fields(node, owner.letters, what)
     values = {name: value for name in wanted if (value := fields.number(name)) is not None}
     missing = [name for name in wanted if name not in node.fields or _is_blank(node, name)]
     for name in missing:

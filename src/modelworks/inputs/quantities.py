@@ -62,13 +62,10 @@ class Quantity:
 
 def read_quantities(owner: Fields) -> dict[str, Quantity]:
     """Every quantity by name."""
-    node = owner.mapping("quantities")
-    if node is None:
-        return {}
-    return {name: _quantity(name, group, node, owner) for name, group in owner.groups("quantities", "quantity")}
+    return {name: _quantity(name, group, owner) for name, group in owner.groups("quantities", "quantity")}
 
 
-def _quantity(name: str, group: MappingNode, node: MappingNode, owner: Fields) -> Quantity:
+def _quantity(name: str, group: MappingNode, owner: Fields) -> Quantity:
     fields = Fields(group, owner.letters, f"the quantity `{name}`", FIELDS)
     if not name.isidentifier():
         fields.say("Y129", f"`{name[:80]}` can not be named in an answer", "use letters, digits and `_`")
@@ -88,7 +85,7 @@ def _quantity(name: str, group: MappingNode, node: MappingNode, owner: Fields) -
         from_=start,
         to=end,
         statistic=fields.choice("statistic", STATISTICS),
-        place=node.keys[name],
+        place=group.place,
         meaning=fields.text("meaning") or "",
     )
 

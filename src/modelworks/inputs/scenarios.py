@@ -67,7 +67,7 @@ def _scenario(name: str, node: MappingNode, owner: Fields) -> Scenario:
     parameters = {} if changed is None else _changes(changed, fields)
     data = {}
     if replaced is not None:
-        below = Fields(replaced, owner.letters, f"the data of {fields.what}", tuple(replaced.fields))
+        below = Fields(replaced, owner.letters, f"the data of {fields.what}")
         data = {key: text for key in replaced.fields if (text := below.text(key)) is not None}
     places = {**({} if changed is None else changed.keys), **({} if replaced is None else replaced.keys)}
     return Scenario(
@@ -75,16 +75,10 @@ def _scenario(name: str, node: MappingNode, owner: Fields) -> Scenario:
         title=fields.text("title") or name.replace("-", " ").replace("_", " ").capitalize(),
         parameters=MappingProxyType(parameters),
         data=MappingProxyType(data),
-        place=owner_place(owner, name),
+        place=node.place,
         places=MappingProxyType(places),
         meaning=fields.text("meaning") or "",
     )
-
-
-def owner_place(owner: Fields, name: str) -> Place:
-    """Where the name of a group under `scenarios:` stands."""
-    node = owner.node.fields["scenarios"]
-    return node.keys[name] if isinstance(node, MappingNode) else node.place
 
 
 def _changes(node: MappingNode, owner: Fields) -> dict[str, Change]:

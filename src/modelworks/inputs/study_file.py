@@ -14,7 +14,8 @@ from modelworks.dates import TimeUnit
 from modelworks.errors import Letters, near
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._layers import Layers, merged
-from modelworks.inputs._nodes import Earlier, Place, histories, places
+from modelworks.inputs._nodes import Earlier, Place, histories, places, shortened
+from modelworks.inputs._reading import is_a_path
 from modelworks.inputs.quantities import Quantity, check_answer, read_quantities
 from modelworks.inputs.scenarios import Scenario, read_scenarios
 from modelworks.units import DAYS_PER_YEAR
@@ -167,10 +168,12 @@ def _model(fields: Fields) -> str:
     """The model's path from the repository's root; whether the file is there is for those who read it."""
     text = fields.statement("model", "models/influenza.py", "Y121") or ""
     path = PurePosixPath(text.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", text) or "\0" in text:
+    if not text:
+        return ""
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", text) or not is_a_path(text):
         fields.say(
             "Y131",
-            f"the model `{text}` does not lie in the repository",
+            f"the model `{shortened(text)}` does not lie in the repository",
             "write its path from the folder with modelworks.toml, as in `models/influenza.py`",
             "model",
         )
@@ -225,7 +228,7 @@ def _data(fields: Fields) -> Mapping[str, str]:
     node = fields.mapping("data", "{population: malaysia-population}")
     if node is None:
         return MappingProxyType({})
-    below = Fields(node, fields.letters, "the data of the study", tuple(node.fields))
+    below = Fields(node, fields.letters, "the data of the study")
     found = {name: below.text(name) for name in node.fields if below.need(name, "malaysia-population")}
     return MappingProxyType({name: text for name, text in found.items() if text is not None})
 

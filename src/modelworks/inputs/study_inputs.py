@@ -45,14 +45,15 @@ def read_study(folder: Path) -> StudyInputs:
         With every mistake of every file, in the order of the files.
     """
     inputs, letters = check_files(folder)
-    if inputs is None:
+    if inputs is None or letters:
         raise ModelworksError(letters)
     return inputs
 
 
 def check_files(folder: Path) -> tuple[StudyInputs | None, tuple[Letter, ...]]:
-    """The inputs of a study, or None with every mistake of every file.
+    """The inputs of a study with every mistake of every file; None where not even the study's file can be used.
 
+    With mistakes the inputs are what could be read, for those who look for more mistakes and nothing else.
     What needs the model (whether it has such a parameter or output) is for those who know the model.
     """
     letters = Letters()
@@ -73,11 +74,12 @@ def check_files(folder: Path) -> tuple[StudyInputs | None, tuple[Letter, ...]]:
     for target in targets.values():
         if target.dataset is None or target.dataset in used:
             check_series(target, catalogue, draft.time, letters)
-    if letters or draft.study is None:
+    if draft.study is None:
         return None, tuple(_once(letters))
     _note_data(used, catalogue, reading)
     files = tuple(reading.files.values())
-    return StudyInputs(folder.resolve(), repository, draft.study, parameters, targets, catalogue, files), ()
+    inputs = StudyInputs(folder.resolve(), repository, draft.study, parameters, targets, catalogue, files)
+    return inputs, tuple(_once(letters))
 
 
 def _check_is_study(folder: Path, repository: Repository) -> None:

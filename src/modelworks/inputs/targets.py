@@ -195,7 +195,7 @@ def _values(layered: Layered, fields: Fields) -> dict[date, float]:
     node = fields.mapping("values", "{2018: 1366, 2019: 1290}")
     if node is None:
         return {}
-    below = Fields(node, fields.letters, f"the values of {fields.what}", tuple(node.fields))
+    below = Fields(node, fields.letters, f"the values of {fields.what}")
     found: dict[date, float] = {}
     for text in node.fields:
         key = ScalarNode(text, False, node.keys[text])
