@@ -20,7 +20,7 @@ from modelworks import units
 from modelworks.cal_mine import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
-from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, read_study
+from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, check_files
 from modelworks.model import CompiledModel, Model, OutputColumn, output_columns, settle_step
 from modelworks.study._model_file import ModelFile, load_model
 from modelworks.study._scaled import ScaledModel
@@ -145,15 +145,23 @@ class BoundStudy:
 
 def bind(folder: Path) -> BoundStudy:
     """Read a study and fit it to its model; a `ModelworksError` with every mistake otherwise."""
-    inputs = read_study(folder)
-    data = _tables(inputs)
-    file = load_model(inputs.repository.root / inputs.study.model, data, str(inputs.study.model))
-    letters = Letters()
+    inputs, found = check_files(folder)
+    letters = Letters(list(found))
+    if inputs is None:
+        raise ModelworksError(found)
+    try:
+        # Data that can not be read leave no model to hold the other files against.
+        data = _tables(inputs)
+        file = load_model(inputs.repository.root / inputs.study.model, data, inputs.study.model)
+    except ModelworksError as error:
+        letters.extend(letter for letter in error.letters if letter not in letters.collected)
+        raise ModelworksError(letters) from error
     calendar = _calendar(inputs, file.model, letters)
     factors, priors, fixed = _parameters(inputs, file.model, letters)
     observations = _observations(inputs, file.model, calendar, letters)
     _scenarios(inputs, file.model, factors, letters)
-    letters.raise_if_any()
+    if letters:
+        raise ModelworksError(dict.fromkeys(letters))
     return BoundStudy(inputs, file, calendar, data, factors, priors, fixed, tuple(observations))
 
 
@@ -179,7 +187,8 @@ def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.
 
 
 def _tables(inputs: StudyInputs) -> dict[str, pd.DataFrame]:
-    return {name: inputs.catalogue[dataset].table() for name, dataset in inputs.study.data.items()}
+    known = {name: dataset for name, dataset in inputs.study.data.items() if dataset in inputs.catalogue}
+    return {name: inputs.catalogue[dataset].table() for name, dataset in known.items()}
 
 
 def _calendar(inputs: StudyInputs, model: Model, letters: Letters) -> Calendar:
