@@ -28,7 +28,8 @@ UNITS = {"contact_rate": "per day", "recovery_rate": "per day", "overdispersion"
 IN_BED = (3, 8, 26, 76, 225, 298, 258, 233, 189, 128, 68, 29, 14, 4)
 DIAGRAM = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 120" width="620" height="120">'
-    '<rect x="20" y="30" width="150" height="46" fill="#f5f7fa" stroke="#1f2933"/><text x="40" y="58">susceptible</text>'
+    '<rect x="20" y="30" width="150" height="46" fill="#f5f7fa" stroke="#1f2933"/>'
+    '<text x="40" y="58">susceptible</text>'
     '<path d="M170 53L280 53" stroke="#b42318"/><rect x="280" y="30" width="150" height="46" fill="#f5f7fa" '
     'stroke="#1f2933"/><text x="310" y="58">infectious</text></svg>'
 )
@@ -51,8 +52,9 @@ def made_quantiles() -> tuple[pd.DataFrame, pd.DataFrame]:
     middle = np.asarray(IN_BED, dtype=float)
     factors = {"q025": 0.6, "q25": 0.85, "q50": 1.0, "q75": 1.2, "q975": 1.5}
     parts = [
-        pd.DataFrame({"scenario": name, "output": "in_bed", "time": days} | {q: c * f * middle for q, f in factors.items()})
-        for name, c in (("baseline", 1.0), ("boys-sent-home", 0.4))
+        pd.DataFrame({"scenario": name, "output": "in_bed", "time": days})
+        .assign(**{quantile: share * factor * middle for quantile, factor in factors.items()})
+        for name, share in (("baseline", 1.0), ("boys-sent-home", 0.4))
     ]  # fmt: skip
     observed = pd.DataFrame(
         {"target": "in_bed", "output": "in_bed", "time": days, "value": middle, "included": [True] * 12 + [False] * 2}
@@ -81,18 +83,23 @@ def made_sections() -> tuple[Section, ...]:
     )
 
 
+def quantiles(values: np.ndarray) -> tuple[float, float, float]:
+    low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
+    return float(low), float(middle), float(high)
+
+
 def made_page() -> Page:
     posterior = tuple(
         PosteriorRow(
             name, "", UNITS[name], "normal with mean 2 and sd 1, cut at 0", float(v.mean()), float(v.std()),
-            *(float(q) for q in np.quantile(v, [0.025, 0.5, 0.975])), 1.0012, 1480.2, 1322.9,
+            *quantiles(v), r_hat=1.0012, ess_bulk=1480.2, ess_tail=1322.9,
         )
         for name, v in made_draws(1, 1.0).items()
     )  # fmt: skip
     return Page(
         study="boarding-school",
         title="Influenza in an English boarding school, 1978",
-        question="How contagious was influenza in a closed school, and how many boys would have fallen ill had they been sent home?",
+        question="How contagious was influenza in a closed school, and what if the boys had been sent home?",
         model="influenza",
         region="england",
         answer="One case infected 3.2 (2.7 to 3.8) others while the whole school could still be infected.",
@@ -115,7 +122,9 @@ def made_page() -> Page:
         quantities=(
             QuantityRow("r0", "Basic reproduction number", "ratio", 3.22, 2.71, 3.83),
             QuantityRow("attack", "Boys infected in all", "people", 711.0, 688.0, 729.4),
-            QuantityRow("peak", "Day with most boys in bed", "date", 7.0, 6.0, 8.0, "1978-01-27 (1978-01-26 to 1978-01-28)"),
+            QuantityRow(
+                "peak", "Day with most boys in bed", "date", 7.0, 6.0, 8.0, "1978-01-27 (1978-01-26 to 1978-01-28)"
+            ),
         ),
         posterior=posterior,
         scenarios=(
@@ -130,12 +139,14 @@ def made_page() -> Page:
         ),
         assumptions=(
             AssumptionRow(
-                "population", "763", "people", "BMJ, 4 March 1978, page 587", "studies/boarding-school/parameters.yaml:3",
+                "population", "763", "people", "BMJ, 4 March 1978, page 587",
+                "studies/boarding-school/parameters.yaml, line 3",
                 "boys in the school",
             ),
             AssumptionRow(
                 "contact_rate", "normal with mean 2 and sd 1, cut at 0", "per day", SOURCE,
-                "studies/boarding-school/parameters.yaml:9", by="A. Modeller", when="2026-11-02", why="as in the tutorial",
+                "studies/boarding-school/parameters.yaml, line 9",
+                by="A. Modeller", when="2026-11-02", why="as in the tutorial",
             ),
         ),
         data=(
@@ -146,8 +157,11 @@ def made_page() -> Page:
         ),
         diagram=DIAGRAM,
         provenance={
-            "commit": "41916e18f1b1d8f8a9e7f34d9a3c1f8f3a54b111", "branch": "main", "dirty": True, "person": "A. Modeller",
-            "machine": {"processor": "AMD EPYC", "cores": 2, "memory_gb": 8.2, "system": "Linux", "python": "CPython 3.11.7"},
+            "commit": "41916e18f1b1d8f8a9e7f34d9a3c1f8f3a54b111", "branch": "main", "dirty": True,
+            "person": "A. Modeller",
+            "machine": {
+                "processor": "AMD EPYC", "cores": 2, "memory_gb": 8.2, "system": "Linux", "python": "CPython 3.11.7",
+            },
             "packages": {"modelworks": "0.1.0", "numpy": "2.4.0"},
         },
         stages=(StageRow("calibrate", 12.31), StageRow("diagnose", 0.41), StageRow("project", 1.2, reused=True)),
