@@ -221,7 +221,7 @@ class _Lowering:
         """Rows of some compartments in the chosen strata; one a stratification does not split is not in any of it."""
         for compartment in compartments:
             for strata in self._combinations(compartment):
-                if all(strata.get(name) in listed for name, listed in where.items()):
+                if _is_within(strata, where):
                     yield compartment, strata
 
     # -- expressions -----------------------------------------------------------------------------
@@ -343,20 +343,22 @@ class _Lowering:
                 hint=near(given.flow, self.moved),
             )
         where, mask = self._selection(given.where, of)
-        where = _both(where, self._apart(given.by, strata, of))
-        chosen = [
+        apart = self._apart(given.by, strata, of)
+        asked = [
             moved
             for moved in self.moved[given.flow]
-            if all(moved.strata.get(name) in listed for name, listed in where.items())
+            if _is_within(moved.strata, where) and all(name in moved.strata for name in apart)
         ]
-        if not chosen:
-            if not all(where.values()):
-                return self.graph.constant(0.0)
+        if not asked:
             fail(
                 "M113",
                 f"{of} counts events of `{given.flow}` in {dict(given.where)}, where the flow moves nobody",
                 hint="check the strata the flow's source and destination are split by",
             )
+        # One of the strata that `by` keeps apart may see none of the flow's events.
+        chosen = [moved for moved in asked if _is_within(moved.strata, apart)]
+        if not chosen:
+            return self.graph.constant(0.0)
         change = self.graph.sum(
             self.graph.multiply(moved.node, self._evaluate(given.times, moved.strata, of)) for moved in chosen
         )
@@ -801,6 +803,10 @@ class _Lowering:
             if by_lane and not self.graph.nodes[node].wide:
                 node = self.graph.spread(node)
             yield Column(name, tuple(strata.items()), node)
+
+
+def _is_within(strata: Strata, where: Mapping[str, tuple[str, ...]]) -> bool:
+    return all(strata.get(name) in listed for name, listed in where.items())
 
 
 def _both(where: Mapping[str, tuple[str, ...]], apart: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -86,8 +86,8 @@ def _without_triple(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith(("target triple", "target datalayout")))
 
 
-@functools.cache
 def _target_machine() -> llvm.TargetMachine:
+    """The processor to compile for; a new one each time, for an engine frees the one it was given."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     # Full-width vectors: the kernels are arithmetic through and through, and never run so briefly

@@ -1,0 +1,89 @@
+"""Compiled kernels on disk and in memory: damaged, unwritable, shared by processes, many in one process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelworks.model.backends import _cache
+
+RUN = """
+from modelworks.model import simulate
+from modelworks.model.library.sir import sir
+values = dict(contact_rate=0.4, recovery_rate=0.2, population=1000, first_cases=10)
+print(repr(float(simulate(sir(), values, range(5))["prevalence"][-1])))
+"""
+
+
+def started(folder: Path, seed: str = "0") -> subprocess.Popen[str]:
+    environment = {**os.environ, "MODELWORKS_CACHE": str(folder), "PYTHONHASHSEED": seed}
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def answer(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert err == ""
+    return out
+
+
+def module(number: float) -> str:
+    return f"define double @f() {{\n  ret double {float(number):e}\n}}\n"
+
+
+def test_two_processes_at_once_share_one_kernel(tmp_path: Path) -> None:
+    """Both give the same number, whatever order Python hashes in, and leave one whole file behind."""
+    answers = [answer(each) for each in [started(tmp_path, "1"), started(tmp_path, "2")]]
+    assert answers[0] == answers[1]
+    (kept,) = (tmp_path / "kernels").iterdir()
+    before = kept.stat().st_mtime_ns
+    assert answer(started(tmp_path, "3")) == answers[0]
+    assert kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "half", "one byte"])
+def test_a_damaged_kernel_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    """LLVM would end the process over such a file, so it is never handed one."""
+    monkeypatch.setenv("MODELWORKS_CACHE", str(tmp_path))
+    # Each its own text: what is in memory already is not read again.
+    text = module(len(damage) + 0.5)
+    _cache.compile_module(text)
+    (kept,) = (tmp_path / "kernels").iterdir()
+    whole = kept.read_bytes()
+    flipped = whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]
+    kept.write_bytes({"empty": b"", "text": b"hello", "half": whole[: len(whole) // 2], "one byte": flipped}[damage])
+    _cache.compile_module.cache_clear()
+    assert _cache.compile_module(text).address("f") != 0
+    assert kept.read_bytes() == whole
+
+
+def test_a_folder_that_can_not_be_written_costs_nothing_but_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where the folder should be: nothing can be kept, and everything still runs."""
+    (tmp_path / "kernels").write_text("in the way")
+    monkeypatch.setenv("MODELWORKS_CACHE", str(tmp_path))
+    assert _cache.compile_module(module(1.25)).address("f") != 0
+
+
+def test_more_models_than_memory_keeps_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that is forgotten frees what it owns, and nothing that another one uses."""
+    monkeypatch.setenv("MODELWORKS_CACHE", str(tmp_path))
+    most = _cache.compile_module.cache_info().maxsize
+    assert most is not None
+    held = _cache.compile_module(module(1000))
+    address = held.address("f")
+    for number in range(most + 5):
+        _cache.compile_module(module(number))
+    gc.collect()
+    assert _cache.compile_module(module(most + 5)).address("f") != 0
+    assert held.address("f") == address
