@@ -70,7 +70,7 @@ def still(figure: Figure) -> tuple[str, int, int]:
 
     It is shown as an image, in which a browser runs no script.
     """
-    drawing = figure.svg().encode("utf-8")
+    drawing = renumbered(figure.svg()).encode("utf-8")
     if len(drawing) <= LARGEST_DRAWING:
         return data_address(drawing, "image/svg+xml"), *svg_size(drawing)
     picture = figure.png(STILL_SCALE)
@@ -105,6 +105,20 @@ def script_json(value: Any) -> Markup:
 
 def data_address(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def renumbered(drawing: str) -> str:
+    """An SVG picture whose clips and gradients are counted from one: Vega counts on from figure to figure.
+
+    >>> renumbered('<clipPath id="clip46"/><g clip-path="url(#clip46)"/><clipPath id="clip9"/>')
+    '<clipPath id="clip1"/><g clip-path="url(#clip1)"/><clipPath id="clip2"/>'
+    """
+    numbers: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return found[1] + str(numbers.setdefault(found[2], len(numbers) + 1))
+
+    return re.sub(r"""(id="(?:clip|gradient_)|url\(#(?:clip|gradient_))(\d+)""", number, drawing)
 
 
 def svg_size(drawing: bytes) -> tuple[int, int]:

@@ -1,0 +1,161 @@
+"""The page in a real browser: drawn, silent, offline, narrow, dark, printed, and deaf to what a study says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modelworks.report import Page, render_html
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page as Tab
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium", "playwright")]
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run",
+]  # fmt: skip
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def report(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render_html(page), encoding="utf-8")
+    return path
+
+
+class Visit:
+    """A tab on a page, with all that the page asked for and complained of."""
+
+    def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.tab: Tab = browser.new_context(**options).new_page()
+        self.tab.on("console", lambda message: self.complaints.append(message.text))
+        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.tab.on("request", lambda request: self.requests.append(request.url))
+        self.tab.goto(path.as_uri())
+
+    def drawn(self) -> Visit:
+        self.tab.wait_for_selector("html[data-figures=drawn]", timeout=60_000)
+        return self
+
+    def count(self, selector: str) -> int:
+        return self.tab.locator(selector).count()
+
+    def ask(self, script: str) -> Any:
+        return self.tab.evaluate(script)
+
+
+OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_figure_is_drawn_without_a_word_or_a_request(browser: Browser, report: Path, viewport: Any) -> None:
+    """And the page is no wider than the window."""
+    visit = Visit(browser, report, viewport=viewport).drawn()
+    assert visit.complaints == []
+    assert [url for url in visit.requests if not url.startswith("data:")] == [report.as_uri()]
+    assert visit.count("figure[data-specs].is-live") == visit.count("figure[data-specs]") == 6
+    assert visit.count(".live svg") >= 6
+    assert visit.count(".still:visible") == 0
+    assert visit.ask(OVERFLOW) <= 0
+
+
+def test_dates_lie_along_the_axis(browser: Browser, report: Path) -> None:
+    """Vega's interpreter took the milliseconds of an axis' ends for years, and put all points in one place."""
+    visit = Visit(browser, report, viewport=DESK).drawn()
+    places = visit.ask(
+        "[...document.querySelectorAll('#figure-fit .mark-symbol path')].map(e => e.getBoundingClientRect().x)"
+    )
+    assert len({round(x) for x in places}) >= 14
+    assert max(places) - min(places) > 600
+
+
+def test_a_study_can_not_run_anything(browser: Browser, wicked_page: Page, tmp_path: Path) -> None:
+    """Scripts in its title, its source, its figure and its diagram stay text."""
+    path = tmp_path / "wicked.html"
+    path.write_text(render_html(wicked_page), encoding="utf-8")
+    visit = Visit(browser, path).drawn()
+    assert visit.ask("window.broken === undefined")
+    assert visit.complaints == []
+    assert len([url for url in visit.requests if not url.startswith("data:")]) == 1
+
+
+def test_without_scripts_the_pictures_stand_there(browser: Browser, report: Path) -> None:
+    """Some mail programs and some ministries run none."""
+    visit = Visit(browser, report, viewport=PHONE, java_script_enabled=False)
+    assert visit.count(".still:visible") == 6
+    assert visit.count("button.save:visible") == 0
+
+
+def test_in_the_dark_the_page_is_dark_and_the_drawings_are_on_white(browser: Browser, report: Path) -> None:
+    """They are made for white paper."""
+    visit = Visit(browser, report, color_scheme="dark").drawn()
+    colour = "(selector) => getComputedStyle(document.querySelector(selector)).backgroundColor"
+    assert visit.tab.evaluate(colour, "body") == "rgb(21, 25, 30)"
+    assert visit.tab.evaluate(colour, ".card") == "rgb(255, 255, 255)"
+
+
+def test_printed_it_is_a_few_pages_of_paper(browser: Browser, report: Path) -> None:
+    """With the pictures that were drawn for paper, and without what is only for a screen."""
+    visit = Visit(browser, report, viewport=DESK).drawn()
+    visit.tab.emulate_media(media="print")
+    assert visit.count(".still:visible") == 6
+    assert visit.count(".live svg:visible") == 0
+    assert visit.count(".contents:visible") == 0
+    printed = visit.tab.pdf(format="A4")
+    assert 4 <= printed.count(b"/Type /Page\n") <= 10
+
+
+def test_the_keyboard_reaches_what_can_be_used(browser: Browser, report: Path) -> None:
+    """First the way past the head, then links, pictures that can be saved, tables that can be scrolled."""
+    visit = Visit(browser, report, viewport=PHONE).drawn()
+    reached = []
+    for _ in range(45):
+        visit.tab.keyboard.press("Tab")
+        reached.append(visit.ask("document.activeElement.className || document.activeElement.tagName"))
+    assert reached[0] == "skip"
+    assert {"A", "save"} <= set(reached)
+    assert any("table-box" in each for each in reached)
+
+
+def test_a_picture_can_be_saved(browser: Browser, report: Path) -> None:
+    """Into a slide, at twice its size."""
+    visit = Visit(browser, report, viewport=DESK).drawn()
+    with visit.tab.expect_download() as waiting:
+        visit.tab.locator("#figure-fit button.save").click()
+    saved = Path(waiting.value.path()).read_bytes()
+    assert waiting.value.suggested_filename == "fit.png"
+    assert saved.startswith(b"\x89PNG")
+    assert int.from_bytes(saved[16:20], "big") > 1200
+
+
+def test_a_figure_that_can_not_be_drawn_keeps_its_picture(browser: Browser, report: Path, tmp_path: Path) -> None:
+    """And the others are drawn none the less."""
+    text = report.read_text("utf-8")
+    start = text.index('id="figure-fit-specs">') + len('id="figure-fit-specs">')
+    path = tmp_path / "broken.html"
+    path.write_text(
+        text[:start] + '[{"mark":"no such mark"}]' + text[text.index("</script>", start) :], encoding="utf-8"
+    )
+    visit = Visit(browser, path).drawn()
+    assert visit.count("#figure-fit .still:visible") == 1
+    assert visit.count("figure[data-specs].is-live") == 5
+    assert any("figure-fit" in each for each in visit.complaints)
