@@ -33,6 +33,9 @@ def publish_site(runs: Iterable[Run], out: Path) -> Path:
     _check_place(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     aside, former = (out.with_name(f".{out.name}.{which}") for which in ("new", "old"))
+    if former.exists() and not out.exists():
+        # The last publishing was stopped between the two renames below.
+        former.rename(out)
     for left_over in (aside, former):
         shutil.rmtree(left_over, ignore_errors=True)
     write_site(studies(runs), aside)
