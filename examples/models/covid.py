@@ -63,11 +63,11 @@ transmission_probability = Parameter(
 infected_at_start = Parameter("infected_at_start", "people", lower=0, meaning="exposed or infectious on the first day")
 recovered_at_start = Parameter("recovered_at_start", "people", lower=0, meaning="infected before the first day")
 
-days_latent = Parameter("days_latent", "days", lower=0.1, meaning="from infection until infectious")
-days_presymptomatic = Parameter("days_presymptomatic", "days", lower=0.1, meaning="infectious before symptoms")
-days_infectious = Parameter("days_infectious", "days", lower=0.1, meaning="infectious after that, unless isolated")
-days_to_report = Parameter("days_to_report", "days", lower=0.1, meaning="from symptoms to the report of a case")
-days_to_death = Parameter("days_to_death", "days", lower=0.1, meaning="from symptoms to death, for those who die")
+days_latent = Parameter("days_latent", "days", lower=0, meaning="from infection until infectious")
+days_presymptomatic = Parameter("days_presymptomatic", "days", lower=0, meaning="infectious before symptoms")
+days_infectious = Parameter("days_infectious", "days", lower=0, meaning="infectious after that, unless isolated")
+days_to_report = Parameter("days_to_report", "days", lower=0, meaning="from symptoms to the report of a case")
+days_to_death = Parameter("days_to_death", "days", lower=0, meaning="from symptoms to death, for those who die")
 
 delta_transmissibility = Parameter("delta_transmissibility", "ratio", lower=0, meaning="Delta's, over earlier strains'")
 delta_arrivals = Parameter(
@@ -119,6 +119,7 @@ DETECTION = {
     date(2021, 1, 4): Parameter("detection_january", "proportion", lower=0, upper=1),
     date(2021, 3, 22): Parameter("detection_march", "proportion", lower=0, upper=1),
     date(2021, 5, 10): Parameter("detection_may", "proportion", lower=0, upper=1),
+    date(2021, 6, 7): Parameter("detection_june", "proportion", lower=0, upper=1),
     date(2021, 7, 12): Parameter("detection_july", "proportion", lower=0, upper=1),
     date(2021, 8, 16): Parameter("detection_august", "proportion", lower=0, upper=1),
     date(2021, 10, 11): Parameter("detection_october", "proportion", lower=0, upper=1),
@@ -219,11 +220,6 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
             ),
             "detection": Output(detection, "proportion", title="Infections that are reported"),
             "transmission": Output(transmission, "ratio", title="Transmission per contact, beyond what mobility shows"),
-        },
-        derived={
-            "generation_time": days_latent
-            + (days_presymptomatic**2 + days_infectious * (days_presymptomatic + days_infectious))
-            / (days_presymptomatic + days_infectious),
         },
     )
 
