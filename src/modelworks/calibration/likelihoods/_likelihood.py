@@ -22,11 +22,15 @@ SMALLEST_PREDICTION = 1e-12
 
 
 class Range(NamedTuple):
-    """Between which numbers an argument lies; `above` says that the lower end itself is not taken."""
+    """Between which numbers an argument lies.
+
+    `above` says that the lower end itself is not taken; `can_be_found` whether it may have a prior.
+    """
 
     lower: float = -math.inf
     upper: float = math.inf
     above: bool = False
+    can_be_found: bool = True
 
     def holds(self, value: float) -> bool:
         return (value > self.lower if self.above else value >= self.lower) and value <= self.upper

@@ -63,7 +63,7 @@ def _scatter(overdispersion: float | Array) -> float | Array:
 BETA_BINOMIAL = Likelihood(
     "beta_binomial",
     "counts",
-    {"trials": Range(0.0, above=True), "overdispersion": Range(0.0, 1.0)},
+    {"trials": Range(0.0, above=True, can_be_found=False), "overdispersion": Range(0.0, 1.0)},
     log_likelihood,
     slopes,
     sample,

@@ -43,4 +43,6 @@ def inside(predicted: Array) -> Array:
 # By how much a sum of proportions may exceed one without meaning anything.
 ROUND_OFF = 1e-9
 
-BINOMIAL = Likelihood("binomial", "counts", {"trials": Range(0.0, above=True)}, log_likelihood, slopes, sample)
+BINOMIAL = Likelihood(
+    "binomial", "counts", {"trials": Range(0.0, above=True, can_be_found=False)}, log_likelihood, slopes, sample
+)

@@ -1,0 +1,245 @@
+"""Priors times likelihood, as a function on the real line in every direction, with its exact gradient."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modelworks.calibration._log_density_check import check
+from modelworks.calibration._observation import Observation
+from modelworks.calibration._simulator import Simulator, has_gradient
+from modelworks.calibration._target import Target
+from modelworks.calibration.priors import Prior
+from modelworks.errors import Letter, ModelworksError, fail
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class FailedRuns:
+    """How many runs of the model left what is possible, and one letter that says how.
+
+    Chains run side by side, so which run failed *first* may differ between two equal calibrations; the
+    letter kept is therefore the first in the alphabet.
+    """
+
+    count: int = 0
+    letter: Letter | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, error: ModelworksError) -> None:
+        letter = error.letters[0]
+        with self._lock:
+            self.count += 1
+            if self.letter is None or str(letter) < str(self.letter):
+                self.letter = letter
+
+
+class LogDensity:
+    """The log posterior density of a study's parameters, up to a constant.
+
+    Samplers move on the real line: a *position* (parameter,) stands for the *values* of the parameters
+    that have a prior, in the order of `parameters`; the logarithm of the Jacobian is included. A
+    run of the model that fails has density zero and is counted in `failed_runs`.
+
+    Parameters
+    ----------
+    priors : mapping of parameter to Prior
+        The parameters to find.
+    simulator : Simulator
+        With `run_with_pullback` the gradient is exact; without, there is none.
+    targets : sequence of Target
+    fixed : mapping of parameter to float
+        Those whose value is known.
+
+    Raises
+    ------
+    ModelworksError
+        C203, C209 to C212 and C301 to C307: names, shapes and ranges that do not fit each other, all at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        priors: Mapping[str, Prior],
+        simulator: Simulator,
+        targets: Sequence[Target],
+        fixed: Mapping[str, float] | None = None,
+    ) -> None:
+        known = dict(fixed or {})
+        check(priors, known, simulator, targets)
+        self.priors = dict(priors)
+        self.fixed = known
+        self.simulator = simulator
+        self.failed_runs = FailedRuns()
+        names = (*priors, *known)
+        self._values = np.array([math.nan] * len(priors) + [float(value) for value in known.values()])
+        self._of_simulator = np.array([names.index(name) for name in simulator.parameters], dtype=np.intp)
+        self._as_is = self._of_simulator.tolist() == list(range(len(names)))
+        self.observations = tuple(
+            Observation.of(
+                target,
+                simulator.outputs.index(target.output),
+                {argument: names.index(parameter) for argument, parameter in target.parameters.items()},
+            )
+            for target in targets
+        )
+        self._coordinates = [
+            (prior.bijection.from_line, prior.distribution.log_density, prior.distribution.gradient)
+            for prior in priors.values()
+        ]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters to find, in the order of a position."""
+        return tuple(self.priors)
+
+    @property
+    def dimension(self) -> int:
+        return len(self.priors)
+
+    @property
+    def has_gradient(self) -> bool:
+        return has_gradient(self.simulator)
+
+    # -- the density -----------------------------------------------------------------------------
+
+    def value(self, position: Array) -> float:
+        """The log density at a position; minus infinity where it is impossible."""
+        values, _, log_prior, _ = self._moved(position)
+        if not math.isfinite(log_prior):
+            return -math.inf
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            outputs = self._run(values)
+            if outputs is None:
+                return -math.inf
+            total = log_prior
+            for each in self.observations:
+                total += float(each.log_likelihood(outputs, values).sum())
+        return self._settled(total, values)
+
+    def value_and_gradient(self, position: Array) -> tuple[float, Array]:
+        """The log density at a position, and its gradient (parameter,)."""
+        values, slopes, log_prior, gradient = self._moved(position)
+        nowhere = np.zeros(len(self._coordinates))
+        if not math.isfinite(log_prior) or not has_gradient(self.simulator):
+            return -math.inf, nowhere
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            try:
+                outputs, pullback = self.simulator.run_with_pullback(self._given(values))
+            except ModelworksError as error:
+                self.failed_runs.add(error)
+                return -math.inf, nowhere
+            cotangent, by_value = np.zeros(outputs.shape), np.zeros(values.size)
+            total = log_prior
+            for each in self.observations:
+                total += each.total_and_slopes(outputs, values, cotangent, by_value)
+            total = self._settled(total, values)
+            if total == -math.inf:
+                return total, nowhere
+            by_value[self._of_simulator] += pullback(cotangent)
+            gradient += slopes * by_value[: slopes.size]
+        if not np.isfinite(gradient).all():
+            self._tell_of_gradient(gradient, values)
+        return total, gradient
+
+    def _moved(self, position: Array) -> tuple[Array, Array, float, Array]:
+        """All values, the slopes of the free ones, the log prior with its Jacobian, and its gradient."""
+        values = self._values.copy()
+        free = []
+        slopes = []
+        by_position = []
+        total = 0.0
+        for u, (from_line, log_density, gradient) in zip(position.tolist(), self._coordinates, strict=True):
+            x, slope, log_jacobian, log_jacobian_slope = from_line(u)
+            log_prior = log_density(x)
+            if log_prior == -math.inf or not math.isfinite(slope):
+                return values, self._values, -math.inf, self._values
+            total += log_prior + log_jacobian
+            free.append(x)
+            slopes.append(slope)
+            by_position.append(gradient(x) * slope + log_jacobian_slope)
+        values[: len(free)] = free
+        return values, np.array(slopes), total, np.array(by_position)
+
+    def _given(self, values: Array) -> Array:
+        return values if self._as_is else values[self._of_simulator]
+
+    def _run(self, values: Array) -> Array | None:
+        """Outputs (time, output), or None where the run left what is possible."""
+        try:
+            return self.simulator.run(self._given(values))
+        except ModelworksError as error:
+            self.failed_runs.add(error)
+            return None
+
+    # -- positions and values --------------------------------------------------------------------
+
+    def constrain(self, positions: ArrayLike) -> Array:
+        """The parameters' values (…, parameter) at positions (…, parameter)."""
+        at = np.asarray(positions, dtype=np.float64)
+        flat = at.reshape(-1, self.dimension)
+        values = [[move[0](u)[0] for move, u in zip(self._coordinates, row, strict=True)] for row in flat.tolist()]
+        return np.array(values, dtype=np.float64).reshape(at.shape)
+
+    def unconstrain(self, values: ArrayLike) -> Array:
+        """The positions (…, parameter) of values (…, parameter); infinite at the ends of a support."""
+        given = np.asarray(values, dtype=np.float64)
+        maps = [prior.bijection.to_line for prior in self.priors.values()]
+        flat = given.reshape(-1, self.dimension).tolist()
+        positions = [[to_line(x) for to_line, x in zip(maps, row, strict=True)] for row in flat]
+        return np.array(positions, dtype=np.float64).reshape(given.shape)
+
+    def prior_values(self, key: np.random.Generator, number: int) -> Array:
+        """Independent draws of the priors, shape (number, parameter)."""
+        return np.column_stack([prior.sample(key, number) for prior in self.priors.values()])
+
+    def prior_positions(self, key: np.random.Generator, number: int) -> Array:
+        """Independent draws of the priors as positions, shape (number, parameter)."""
+        return self.unconstrain(self.prior_values(key, number))
+
+    # -- what is predicted -----------------------------------------------------------------------
+
+    def all_values(self, values: Array) -> Array:
+        """Values of the free parameters (…, free) with those of the fixed ones behind them (…, parameter)."""
+        full = np.empty((*values.shape[:-1], self._values.size))
+        full[...] = self._values
+        full[..., : self.dimension] = values
+        return full
+
+    def predict(self, values: Array) -> list[Array] | None:
+        """Each target's predictions at every point, for all values (parameter,); None where the run fails."""
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            outputs = self._run(values)
+        return None if outputs is None else [each.every.predict(outputs[:, each.column]) for each in self.observations]
+
+    def describe(self, position: Array) -> str:
+        """The values at a position as a letter names them: `contact_rate = 2, recovery_rate = 0.4`."""
+        return self._named(self.constrain(position))
+
+    # -- what can not be -------------------------------------------------------------------------
+
+    def _settled(self, total: float, values: Array) -> float:
+        if math.isnan(total):
+            fail(
+                "C402",
+                f"the log likelihood is not a number at {self._named(values)}",
+                hint="the model gave an output that is not a number, without saying so; run it with these values",
+            )
+        return total if total < math.inf else -math.inf
+
+    def _tell_of_gradient(self, gradient: Array, values: Array) -> None:
+        worst = self.parameters[int(np.argmin(np.isfinite(gradient)))]
+        fail(
+            "C403",
+            f"the gradient by `{worst}` is not a number at {self._named(values)}, where the density is",
+            hint="the model's gradient is at fault: look for a root or a power at zero",
+        )
+
+    def _named(self, values: Array) -> str:
+        return ", ".join(f"{name} = {value:.6g}" for name, value in zip(self.parameters, values, strict=False))

@@ -1,0 +1,41 @@
+"""Ways to draw from a log density. One file for each; `_sampler.py` says what a sampler takes and gives."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from modelworks.calibration.samplers._sampler import Density, Draws, Sampler
+from modelworks.errors import fail, near
+
+AUTO = "auto"
+SAMPLERS = {
+    "nuts": "NUTS",
+    "demcz": "DE-MC-Z",
+}
+
+__all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Sampler", "choose", "sampler"]
+
+
+def sampler(name: str) -> Sampler:
+    """The sampler of a name; it is loaded when it is first asked for.
+
+    Raises
+    ------
+    ModelworksError
+        C501, with the near names.
+    """
+    if name not in SAMPLERS:
+        fail("C501", f"`{name}` is not a sampler", hint=near(name, [AUTO, *SAMPLERS]))
+    return cast(Sampler, importlib.import_module(f"{__name__}.{name}").sample)
+
+
+def choose(asked: str, density: Density) -> tuple[str, str]:
+    """The name of the sampler to use, and in words why."""
+    free = f"{density.dimension} parameter{' is' if density.dimension == 1 else 's are'} free"
+    if asked != AUTO:
+        sampler(asked)
+        return asked, f"{SAMPLERS[asked]}, because the study asks for it; {free}"
+    if density.has_gradient:
+        return "nuts", f"{SAMPLERS['nuts']}, because the model has exact gradients and {free}"
+    return "demcz", f"{SAMPLERS['demcz']}, because the model has no gradients and {free}"

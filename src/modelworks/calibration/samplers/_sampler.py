@@ -1,0 +1,70 @@
+"""What a sampler takes and gives. To add one, copy the file of the nearest member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.calibration._progress import Progress
+
+Array = NDArray[np.float64]
+
+
+class Density(Protocol):
+    """A log density on the real line in every direction; `LogDensity` is one.
+
+    It may be evaluated from several threads at once. Minus infinity is impossible; it is never a NaN.
+    """
+
+    @property
+    def parameters(self) -> tuple[str, ...]: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def has_gradient(self) -> bool: ...
+
+    def value(self, position: Array, /) -> float:
+        """The log density at a position (parameter,)."""
+        ...
+
+    def value_and_gradient(self, position: Array, /) -> tuple[float, Array]:
+        """The log density and its gradient (parameter,)."""
+        ...
+
+    def prior_positions(self, key: np.random.Generator, number: int, /) -> Array:
+        """Where to begin to look: positions (number, parameter) that are plausible before the data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What a sampler found: positions (chain, draw, parameter), its statistics (chain, draw), and what it says.
+
+    `stats` has at least `lp`, the log density of each draw; `notes` are plain values for the record.
+    """
+
+    positions: Array
+    stats: Mapping[str, NDArray[Any]]
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Sampler(Protocol):
+    """Draws from a density; the same key gives the same draws, bit for bit, on any number of cores."""
+
+    def __call__(
+        self,
+        density: Density,
+        *,
+        chains: int,
+        draws: int,
+        warmup: int,
+        key: np.random.SeedSequence,
+        cores: int,
+        progress: Progress,
+    ) -> Draws: ...

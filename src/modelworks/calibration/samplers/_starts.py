@@ -1,0 +1,76 @@
+"""Where to begin: the better ones among many draws of the priors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.calibration.samplers._sampler import Density
+from modelworks.errors import fail
+
+Array = NDArray[np.float64]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Draws of the priors looked at in one go, and in all before we say that none is possible.
+BATCH = 40
+MOST = 1000
+
+
+def candidates(density: Density, key: np.random.Generator, number: int, cores: int) -> tuple[Array, Array]:
+    """Possible positions (candidate, parameter) from the priors and their log densities, best first.
+
+    At least `number` of them where the priors hold so many. C401 where not one of a thousand draws of
+    the priors is possible: no sampler can begin there.
+    """
+    positions: list[Array] = []
+    values: list[float] = []
+    tried = 0
+    while len(positions) < number and tried < MOST:
+        batch = density.prior_positions(key, max(BATCH, number))
+        tried += len(batch)
+        inside = batch[np.isfinite(batch).all(axis=1)]
+        for position, value in zip(inside, side_by_side(density.value, inside, cores), strict=True):
+            if value > -np.inf:
+                positions.append(position)
+                values.append(value)
+    if not positions:
+        tell_of_nowhere(density, tried)
+    order = np.argsort(-np.array(values), kind="stable")
+    return np.array(positions)[order], np.array(values)[order]
+
+
+def prior_scale(positions: Array) -> Array:
+    """The width (parameter,) of what is plausible along each coordinate; one where a single draw says nothing.
+
+    From quartiles, as the far draws of a prior with a long tail say little about its body.
+    """
+    if len(positions) < 4:
+        return np.ones(positions.shape[1])
+    low, high = np.quantile(positions, [0.25, 0.75], axis=0)
+    # A normal's quartiles are 1.349 standard deviations apart.
+    width = (high - low) / 1.349
+    return np.where(width > 0, width, 1.0)
+
+
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], cores: int) -> list[Result]:
+    """The results in the order of the items; native kernels let go of Python's lock, so threads do help."""
+    if cores <= 1:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(work, items))
+
+
+def tell_of_nowhere(density: Density, tried: int) -> None:
+    explain = getattr(density, "why_impossible", None)
+    reason = f" For instance: {explain()}" if callable(explain) else ""
+    fail(
+        "C401",
+        f"not one of {tried:,} draws of the priors is possible under the model and the data.{reason}",
+        hint="look at a run with values you believe in: a prediction of nothing where something was observed, "
+        "a unit, or a prior far from them is the usual cause",
+    )

@@ -1,0 +1,201 @@
+"""The no-U-turn sampler of nutpie, started at the optimum in coordinates in which the posterior is round.
+
+Where a sampler starts and in which coordinates matters ten to a hundred times more than which sampler it
+is. So the optimum is searched for first, from several starts; the Laplace approximation there gives
+coordinates z with u = optimum + L z in which the posterior is nearly a standard normal; and nutpie
+samples z. Chains start scattered around every optimum worth visiting, more widely than the posterior, so
+that two modes show as chains that disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.calibration._progress import Progress
+from modelworks.calibration.samplers._map import Search, find_map
+from modelworks.calibration.samplers._sampler import Density, Draws
+from modelworks.errors import fail
+
+Array = NDArray[np.float64]
+
+# How far from an optimum chains start, in standard deviations of the Laplace approximation: wider than
+# the posterior, or chains that agree would prove nothing. Where that is impossible it is narrowed.
+START_SPREAD = 1.5
+START_TRIES = 60
+START_NARROWING = 0.9
+
+POLL_SECONDS = 0.05
+
+# nutpie's names → those of ArviZ.
+STATS = {
+    "logp": "lp",
+    "diverging": "diverging",
+    "depth": "tree_depth",
+    "n_steps": "n_steps",
+    "energy": "energy",
+    "mean_tree_accept": "acceptance_rate",
+    "step_size": "step_size",
+}
+
+
+def sample(
+    density: Density,
+    *,
+    chains: int,
+    draws: int,
+    warmup: int,
+    key: np.random.SeedSequence,
+    cores: int,
+    progress: Progress,
+) -> Draws:
+    """Draws by NUTS; the density must have its gradient."""
+    if not density.has_gradient:
+        fail("C503", "NUTS needs the gradient of the model, which this one does not have", hint="choose `demcz`")
+    of_search, of_chains = key.spawn(2)
+    progress.start("search for the optimum")
+    search = find_map(density, np.random.default_rng(of_search), cores=cores)
+    progress.finish()
+    progress.start("draw from the posterior", total=chains * (warmup + draws))
+    batches = _drawn(_White(density, search), chains, draws, warmup, of_chains, cores, progress)
+    progress.finish()
+    white = np.stack([_column(batch, "z")[warmup:].reshape(-1, density.dimension) for batch, _ in batches])
+    stats = {
+        ours: np.stack([_column(batch, theirs)[warmup:] for _, batch in batches]) for theirs, ours in STATS.items()
+    }
+    return Draws(search.shape.from_white(white), stats, _notes(density, search))
+
+
+class _White:
+    """The density in the coordinates of the search, as nutpie calls it.
+
+    An exception that left this class would end the process inside nutpie's threads. So the first is kept
+    in `error`, every further evaluation is impossible, and the chains come to their end in no time.
+    """
+
+    def __init__(self, density: Density, search: Search) -> None:
+        self.density = density
+        self.search = search
+        self.error: Exception | None = None
+        self.done = 0
+        self._nowhere = np.zeros(density.dimension)
+
+    def value_and_gradient(self, z: Array) -> tuple[float, Array]:
+        if self.error is not None:
+            return -np.inf, self._nowhere
+        try:
+            value, gradient = self.density.value_and_gradient(self.search.shape.from_white(z))
+        except Exception as error:  # noqa: BLE001 (it is raised again by `_drawn`, outside nutpie's threads)
+            self.error = error
+            return -np.inf, self._nowhere
+        return value, gradient @ self.search.shape.factor
+
+    def start(self, seed: int) -> Array:
+        """Where one chain starts: near an optimum, wider than the posterior, possible."""
+        random = np.random.default_rng(seed)
+        optima = self.search.shape.to_white(self.search.worth_visiting)
+        around = optima[random.integers(len(optima))]
+        spread = START_SPREAD
+        for _ in range(START_TRIES):
+            z = np.asarray(around + spread * random.standard_normal(around.size))
+            if self.value_and_gradient(z)[0] > -np.inf:
+                return z
+            spread *= START_NARROWING
+        return np.asarray(around)
+
+    def kept(self, z: Array) -> dict[str, Array]:
+        """What nutpie keeps of a draw; called once for each, so it is also the count of draws."""
+        self.done += 1
+        return {"z": z.copy()}
+
+
+def _drawn(
+    white: _White,
+    chains: int,
+    draws: int,
+    warmup: int,
+    key: np.random.SeedSequence,
+    cores: int,
+    progress: Progress,
+) -> list[tuple[Any, Any]]:
+    """nutpie's tables of draws and of statistics, one of each a chain, warm-up included."""
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    size = white.density.dimension
+    model = from_pyfunc(
+        size,
+        lambda: white.value_and_gradient,
+        _ignoring_arguments(white.kept),
+        [np.dtype(np.float64)],
+        [(size,)],
+        ["z"],
+        make_initial_point_fn=white.start,
+    )
+    sampler = nutpie.sample(
+        model,
+        draws=draws,
+        tune=warmup,
+        chains=chains,
+        cores=cores,
+        seed=int(key.generate_state(1, np.uint32)[0]),
+        progress_bar=False,
+        return_raw_trace=True,
+        blocking=False,
+    )
+    try:
+        trace = _awaited(sampler, white, progress)
+    except BaseException:
+        # Threads that outlive the interpreter crash it.
+        sampler.cancel()
+        raise
+    found, stats = trace.get_arrow_trace()
+    return list(zip(found, stats, strict=True))
+
+
+def _ignoring_arguments(function: Callable[[Array], dict[str, Array]]) -> Callable[..., Callable[..., Any]]:
+    """nutpie asks for the function of each chain, with two seeds and the chain's number."""
+
+    def make(_seed: int, _other_seed: int, _chain: int) -> Callable[[Array], dict[str, Array]]:
+        return function
+
+    return make
+
+
+def _awaited(sampler: Any, white: _White, progress: Progress) -> Any:
+    while True:
+        try:
+            trace = sampler.wait(timeout=POLL_SECONDS)
+        except TimeoutError:
+            progress.update(white.done)
+        except RuntimeError:
+            # What nutpie says of a chain that could not start is only the consequence of our own error.
+            if white.error is not None:
+                raise white.error from None
+            raise
+        else:
+            if white.error is not None:
+                raise white.error
+            return trace
+
+
+def _column(batch: Any, name: str) -> NDArray[Any]:
+    """A column of nutpie's table as an array (draw, …) laid out flat by draw."""
+    import pyarrow
+
+    column = pyarrow.array(batch.column(name))
+    values: NDArray[Any] = (column.flatten() if hasattr(column, "flatten") else column).to_numpy(zero_copy_only=False)
+    return values.reshape(batch.num_rows, -1).squeeze() if values.size != batch.num_rows else values
+
+
+def _notes(density: Density, search: Search) -> dict[str, Any]:
+    return {
+        "optimum_position": dict(zip(density.parameters, search.positions[0].tolist(), strict=True)),
+        "optimum_log_density": float(search.log_densities[0]),
+        "starts_agree": search.agree,
+        "starts": search.in_words(),
+        "laplace_is_positive_definite": search.shape.is_positive_definite,
+    }
