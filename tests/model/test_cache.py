@@ -48,12 +48,15 @@ def test_two_processes_at_once_share_one_kernel(tmp_path: Path) -> None:
     assert kept.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "half", "one byte"])
+DAMAGES = ["empty", "text", "half", "one byte"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_kernel_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
     """LLVM would end the process over such a file, so it is never handed one."""
     monkeypatch.setenv("MODELWORKS_CACHE", str(tmp_path))
     # Each its own text: what is in memory already is not read again.
-    text = module(len(damage) + 0.5)
+    text = module(DAMAGES.index(damage) + 0.5)
     _cache.compile_module(text)
     (kept,) = (tmp_path / "kernels").iterdir()
     whole = kept.read_bytes()

@@ -1,0 +1,118 @@
+"""The kernel against two other ways to the same numbers: NumPy step by step, and SciPy to ten digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelworks.model import CompiledModel, Model, Transition, people, settle_step, table
+from modelworks.model._lower import lower
+from modelworks.model._program import Program
+from modelworks.model.backends.interpreter import evaluate
+from modelworks.model.solvers.rk4 import Grid
+
+Array = Any
+
+
+def by_scipy(program: Program, grid: Grid, parameters: Array) -> Array:
+    """Outputs (time, column) by DOP853, from one knot of the tables to the next."""
+    from scipy.integrate import solve_ivp
+
+    graph, size = program.graph, len(program.rows)
+
+    def values(nodes: Any, time: float, state: Array | None) -> list[Array]:
+        found = evaluate(
+            graph,
+            list(nodes),
+            parameters=parameters[None, :],
+            times=np.array([time]),
+            state=None if state is None else state.reshape(1, size, program.width),
+        )
+        return [found[node].ravel() for node in nodes]
+
+    def whole(nodes: Any, time: float, state: Array | None) -> Array:
+        return np.stack([np.broadcast_to(each, program.width) for each in values(nodes, time, state)]).ravel()
+
+    state = whole(program.initial, grid.outputs[0], None)
+    columns = [column.node for column in program.columns]
+    outputs = [np.concatenate(values(columns, grid.outputs[0], state))]
+    counters = np.repeat([row.accumulates for row in program.rows], program.width)
+    for left, right in pairwise(grid.outputs.tolist()):
+        stops = [left, *(knot for knot in program.knots if left < knot < right), right]
+        for start, end in pairwise(stops):
+            # A table that steps at the end holds its old value until there.
+            last = np.nextafter(end, start)
+            solved = solve_ivp(
+                lambda t, y, last=last: whole(program.derivatives, min(t, last), y),
+                (start, end),
+                state,
+                method="DOP853",
+                rtol=1e-10,
+                atol=1e-9,
+            )
+            state = solved.y[:, -1]
+        outputs.append(np.concatenate(values(columns, right, state)))
+        state[counters] = 0.0
+    return np.stack(outputs)
+
+
+def assert_close(found: Array, expected: Array, part: float) -> None:
+    """Within a part of the largest value of each column."""
+    peak = np.maximum(np.abs(expected).max(axis=0), 1e-9)
+    np.testing.assert_allclose(found / peak, expected / peak, rtol=0, atol=part)
+
+
+def test_the_kernel_takes_the_steps_that_numpy_takes(animal: Any, interpreted: Callable[..., Array]) -> None:
+    """The same method on the same steps, written in another language: equal but for round-off."""
+    compiled = CompiledModel(animal.model, animal.times, step=2 * animal.step)
+    at = compiled.vector(animal.values)
+    assert_close(compiled.run(at), interpreted(compiled.program, compiled.grid, at), part=1e-12)
+
+
+def test_the_kernel_agrees_with_scipy(animal: Any) -> None:
+    """A method of order eight that chooses its own steps."""
+    compiled = CompiledModel(animal.model, animal.times)
+    at = compiled.vector(animal.values)
+    # The functions animal has kinks where the state crosses a limit, which no step can be laid on.
+    wanted = 1e-8 if animal.model.name != "functions" else 1e-6
+    settle_step(compiled, at, wanted)
+    assert_close(compiled.run(at), by_scipy(compiled.program, compiled.grid, at), part=3 * wanted)
+
+
+@pytest.mark.parametrize("kind", ["step", "linear"])
+def test_a_table_is_the_integral_of_its_pieces(kind: str) -> None:
+    """People leaving at a table's rate: the exponential of its exact integral, with knots off the grid."""
+    times, rates = [0.3, 1.7, 4.1], [0.1, 0.9, 0.2]
+    model = Model(
+        "table",
+        ["a", "b"],
+        [Transition("leaving", "a", "b", table(times, rates, kind))],
+        {"a": 1.0},
+        {"a": people("a")},
+    )
+    at = np.array([0.0, 1.0, 3.0, 4.1, 6.0])
+    compiled = CompiledModel(model, at)
+    settle_step(compiled, np.empty(0), 1e-11)
+    # The integral over a fine grid that has every knot, from the right within each piece.
+    fine = np.unique(np.concatenate([np.linspace(0, 6, 6001), times]))
+    middle = (fine[1:] + fine[:-1]) / 2
+    rate = np.interp(middle, times, rates)
+    if kind == "step":
+        rate = np.asarray(rates)[np.clip(np.searchsorted(times, middle, side="right") - 1, 0, None)]
+    integral = np.concatenate([[0.0], np.cumsum(rate * np.diff(fine))])
+    np.testing.assert_allclose(compiled.run(np.empty(0))[:, 0], np.exp(-np.interp(at, fine, integral)), rtol=1e-10)
+
+
+def test_the_text_of_a_kernel_does_not_depend_on_when_it_is_written(animal: Any) -> None:
+    """Lowering twice gives the same program, or the cache would never be met."""
+    from modelworks.model.backends.native import Layout, _Writer
+
+    def text() -> str:
+        program = lower(animal.model)
+        return str(_Writer(program, Layout.of(program)).module())
+
+    assert text() == text()
