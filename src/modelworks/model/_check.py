@@ -70,7 +70,7 @@ def _units(model: Model, letters: Letters) -> None:
         letters.extend(error.letters)
         return
     named = [(f"the parameter `{name}`", each.unit) for name, each in parameters.items()]
-    named += [(f"the output `{n}`", o.unit) for n, o in model.outputs.items() if isinstance(o, Output)]
+    named += [(f"the output `{n}`", o.unit) for n, o in model.series.items()]
     for what, unit in named:
         try:
             units.parse(unit)

@@ -113,7 +113,7 @@ class _Lowering:
         initial = self._initial()
         self.in_outputs = True
         columns: list[Column] = []
-        for name, output in self.model.outputs.items():
+        for name, output in self.model.series.items():
             self._try(lambda name=name, output=output: columns.extend(self._columns(name, output)))
         self.letters.raise_if_any()
         return Program(

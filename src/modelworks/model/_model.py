@@ -104,6 +104,11 @@ class Model:
         found.extend(_inside([[o.value for o in self.outputs.values() if isinstance(o, Output)], self.derived]))
         return found
 
+    @property
+    def series(self) -> dict[str, Output]:
+        """Every output by name; a bare expression counts people."""
+        return {name: each for name, each in self.outputs.items() if isinstance(each, Output)}
+
     def stratification(self, name: str) -> Stratification | None:
         return next((each for each in self.stratifications if each.name == name), None)
 

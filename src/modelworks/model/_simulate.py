@@ -104,7 +104,7 @@ def simulate(
     compiled = CompiledModel(model.checked(), times, calendar=calendar)
     vector = compiled.vector(parameters)
     settled = settle_step(compiled, vector, accuracy)
-    units = {name: getattr(output, "unit", "people") for name, output in model.outputs.items()}
+    units = {name: output.unit for name, output in model.series.items()}
     return Outputs(compiled.run(vector), compiled.times, compiled.columns, units, calendar, settled.step, settled.error)
 
 
