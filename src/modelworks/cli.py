@@ -7,6 +7,7 @@ words into calls and results into lines.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -182,7 +183,7 @@ def publish(folder: Path) -> None:
 
     runs = [run for run in runs_of_repository(Path.cwd()) if run.file("report.html") is not None]
     if not runs:
-        fail("R201", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
+        fail("R111", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
     publish_site(runs, folder)
     say(f"published {len(runs)} runs to {folder}/")
     next_step(f"open {folder}/index.html")
@@ -299,17 +300,13 @@ def doctor(as_json: bool) -> None:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Aligned columns; the last one is cut to the width of the terminal."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
-    room = click.get_text_stream("stdout").isatty() and max(20, _columns() - sum(widths[:-1]) - 2 * len(widths))
+    widths = [max(len(cells[k]) for cells in lines) for k in range(len(header))]
+    room = max(20, shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * len(widths))
     for cells in lines:
-        last = cells[-1] if not room or len(cells[-1]) <= room else cells[-1][: room - 1] + "…"
+        # A pipe gets everything; only a person's terminal has an edge.
+        whole = len(cells[-1]) <= room or not sys.stdout.isatty()
+        last = cells[-1] if whole else cells[-1][: room - 1] + "…"
         show("  ".join([*(c.ljust(w) for c, w in zip(cells[:-1], widths[:-1], strict=True)), last]).rstrip())
-
-
-def _columns() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

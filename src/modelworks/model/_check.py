@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letter, Letters, ModelworksError, near
-from modelworks.model._declaration import Entry, Exit, Infection, Move, Output, Transition
+from modelworks.model._declaration import Entry, Exit, Infection, Move, Transition
 from modelworks.model._expression import Constant, Operation, Parameter, expression, walk
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, fail, near
-from modelworks.model._declaration import Output
 from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
 from modelworks.model._graph import _FOLD, Array
 from modelworks.model._lower import lower
@@ -256,14 +255,13 @@ def _guarded(kernel: Kernel) -> list[tuple[Guard, str, int, int]]:
 def _columns(model: Model, program: Program) -> list[OutputColumn]:
     found: list[OutputColumn] = []
     for column in program.columns:
-        output = model.outputs[column.output]
-        counts = _counts_events(expression(output.value if isinstance(output, Output) else output))
-        apart = output.by if isinstance(output, Output) else ()
+        output = model.series[column.output]
+        counts = _counts_events(expression(output.value))
         lanes = program.lanes if program.graph.nodes[column.node].wide else ("",)
         for lane in lanes:
             strata = {**dict(column.strata), program.lane_stratification or "": lane}
             # In the order the output asks for, whichever stratification became the lanes.
-            found.append(OutputColumn(column.output, tuple((name, strata[name]) for name in apart), counts))
+            found.append(OutputColumn(column.output, tuple((name, strata[name]) for name in output.by), counts))
     return found
 
 

@@ -168,7 +168,7 @@ def bind(folder: Path) -> BoundStudy:
 def grid(start: float, end: float, every: float) -> Array:
     """Times from start to end, `every` apart; the end is always among them."""
     number = int(np.floor((end - start) / every + 1e-9))
-    times = start + every * np.arange(number + 1)
+    times = np.asarray(start + every * np.arange(number + 1), dtype=float)
     return times if end - times[-1] < 1e-9 * max(1.0, abs(end)) else np.append(times, end)
 
 
@@ -236,11 +236,12 @@ def _parameters(
         if name in declared:
             _within(entry, model, factors[name], priors.get(name), letters)
     for name, parameter in declared.items():
-        if name not in inputs.parameters:
+        # An entry with a mistake of its own has had its letter.
+        if name not in inputs.parameters.names:
             letters.add(
                 "P202",
                 f"the model `{model.name}` needs `{name}` ({parameter.unit}), which has no entry",
-                hint=f"add it with a value or a prior, a unit and a source: {parameter.meaning or 'see the model file'}",
+                hint=f"add a value or a prior, a unit and a source: {parameter.meaning or 'see the model file'}",
                 file=inputs.parameters.file,
             )
     return factors, priors, fixed
@@ -304,7 +305,7 @@ def _observation(
             file=entry.file,
             line=entry.line,
         )
-    factor = units.parse(model.outputs[column.output].unit).factor_to(units.parse(entry.unit))
+    factor = units.parse(model.series[column.output].unit).factor_to(units.parse(entry.unit))
     starts = np.array([calendar.number(a) for a, _ in spans])
     ends = np.array([calendar.number(b) for _, b in spans])
     if not counting:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # More panels than this in one figure and nobody looks at any of them.
 MOST_OUTPUTS = 8
+# An error of the solver that might show beside the scatter of the best of data.
+WORTH_SAYING = 1e-3
 
 
 def write_page(work: Work) -> None:
@@ -167,7 +169,7 @@ def predictive_table(study: BoundStudy, posterior: Posterior) -> pd.DataFrame:
 
 def _main_outputs(study: BoundStudy) -> list[str]:
     """Outputs that are one series each; those by stratum are in the tables."""
-    single = [name for name, output in study.model.outputs.items() if not getattr(output, "by", ())]
+    single = [name for name, output in study.model.series.items() if not output.by]
     return single[:MOST_OUTPUTS]
 
 
@@ -177,8 +179,7 @@ def _parameter_labels(study: BoundStudy) -> dict[str, str]:
 
 def _output_labels(study: BoundStudy) -> dict[str, str]:
     return {
-        name: f"{getattr(output, 'title', '') or name.replace('_', ' ')} ({getattr(output, 'unit', 'people')})"
-        for name, output in study.model.outputs.items()
+        name: f"{output.title or name.replace('_', ' ')} ({output.unit})" for name, output in study.model.series.items()
     }
 
 
@@ -260,9 +261,17 @@ def _stage_rows(work: Work) -> Iterator[StageRow]:
 
 def _warnings(work: Work) -> Iterator[str]:
     """What a reader must know that is no check of the draws."""
-    solver = json.loads((work.finished["simulate"] / "solver.json").read_text(encoding="utf-8"))
-    if solver["error"] > 1e-4:
-        yield f"The solver's error is {solver['error']:.1g} of the largest value of an output."
+    calibration = json.loads((work.finished["calibrate"] / "calibration.json").read_text(encoding="utf-8"))
+    if calibration["solver_error"] > WORTH_SAYING:
+        yield (
+            f"The solver's error reaches {calibration['solver_error']:.1g} of the largest value of an output: "
+            "run the study with a smaller step before small differences are believed."
+        )
+    if calibration["failed_runs"]:
+        yield (
+            f"{calibration['failed_runs']} runs of the model left what is possible while it was calibrated and "
+            f"counted as impossible; the first: {calibration['first_failure']}"
+        )
     held = sum(int((~o.included).sum()) for o in work.study.observations)
     if held:
         yield f"{held} observations after {work.study.inputs.study.calibration.until} were held out of the calibration."

@@ -45,7 +45,7 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     progress.start("project", total=len(draws) * max(len(scenarios), 1))
     found: dict[str, Array] = {}
     compiled: CompiledModel | None = None
-    for name in scenarios or {BASELINE: None}:
+    for name in scenarios or (BASELINE,):
         compiled, changed = _prepared(study, scenarios.get(name), times, draws)
         found[name] = run_many(compiled, changed, cores=cores, progress=lambda _: progress.advance())
     progress.finish()
@@ -183,13 +183,13 @@ def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values:
     chosen = values[:, inside, column]
     times = compiled.times[inside]
     if asked.statistic == "sum":
-        return chosen.sum(axis=1)
+        return np.asarray(chosen.sum(axis=1))
     if asked.statistic == "max":
-        return chosen.max(axis=1)
+        return np.asarray(chosen.max(axis=1))
     if asked.statistic == "mean":
-        return chosen.mean(axis=1)
+        return np.asarray(chosen.mean(axis=1))
     if asked.statistic == "peak_date":
-        return times[chosen.argmax(axis=1)]
+        return np.asarray(times[chosen.argmax(axis=1)])
     return chosen[:, -1]
 
 

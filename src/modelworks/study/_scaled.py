@@ -45,4 +45,5 @@ class ScaledModel:
         return outputs, scaled
 
     def given(self, values: Array) -> Array:
-        return np.asarray(values, dtype=float)[self._places] * self._factors
+        given: Array = np.asarray(values, dtype=float)[self._places] * self._factors
+        return given

@@ -19,6 +19,7 @@ import numpy as np
 
 from modelworks.cal_mine import LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
+from modelworks.model import measure_error
 from modelworks.study import _pages, _projection
 from modelworks.study._binding import BoundStudy
 
@@ -74,7 +75,7 @@ def calibrate_stage(work: Work) -> None:
     )
     posterior = calibrate(density, settings, progress=work.progress)
     posterior.to_netcdf(work.folder / "posterior.nc")
-    work.write_json("calibration.json", posterior.attributes)
+    work.write_json("calibration.json", {**posterior.attributes, "solver_error": solver_error(study, posterior)})
 
 
 def diagnose_stage(work: Work) -> None:
@@ -109,6 +110,14 @@ def log_density(study: BoundStudy) -> LogDensity:
     """Priors times likelihood of a study, as the samplers take it."""
     model = study.compiled(study.calibration_times())
     return LogDensity(priors=study.priors, fixed=study.fixed, simulator=model, targets=study.targets(model))
+
+
+def solver_error(study: BoundStudy, posterior: Posterior) -> float:
+    """The solver's largest error at a few draws: its step was settled before the data were seen."""
+    scaled = study.compiled(study.calibration_times())
+    draws = _projection.thinned_draws(study, posterior, 5)
+    rows = np.column_stack([draws[name] for name in scaled.parameters])
+    return max(measure_error(scaled.compiled, scaled.given(row)) for row in rows)
 
 
 def judge(study: BoundStudy, posterior: Posterior) -> Diagnosis:
