@@ -135,9 +135,9 @@ class Fields:
         self._wrong_kind(name, f"a group of names, as in `{name}: {example}`", node)
         return None
 
-    def below(self, name: str, known: Sequence[str]) -> Fields:
+    def below(self, name: str, known: Sequence[str], example: str) -> Fields:
         """The fields under a name; without any where there is nothing to read."""
-        node = self.mapping(name) or MappingNode({}, {}, self.place(name))
+        node = self.mapping(name, example) or MappingNode({}, {}, self.place(name))
         return Fields(replace(node, place=self.place(name)), self.letters, f"`{name}`", known)
 
     def groups(self, name: str, noun: str) -> Iterator[tuple[str, MappingNode]]:

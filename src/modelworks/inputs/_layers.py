@@ -18,15 +18,19 @@ MOST_LAYERS = 10
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The files of one chain, from the base to the study's own, each without its `extends`."""
+    """The files of one chain, from the base to the study's own, each without its `extends`.
+
+    `complete` says whether all of them could be read: where not, a name that is missing may be in the rest.
+    """
 
     file: str
     nodes: tuple[MappingNode, ...]
+    complete: bool
 
 
 def read_layers(path: Path, reading: Reading, letters: Letters) -> Layers:
     """A file and all that it extends; what can not be read is left out, with a letter."""
-    shown = reading.shown(path)
+    shown, before = reading.shown(path), len(letters.collected)
     nodes: list[MappingNode] = []
     seen: list[Path] = []
     asked_by: Place | None = None
@@ -45,7 +49,7 @@ def read_layers(path: Path, reading: Reading, letters: Letters) -> Layers:
         if following is None:
             break
         path = following
-    return Layers(shown, tuple(reversed(nodes)))
+    return Layers(shown, tuple(reversed(nodes)), complete=len(letters.collected) == before)
 
 
 def _without_extends(node: MappingNode) -> MappingNode:

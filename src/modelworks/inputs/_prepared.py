@@ -111,7 +111,8 @@ class Recipe:
         code, name = self._code()
         file = shown(code, self.root)
         try:
-            table = _function(code, name, file)(*self._used())
+            function = _function(code, name, file)
+            table = function(*self._used())
         except ModelworksError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a team's function raises is told as a letter
@@ -122,6 +123,7 @@ class Recipe:
                 f"`{self.function}` gives a {type(table).__name__}, but a pandas table is wanted",
                 hint="end the function with `return table`, where `table` is a pandas.DataFrame",
                 file=file,
+                line=_first_line(function),
             )
         missing = [column for column in self.columns if column not in table.columns]
         if missing:
@@ -130,19 +132,25 @@ class Recipe:
                 f"`{self.function}` gives no column `{missing[0]}`, which the dataset `{self.dataset}` declares",
                 hint=near(missing[0], map(str, table.columns)),
                 file=file,
+                line=_first_line(function),
             )
         return table[list(self.columns)]
 
     def _tell(self, error: Exception, code: Path) -> NoReturn:
+        """The letter, at the last line of the team's file on the way to the error."""
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(code)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         fail(
             "D111",
             f"preparing `{self.dataset}` stopped with {type(error).__name__}: {error}",
             hint="mend that line; the function can be tried alone in `python`",
-            file=shown(code, self.root),
+            file=shown(code, self.root) if line is not None else None,
             line=line,
         )
+
+
+def _first_line(function: Callable[..., Any]) -> int | None:
+    return getattr(getattr(function, "__code__", None), "co_firstlineno", None)
 
 
 def _function(code: Path, name: str, file: str) -> Callable[..., Any]:
@@ -162,7 +170,7 @@ def _function(code: Path, name: str, file: str) -> Callable[..., Any]:
     function = getattr(module, name, None)
     if not callable(function):
         known = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
-        fail("D111", f"`{file}` has no function `{name}`", hint=near(name, known), file=file)
+        fail("D111", f"`{file}` has no function `{name}`", hint=near(name, known))
     return cast(Callable[..., Any], function)
 
 

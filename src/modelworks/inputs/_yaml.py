@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from modelworks.errors import Letters, ModelworksError, fail
 from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, SequenceNode
-
-if TYPE_CHECKING:
-    from ruamel.yaml.error import YAMLError
 
 # A study's files are written by people. The largest catalogue we know of has 60 kB.
 LARGEST_BYTES = 1_000_000
@@ -75,9 +72,9 @@ class _Composer:
     def document(self) -> Node:
         """The only document of the file."""
         event = next(self.events)
-        if type(event).__name__ == "StreamEndEvent":
+        node = None if type(event).__name__ == "StreamEndEvent" else self.node(next(self.events), 0)
+        if node is None or (isinstance(node, ScalarNode) and node.is_empty):
             fail("Y112", f"{self.file} is empty", hint="write its first entry, or remove the file", file=self.file)
-        node = self.node(next(self.events), 0)
         next(self.events)
         after = next(self.events)
         if type(after).__name__ != "StreamEndEvent":
@@ -181,8 +178,19 @@ def _events(text: str, file: str) -> Iterator[Any]:
         )
 
 
-def _stumbled(error: YAMLError, text: str, file: str) -> NoReturn:
+def _stumbled(error: Any, text: str, file: str) -> NoReturn:
     mark = getattr(error, "problem_mark", None)
+    context = str(getattr(error, "context", None) or "")
+    if "flow" in context or "quoted" in context:
+        # Where it was opened says more than where the parser gave up, which may be the end of the file.
+        what = "quotation mark" if "quoted" in context else "bracket"
+        fail(
+            "Y101",
+            f"{file} can not be read: a {what} is opened here and not closed, or holds what it can not",
+            hint=f"close the {what} on this line, or put a text with commas, colons or brackets in quotes",
+            file=file,
+            line=error.context_mark.line + 1,
+        )
     position = getattr(error, "position", None)
     lines = text.splitlines() or [""]
     number = mark.line if mark is not None else text.count("\n", 0, position or 0)
@@ -202,12 +210,8 @@ def _stumbled(error: YAMLError, text: str, file: str) -> NoReturn:
 def _advice(line: str) -> str:
     """What most likely makes a line unreadable."""
     value = line.partition(":")[2].strip()
-    if value[:1] in tuple("@`%&*!|>,]}"):
+    if value[:1] in tuple("@`%&*!|>,]}?-"):
         return f"a text that begins with `{value[0]}` needs quotes around it"
     if ": " in value or value.endswith(":"):
         return "a text with a colon in it needs quotes around it"
-    if line.count("{") != line.count("}") or line.count("[") != line.count("]"):
-        return "a bracket is opened and not closed, or closed and not opened"
-    if line.count('"') % 2 or line.count("'") % 2:
-        return "a quotation mark is opened and not closed"
     return "look at this line and the one before: its indentation, a missing colon, or a missing space after one"

@@ -118,11 +118,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Catalogue(Mapping[str, Dataset]):
-    """Every dataset by name. `names` also has those whose entry could not be read."""
+    """Every dataset by name.
+
+    `names` also has those whose entry has a mistake; `complete` says whether the file could be read.
+    """
 
     file: str
     entries: Mapping[str, Dataset]
     names: tuple[str, ...] = ()
+    complete: bool = True
 
     @classmethod
     def read(cls, root: Path) -> Catalogue:
@@ -152,12 +156,14 @@ def read_catalogue(reading: Reading, letters: Letters) -> Catalogue:
     """The catalogue under `data/`; empty where there is none, for a study may need no dataset."""
     path = reading.root / "data" / FILE
     file = reading.shown(path)
-    content = reading.text_file(path, None, letters) if path.exists() else None
-    if content is None or _says_nothing(content):
+    if not path.exists():
         return Catalogue(file, {})
-    node = read_mapping(content, file, letters)
+    content = reading.text_file(path, None, letters)
+    if content is not None and _says_nothing(content):
+        return Catalogue(file, {})
+    node = None if content is None else read_mapping(content, file, letters)
     if node is None:
-        return Catalogue(file, {})
+        return Catalogue(file, {}, complete=False)
     entries = {}
     for name, group in groups(node, letters, "dataset"):
         entry = _entry(name, group, reading.root, letters)

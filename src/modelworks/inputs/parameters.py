@@ -56,11 +56,16 @@ class ParameterEntry:
 
 @dataclass(frozen=True)
 class Parameters(Mapping[str, ParameterEntry]):
-    """Every parameter by name. `file` is the study's own file; `names` also has those that could not be read."""
+    """Every parameter by name. `file` is the study's own file.
+
+    `names` also has those whose entry has a mistake; `complete` says whether every file could be read,
+    so that a name that is not among them has no entry anywhere.
+    """
 
     file: str
     entries: Mapping[str, ParameterEntry]
     names: tuple[str, ...] = ()
+    complete: bool = True
 
     def __getitem__(self, name: str) -> ParameterEntry:
         return self.entries[name]
@@ -76,7 +81,7 @@ def read_parameters(layers: Layers, letters: Letters) -> Parameters:
     """Every entry of the files of one chain; those with mistakes are left out, with their letters."""
     found = merged_entries(layers.nodes, INSTEAD, "parameter", letters)
     entries = {name: entry for name, each in found.items() if (entry := _entry(name, each, letters)) is not None}
-    return Parameters(layers.file, entries, tuple(found))
+    return Parameters(layers.file, entries, tuple(found), layers.complete)
 
 
 def _entry(name: str, layered: Layered, letters: Letters) -> ParameterEntry | None:

@@ -195,9 +195,10 @@ def _region(fields: Fields) -> str | None:
 
 
 def _time(owner: Fields) -> TimeSpan | None:
-    if not owner.need("time", "{unit: days, start: 1978-01-21, end: 1978-02-10, every: 1}"):
+    form = "{unit: days, start: 1978-01-21, end: 1978-02-10, every: 1}"
+    if not owner.need("time", form):
         return None
-    fields = owner.below("time", ("unit", "start", "end", "every"))
+    fields = owner.below("time", ("unit", "start", "end", "every"), form)
     if not fields.node.fields:
         return None
     examples = {"unit": "days", "start": "1978-01-21", "end": "1978-02-10", "every": "1"}
@@ -234,7 +235,9 @@ def _data(fields: Fields) -> Mapping[str, str]:
 
 
 def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
-    fields = owner.below("calibration", ("sampler", "chains", "draws", "warmup", "seed", "until"))
+    fields = owner.below(
+        "calibration", ("sampler", "chains", "draws", "warmup", "seed", "until"), "{chains: 4, draws: 1000}"
+    )
     usual = CalibrationSettings()
     until = fields.day("until")
     if until is not None and time is not None and not time.start < until <= time.end:
@@ -256,7 +259,7 @@ def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
 
 
 def _projection(owner: Fields, time: TimeSpan | None) -> ProjectionSettings:
-    fields = owner.below("projection", ("draws", "end"))
+    fields = owner.below("projection", ("draws", "end"), "{draws: 200}")
     end = fields.day("end")
     if end is not None and time is not None and end < time.end:
         fields.say(

@@ -104,6 +104,8 @@ def _once(letters: Letters) -> Iterator[Letter]:
 
 def _check_parameter_names(draft: StudyDraft, parameters: Parameters, targets: Targets, letters: Letters) -> None:
     """Whoever names a parameter names one that has an entry."""
+    if not parameters.complete:
+        return
 
     def say(code: str, message: str, name: str, place: Place) -> None:
         letters.add(code, message, hint=near(name, parameters.names), file=place.file, line=place.line)
@@ -151,6 +153,8 @@ def _check_scenario_values(draft: StudyDraft, parameters: Parameters, letters: L
 
 def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, letters: Letters) -> tuple[str, ...]:
     """The datasets that the study uses and that can be had; a letter for each that can not."""
+    if not catalogue.complete:
+        return ()
     wanted: dict[str, Place] = {}
     for target in targets.values():
         if target.dataset is not None:
