@@ -22,14 +22,15 @@ Array = NDArray[np.float64]
 
 TIMES = np.arange(15.0)
 VALUES = {"contact_rate": 1.7, "recovery_rate": 0.5, "population": 763.0, "first_cases": 1.0}
+RATES = (VALUES["contact_rate"], VALUES["recovery_rate"])
 STEPS_A_DAY = 8
 
 
-def slope(_: float, state: Array) -> Array:
+def slope(_: float, state: Array, contact_rate: float, recovery_rate: float) -> Array:
     """People per day into susceptible, infectious and recovered."""
     susceptible, infectious, _recovered = state
-    infected = VALUES["contact_rate"] * susceptible * infectious / VALUES["population"]
-    recovered = VALUES["recovery_rate"] * infectious
+    infected = contact_rate * susceptible * infectious / VALUES["population"]
+    recovered = recovery_rate * infectious
     return np.array([-infected, infected - recovered, recovered])
 
 
@@ -40,8 +41,16 @@ def start() -> Array:
 
 def by_scipy(**settings: Any) -> Array:
     """Boys ill on each day, by SciPy."""
-    solved = solve_ivp(slope, (TIMES[0], TIMES[-1]), start(), t_eval=TIMES, **settings)
+    solved = solve_ivp(slope, (TIMES[0], TIMES[-1]), start(), t_eval=TIMES, args=RATES, **settings)
     return np.asarray(solved.y[1])
+
+
+def by_scipy_at(contact_rate: float, recovery_rate: float) -> Array:
+    """Boys ill on each day but the first, at other rates."""
+    span = (TIMES[0], TIMES[-1])
+    rates = (contact_rate, recovery_rate)
+    solved = solve_ivp(slope, span, start(), t_eval=TIMES, args=rates, method="LSODA", rtol=1e-6)
+    return np.asarray(solved.y[1, 1:])
 
 
 def by_numpy_loop() -> Array:
@@ -49,10 +58,10 @@ def by_numpy_loop() -> Array:
     state, ill, step = start(), [start()[1]], 1 / STEPS_A_DAY
     for _ in TIMES[1:]:
         for _ in range(STEPS_A_DAY):
-            first = slope(0, state)
-            second = slope(0, state + step / 2 * first)
-            third = slope(0, state + step / 2 * second)
-            fourth = slope(0, state + step * third)
+            first = slope(0, state, *RATES)
+            second = slope(0, state + step / 2 * first, *RATES)
+            third = slope(0, state + step / 2 * second, *RATES)
+            fourth = slope(0, state + step * third, *RATES)
             state = state + step / 6 * (first + 2 * second + 2 * third + fourth)
         ill.append(state[1])
     return np.array(ill)
