@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks import units
-from modelworks.cal_mine import Prior, Target
+from modelworks.calibration import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
 from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, check_files

@@ -32,7 +32,7 @@ from modelworks.study._binding import BoundStudy
 if TYPE_CHECKING:
     import pandas as pd
 
-    from modelworks.cal_mine import Posterior
+    from modelworks.calibration import Posterior
     from modelworks.study.stages import Work
 
 # More panels than this in one figure and nobody looks at any of them.
@@ -267,11 +267,7 @@ def _warnings(work: Work) -> Iterator[str]:
             f"The solver's error reaches {calibration['solver_error']:.1g} of the largest value of an output: "
             "run the study with a smaller step before small differences are believed."
         )
-    if calibration["failed_runs"]:
-        yield (
-            f"{calibration['failed_runs']} runs of the model left what is possible while it was calibrated and "
-            f"counted as impossible; the first: {calibration['first_failure']}"
-        )
+    yield from calibration["warnings"]
     held = sum(int((~o.included).sum()) for o in work.study.observations)
     if held:
         yield f"{held} observations after {work.study.inputs.study.calibration.until} were held out of the calibration."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.cal_mine import Posterior
+from modelworks.calibration import Posterior
 from modelworks.model import CompiledModel, run_many
 from modelworks.study._binding import BoundStudy, grid
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelworks.cal_mine import LogDensity, Posterior, Settings, calibrate
+from modelworks.calibration import LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.model import measure_error
 from modelworks.study import _pages, _projection
