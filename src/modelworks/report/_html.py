@@ -32,6 +32,7 @@ class Shown:
     still: str
     width: int
     height: int
+    columns: int
 
 
 def render_html(page: Page) -> str:
@@ -44,8 +45,6 @@ def render_html(page: Page) -> str:
     scripts = [bundle(), asset("figures.js")] if page.figures else []
     return environment("modelworks.report").get_template("report.html.j2").render(
         page=page,
-        verdict=words.VERDICTS[page.verdict],
-        mark=words.MARKS[page.verdict],
         sections=list(zip(page.sections, shown, strict=True)),
         quantities=_views.quantities(page),
         tables=_views.closing_tables(page),
@@ -61,8 +60,25 @@ def render_html(page: Page) -> str:
 def show(figure: Figure) -> Shown:
     """A figure made ready for the page."""
     address, width, height = still(figure)
-    specs = script_json(list(figure.panels))
-    return Shown(figure, words.anchor(figure.name, "figure"), specs, address, width, height)
+    panels = figure.panels
+    return Shown(
+        figure,
+        words.anchor(figure.name, "figure"),
+        script_json(list(panels)),
+        address,
+        width,
+        height,
+        columns_for(len(panels), figure.spec.get("columns", 1)),
+    )
+
+
+def columns_for(panels: int, asked: int) -> int:
+    """How many panels lie side by side where there is room: as many as the figure asks for, and three in one row.
+
+    >>> columns_for(6, 2), columns_for(3, 2), columns_for(1, 2)
+    (2, 3, 1)
+    """
+    return 3 if panels == 3 else min(panels, asked, 3)
 
 
 def still(figure: Figure) -> tuple[str, int, int]:

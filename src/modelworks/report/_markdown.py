@@ -24,14 +24,14 @@ def render_markdown(page: Page, figure_paths: Mapping[str, str]) -> str:
 
 
 def _head(page: Page) -> Iterator[str]:
-    word, meaning = words.VERDICTS[page.verdict]
+    heading, sentences = words.headline(page.verdict, page.sentences)
     yield f"# {plain(page.title)}"
     yield f"*{plain(page.question)}*"
     byline = " · ".join(part for part in (", ".join(page.authors), words.moment(page.finished)) if part)
     if byline:
         yield plain(byline)
     yield "\n".join(
-        [f"> **{words.MARKS[page.verdict]} {word}: {meaning}**", *(f">\n> {plain(each)}" for each in page.sentences)]
+        [f"> **{words.MARKS[page.verdict]} {plain(heading)}**", *(f">\n> {plain(each)}" for each in sentences)]
     )
     if page.warnings:
         yield "## Before you use this"

@@ -75,7 +75,7 @@ def _posterior_row(row: PosteriorRow) -> tuple[Cell, ...]:
     places = decimals_for(row.sd)
     values = (row.mean, row.sd, row.q025, row.q50, row.q975)
     return (
-        Cell(row.name, note=_joined(row.meaning, row.unit)),
+        Cell(row.name, note=row.unit),
         *(Cell(number(value, decimals=places)) for value in values),
         Cell(number(row.r_hat, decimals=3)),
         Cell(number(row.ess_bulk, decimals=0)),

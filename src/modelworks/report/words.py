@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -27,6 +28,22 @@ _LINK = re.compile(
 # Not from `calendar`, whose names are in the language of the machine.
 _MONTHS = "January February March April May June July August September October November December"
 _TRAILING = ".,;:)]}'’”"
+
+
+def headline(verdict: Verdict | None, sentences: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The verdict as a heading, and the sentences that are left to say below it.
+
+    Where the first sentence only says again what the verdict means, perhaps with a count, it becomes the heading.
+
+    >>> headline("stop", ["Do not use these results (2 of 11 checks).", "Chain 3 is stuck."])
+    ('Stop: do not use these results (2 of 11 checks).', ('Chain 3 is stuck.',))
+    >>> headline("fine", ["The chains agree."])
+    ('Fine: these results can be used.', ('The chains agree.',))
+    """
+    word, meaning = VERDICTS[verdict]
+    if sentences and sentences[0].lower().startswith(meaning.rstrip(".")):
+        return f"{word}: {sentences[0][0].lower()}{sentences[0][1:]}", tuple(sentences[1:])
+    return f"{word}: {meaning}", tuple(sentences)
 
 
 def number(value: float | None, *, decimals: int | None = None) -> str:

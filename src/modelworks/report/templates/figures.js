@@ -23,7 +23,6 @@
   async function draw(figure) {
     const place = figure.querySelector(".live");
     const specs = JSON.parse(document.getElementById(figure.dataset.specs).textContent);
-    place.dataset.columns = specs.length === 3 || specs.length > 4 ? 3 : Math.min(specs.length, 2);
     figure.classList.add("is-drawing");
     try {
       for (const spec of specs) {
