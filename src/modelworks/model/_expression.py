@@ -238,26 +238,32 @@ def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: s
 
 
 def exp(x: Number) -> Expression:
+    """e to the power of an expression."""
     return Operation("exp", (expression(x),))
 
 
 def log(x: Number) -> Expression:
+    """The natural logarithm of an expression, which must stay above zero."""
     return Operation("log", (expression(x),))
 
 
 def sqrt(x: Number) -> Expression:
+    """The square root of an expression."""
     return Operation("sqrt", (expression(x),))
 
 
 def cos(x: Number) -> Expression:
+    """The cosine of an expression, in radians."""
     return Operation("cos", (expression(x),))
 
 
 def maximum(x: Number, y: Number) -> Expression:
+    """The larger of two expressions, in each stratum and at each time."""
     return Operation("maximum", (expression(x), expression(y)))
 
 
 def minimum(x: Number, y: Number) -> Expression:
+    """The smaller of two expressions, in each stratum and at each time."""
     return Operation("minimum", (expression(x), expression(y)))
 
 
