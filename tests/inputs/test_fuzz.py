@@ -76,9 +76,7 @@ def spoiled(template: Path, changes: list[Edit]) -> tuple[StudyInputs | None, tu
         return inputs, tuple(letter.code for letter in letters)
 
 
-@settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits)
 @example([("studies/school/study.yaml", 0.0, 0, '"\\ud800"')])
 @example([("studies/school/parameters.yaml", 0.0, 0, '"\\0"')])
@@ -91,7 +89,7 @@ def test_any_edit_gives_a_study_or_letters(repository: Path, changes: list[Edit]
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits)
 def test_very_many_edits_give_a_study_or_letters(repository: Path, changes: list[Edit]) -> None:
     """The same, with edits that nobody has seen before."""

@@ -106,6 +106,16 @@ STUDY_FILE = [
     Mistake(STUDY, "every: 1", "every: 0", "Y123", "above 0"),
     Mistake(STUDY, "every: 1", "every: 1e-9", "Y123", "above 0"),
     Mistake(STUDY, "every: 1", "evry: 1", "Y120", "`every`"),
+    Mistake(
+        STUDY,
+        "{unit: days, start: 2021-01-01, end: 2021-02-01, every: 1}",
+        "{unit: days}",
+        "Y121",
+        "`start`",
+        at="time:",
+    ),
+    Mistake(STUDY, "projection: {draws: 200, end: 2021-06-30}", "projection: [200]", "Y122", "draws"),
+    Mistake(STUDY, "data: {people: people}", "data: {people: }", "Y121", "empty"),
     Mistake(STUDY, "time: {unit: days, start: 2021-01-01, end: 2021-02-01, every: 1}", "time: 2021", "Y122", "start"),
     Mistake(STUDY, "sampler: nuts", "sampler: nutts", "Y124", "`nuts`"),
     Mistake(STUDY, "chains: 4", "chains: 0", "Y123", "between 1"),
@@ -279,6 +289,7 @@ CATALOGUE_FILE = [
 ]
 
 
+HEAD = {"title", "question", "model", "time"}
 ALL = [*YAML, *LAYERS, *STUDY_FILE, *PARAMETERS_FILE, *TARGETS_FILE, *CATALOGUE_FILE]
 
 
@@ -316,6 +327,18 @@ def test_a_sound_study_has_no_mistake(study: Path) -> None:
     inputs, letters = check_files(study)
     assert letters == ()
     assert inputs is not None
+
+
+@pytest.mark.parametrize("name", ["time", "data", "calibration", "projection", "scenarios", "quantities"])
+@pytest.mark.parametrize("nothing", ["{}", "[]", "", "3"])
+def test_nothing_under_a_name_is_read_as_nothing_or_answered(study: Path, name: str, nothing: str) -> None:
+    """An empty group is a group, and what is no group is a letter: there is no third way."""
+    path = study / "study.yaml"
+    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if line.split(":")[0] in HEAD - {name}]
+    path.write_text("\n".join([*kept, f"{name}: {nothing}", ""]), encoding="utf-8")
+    inputs, letters = check_files(study)
+    assert (inputs is None) == bool(letters)
+    assert bool(letters) == (name == "time" or nothing in ("[]", "3"))
 
 
 def test_at_least_sixty_mistakes_of_many_kinds_are_known() -> None:

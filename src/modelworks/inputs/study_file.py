@@ -14,7 +14,7 @@ from modelworks.dates import TimeUnit
 from modelworks.errors import Letters, near
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._layers import Layers, merged
-from modelworks.inputs._nodes import Earlier, Place, histories, places, shortened
+from modelworks.inputs._nodes import Earlier, MappingNode, Place, histories, places, shortened
 from modelworks.inputs._reading import is_a_path
 from modelworks.inputs.quantities import Quantity, check_answer, read_quantities
 from modelworks.inputs.scenarios import Scenario, read_scenarios
@@ -199,7 +199,7 @@ def _time(owner: Fields) -> TimeSpan | None:
     if not owner.need("time", form):
         return None
     fields = owner.below("time", ("unit", "start", "end", "every"), form)
-    if not fields.node.fields:
+    if not isinstance(owner.node.fields["time"], MappingNode):
         return None
     examples = {"unit": "days", "start": "1978-01-21", "end": "1978-02-10", "every": "1"}
     given = [fields.need(name, example) for name, example in examples.items()]
