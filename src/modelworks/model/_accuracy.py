@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -39,6 +40,8 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
     if not np.isfinite(fastest):
         compiled.run(values)  # tells which rate it is
     step = min(compiled.step, stable_step(fastest), span / FEWEST_STEPS)
+    if span / step > MOST_STEPS:
+        _tell_of_unsettled(compiled, step, wanted)
     coarse = _attempt(compiled, step, values)
     while span / step < MOST_STEPS:
         fine = _attempt(compiled, step / 2, values)
@@ -49,11 +52,7 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
         step, coarse = step / 2, fine
     if coarse is None:
         compiled.with_step(step).run(values)  # tells what is impossible, and where
-    fail(
-        "S106",
-        f"the outputs of `{compiled.model.name}` do not settle within {wanted:g} even at a step of {step:g}",
-        hint="a rate is extremely large, or something jumps within a step: look for rates far above the others",
-    )
+    _tell_of_unsettled(compiled, step, wanted)
 
 
 def measure_error(compiled: CompiledModel, values: Array) -> float:
@@ -75,6 +74,15 @@ def largest_exit_rate(compiled: CompiledModel, values: Array) -> float:
     program = compiled.program
     found = evaluate(program.graph, program.exit_rates, parameters=values[None, :], times=compiled.grid.moments)
     return max((float(np.max(rate)) for rate in found.values()), default=0.0)
+
+
+def _tell_of_unsettled(compiled: CompiledModel, step: float, wanted: float) -> NoReturn:
+    fail(
+        "S106",
+        f"the outputs of `{compiled.model.name}` do not settle within {wanted:g} "
+        f"even at a step of {step:g} {compiled.model.time}",
+        hint="a rate is extremely large, or something jumps within a step: look for rates far above the others",
+    )
 
 
 def _attempt(compiled: CompiledModel, step: float, values: Array) -> Array | None:

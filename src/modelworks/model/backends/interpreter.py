@@ -27,9 +27,11 @@ def evaluate(
     A node in `known` is taken as given.
     """
     values: dict[int, Array] = dict(known or {})
-    for index in sorted(graph.ancestors(nodes, stop=values)):
-        if index not in values:
-            values[index] = _value(graph, graph.nodes[index], values, parameters, times, state)
+    # As in machine code, what is not a number is handed on in silence; the run's guards tell of it.
+    with np.errstate(all="ignore"):
+        for index in sorted(graph.ancestors(nodes, stop=values)):
+            if index not in values:
+                values[index] = _value(graph, graph.nodes[index], values, parameters, times, state)
     return {index: values[index] for index in nodes}
 
 
