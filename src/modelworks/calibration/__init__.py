@@ -1,0 +1,31 @@
+"""Priors times likelihood of a model, and draws from it: what is believed after seeing the data.
+
+    density = LogDensity(priors=..., simulator=..., targets=[Target(...)], fixed=...)
+    posterior = calibrate(density, Settings(seed=1978))
+
+Arrays in, arrays out; randomness is a seed. `priors/`, `likelihoods/` and `samplers/` are families with
+one member a file.
+"""
+
+from __future__ import annotations
+
+from modelworks.calibration._calibrate import calibrate
+from modelworks.calibration._log_density import LogDensity
+from modelworks.calibration._posterior import Posterior
+from modelworks.calibration._progress import Progress
+from modelworks.calibration._settings import Settings
+from modelworks.calibration._simulator import DifferentiableSimulator, Simulator
+from modelworks.calibration._target import Target
+from modelworks.calibration.priors import Prior
+
+__all__ = [
+    "DifferentiableSimulator",
+    "LogDensity",
+    "Posterior",
+    "Prior",
+    "Progress",
+    "Settings",
+    "Simulator",
+    "Target",
+    "calibrate",
+]

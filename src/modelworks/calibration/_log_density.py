@@ -120,8 +120,8 @@ class LogDensity:
                 return -math.inf
             total = log_prior
             for each in self.observations:
-                total += float(each.log_likelihood(outputs, values).sum())
-        return self._settled(total, values)
+                total += each.total(outputs, values)
+        return self._settled(total, values, outputs)
 
     def value_and_gradient(self, position: Array) -> tuple[float, Array]:
         """The log density at a position, and its gradient (parameter,)."""
@@ -139,7 +139,7 @@ class LogDensity:
             total = log_prior
             for each in self.observations:
                 total += each.total_and_slopes(outputs, values, cotangent, by_value)
-            total = self._settled(total, values)
+            total = self._settled(total, values, outputs)
             if total == -math.inf:
                 return total, nowhere
             by_value[self._of_simulator] += pullback(cotangent)
@@ -218,20 +218,41 @@ class LogDensity:
             outputs = self._run(values)
         return None if outputs is None else [each.every.predict(outputs[:, each.column]) for each in self.observations]
 
-    def describe(self, position: Array) -> str:
-        """The values at a position as a letter names them: `contact_rate = 2, recovery_rate = 0.4`."""
-        return self._named(self.constrain(position))
+    def why_impossible(self) -> str:
+        """What is wrong at the middle of the priors: a run that fails, or an observation that can not be."""
+        values = np.array([float(prior.quantile(0.5)) for prior in self.priors.values()])
+        everything = self.all_values(values)
+        try:
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                outputs = self.simulator.run(self._given(everything))
+                for each in self.observations:
+                    predicted = each.seen.predict(outputs[:, each.column])
+                    likely = each.log_likelihood(predicted, everything)
+                    if not np.isfinite(likely).all():
+                        point = int(np.argmin(np.isfinite(likely)))
+                        return (
+                            f"at {self._named(values)} the model predicts {predicted[point]:.6g} for an observation "
+                            f"of {each.observed[point]:g} of the target `{each.target.name}`"
+                        )
+        except ModelworksError as error:
+            return error.letters[0].message
+        return f"{self._named(values)} is possible, but hardly anything else is"
 
     # -- what can not be -------------------------------------------------------------------------
 
-    def _settled(self, total: float, values: Array) -> float:
-        if math.isnan(total):
+    def _settled(self, total: float, values: Array, outputs: Array) -> float:
+        """The log density, or minus infinity where the run gave outputs that are not numbers."""
+        if not math.isnan(total):
+            return total if total < math.inf else -math.inf
+        if np.isfinite(outputs).all():
             fail(
                 "C402",
-                f"the log likelihood is not a number at {self._named(values)}",
-                hint="the model gave an output that is not a number, without saying so; run it with these values",
+                f"the log likelihood is not a number at {self._named(values)}, where every output is",
+                hint="an argument of a likelihood may be impossible there; please report it if it is not",
             )
-        return total if total < math.inf else -math.inf
+        # A model of one's own need not raise: what it returns says as much.
+        self.failed_runs.add(ModelworksError([Letter("C404", "the model gave an output that is not a number")]))
+        return -math.inf
 
     def _tell_of_gradient(self, gradient: Array, values: Array) -> None:
         worst = self.parameters[int(np.argmin(np.isfinite(gradient)))]

@@ -50,13 +50,16 @@ class Observation:
             },
         )
 
-    def log_likelihood(self, outputs: Array, values: Array) -> Array:
-        """Of each point that was observed, from outputs (time, output) and all values (parameter,)."""
-        predicted = self.seen.predict(outputs[:, self.column])
+    def log_likelihood(self, predicted: Array, values: Array) -> Array:
+        """Of each point that was observed, (…, seen point), from predictions there and all values (…, parameter)."""
         return self.family.log_likelihood(observed=self.observed, predicted=predicted, **self._arguments(values))
 
+    def total(self, outputs: Array, values: Array) -> float:
+        """The sum over points, from outputs (time, output) and all values (parameter,)."""
+        return float(self.log_likelihood(self.seen.predict(outputs[:, self.column]), values).sum())
+
     def total_and_slopes(self, outputs: Array, values: Array, cotangent: Array, by_value: Array) -> float:
-        """The sum over points; adds its derivatives by the outputs and by the values to the two arrays."""
+        """The same; adds its derivatives by the outputs and by the values to the two arrays."""
         predicted = self.seen.predict(outputs[:, self.column])
         slopes = self.family.slopes(observed=self.observed, predicted=predicted, **self._arguments(values))
         cotangent[:, self.column] += self.seen.spread(slopes.by_prediction)
@@ -66,10 +69,11 @@ class Observation:
         # A sum, never a mean: the mean over n points would widen every interval by the root of n.
         return float(slopes.log_likelihood.sum())
 
-    def at_every_point(self, seen: Array) -> Array:
-        """Log likelihoods (…, seen point) with a zero where nothing was observed, (…, point)."""
-        full = np.zeros((*seen.shape[:-1], self.target.observed.size))
-        full[..., self.target.present] = seen
+    def log_likelihoods(self, predicted: Array, values: Array) -> Array:
+        """From predictions (draw, point) and values (draw, parameter); a zero where nothing was observed."""
+        present = self.target.present
+        full = np.zeros(predicted.shape)
+        full[:, present] = self.log_likelihood(predicted[:, present], values)
         return full
 
     def sample(self, key: np.random.Generator, predicted: Array, values: Array) -> Array:
@@ -79,7 +83,9 @@ class Observation:
         return self.family.sample(key, predicted=predicted, **given)
 
     def _arguments(self, values: Array) -> dict[str, Array | float]:
-        return {**self.constants, **{name: float(values[place]) for name, place in self.places.items()}}
+        if values.ndim == 1:
+            return {**self.constants, **{name: float(values[place]) for name, place in self.places.items()}}
+        return {**self.constants, **{name: values[..., place, np.newaxis] for name, place in self.places.items()}}
 
 
 def _settled(value: float | Array) -> Array | float:

@@ -47,11 +47,12 @@ class Laplace:
 
     def from_white(self, z: Array) -> Array:
         """Positions (…, parameter) of points (…, parameter) in the coordinates in which it is standard."""
-        return self.position + z @ self.factor.T
+        return np.asarray(self.position + z @ self.factor.T, dtype=np.float64)
 
     def to_white(self, position: Array) -> Array:
         """The inverse: (…, parameter) in standard deviations, uncorrelated."""
-        return np.linalg.solve(self.factor, (position - self.position).T).T
+        white = np.linalg.solve(self.factor, (position - self.position).T).T
+        return np.asarray(white, dtype=np.float64)
 
     def distance(self, one: Array, other: Array) -> float:
         """How far two positions are apart, in standard deviations in the widest direction of their difference."""

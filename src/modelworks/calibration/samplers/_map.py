@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks.calibration._threads import in_order
 from modelworks.calibration.samplers._laplace import Laplace, laplace
 from modelworks.calibration.samplers._sampler import Density
-from modelworks.calibration.samplers._starts import candidates, prior_scale, side_by_side
-
-if TYPE_CHECKING:
-    from scipy.optimize import OptimizeResult
+from modelworks.calibration.samplers._starts import candidates, prior_scale
 
 Array = NDArray[np.float64]
 
@@ -53,7 +50,8 @@ class Search:
     @property
     def worth_visiting(self) -> Array:
         """The optima (optimum, parameter) that hold any of the posterior."""
-        return self.positions[self.log_densities > self.log_densities[0] - WORTH_VISITING]
+        worth = self.log_densities > self.log_densities[0] - WORTH_VISITING
+        return np.asarray(self.positions[worth])
 
     def in_words(self) -> str:
         """One sentence on whether the starts agree."""
@@ -66,6 +64,14 @@ class Search:
             f"the next best with a log density lower by {gap:.3g}."
         )
 
+    def warnings(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What a person should know of the search."""
+        said = [] if self.agree else [self.in_words()]
+        if not self.shape.is_positive_definite:
+            flattest = names[int(np.argmax(np.abs(self.shape.factor).max(axis=1) / self.scale))]
+            said.append(f"At the optimum the data do not narrow every direction; `{flattest}` is the least known.")
+        return tuple(said)
+
 
 def find_map(density: Density, key: np.random.Generator, *, starts: int = STARTS, cores: int = 1) -> Search:
     """Search for the highest log density on the real line, Jacobian included.
@@ -75,13 +81,15 @@ def find_map(density: Density, key: np.random.Generator, *, starts: int = STARTS
     positions, _ = candidates(density, key, starts, cores)
     scale = prior_scale(positions)
     climb = _by_gradient if density.has_gradient else _by_simplex
-    ends = side_by_side(lambda start: climb(density, start, scale), positions[:starts], cores)
+    ends = list(in_order(lambda start: climb(density, start, scale), positions[:starts], cores))
     ends.sort(key=lambda end: -end[1])
     shape = laplace(density, ends[0][0], scale)
     return _gathered(ends, shape, scale)
 
 
 def _by_gradient(density: Density, start: Array, scale: Array) -> tuple[Array, float]:
+    from scipy.optimize import minimize
+
     worst = -np.inf
 
     def descend(x: Array) -> tuple[float, Array]:
@@ -92,36 +100,40 @@ def _by_gradient(density: Density, start: Array, scale: Array) -> tuple[Array, f
         worst = min(worst, value) if np.isfinite(worst) else value
         return -value, -gradient * scale
 
-    options = {"maxiter": MOST_ITERATIONS, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-5}
-    return _ended(density, _minimise(descend, start / scale, "L-BFGS-B", True, options), scale)
+    result = minimize(
+        descend,
+        start / scale,
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxiter": MOST_ITERATIONS, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-5},
+    )
+    return _ended(density, np.asarray(result.x, dtype=np.float64) * scale)
 
 
 def _by_simplex(density: Density, start: Array, scale: Array) -> tuple[Array, float]:
+    from scipy.optimize import minimize
+
     def descend(x: Array) -> float:
         return -density.value(x * scale)
 
     # A simplex as wide as a quarter of the prior: much of it, yet likely to be possible.
     corners = start / scale + 0.25 * np.vstack([np.zeros(start.size), np.eye(start.size)])
-    options = {
-        "adaptive": True,
-        "initial_simplex": corners,
-        "maxfev": 400 * start.size,
-        "xatol": 1e-4,
-        "fatol": 1e-6,
-    }
-    return _ended(density, _minimise(descend, start / scale, "Nelder-Mead", False, options), scale)
+    result = minimize(
+        descend,
+        start / scale,
+        method="Nelder-Mead",
+        options={
+            "adaptive": True,
+            "initial_simplex": corners,
+            "maxfev": 400 * start.size,
+            "xatol": 1e-4,
+            "fatol": 1e-6,
+        },
+    )
+    return _ended(density, np.asarray(result.x, dtype=np.float64) * scale)
 
 
-def _minimise(
-    function: Callable[[Array], object], start: Array, method: str, jac: bool, options: dict[str, object]
-) -> OptimizeResult:
-    from scipy.optimize import minimize
-
-    return minimize(function, start, method=method, jac=jac, options=options)
-
-
-def _ended(density: Density, result: OptimizeResult, scale: Array) -> tuple[Array, float]:
-    position = np.asarray(result.x, dtype=np.float64) * scale
+def _ended(density: Density, position: Array) -> tuple[Array, float]:
     return position, density.value(position)
 
 

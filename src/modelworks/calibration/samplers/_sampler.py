@@ -46,12 +46,15 @@ class Density(Protocol):
 class Draws:
     """What a sampler found: positions (chain, draw, parameter), its statistics (chain, draw), and what it says.
 
-    `stats` has at least `lp`, the log density of each draw; `notes` are plain values for the record.
+    `stats` has at least `lp`, the log density of each draw; `optimum` is the best position (parameter,) of a
+    search, if there was one; `notes` are plain values for the record and `warnings` sentences for people.
     """
 
     positions: Array
     stats: Mapping[str, NDArray[Any]]
+    optimum: Array | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class Sampler(Protocol):

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks.calibration._threads import in_order
 from modelworks.calibration.samplers._sampler import Density
 from modelworks.errors import fail
 
 Array = NDArray[np.float64]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 # Draws of the priors looked at in one go, and in all before we say that none is possible.
 BATCH = 40
@@ -34,7 +29,7 @@ def candidates(density: Density, key: np.random.Generator, number: int, cores: i
         batch = density.prior_positions(key, max(BATCH, number))
         tried += len(batch)
         inside = batch[np.isfinite(batch).all(axis=1)]
-        for position, value in zip(inside, side_by_side(density.value, inside, cores), strict=True):
+        for position, value in zip(inside, in_order(density.value, inside, cores), strict=True):
             if value > -np.inf:
                 positions.append(position)
                 values.append(value)
@@ -55,14 +50,6 @@ def prior_scale(positions: Array) -> Array:
     # A normal's quartiles are 1.349 standard deviations apart.
     width = (high - low) / 1.349
     return np.where(width > 0, width, 1.0)
-
-
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], cores: int) -> list[Result]:
-    """The results in the order of the items; native kernels let go of Python's lock, so threads do help."""
-    if cores <= 1:
-        return [work(item) for item in items]
-    with ThreadPoolExecutor(cores) as pool:
-        return list(pool.map(work, items))
 
 
 def tell_of_nowhere(density: Density, tried: int) -> None:

@@ -85,7 +85,7 @@ def sample(
             progress.update(chains * (draw + 1))
     progress.finish()
     stats = {"lp": np.stack(log_densities, axis=1), "acceptance_rate": np.stack(accepted, axis=1)}
-    return Draws(np.stack(kept, axis=1), stats, {"steps_between_draws": steps})
+    return Draws(np.stack(kept, axis=1), stats, notes={"steps_between_draws": steps})
 
 
 @dataclass

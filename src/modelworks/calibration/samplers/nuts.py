@@ -66,14 +66,21 @@ def sample(
     stats = {
         ours: np.stack([_column(batch, theirs)[warmup:] for _, batch in batches]) for theirs, ours in STATS.items()
     }
-    return Draws(search.shape.from_white(white), stats, _notes(density, search))
+    return Draws(
+        positions=search.shape.from_white(white),
+        stats=stats,
+        optimum=search.positions[0],
+        notes={"starts_agree": search.agree, "starts": search.in_words()},
+        warnings=search.warnings(density.parameters),
+    )
 
 
 class _White:
     """The density in the coordinates of the search, as nutpie calls it.
 
     An exception that left this class would end the process inside nutpie's threads. So the first is kept
-    in `error`, every further evaluation is impossible, and the chains come to their end in no time.
+    in `error`, and from then on the density is a standard normal, which costs nothing and upsets nobody,
+    until `_awaited` sees the error, stops the chains and raises it.
     """
 
     def __init__(self, density: Density, search: Search) -> None:
@@ -81,17 +88,16 @@ class _White:
         self.search = search
         self.error: Exception | None = None
         self.done = 0
-        self._nowhere = np.zeros(density.dimension)
 
     def value_and_gradient(self, z: Array) -> tuple[float, Array]:
-        if self.error is not None:
-            return -np.inf, self._nowhere
-        try:
-            value, gradient = self.density.value_and_gradient(self.search.shape.from_white(z))
-        except Exception as error:  # noqa: BLE001 (it is raised again by `_drawn`, outside nutpie's threads)
-            self.error = error
-            return -np.inf, self._nowhere
-        return value, gradient @ self.search.shape.factor
+        if self.error is None:
+            try:
+                value, gradient = self.density.value_and_gradient(self.search.shape.from_white(z))
+            except Exception as error:  # noqa: BLE001 (it is raised again by `_awaited`, outside nutpie's threads)
+                self.error = error
+            else:
+                return value, gradient @ self.search.shape.factor
+        return -0.5 * float(z @ z), -z
 
     def start(self, seed: int) -> Array:
         """Where one chain starts: near an optimum, wider than the posterior, possible."""
@@ -166,20 +172,16 @@ def _ignoring_arguments(function: Callable[[Array], dict[str, Array]]) -> Callab
 
 
 def _awaited(sampler: Any, white: _White, progress: Progress) -> Any:
-    while True:
+    """nutpie's trace when it is there; raises what went wrong in one of its threads."""
+    trace = None
+    while trace is None and white.error is None:
         try:
             trace = sampler.wait(timeout=POLL_SECONDS)
         except TimeoutError:
             progress.update(white.done)
-        except RuntimeError:
-            # What nutpie says of a chain that could not start is only the consequence of our own error.
-            if white.error is not None:
-                raise white.error from None
-            raise
-        else:
-            if white.error is not None:
-                raise white.error
-            return trace
+    if white.error is not None:
+        raise white.error
+    return trace
 
 
 def _column(batch: Any, name: str) -> NDArray[Any]:
@@ -189,13 +191,3 @@ def _column(batch: Any, name: str) -> NDArray[Any]:
     column = pyarrow.array(batch.column(name))
     values: NDArray[Any] = (column.flatten() if hasattr(column, "flatten") else column).to_numpy(zero_copy_only=False)
     return values.reshape(batch.num_rows, -1).squeeze() if values.size != batch.num_rows else values
-
-
-def _notes(density: Density, search: Search) -> dict[str, Any]:
-    return {
-        "optimum_position": dict(zip(density.parameters, search.positions[0].tolist(), strict=True)),
-        "optimum_log_density": float(search.log_densities[0]),
-        "starts_agree": search.agree,
-        "starts": search.in_words(),
-        "laplace_is_positive_definite": search.shape.is_positive_definite,
-    }

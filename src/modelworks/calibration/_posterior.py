@@ -1,0 +1,129 @@
+"""What a calibration found, in ArviZ's layout, in memory and on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.errors import fail, near
+
+if TYPE_CHECKING:
+    import xarray
+
+Array = NDArray[np.float64]
+
+GROUPS = (
+    "posterior",
+    "sample_stats",
+    "log_likelihood",
+    "posterior_predictive",
+    "prior",
+    "prior_predictive",
+    "observed_data",
+)
+# NetCDF attributes are text and numbers; ours, which are nested, are kept as JSON under one name.
+RECORD = "modelworks"
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Draws of the parameters, with all that is needed to judge them.
+
+    `groups` are xarray Datasets named as ArviZ names them, with dimensions chain, draw and, for each
+    target, its points; a target's point is its observation's number. Log likelihoods are zero where
+    nothing was observed. `attributes` are plain values: the sampler and why, the seed, failed runs, warnings.
+    """
+
+    groups: Mapping[str, xarray.Dataset]
+    attributes: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self.groups["posterior"].data_vars)
+
+    def draws(self, name: str) -> Array:
+        """The draws of one parameter, shape (chain, draw)."""
+        return self._array("posterior", name)
+
+    def prior(self, name: str) -> Array:
+        """Independent draws of its prior, shape (draw,)."""
+        return self._array("prior", name).reshape(-1)
+
+    def sample_stats_arrays(self) -> dict[str, NDArray[Any]]:
+        """The sampler's statistics by name, each (chain, draw)."""
+        return {str(name): each.to_numpy() for name, each in self.groups["sample_stats"].data_vars.items()}
+
+    def predictive(self) -> dict[str, Array]:
+        """By target, new observations at every point, one for each draw, shape (sample, point)."""
+        return self._flat("posterior_predictive")
+
+    def prior_predictive(self) -> dict[str, Array]:
+        """By target, what one would have expected to observe before the data, shape (sample, point)."""
+        return self._flat("prior_predictive")
+
+    def log_likelihood(self) -> dict[str, Array]:
+        """By target, the log likelihood of each observation under each draw, shape (sample, point)."""
+        return self._flat("log_likelihood")
+
+    def observed(self) -> dict[str, Array]:
+        """By target, the observations, shape (point,); NaN where there is none."""
+        return {str(name): each.to_numpy() for name, each in self.groups["observed_data"].data_vars.items()}
+
+    def to_netcdf(self, path: Path | str) -> None:
+        """Write every group into one file that ArviZ reads. The same posterior gives the same bytes."""
+        import xarray
+
+        file = Path(path)
+        record = json.dumps(self.attributes, sort_keys=True, ensure_ascii=False)
+        xarray.Dataset(attrs={RECORD: record}).to_netcdf(file, mode="w", engine="h5netcdf")
+        for name, group in self.groups.items():
+            encoding = {str(each): {"zlib": True, "shuffle": True, "complevel": 4} for each in group.data_vars}
+            group.to_netcdf(file, mode="a", group=name, engine="h5netcdf", encoding=encoding)
+
+    @classmethod
+    def read(cls, path: Path | str) -> Posterior:
+        """Read what `to_netcdf` wrote.
+
+        Raises
+        ------
+        ModelworksError
+            C601, for a file that is not there, is damaged, or is of another kind.
+        """
+        import xarray
+
+        file = Path(path)
+        try:
+            with xarray.open_dataset(file, engine="h5netcdf") as root:
+                attributes = json.loads(root.attrs[RECORD])
+            groups = {name: xarray.load_dataset(file, group=name, engine="h5netcdf") for name in GROUPS}
+        except (OSError, KeyError, ValueError) as error:
+            fail(
+                "C601",
+                f"`{file.name}` can not be read as a posterior: {error}",
+                hint="calibrate again; if the file came from elsewhere, it may not have arrived whole",
+                file=str(file),
+            )
+        return cls(groups, attributes)
+
+    def _array(self, group: str, name: str) -> Array:
+        dataset = self.groups[group]
+        if name not in dataset.data_vars:
+            fail(
+                "C602",
+                f"the posterior has no parameter `{name}`",
+                hint=near(name, [str(each) for each in dataset.data_vars]),
+            )
+        return np.asarray(dataset[name].to_numpy(), dtype=np.float64)
+
+    def _flat(self, group: str) -> dict[str, Array]:
+        found = {}
+        for name, each in self.groups[group].data_vars.items():
+            values = np.asarray(each.to_numpy(), dtype=np.float64)
+            found[str(name)] = values.reshape(-1, values.shape[-1])
+        return found
