@@ -27,6 +27,8 @@ from modelworks import (
     Transition,
     by,
     events,
+    exp,
+    log,
     people,
     table,
 )
@@ -101,7 +103,9 @@ schools_open = Parameter(
 )
 
 # What mobility does not show (masks, ventilation, whom one still meets, the other strains of spring) is found
-# from the epidemic itself: transmission per contact at these days relative to the first, straight lines between.
+# from the epidemic itself: transmission per contact at these days relative to the first, and in equal proportions from
+# day to day between. The growth of an epidemic then answers to each number nearly in a straight line, which the
+# sampler's work depends on.
 TRANSMISSION = {
     date(2021, 1, 11): Parameter("transmission_january", "ratio", lower=0),
     date(2021, 2, 8): Parameter("transmission_february", "ratio", lower=0),
@@ -131,7 +135,7 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
     """The model of a country: its people, contacts, mobility, schools, vaccination and fatality by age."""
     ages = tuple(data["population"]["age"])
     population = data["population"]["people"].to_numpy()
-    transmission = table([date(2020, 12, 7), *TRANSMISSION], [1.0, *TRANSMISSION.values()])
+    transmission = exp(table([date(2020, 12, 7), *TRANSMISSION], [0.0, *map(log, TRANSMISSION.values())]))
     detection = table(list(DETECTION), list(DETECTION.values()))
     fatality = fatality_multiplier * (
         by("age", list(_by_age(data["fatality"], "fatality", ages)))
