@@ -35,6 +35,10 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: references_folder().is_dir(),
         "set MODELWORKS_REFERENCES to the folder of reference numbers",
     ),
+    "peers": (
+        lambda: (references_folder().parent / "peers" / "peer_reference.npz").is_file(),
+        "put the folder `peers`, with other people's models and results, beside the reference numbers",
+    ),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import inspect
 import re
 import sys
@@ -41,7 +42,9 @@ def without_quotes(text: str) -> str:
     >>> without_quotes("(times: 'Array', start: 'date | None' = None, method: str = 'rk4') -> 'Outputs'")
     "(times: Array, start: date | None = None, method: str = 'rk4') -> Outputs"
     """
-    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text).replace("<factory>", "...")
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text).replace("<factory>", "...")
+    # A function as a default would be shown with its address, which is another one each time.
+    return re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", text)
 
 
 def signature(name: str, thing: Any) -> str:
@@ -184,9 +187,14 @@ def error_codes() -> str:
 PAGES = {"door.md": door, "commands.md": commands, "errors.md": error_codes}
 
 
-def stale() -> list[str]:
-    """The pages that do not say what the package says now."""
-    return [name for name, write in PAGES.items() if _held(name) != write()]
+def stale() -> dict[str, str]:
+    """The pages that do not say what the package says now, each with how they differ."""
+    found = {}
+    for name, write in PAGES.items():
+        held, now = _held(name), write()
+        if held != now:
+            found[name] = "\n".join(difflib.unified_diff(held.splitlines(), now.splitlines(), lineterm="", n=0))
+    return found
 
 
 def _held(name: str) -> str:

@@ -103,7 +103,17 @@ def test_every_check_is_explained_on_the_page_of_the_verdict() -> None:
 
 def _words_of_the_files() -> dict[str, set[str]]:
     """Every word that a study's files may use, by the module that reads it."""
-    from modelworks.inputs import catalogue, likelihoods, parameters, priors, quantities, repository, scenarios, targets
+    from modelworks.inputs import (
+        catalogue,
+        columns,
+        likelihoods,
+        parameters,
+        priors,
+        quantities,
+        repository,
+        scenarios,
+        targets,
+    )
     from modelworks.inputs import study_file as study
 
     priors_say = {word for name, family in priors.FAMILIES.items() for word in (name, *family.arguments)}
@@ -114,7 +124,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
         "quantities": {*quantities.FIELDS, *quantities.STATISTICS},
         "parameters.yaml": set(parameters.FIELDS),
         "targets.yaml": {*targets.FIELDS, *targets.COVERS},
-        "catalogue.yaml": {*catalogue.FIELDS, *catalogue.COLUMN_FIELDS},
+        "catalogue.yaml": {*catalogue.FIELDS, *columns.FIELDS},
         "modelworks.toml": set(repository._Settings.KNOWN),
         "families": priors_say | likelihoods_say,
     }

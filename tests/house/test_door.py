@@ -43,7 +43,8 @@ def test_an_unknown_name_is_told_as_python_tells_it() -> None:
 
 def test_the_generated_reference_is_current() -> None:
     """The reference is written from docstrings, commands and codes, and kept for those who read it here."""
-    assert not generate_reference.stale(), "run `make docs` and commit docs/reference"
+    differing = generate_reference.stale()
+    assert not differing, "run `make docs` and commit docs/reference\n" + "\n".join(differing.values())
 
 
 def fastest(command: list[str], tries: int = 7) -> float:
