@@ -144,7 +144,8 @@ class LogDensity:
                 return total, nowhere
             by_value[self._of_simulator] += pullback(cotangent)
             gradient += slopes * by_value[: slopes.size]
-        if not np.isfinite(gradient).all():
+        # The product is one quick operation, and finite but for gradients that are looked at closely.
+        if not math.isfinite(gradient @ gradient) and not np.isfinite(gradient).all():
             self._tell_of_gradient(gradient, values)
         return total, gradient
 

@@ -45,9 +45,9 @@ def curvature(x: Array) -> Array:
     >>> curvature(np.array([0.0, 1.0])).round(6).tolist()
     [0.5, 0.306853]
     """
-    small = x < SMALL
-    if not small.any():
+    if x.min(initial=np.inf) >= SMALL:
         return np.asarray((x - np.log1p(x)) / (x * x))
+    small = x < SMALL
     # log(1 + x) = 2 artanh(t) with t = x / (2 + x), whose series in t² converges at once.
     near = np.where(small, x, 0.0)
     t2 = (near / (2.0 + near)) ** 2
@@ -66,6 +66,8 @@ def _by_size(
     large: Callable[[Array, Array | float], Array],
 ) -> Array:
     """Each point by the form that is exact for its step; one form alone where all points want it."""
+    if isinstance(step, float):
+        return small(count, step) if step < SERIES_BELOW else large(count, step)
     is_small = np.asarray(step) < SERIES_BELOW
     if is_small.all():
         return small(count, step)
@@ -77,7 +79,7 @@ def _by_size(
 
 def _gammas(count: Array, step: Array | float) -> Array:
     inverse = 1.0 / step
-    return np.asarray(gammaln(count + inverse) - gammaln(inverse) + count * np.log(step))
+    return np.asarray(gammaln(count + inverse) + (count * np.log(step) - gammaln(inverse)))
 
 
 def _gammas_slope(count: Array, step: Array | float) -> Array:
