@@ -3,7 +3,10 @@
 from modelworks import Infection, Model, Output, Parameter, Transition, events, people
 
 contact_rate = Parameter(
-    "contact_rate", "per day", lower=0, meaning="people one infectious boy would infect in a day if all were susceptible"
+    "contact_rate",
+    "per day",
+    lower=0,
+    meaning="people one infectious boy would infect in a day if all were susceptible",
 )
 recovery_rate = Parameter("recovery_rate", "per day", lower=0, meaning="one over the days a boy stays in bed")
 boys = Parameter("boys", "people", lower=1, meaning="boys in the school")

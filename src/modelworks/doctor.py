@@ -112,9 +112,9 @@ def _compiler() -> Finding:
 
 
 def _kernel_cache() -> Finding:
-    from modelworks.model.backends._cache import folder
+    from modelworks.model import kernel_folder
 
-    place = folder()
+    place = kernel_folder()
     try:
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=place):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from modelworks.model._model import Model
     from modelworks.model._simulate import Outputs, run_many, simulate
+    from modelworks.model.backends._cache import kernel_folder
 
 _WHERE = {
     "_accuracy": ("Accuracy", "measure_error", "settle_step"),
@@ -78,6 +79,7 @@ _WHERE = {
     ),
     "_model": ("Model",),
     "_simulate": ("Outputs", "run_many", "simulate"),
+    "backends._cache": ("kernel_folder",),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 
@@ -104,6 +106,7 @@ __all__ = [
     "diagram",
     "events",
     "exp",
+    "kernel_folder",
     "log",
     "maximum",
     "measure_error",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from modelworks.errors import Letter, ModelworksError, fail, near
@@ -53,28 +53,35 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str) -> Mode
 
 
 def _imported(path: Path, shown: str) -> tuple[Any, dict[str, str]]:
+    """The module of a file, and the hashes of the files it was made from.
+
+    The text itself is compiled: Python's own cache of compiled modules takes a file for unchanged when
+    an edit keeps its size within one second.
+    """
     folder = str(path.parent)
     before = set(sys.modules)
+    content = path.read_bytes()
     name = f"_team_model_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        fail("M123", f"`{shown}` is not a Python file", hint="a model file ends in .py")
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    # A dataclass looks its module up by name.
+    sys.modules[name] = module
     sys.path.insert(0, folder)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(content, str(path), "exec"), module.__dict__)
     except ModelworksError as error:
         raise ModelworksError([_placed(letter, error, path, shown) for letter in error.letters]) from error
     except Exception as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
         _tell(error, path, shown)
     finally:
         sys.path.remove(folder)
-    beside = {n: m for n, m in sys.modules.items() if n not in before and _lies_in(m, folder)}
-    files = [path, *(Path(str(m.__file__)) for m in beside.values())]
-    for each in beside:
-        # The next study may have another module of the same name beside its model.
-        del sys.modules[each]
-    return module, {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        beside = {n: m for n, m in sys.modules.items() if n not in before and n != name and _lies_in(m, folder)}
+        for each in (*beside, name):
+            # The next study may have another module of the same name beside its model.
+            del sys.modules[each]
+    files = [Path(str(m.__file__)) for m in beside.values()]
+    hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return module, {path.name: hashlib.sha256(content).hexdigest(), **hashes}
 
 
 def _lies_in(module: Any, folder: str) -> bool:

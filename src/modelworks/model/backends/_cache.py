@@ -34,7 +34,7 @@ class Library:
 def compile_module(text: str) -> Library:
     """Optimised machine code of a module, from the cache where it is there."""
     machine = _target_machine()
-    cached = folder() / f"{_key(text)}.o"
+    cached = kernel_folder() / f"{_key(text)}.o"
     module = llvm.parse_assembly(f'target triple = "{machine.triple}"\n{_without_triple(text)}')
     module.name = cached.stem
     known = _read(cached)
@@ -49,7 +49,7 @@ def compile_module(text: str) -> Library:
     return Library(engine)
 
 
-def folder() -> Path:
+def kernel_folder() -> Path:
     """Where compiled kernels are kept: `MODELWORKS_CACHE`, or the user's cache folder."""
     chosen = os.environ.get("MODELWORKS_CACHE")
     if chosen:
