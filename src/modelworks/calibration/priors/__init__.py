@@ -49,6 +49,9 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
     }
 )
 
+# The logarithm of the smallest probability that is still a number; what is cut to less was not meant.
+LEAST_LOG_MASS = -700.0
+
 __all__ = ["FAMILIES", "Bijection", "Image", "Prior"]
 
 
@@ -154,7 +157,7 @@ def _bounds(bounds: Sequence[float | None] | None) -> tuple[float, float]:
 
 
 def _cut(mean: float, sd: float, lower: float, upper: float) -> TruncatedNormal:
-    if log_mass((lower - mean) / sd, (upper - mean) / sd) == -math.inf:
+    if log_mass((lower - mean) / sd, (upper - mean) / sd) < LEAST_LOG_MASS:
         fail(
             "C104",
             f"a normal with mean {mean:g} and sd {sd:g} has nothing between {lower:g} and {upper:g}",
