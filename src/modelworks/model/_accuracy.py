@@ -17,6 +17,10 @@ from modelworks.model.solvers.rk4 import stable_step
 # Below this an error is round-off, and halving the step would chase noise.
 ROUND_OFF = 1e-13
 MOST_STEPS = 2_000_000
+
+# A promised step is taken a little shorter, so that it is rarely tried in vain, and only where it saves a tenth.
+MARGIN = 0.95
+WORTHWHILE = 1.1
 # With fewer, a step and its half may meet a season at the same phases, or both miss a quick change:
 # they then agree on a wrong number.
 FEWEST_STEPS = 50
@@ -39,7 +43,7 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
     fastest = largest_exit_rate(compiled, values)
     if not np.isfinite(fastest):
         compiled.run(values)  # tells which rate it is
-    step = min(compiled.step, stable_step(fastest), span / FEWEST_STEPS)
+    step = longest = min(compiled.step, stable_step(fastest), span / FEWEST_STEPS)
     if span / step > MOST_STEPS:
         _tell_of_unsettled(compiled, step, wanted)
     coarse = _attempt(compiled, step, values)
@@ -48,11 +52,29 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
         error = np.inf if coarse is None or fine is None else difference(coarse, fine) * 16 / 15
         if error <= max(wanted, ROUND_OFF):
             compiled.with_step(step)
-            return Accuracy(step, error)
+            settled = Accuracy(step, error)
+            return settled if step == longest else _lengthened(compiled, values, settled, wanted)
         step, coarse = step / 2, fine
     if coarse is None:
         compiled.with_step(step).run(values)  # tells what is impossible, and where
     _tell_of_unsettled(compiled, step, wanted)
+
+
+def _lengthened(compiled: CompiledModel, values: Array, settled: Accuracy, wanted: float) -> Accuracy:
+    """The step between a settled one and its double that the order of the method promises, if it keeps the promise.
+
+    Halving alone leaves the error up to sixteen times smaller than was asked for, and a run up to twice as long.
+    """
+    promised = settled.step * (wanted / max(settled.error, ROUND_OFF)) ** (1 / 4) * MARGIN
+    step = min(promised, 2 * settled.step)
+    if step < WORTHWHILE * settled.step:
+        return settled
+    coarse, fine = _attempt(compiled, step, values), _attempt(compiled, step / 2, values)
+    if coarse is not None and fine is not None and (error := difference(coarse, fine) * 16 / 15) <= wanted:
+        compiled.with_step(step)
+        return Accuracy(step, error)
+    compiled.with_step(settled.step)
+    return settled
 
 
 def measure_error(compiled: CompiledModel, values: Array) -> float:
