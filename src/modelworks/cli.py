@@ -133,6 +133,9 @@ def _present(result: Any, *, as_json: bool) -> None:
     if as_json:
         show_json(result.as_dict())
         return
+    if result.table is not None and result.table[1]:
+        _table(*result.table)
+        say()
     if result.verdict:
         mark, colour = MARKS[result.verdict]
         say(click.style(f"{mark} {result.verdict}", fg=colour, bold=True) + f": {result.sentences[0]}")

@@ -21,6 +21,7 @@ from typing import Any
 from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
 from modelworks.study import _projection, stages
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._summaries import Table, table_of
 
 # What each stage's result depends on: the stages before it, the rooms whose code makes it, and the
 # parts of the study it reads.
@@ -56,6 +57,7 @@ class Result:
     sentences: list[str] = field(default_factory=list)
     answer: str | None = None
     seconds: float = 0.0
+    table: Table | None = None
 
     def line(self) -> str:
         """`calibrate: 12.1 s · run 7f3a21 · 2 stages unchanged`."""
@@ -91,6 +93,9 @@ class Result:
             "answer": self.answer,
             "seconds": round(self.seconds, 3),
             "stages": self.stages,
+            "table": None
+            if self.table is None
+            else [dict(zip(self.table[0], row, strict=True)) for row in self.table[1]],
             "next": self.next,
         }
 
@@ -260,6 +265,7 @@ def _published(
         record.get("sentences", []),
         record.get("answer"),
         time.perf_counter() - began,
+        table_of(study, until, finished),
     )
     if same is None:
         region = study.inputs.study.region or "everywhere"

@@ -1,0 +1,74 @@
+"""What a stage found, in a table short enough for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from modelworks.calibration import Posterior
+from modelworks.diagnostics import summary
+from modelworks.study import stages
+from modelworks.study._binding import BoundStudy
+from modelworks.study._projection import in_words
+
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+def table_of(study: BoundStudy, until: str, finished: Mapping[str, Path]) -> Table | None:
+    """The header and rows that say what came of the last stage; the report says it by itself."""
+    if until == stages.SIMULATE:
+        return _outputs(study, finished[until])
+    if until == stages.CALIBRATE:
+        return _posterior(study, finished[until])
+    if until == stages.DIAGNOSE:
+        return _checks(finished[until])
+    if until == stages.PROJECT:
+        return _quantities(finished[until])
+    return None
+
+
+def _outputs(study: BoundStudy, folder: Path) -> Table:
+    import pandas as pd
+
+    values = pd.read_parquet(folder / "outputs.parquet")
+    rows: list[tuple[str, ...]] = []
+    for name in study.model.series:
+        one = values[values["output"] == name]
+        if one.empty:  # an output by strata has a column for each; its table is in the run
+            continue
+        highest = one.loc[one["value"].idxmax()]
+        last = float(one["value"].iloc[-1])
+        day = highest["time"].date().isoformat()
+        rows.append((name, in_words(float(highest["value"])), day, in_words(last), study.model.series[name].unit))
+    return ("output", "highest", "on", "last", "unit"), rows
+
+
+def _posterior(study: BoundStudy, folder: Path) -> Table:
+    posterior = Posterior.read(folder / "posterior.nc")
+    rows: list[tuple[str, ...]] = [
+        (
+            row.name,
+            in_words(row.q50),
+            f"{in_words(row.q025)} to {in_words(row.q975)}",
+            study.inputs.parameters[row.name].unit,
+            f"{row.r_hat:.3f}",
+            f"{min(row.ess_bulk, row.ess_tail):.0f}",
+        )
+        for row in summary({name: np.asarray(posterior.draws(name)) for name in study.priors})
+    ]
+    return ("parameter", "median", "95% interval", "unit", "R-hat", "effective draws"), rows
+
+
+def _checks(folder: Path) -> Table:
+    checks = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))["checks"]
+    rows: list[tuple[str, ...]] = [(c["verdict"], c["title"], c["reason"]) for c in checks]
+    return ("verdict", "question", "answer"), rows
+
+
+def _quantities(folder: Path) -> Table:
+    quantities = json.loads((folder / "quantities.json").read_text(encoding="utf-8"))
+    rows: list[tuple[str, ...]] = [(name, q["text"], q["unit"] or "", q["title"]) for name, q in quantities.items()]
+    return ("quantity", "median (95% interval)", "unit", "what it is"), rows
