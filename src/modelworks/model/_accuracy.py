@@ -24,6 +24,8 @@ WORTHWHILE = 1.1
 # With fewer, a step and its half may meet a season at the same phases, or both miss a quick change:
 # they then agree on a wrong number.
 FEWEST_STEPS = 50
+# Runs that break down at every step of so many halvings do so for another reason than the step.
+MOST_BREAKDOWNS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,12 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
     if span / step > MOST_STEPS:
         _tell_of_unsettled(compiled, step, wanted)
     coarse = _attempt(compiled, step, values)
+    breakdowns = 0
     while span / step < MOST_STEPS:
         fine = _attempt(compiled, step / 2, values)
+        breakdowns = breakdowns + 1 if fine is None else 0
+        if breakdowns > MOST_BREAKDOWNS:
+            break
         error = np.inf if coarse is None or fine is None else difference(coarse, fine) * 16 / 15
         if error <= max(wanted, ROUND_OFF):
             compiled.with_step(step)
