@@ -39,10 +39,10 @@ def _outputs(study: BoundStudy, folder: Path) -> Table:
         one = values[values["output"] == name]
         if one.empty:  # an output by strata has a column for each; its table is in the run
             continue
-        highest = one.loc[one["value"].idxmax()]
-        last = float(one["value"].iloc[-1])
-        day = highest["time"].date().isoformat()
-        rows.append((name, in_words(float(highest["value"])), day, in_words(last), study.model.series[name].unit))
+        series, times = one["value"].to_numpy(dtype=float), one["time"].to_numpy(dtype="datetime64[D]")
+        top = int(series.argmax())
+        unit = study.model.series[name].unit
+        rows.append((name, in_words(series[top]), str(times[top]), in_words(series[-1]), unit))
     return ("output", "highest", "on", "last", "unit"), rows
 
 
