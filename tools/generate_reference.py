@@ -150,7 +150,8 @@ def command_entry(command: Any, name: str, above: Any = None) -> Iterator[str]:
     """One command with its arguments and options, then those below it."""
     import click
 
-    context = click.Context(command, info_name=name, parent=above, terminal_width=100, max_content_width=100)
+    settings = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
+    context = click.Context(command, info_name=name, parent=above, **settings)
     help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     level = context.command_path.count(" ") + 2
     yield f"{'#' * level} {context.command_path}"
