@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modelworks.calibration._threads import in_order
 from modelworks.calibration.samplers._laplace import Laplace, laplace
 from modelworks.calibration.samplers._sampler import Density
-from modelworks.calibration.samplers._starts import candidates, prior_scale
+from modelworks.calibration.samplers._starts import candidates, far_apart, prior_scale
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,8 @@ class Search:
 
     def warnings(self, names: Sequence[str]) -> tuple[str, ...]:
         """What a person should know of the search."""
-        said = [] if self.agree else [self.in_words()]
+        # A search that ended far below the best got stuck; it says nothing of the posterior.
+        said = [self.in_words()] if len(self.worth_visiting) > 1 else []
         if not self.shape.is_positive_definite:
             flattest = names[int(np.argmax(np.abs(self.shape.factor).max(axis=1) / self.scale))]
             said.append(f"At the optimum the data do not narrow every direction; `{flattest}` is the least known.")
@@ -78,10 +79,11 @@ def find_map(density: Density, key: np.random.Generator, *, starts: int = STARTS
 
     Quasi-Newton steps with the exact gradient where there is one, Nelder and Mead's simplex otherwise.
     """
-    positions, _ = candidates(density, key, starts, cores)
+    positions, _ = candidates(density, key, 2 * starts, cores)
     scale = prior_scale(positions)
     climb = _by_gradient if density.has_gradient else _by_simplex
-    ends = list(in_order(lambda start: climb(density, start, scale), positions[:starts], cores))
+    begin = far_apart(positions[: max(len(positions) // 2, 1)], scale, starts)
+    ends = list(in_order(lambda start: climb(density, start, scale), begin, cores))
     ends.sort(key=lambda end: -end[1])
     shape = laplace(density, ends[0][0], scale)
     return _gathered(ends, shape, scale)

@@ -52,6 +52,21 @@ def prior_scale(positions: Array) -> Array:
     return np.where(width > 0, width, 1.0)
 
 
+def far_apart(positions: Array, scale: Array, number: int) -> Array:
+    """So many of the positions (candidate, parameter), the first of them and then always the farthest from those.
+
+    Starts that are near each other find the same optimum, and their agreement proves nothing.
+
+    >>> far_apart(np.array([[0.0], [0.1], [3.0], [2.9]]), np.array([1.0]), 2).tolist()
+    [[0.0], [3.0]]
+    """
+    chosen = [0]
+    while len(chosen) < min(number, len(positions)):
+        gaps = (positions[:, np.newaxis] - positions[chosen]) / scale
+        chosen.append(int(np.argmax(np.square(gaps).sum(axis=2).min(axis=1))))
+    return positions[chosen]
+
+
 def tell_of_nowhere(density: Density, tried: int) -> None:
     explain = getattr(density, "why_impossible", None)
     reason = f" For instance: {explain()}" if callable(explain) else ""

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 # Steps between two draws that are kept, for each parameter: neighbouring steps are nearly alike, and
 # keeping them all would only make the record longer.
-STEPS_PER_PARAMETER = 5
+STEPS_PER_PARAMETER = 3
 # The paper's choices: one step in ten a snooker, its length between 1.2 and 2.2; one in ten of the others
 # at full length, which carries a chain from mode to mode; the archive grows at every tenth step.
 SNOOKER_SHARE = 0.1

@@ -181,6 +181,7 @@ def _awaited(sampler: Any, white: _White, progress: Progress) -> Any:
             progress.update(white.done)
     if white.error is not None:
         raise white.error
+    progress.update(white.done)
     return trace
 
 
