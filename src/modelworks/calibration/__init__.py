@@ -12,6 +12,7 @@ from __future__ import annotations
 from modelworks.calibration._calibrate import calibrate
 from modelworks.calibration._log_density import LogDensity
 from modelworks.calibration._posterior import Posterior
+from modelworks.calibration._predictions import Predictions, predictions
 from modelworks.calibration._progress import Progress
 from modelworks.calibration._settings import Settings
 from modelworks.calibration._simulator import DifferentiableSimulator, Simulator
@@ -22,10 +23,12 @@ __all__ = [
     "DifferentiableSimulator",
     "LogDensity",
     "Posterior",
+    "Predictions",
     "Prior",
     "Progress",
     "Settings",
     "Simulator",
     "Target",
     "calibrate",
+    "predictions",
 ]

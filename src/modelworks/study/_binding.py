@@ -124,11 +124,11 @@ class BoundStudy:
         ends = [time for o in self.observations for time in (*o.starts, *o.ends)]
         return np.unique(np.concatenate([[self.calendar.number(self.inputs.study.time.start)], ends]))
 
-    def targets(self, compiled: ScaledModel, *, included: bool = True) -> list[Target]:
-        """The observations as the calibration takes them; those it may not see when `included` is False."""
+    def targets(self, compiled: ScaledModel, *, every: bool = False) -> list[Target]:
+        """The observations as the calibration takes them; with `every`, also those it may not see."""
         found = []
         for each in self.observations:
-            chosen = each.included if included else ~each.included
+            chosen = np.ones_like(each.included) if every else each.included
             if chosen.any():
                 found.append(
                     Target(

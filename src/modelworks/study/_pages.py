@@ -27,7 +27,7 @@ from modelworks.report import (
 )
 from modelworks.runs import provenance
 from modelworks.study import _projection
-from modelworks.study._binding import BoundStudy
+from modelworks.study._binding import BoundStudy, Observations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,9 +97,9 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
     labels = _parameter_labels(study)
     if study.observations:
         fit = plots.figure("fit")(
-            ribbons[ribbons["scenario"] == baseline],
+            _fit_ribbons(work, ribbons[ribbons["scenario"] == baseline]),
             observed_table(study),
-            predictive=predictive_table(study, posterior),
+            predictive=pd.read_parquet(work.finished["project"] / "predictive.parquet"),
             labels=_target_labels(study),
         )
         yield Section("Does it fit what was seen?", (fit,))
@@ -131,39 +131,41 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
         )
 
 
+def _fit_ribbons(work: Work, baseline: pd.DataFrame) -> pd.DataFrame:
+    """What each target is held against, in the target's unit; `output` is the target's name.
+
+    A count is shown for the very time each observation stands for, as a week's cases are not a day's; a
+    stock is shown at all times.
+    """
+    import pandas as pd
+
+    fitted = pd.read_parquet(work.finished["project"] / "fitted.parquet")
+    parts = []
+    for each in work.study.observations:
+        part = fitted[fitted["output"] == each.entry.name]
+        if (each.starts == each.ends).all():
+            part = baseline[baseline["output"] == each.column].copy()
+            part[list(_projection.LEVELS)] *= each.factor
+        parts.append(part.assign(output=each.entry.name))
+    return pd.concat(parts, ignore_index=True)
+
+
 def observed_table(study: BoundStudy) -> pd.DataFrame:
-    """Every observation where it lies in time: target, output, time, value (in the output's unit), included."""
+    """Every observation in the middle of what it stands for: target, output, time, value, included."""
     import pandas as pd
 
     parts = [
         pd.DataFrame(
             {
                 "target": each.entry.name,
-                "output": each.column,
-                "time": _projection.dates_of(study, each.ends),
-                "value": each.values / each.factor,
+                "output": each.entry.name,
+                "time": _projection.moments(study, (each.starts + each.ends) / 2),
+                "value": each.values,
                 "included": each.included,
             }
         )
         for each in study.observations
     ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def predictive_table(study: BoundStudy, posterior: Posterior) -> pd.DataFrame:
-    """Where new observations would fall: quantiles of the posterior predictive at each observation."""
-    import pandas as pd
-
-    parts = []
-    predictive = posterior.predictive()
-    for each in study.observations:
-        if each.entry.name not in predictive:
-            continue
-        values = np.asarray(predictive[each.entry.name]) / each.factor
-        levels = np.quantile(values, list(_projection.LEVELS.values()), axis=0)
-        time = _projection.dates_of(study, each.ends[each.included])
-        ribbon = dict(zip(_projection.LEVELS, levels, strict=True))
-        parts.append(pd.DataFrame({"output": each.entry.name, "time": time, **ribbon}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -184,8 +186,20 @@ def _output_labels(study: BoundStudy) -> dict[str, str]:
 
 
 def _target_labels(study: BoundStudy) -> dict[str, str]:
-    outputs = _output_labels(study)
-    return {o.entry.name: outputs.get(o.column, o.column.replace("_", " ")) for o in study.observations}
+    titles = {name: output.title for name, output in study.model.series.items()}
+    return {
+        o.entry.name: f"{o.entry.title or titles.get(o.column) or o.column.replace('_', ' ')} ({_unit(o)})"
+        for o in study.observations
+    }
+
+
+def _unit(observed: Observations) -> str:
+    """The target's unit; of a count also the time it is over."""
+    return (
+        observed.entry.unit
+        if observed.entry.covers == "instant"
+        else f"{observed.entry.unit} per {observed.entry.covers}"
+    )
 
 
 def _scenario_labels(study: BoundStudy) -> dict[str, str]:

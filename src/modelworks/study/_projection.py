@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration import Posterior
+from modelworks.calibration import LogDensity, Posterior, Settings, predictions
 from modelworks.model import CompiledModel, run_many
 from modelworks.study._binding import BoundStudy, grid
 
@@ -23,15 +23,23 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 BASELINE = "baseline"
+# Which branch of the study's seed new observations around the targets come from.
+NEW_OBSERVATIONS = 7
 LEVELS = {"q025": 0.025, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q975": 0.975}
 
 
 @dataclass(frozen=True)
 class Projected:
-    """Quantiles of every output by scenario, and of its difference from the baseline; the named numbers."""
+    """Quantiles of every output by scenario and of its difference from the baseline; the named numbers.
+
+    `fitted` and `predictive` are the baseline held against the targets, each over its own time and in its
+    own unit: what the model expects at every observation, and where a new observation would fall.
+    """
 
     outputs: pd.DataFrame
     differences: pd.DataFrame
+    fitted: pd.DataFrame
+    predictive: pd.DataFrame
     quantities: dict[str, Any]
 
 
@@ -60,7 +68,43 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     ]
     differences = pd.concat(gaps, ignore_index=True) if gaps else tables[0].iloc[:0]
     quantities = _quantities(study, posterior, compiled, found, draws)
-    return Projected(pd.concat(tables, ignore_index=True), differences, quantities)
+    expected, new = _beside_targets(study, draws, progress, cores)
+    return Projected(pd.concat(tables, ignore_index=True), differences, expected, new, quantities)
+
+
+def _beside_targets(
+    study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """At every observation, also those held out: quantiles of what is expected, and of new observations."""
+    import pandas as pd
+
+    if not study.observations or not study.priors:
+        empty = pd.DataFrame(columns=["output", "time", *LEVELS])
+        return empty, empty.copy()
+    model = study.compiled(study.calibration_times())
+    density = LogDensity(
+        priors=study.priors, fixed=study.fixed, simulator=model, targets=study.targets(model, every=True)
+    )
+    values = np.column_stack([draws[name] for name in study.priors])
+    found = predictions(density, values, Settings(cores=cores).threads(), progress)
+    # A stream of its own beside those of the calibration, from the study's one seed.
+    key = np.random.default_rng([study.inputs.study.calibration.seed, NEW_OBSERVATIONS])
+    return (
+        _at_observations(study, found.predicted),
+        _at_observations(study, found.observations(key)),
+    )
+
+
+def _at_observations(study: BoundStudy, by_target: Sequence[Array]) -> pd.DataFrame:
+    """Quantiles over draws (draw, point) of each target, in the middle of what each value stands for."""
+    import pandas as pd
+
+    parts = []
+    for each, values in zip(study.observations, by_target, strict=True):
+        levels = np.quantile(values, list(LEVELS.values()), axis=0)
+        time = moments(study, (each.starts + each.ends) / 2)
+        parts.append(pd.DataFrame({"output": each.entry.name, "time": time, **dict(zip(LEVELS, levels, strict=True))}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def thinned_draws(study: BoundStudy, posterior: Posterior, number: int) -> dict[str, Array]:
@@ -104,19 +148,30 @@ def _prepared(
     return scaled.compiled, np.array([scaled.given(row) for row in rows])
 
 
-def dates_of(study: BoundStudy, times: Array) -> NDArray[np.datetime64]:
-    return np.array([study.calendar.date(float(t)) for t in times], dtype="datetime64[ns]")
+def moments(study: BoundStudy, times: Array) -> NDArray[np.datetime64]:
+    """Model times as dates with a time of day."""
+    return np.array([study.calendar.moment(float(t)) for t in times], dtype="datetime64[ns]")
+
+
+def row_times(times: Array, *, counts_events: bool) -> Array:
+    """Where the rows of an output lie: a stock at its moment, a count in the middle of the time it counts.
+
+    The first row of a count has no time behind it and is left out by those who show it.
+    """
+    if not counts_events:
+        return times
+    return np.concatenate([times[:1], (times[:-1] + times[1:]) / 2])
 
 
 def series_table(study: BoundStudy, compiled: CompiledModel, outputs: Array) -> pd.DataFrame:
     """One run as a table: output, time, value."""
     import pandas as pd
 
-    time = dates_of(study, compiled.times)
-    parts = [
-        pd.DataFrame({"output": column.name, "time": time, "value": outputs[:, k]})
-        for k, column in enumerate(compiled.columns)
-    ]
+    parts = []
+    for k, column in enumerate(compiled.columns):
+        first = 1 if column.counts_events else 0
+        time = moments(study, row_times(compiled.times, counts_events=column.counts_events))
+        parts.append(pd.DataFrame({"output": column.name, "time": time[first:], "value": outputs[first:, k]}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -125,11 +180,10 @@ def quantile_table(study: BoundStudy, compiled: CompiledModel, values: Array, sc
     import pandas as pd
 
     levels = np.quantile(values, list(LEVELS.values()), axis=0)
-    time = dates_of(study, compiled.times)
-    # The first row of an output that counts events has no time behind it.
     parts = []
     for k, column in enumerate(compiled.columns):
         first = 1 if column.counts_events else 0
+        time = moments(study, row_times(compiled.times, counts_events=column.counts_events))
         ribbon = {name: levels[level, first:, k] for level, name in enumerate(LEVELS)}
         parts.append(pd.DataFrame({"scenario": scenario, "output": column.name, "time": time[first:], **ribbon}))
     return pd.concat(parts, ignore_index=True)
