@@ -28,7 +28,7 @@ from modelworks.errors import Letters, near
 Floats: TypeAlias = NDArray[np.float64]
 
 OPENING: dict[Verdict, str] = {
-    "fine": "These results can be used: all {asked} checks passed.",
+    "fine": "These results can be used; all {asked} checks passed.",
     "look": "An expert must look before these results are used ({failed} of {asked} checks).",
     "stop": "Do not use these results ({failed} of {asked} checks failed).",
 }
