@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +29,24 @@ def chromium() -> str | None:
     )
 
 
+@functools.cache
+def playwright_starts() -> bool:
+    """Whether Playwright's driver runs: on a small Debian the library its Node leans on can be missing."""
+    if importlib.util.find_spec("playwright") is None:
+        return False
+    from playwright._impl._driver import compute_driver_executable
+
+    node, _ = compute_driver_executable()
+    try:
+        return subprocess.run([node, "--version"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
 # A component is a program, a Python package, or a folder of numbers. Anything not listed here is
 # looked for as a Python package and then as a program.
 COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
-    "chromium": (lambda: chromium() is not None, "apt-get install chromium"),
+    "chromium": (lambda: chromium() is not None and playwright_starts(), "apt-get install chromium libatomic1"),
     "references": (
         lambda: references_folder().is_dir(),
         "set MODELWORKS_REFERENCES to the folder of reference numbers",
