@@ -32,15 +32,8 @@ def chromium() -> str | None:
 @functools.cache
 def playwright_starts() -> bool:
     """Whether Playwright's driver runs: on a small Debian the library its Node leans on can be missing."""
-    if importlib.util.find_spec("playwright") is None:
-        return False
-    from playwright._impl._driver import compute_driver_executable
-
-    node, _ = compute_driver_executable()
-    try:
-        return subprocess.run([node, "--version"], capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
+    command = [sys.executable, "-m", "playwright", "--version"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 # A component is a program, a Python package, or a folder of numbers. Anything not listed here is
