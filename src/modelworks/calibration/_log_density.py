@@ -124,10 +124,12 @@ class LogDensity:
         return self._settled(total, values, outputs)
 
     def value_and_gradient(self, position: Array) -> tuple[float, Array]:
-        """The log density at a position, and its gradient (parameter,)."""
+        """The log density at a position, and its gradient (parameter,); only where `has_gradient`."""
+        if not has_gradient(self.simulator):
+            raise TypeError("the simulator has no gradient: ask `has_gradient` first")
         values, slopes, log_prior, gradient = self._moved(position)
         nowhere = np.zeros(len(self._coordinates))
-        if not math.isfinite(log_prior) or not has_gradient(self.simulator):
+        if not math.isfinite(log_prior):
             return -math.inf, nowhere
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             try:

@@ -59,7 +59,6 @@ def sample(
     progress.start("search for the optimum")
     search = find_map(density, np.random.default_rng(of_search), cores=cores)
     progress.finish()
-    progress.start("draw from the posterior", total=chains * (warmup + draws))
     batches = _drawn(_White(density, search), chains, draws, warmup, of_chains, cores, progress)
     progress.finish()
     white = np.stack([_column(batch, "z")[warmup:].reshape(-1, density.dimension) for batch, _ in batches])
@@ -131,6 +130,8 @@ def _drawn(
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
+    # Begun only now: nutpie takes seconds to import, and the time left is told by the pace from here.
+    progress.start("draw from the posterior", total=chains * (warmup + draws))
     size = white.density.dimension
     model = from_pyfunc(
         size,
