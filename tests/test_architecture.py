@@ -93,8 +93,9 @@ def type_checking_lines(tree: ast.Module) -> set[int]:
 def imports() -> tuple[Import, ...]:
     """Every import of ours by ours."""
     return tuple(
-        Import(name, imported, file, node.lineno, node.lineno in type_checking_lines(tree))
+        Import(name, imported, file, node.lineno, node.lineno in unrun)
         for name, (file, tree) in sources().items()
+        for unrun in [type_checking_lines(tree)]
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for imported in imported_modules(name, file.name == "__init__.py", node)

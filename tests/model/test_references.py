@@ -289,10 +289,8 @@ def test_the_boarding_school_has_the_boys_in_bed_that_stan_has(references: Path)
 @pytest.fixture(scope="module")
 def peers(references: Path, needs: Callable[[str], None]) -> Path:
     """Identical models in other people's tools lie beside the references."""
-    folder = references.parent / "peers"
-    if not (folder / "peer_reference.npz").is_file():
-        pytest.skip("the peers' reference numbers are missing: put `peers` beside the references")
-    return folder
+    needs("peers")
+    return references.parent / "peers"
 
 
 @pytest.fixture(scope="module")
