@@ -7,7 +7,8 @@ system that gets better at it, or by campaigns that screen everybody. People are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -36,10 +37,17 @@ Array = NDArray[np.float64]
 DAYS_PER_YEAR = 365.25
 
 # Rates per day at which people of an age leave early latency for disease and for late latency, and late latency for
-# disease, from the youngest age they hold for. Ragonnet et al. 2017, Epidemics 21: 39, doi:10.1016/j.epidem.2017.06.002.
-EARLY_PROGRESSION = {0: 6.6e-3, 5: 2.7e-3, 15: 2.7e-4}
-STABILISATION = {0: 1.2e-2, 5: 1.2e-2, 15: 5.4e-3}
-LATE_PROGRESSION = {0: 1.9e-11, 5: 6.4e-6, 15: 3.3e-6}
+# disease, from the youngest age they hold for: Ragonnet et al. 2017, Epidemics 21: 39,
+# doi:10.1016/j.epidem.2017.06.002.
+EARLY_PROGRESSION: Mapping[float, float] = {0: 6.6e-3, 5: 2.7e-3, 15: 2.7e-4}
+STABILISATION: Mapping[float, float] = {0: 1.2e-2, 5: 1.2e-2, 15: 5.4e-3}
+LATE_PROGRESSION: Mapping[float, float] = {0: 1.9e-11, 5: 6.4e-6, 15: 3.3e-6}
+
+# Where many are found within weeks the solver needs shorter steps than over decades.
+STEPS_IN_CAMPAIGN = 4
+
+# While people moved together into towns; before, they lived apart everywhere.
+TOWNS_GREW = (1950.0, 2000.0)
 
 # The age from which disease is as infectious as an adult's.
 ADULT = 15
@@ -49,6 +57,13 @@ transmission_rate = Parameter(
     "per year",
     lower=0,
     meaning="people whom one untreated adult infects in a year where nobody was infected before",
+)
+transmission_dispersed = Parameter(
+    "transmission_dispersed",
+    "ratio",
+    lower=0,
+    upper=1,
+    meaning="transmission where people live apart, as everybody once did, over that in the towns of today",
 )
 mixing_elsewhere = Parameter(
     "mixing_elsewhere", "proportion", lower=0, upper=1, meaning="contacts with just anybody of the country"
@@ -77,6 +92,12 @@ detection_rate = Parameter(
 )
 detection_middle = Parameter("detection_middle", "years", meaning="the year in which half of the rise is done")
 detection_rise = Parameter("detection_rise", "years", lower=1, meaning="from 12% to 88% of the rise")
+detection_since = Parameter(
+    "detection_since",
+    "ratio",
+    lower=0,
+    meaning="detection after the campaigns held, over that before; people came to know",
+)
 treatment_duration = Parameter("treatment_duration", "years", lower=0.01, meaning="of a course of treatment")
 treatment_success = Parameter("treatment_success", "proportion", lower=0, upper=1, meaning="treated who are cured")
 treatment_death = Parameter("treatment_death", "proportion", lower=0, upper=1, meaning="treated who die")
@@ -104,8 +125,14 @@ future_campaigns = Parameter(
 
 people_at_start = Parameter("people_at_start", "people", lower=1, meaning="people when the model begins")
 births_before = Parameter("births_before", "people per year", lower=0, meaning="until the data on births begin")
+mortality_before = Parameter(
+    "mortality_before", "ratio", lower=0, meaning="death rates until the data begin, over the first ones known"
+)
 latent_at_start = Parameter("latent_at_start", "proportion", lower=0, upper=1, meaning="latently infected at the start")
 ill_at_start = Parameter("ill_at_start", "proportion", lower=0, upper=1, meaning="ill at the start")
+other_causes = Parameter(
+    "other_causes", "proportion", lower=0, upper=1, meaning="of the deaths in the data, those not from tuberculosis"
+)
 emigration_ratio = Parameter("emigration_ratio", "ratio", lower=0, meaning="people who leave, over the estimate")
 
 
@@ -127,9 +154,9 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
         ],
         flows=[
             *_births_deaths_and_journeys(data["demography"], data["mortality"], ages[0]),
-            *_infections(_contacts(shares), youngest),
+            *_infections(data["places"], youngest),
             *_progression(data["diabetes"], youngest),
-            *_ends_of_disease(places),
+            *_ends_of_disease(places, data["campaigns"]["start"].max()),
             *_campaigns(data, places, youngest),
         ],
         initial={
@@ -157,7 +184,8 @@ def _births_deaths_and_journeys(
     leaving = np.maximum(-balance, 0.0) / demography["people"].to_numpy()
     before = middles[0] - 5.0
     deaths = [
-        table(rows["year"].tolist(), rows["deaths"].tolist()) for _, rows in mortality.groupby("age", sort=False)
+        table([before, *rows["year"]], [mortality_before * rows["deaths"].iloc[0], *rows["deaths"]])
+        for _, rows in mortality.groupby("age", sort=False)
     ]
     return [
         Entry(
@@ -169,7 +197,7 @@ def _births_deaths_and_journeys(
         Entry("arrival", "susceptible", number=table(middles, np.maximum(balance, 0.0).tolist())),
         # Nobody is known to have left before the data begin.
         Exit("emigration", None, rate=emigration_ratio * table([before, *middles], [0.0, *leaving])),
-        Exit("natural_death", None, rate=by("age", deaths)),
+        Exit("natural_death", None, rate=other_causes * by("age", deaths)),
     ]
 
 
@@ -183,13 +211,14 @@ def _age_pyramid(mortality: pd.DataFrame, youngest: Array) -> list[float]:
     return shares
 
 
-def _by_age(values: Mapping[float, float], youngest: Array) -> list[float]:
-    """The value of each age band, from values that hold from an age on."""
-    return [values[max(start for start in values if start <= age)] for age in youngest]
+def _start_of(starts: Iterable[float], youngest: Array) -> list[float]:
+    """From which of some ages on a value holds, for each age band."""
+    known = list(starts)
+    return [max(start for start in known if start <= age) for age in youngest]
 
 
 def _per_year(per_day: Mapping[float, float], youngest: Array) -> Expression:
-    return by("age", [DAYS_PER_YEAR * rate for rate in _by_age(per_day, youngest)])
+    return by("age", [DAYS_PER_YEAR * per_day[start] for start in _start_of(per_day, youngest)])
 
 
 # -- infection and disease -------------------------------------------------------------------------
@@ -208,19 +237,25 @@ def _contacts(shares: Array) -> Contacts:
     )
 
 
-def _infections(contacts: Contacts, youngest: Array) -> list[Infection]:
+def _infections(places: pd.DataFrame, youngest: Array) -> list[Infection]:
     """First infections, and those of people who carry an infection or have got over one."""
+    growth = transmission_dispersed + (1.0 - transmission_dispersed) * table(TOWNS_GREW, [0.0, 1.0])
+    rate = transmission_rate * by("place", [growth if town else transmission_dispersed for town in places["town"]])
     untreated = by("age", [1.0 if age >= ADULT else infectiousness_children for age in youngest])
     infectious = {"infectious": untreated, "treated": untreated * infectiousness_treated}
-    risks = {"susceptible": 1.0, "late_latent": reinfection_latent, "recovered": reinfection_recovered}
+    risks: Mapping[str, Expression | float] = {
+        "susceptible": 1.0,
+        "late_latent": reinfection_latent,
+        "recovered": reinfection_recovered,
+    }
     return [
         Infection(
             f"infection_of_{source}",
             source,
             "early_latent",
-            rate=transmission_rate,
+            rate=rate,
             infectious=infectious,
-            contacts=contacts,
+            contacts=_contacts(places["share"].to_numpy()),
             susceptibility=risk,
         )
         for source, risk in risks.items()
@@ -228,8 +263,9 @@ def _infections(contacts: Contacts, youngest: Array) -> list[Infection]:
 
 
 def _progression(diabetes: pd.DataFrame, youngest: Array) -> list[Transition]:
-    """From infection to disease; those with diabetes are more at risk, by how many they are at each age."""
-    prevalence = _by_age(dict(zip(diabetes["youngest"], diabetes["diabetes"], strict=True)), youngest)
+    """From infection to disease; those with diabetes are more at risk, by how many they are at each age and time."""
+    rows = [diabetes[diabetes["youngest"] == start] for start in _start_of(diabetes["youngest"], youngest)]
+    prevalence = [table(each["year"].tolist(), each["diabetes"].tolist()) for each in rows]
     risk = progression_ratio * by("age", [1.0 + (diabetes_risk - 1.0) * part for part in prevalence])
     return [
         Transition(
@@ -240,13 +276,20 @@ def _progression(diabetes: pd.DataFrame, youngest: Array) -> list[Transition]:
     ]
 
 
-def _ends_of_disease(places: tuple[str, ...]) -> list[Transition | Exit]:
+def _ends_of_disease(places: tuple[str, ...], last_campaign: pd.Timestamp) -> list[Transition | Exit]:
     """Disease ends by itself or is found; treatment cures, comes too late, or fails."""
     ratios = [
-        Parameter(f"detection_ratio_{place}", "ratio", lower=0, meaning=f"detection in {place}, over that in {places[0]}")
+        Parameter(
+            f"detection_ratio_{place}", "ratio", lower=0, meaning=f"detection in {place}, over that in {places[0]}"
+        )
         for place in places[1:]
     ]
-    detection = by("place", [1.0, *ratios]) * smooth_change(0.0, detection_rate, detection_middle, detection_rise)
+    since = table(
+        [last_campaign, last_campaign + pd.DateOffset(years=1)], [1.0, 1.0 + (detection_since - 1.0) * past_campaigns]
+    )
+    detection = (
+        by("place", [1.0, *ratios]) * since * smooth_change(0.0, detection_rate, detection_middle, detection_rise)
+    )
     course_ends = 1.0 / treatment_duration
     failure = 1.0 - treatment_success - treatment_death
     return [
@@ -262,43 +305,61 @@ def _ends_of_disease(places: tuple[str, ...]) -> list[Transition | Exit]:
 # -- campaigns -------------------------------------------------------------------------------------
 
 
-def _campaigns(data: Mapping[str, pd.DataFrame], places: tuple[str, ...], youngest: Array) -> list[Transition]:
-    """Campaigns find disease, and with preventive treatment they cure latent infection."""
-    sources = ((data["campaigns"], past_campaigns), (data["plan"], future_campaigns))
+@dataclass(frozen=True, eq=False)
+class Campaign:
+    """Screening of a part of a place's people from an age on; `held` says how much of it happens."""
 
-    def rate(*, preventive: bool) -> Expression:
-        by_place = []
-        for place in places:
-            terms = [_pulses(rows[rows["place"] == place], held, youngest, preventive) for rows, held in sources]
-            by_place.append(sum(terms, start=0.0))
-        return by("place", by_place)
+    place: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    youngest: float
+    screened: float
+    treats_latent: bool
+    held: Expression
 
-    cured = rate(preventive=True)
+    def rate(self, success: Expression, ages: Array) -> Expression:
+        r"""The rate by age at which people leave a compartment; steady in the campaign and zero otherwise.
+
+        $$-\ln(1 - p) / d$$ takes out exactly the part $p$, screened with `success`, in the $d$ years of a campaign.
+        """
+        years = (self.end - self.start).days / DAYS_PER_YEAR
+        steady = -log(1.0 - self.screened * self.held * success) / years
+        # The solver stops at every time of a table: short steps during a campaign, long ones otherwise. Before its
+        # first time a table holds its first value.
+        stops = pd.date_range(self.start, self.end, periods=STEPS_IN_CAMPAIGN + 1).floor("D")
+        pulse = table([self.start - pd.Timedelta(days=1), *stops], [0.0, *[steady] * STEPS_IN_CAMPAIGN, 0.0], "step")
+        return pulse * by("age", [1.0 if age >= self.youngest else 0.0 for age in ages])
+
+
+def _campaigns(data: Mapping[str, pd.DataFrame], places: tuple[str, ...], ages: Array) -> list[Transition]:
+    """Campaigns find disease, and those with preventive treatment cure latent infection."""
+    campaigns = [*_listed(data["campaigns"], past_campaigns), *_listed(data["plan"], future_campaigns)]
+    found: dict[str, Expression | float] = dict.fromkeys(places, 0.0)
+    cured = dict(found)
+    for each in campaigns:
+        found[each.place] += each.rate(screening_sensitivity, ages)
+        if each.treats_latent:
+            cured[each.place] += each.rate(preventive_cure, ages)
     return [
-        Transition("screening", "infectious", "treated", rate=rate(preventive=False)),
-        Transition("preventive_cure_of_early", "early_latent", "recovered", rate=cured),
-        Transition("preventive_cure_of_late", "late_latent", "recovered", rate=cured),
+        Transition("screening", "infectious", "treated", rate=by("place", found)),
+        Transition("preventive_cure_of_early", "early_latent", "recovered", rate=by("place", cured)),
+        Transition("preventive_cure_of_late", "late_latent", "recovered", rate=by("place", cured)),
     ]
 
 
-def _pulses(campaigns: pd.DataFrame, held: Expression, youngest: Array, preventive: bool) -> Expression | float:
-    r"""The campaigns of one place as a rate by age, steady while one lasts and zero otherwise.
-
-    A rate $-\ln(1 - cp) / d$ through $d$ years takes out of those eligible exactly the part $cp$: covered by
-    the campaign, and found or cured if covered.
-    """
-    total: Expression | float = 0.0
-    for age, rows in campaigns.groupby("youngest"):
-        # A table holds its first value from the beginning of time.
-        times, rates = [rows["start"].iloc[0] - pd.Timedelta(days=1)], [0.0]
-        for row in rows.itertuples():
-            succeeds = row.preventive_treatment * preventive_cure if preventive else screening_sensitivity
-            years = (row.end - row.start).days / DAYS_PER_YEAR
-            times += [row.start, row.end]
-            rates += [-log(1.0 - row.screened * held * succeeds) / years, 0.0]
-        eligible = by("age", [float(start >= age) for start in youngest])
-        total = total + eligible * table(times, rates, "step")
-    return total
+def _listed(campaigns: pd.DataFrame, held: Expression) -> list[Campaign]:
+    return [
+        Campaign(
+            place=str(row["place"]),
+            start=pd.Timestamp(row["start"]),
+            end=pd.Timestamp(row["end"]),
+            youngest=float(row["youngest"]),
+            screened=float(row["screened"]),
+            treats_latent=bool(row["preventive_treatment"]),
+            held=held,
+        )
+        for _, row in campaigns.iterrows()
+    ]
 
 
 # -- what is reported ------------------------------------------------------------------------------
@@ -308,17 +369,17 @@ def _outputs(places: tuple[str, ...]) -> dict[str, Output]:
     """Series of the country, and of each place those that are observed."""
     found = {
         "population": Output(people(), "people", title="People"),
-        "new_cases": Output(_new_cases(), "people", title="People who fall ill, per year"),
+        "new_cases": Output(_new_cases(places), "people", title="People who fall ill, per year"),
         "deaths": Output(
             events("death_untreated") + events("death_treated"), "people", title="Deaths from tuberculosis, per year"
         ),
-        "incidence": Output(1e5 * _new_cases() / people(), "per 100,000 people", title="Incidence, per year"),
+        "incidence": Output(1e5 * _new_cases(places) / people(), "per 100,000 people", title="Incidence, per year"),
     }
     for place in places:
         everybody, name = people(place=place), place.capitalize()
         found |= {
             f"incidence_{place}": Output(
-                1e5 * _new_cases(place=place) / everybody, "per 100,000 people", title=f"Incidence in {name}, per year"
+                1e5 * _new_cases(place) / everybody, "per 100,000 people", title=f"Incidence in {name}, per year"
             ),
             f"notifications_{place}": Output(
                 events("detection", place=place) + events("screening", place=place),
@@ -337,5 +398,5 @@ def _outputs(places: tuple[str, ...]) -> dict[str, Output]:
     return found
 
 
-def _new_cases(**where: str) -> Expression:
-    return events("early_progression", **where) + events("late_progression", **where)
+def _new_cases(place: str | Sequence[str]) -> Expression:
+    return events("early_progression", place=place) + events("late_progression", place=place)

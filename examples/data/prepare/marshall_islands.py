@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,10 @@ def survivors(starts: Array, rates: Array) -> Array:
     """Person-years lived in each age by one newborn, under constant rates within an age; the last age is open."""
     widths = np.append(np.diff(starts), np.inf)
     alive = np.exp(-np.cumsum(np.append(0.0, rates[:-1] * widths[:-1])))
-    return alive * -np.expm1(-rates * widths) / rates
+    lived: Array = alive * -np.expm1(-rates * widths) / rates
+    return lived
 
 
 def labels() -> list[str]:
     """`0-4`, ..., `65+`."""
-    return [*(f"{low}-{high - 1}" for low, high in zip(BANDS, BANDS[1:], strict=False)), f"{BANDS[-1]}+"]
+    return [*(f"{low}-{high - 1}" for low, high in itertools.pairwise(BANDS)), f"{BANDS[-1]}+"]
