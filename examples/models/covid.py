@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,9 +104,9 @@ schools_open = Parameter(
 )
 
 # What mobility does not show (masks, ventilation, whom one still meets, the other strains of spring) is found
-# from the epidemic itself: transmission per contact at these days relative to the first, and in equal proportions from
-# day to day between. The growth of an epidemic then answers to each number nearly in a straight line, which the
-# sampler's work depends on.
+# from the epidemic itself: by which factor transmission per contact changes up to each of these days since the day
+# before it in the list, in equal proportions from day to day. The growth of an epidemic then answers to each
+# number nearly in a straight line, which the sampler's work depends on.
 TRANSMISSION = {
     date(2021, 1, 11): Parameter("transmission_january", "ratio", lower=0),
     date(2021, 2, 8): Parameter("transmission_february", "ratio", lower=0),
@@ -123,11 +124,9 @@ DETECTION = {
     date(2021, 1, 4): Parameter("detection_january", "proportion", lower=0, upper=1),
     date(2021, 3, 22): Parameter("detection_march", "proportion", lower=0, upper=1),
     date(2021, 5, 10): Parameter("detection_may", "proportion", lower=0, upper=1),
-    date(2021, 6, 7): Parameter("detection_june", "proportion", lower=0, upper=1),
     date(2021, 7, 12): Parameter("detection_july", "proportion", lower=0, upper=1),
     date(2021, 8, 16): Parameter("detection_august", "proportion", lower=0, upper=1),
     date(2021, 10, 11): Parameter("detection_october", "proportion", lower=0, upper=1),
-    date(2021, 12, 6): Parameter("detection_december", "proportion", lower=0, upper=1),
 }
 
 
@@ -135,7 +134,9 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
     """The model of a country: its people, contacts, mobility, schools, vaccination and fatality by age."""
     ages = tuple(data["population"]["age"])
     population = data["population"]["people"].to_numpy()
-    transmission = exp(table([date(2020, 12, 7), *TRANSMISSION], [0.0, *map(log, TRANSMISSION.values())]))
+    transmission = exp(
+        table([date(2020, 12, 7), *TRANSMISSION], [*accumulate(map(log, TRANSMISSION.values()), initial=0.0)])
+    )
     detection = table(list(DETECTION), list(DETECTION.values()))
     fatality = fatality_multiplier * (
         by("age", list(_by_age(data["fatality"], "fatality", ages)))
@@ -237,7 +238,9 @@ def dose_rates(coverage: pd.DataFrame, ages: tuple[str, ...]) -> tuple[Expressio
     """
     first = _wide(coverage, "first_dose", ages)
     fully = _wide(coverage, "fully", ages)
-    days = [day.date() + timedelta(days=DAYS_TO_PROTECTION) for day in coverage["date"].drop_duplicates()]
+    # Coverage is that of the end of a day, which is the beginning of the next.
+    wait = timedelta(days=1 + DAYS_TO_PROTECTION)
+    days = [day.date() + wait for day in coverage["date"].drop_duplicates()]
     before = days[0] - (days[1] - days[0])
     spans = np.diff([day.toordinal() for day in (before, *days)]).astype(float)[:, None]
     first, fully = (np.vstack([np.zeros(len(ages)), each]) for each in (first, fully))

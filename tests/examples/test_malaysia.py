@@ -43,15 +43,12 @@ NEAR_THE_FIT = {
     "detection_january": 0.35,
     "detection_march": 0.48,
     "detection_may": 0.11,
-    "detection_june": 0.17,
     "detection_july": 0.13,
     "detection_august": 0.15,
     "detection_october": 0.067,
-    "detection_december": 0.087,
     "delta_transmissibility": 2.16,
     "delta_arrivals": 0.45,
     "delta_fatality": 2.7,
-    "fatality_multiplier": 0.67,
     "protection_two_doses": 0.56,
 }
 

@@ -97,9 +97,9 @@ def vaccination(doses: Path) -> pd.DataFrame:
 
 
 def vaccination_two_months_earlier(doses: Path) -> pd.DataFrame:
-    """The same roll-out with every dose 61 days earlier."""
+    """The same roll-out with every dose nine weeks earlier."""
     table = vaccination(doses)
-    earlier = pd.to_datetime(table["date"]) - pd.Timedelta(days=61)
+    earlier = pd.to_datetime(table["date"]) - pd.Timedelta(weeks=9)
     return table.assign(date=earlier.dt.strftime("%Y-%m-%d"))
 
 
