@@ -76,8 +76,8 @@ delta_transmissibility = Parameter("delta_transmissibility", "ratio", lower=0, m
 delta_arrivals = Parameter(
     "delta_arrivals", "people per day", lower=0, meaning="infected with Delta abroad, while it came"
 )
-delta_fatality = Parameter(
-    "delta_fatality", "ratio", lower=0, meaning="deaths per infection with Delta, over earlier ones"
+earlier_fatality = Parameter(
+    "earlier_fatality", "ratio", lower=0, upper=1, meaning="deaths per infection with earlier strains, over Delta's"
 )
 fatality_multiplier = Parameter(
     "fatality_multiplier", "ratio", lower=0, meaning="deaths per infection, over the source's"
@@ -140,7 +140,7 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
     detection = table(list(DETECTION), list(DETECTION.values()))
     fatality = fatality_multiplier * (
         by("age", list(_by_age(data["fatality"], "fatality", ages)))
-        * by("strain", {"earlier": 1.0, "delta": delta_fatality})
+        * by("strain", {"earlier": 1.0, "delta": 1.0 / earlier_fatality})
         * by(
             "vaccination",
             {

@@ -70,9 +70,7 @@ class Letters:
 
     collected: list[Letter] = field(default_factory=list)
 
-    def add(
-        self, code: str, message: str, *, hint: str = "", file: str | None = None, line: int | None = None
-    ) -> None:
+    def add(self, code: str, message: str, *, hint: str = "", file: str | None = None, line: int | None = None) -> None:
         self.collected.append(Letter(code, message, hint, file, line))
 
     def extend(self, letters: Iterable[Letter]) -> None:
