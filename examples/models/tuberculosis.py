@@ -83,7 +83,7 @@ reinfection_recovered = Parameter(
 progression_ratio = Parameter(
     "progression_ratio", "ratio", lower=0, meaning="risk of disease once infected, over that of contacts in two cities"
 )
-diabetes_risk = Parameter("diabetes_risk", "ratio", lower=1, meaning="risk of disease with diabetes, over that without")
+diabetes_risk = Parameter("diabetes_risk", "ratio", lower=0, meaning="risk of disease with diabetes, over that without")
 
 recovery_rate = Parameter("recovery_rate", "per year", lower=0, meaning="of recovering without treatment")
 fatality_rate = Parameter("fatality_rate", "per year", lower=0, meaning="of dying of disease without treatment")

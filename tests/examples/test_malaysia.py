@@ -48,7 +48,7 @@ NEAR_THE_FIT = {
     "detection_october": 0.067,
     "delta_transmissibility": 2.16,
     "delta_arrivals": 0.45,
-    "delta_fatality": 2.7,
+    "earlier_fatality": 0.37,
     "protection_two_doses": 0.56,
 }
 
