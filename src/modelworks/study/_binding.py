@@ -6,6 +6,7 @@ together here, and every mistake of the meeting is collected.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -323,7 +324,9 @@ def _observation(
         )
     letters.raise_if_any()
     until = inputs.study.calibration.until
-    included = np.array([until is None or b <= until for _, b in spans], dtype=bool)
+    # A period is seen whole on its last day, the one before its end; that day counts as `until` does.
+    last = [a if a == b else b - timedelta(days=1) for a, b in spans]
+    included = np.array([until is None or day <= until for day in last], dtype=bool)
     return Observations(entry, entry.output, tuple(series.dates), starts, ends, series.values, included, factor)
 
 
@@ -335,22 +338,25 @@ def period(day: date, covers: str, *, dated_end: bool) -> tuple[date, date]:
     """
     if covers == "instant":
         return day, day
+    days = {"day": 1, "week": 7}.get(covers)
     if dated_end:
         after = day + timedelta(days=1)
-        return {"day": day, "week": after - timedelta(days=7)}.get(covers, _back(after, covers)), after
-    return day, {"day": day + timedelta(days=1), "week": day + timedelta(days=7)}.get(covers, _ahead(day, covers))
+        return _back(after, covers) if days is None else after - timedelta(days=days), after
+    return day, _ahead(day, covers) if days is None else day + timedelta(days=days)
 
 
 def _ahead(day: date, covers: str) -> date:
-    if covers == "month":
-        return date(day.year + day.month // 12, day.month % 12 + 1, min(day.day, 28))
-    return date(day.year + 1, day.month, min(day.day, 28) if day.month == 2 else day.day)
+    return _moved(day, 1 if covers == "month" else 12)
 
 
 def _back(day: date, covers: str) -> date:
-    if covers == "month":
-        return date(day.year - (day.month == 1), (day.month - 2) % 12 + 1, min(day.day, 28))
-    return date(day.year - 1, day.month, min(day.day, 28) if day.month == 2 else day.day)
+    return _moved(day, -1 if covers == "month" else -12)
+
+
+def _moved(day: date, months: int) -> date:
+    """The same day some months away, or the last of that month where it is shorter."""
+    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _scenarios(inputs: StudyInputs, model: Model, factors: Mapping[str, float], letters: Letters) -> None:

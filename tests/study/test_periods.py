@@ -1,0 +1,88 @@
+"""What a dated value stands for: periods of the calendar, and the rows of the model that make them up."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelworks.study._binding import bind, period
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize("year", [2019, 2020, 2100])
+def test_twelve_months_make_a_year_without_gap_or_overlap(year: int) -> None:
+    """Counts by month add up to the count of the year, in leap years and in those that are none."""
+    months = [period(date(year, month, 1), "month", dated_end=False) for month in range(1, 13)]
+    assert [b for _, b in months[:-1]] == [a for a, _ in months[1:]]
+    assert (months[0][0], months[-1][1]) == period(date(year, 1, 1), "year", dated_end=False)
+    lengths = [(b - a).days for a, b in months]
+    assert lengths == [31, 28 + (year == 2020), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+
+@pytest.mark.parametrize("covers", ["day", "week", "month", "year"])
+def test_the_last_day_names_the_same_period_as_the_first(covers: str) -> None:
+    """A table dated by the ends of its periods says the same as one dated by their starts."""
+    for month in range(1, 13):
+        first, after = period(date(2020, month, 1), covers, dated_end=False)
+        assert period(after - DAY, covers, dated_end=True) == (first, after)
+
+
+@pytest.mark.parametrize(
+    ("day", "after"),
+    [
+        (date(2021, 8, 30), date(2021, 9, 30)),
+        (date(2021, 3, 31), date(2021, 4, 30)),
+        (date(2021, 1, 30), date(2021, 2, 28)),
+        (date(2020, 1, 31), date(2020, 2, 29)),
+        (date(2021, 12, 29), date(2022, 1, 29)),
+    ],
+)
+def test_a_month_begun_late_is_a_month_long(day: date, after: date) -> None:
+    """A month from the 30th of August ends on the 30th of September, not two days before."""
+    assert period(day, "month", dated_end=False) == (day, after)
+
+
+def test_a_year_begun_in_february_is_a_year_long() -> None:
+    """A leap day is in one year and no other."""
+    assert period(date(2020, 2, 29), "year", dated_end=False)[1] == date(2021, 2, 28)
+    assert period(date(2019, 2, 28), "year", dated_end=False)[1] == date(2020, 2, 28)
+    assert period(date(2019, 3, 1), "year", dated_end=False)[1] == date(2020, 3, 1)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def counted(study: Path, values: str, covers: str, more: str = "") -> None:
+    """The study with one target: new infections over some time, inline."""
+    (study / "targets.yaml").write_text(
+        f"cases:\n  output: new_infections\n  values: {{{values}}}\n  unit: people\n  covers: {covers}\n"
+        f"  source: a test\n  likelihood: {{negative_binomial: {{overdispersion: overdispersion}}}}\n{more}",
+        encoding="utf-8",
+    )
+
+
+def test_a_week_is_the_sum_of_its_seven_days(study: Path) -> None:
+    """The model's infections of a week are those of its days, whatever other times the model is looked at."""
+    counted(study, "1978-01-22: 30, 1978-01-29: 60", "week")
+    weekly = bind(study)
+    model = weekly.compiled(weekly.calibration_times())
+    column = model.outputs.index("new_infections")
+    summed = weekly.targets(model)[0].weights @ model.run(weekly.centre())[:, column]
+    daily = weekly.compiled(np.arange(0.0, 25.0))
+    by_day = daily.run(weekly.centre())[:, column]
+    np.testing.assert_allclose(summed, [by_day[2:9].sum(), by_day[9:16].sum()], rtol=2e-5)
+
+
+@pytest.mark.parametrize(("until", "seen"), [("1978-01-27", 0), ("1978-01-28", 1), ("1978-02-04", 2)])
+def test_a_week_is_calibrated_to_once_its_last_day_is_over(study: Path, until: str, seen: int) -> None:
+    """A week that ends on the last day seen is seen; one of which a day lies after it is held out."""
+    edit(study / "study.yaml", "seed: 1978", f"seed: 1978\n  until: {until}")
+    counted(study, "1978-01-22: 30, 1978-01-29: 60", "week")
+    assert int(bind(study).observations[0].included.sum()) == seen
