@@ -21,8 +21,8 @@ from modelworks import units
 from modelworks.calibration import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
-from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, check_files
-from modelworks.model import CompiledModel, Model, OutputColumn, output_columns, settle_step
+from modelworks.inputs import ParameterEntry, Quantity, StudyInputs, TargetEntry, check_files
+from modelworks.model import CompiledModel, Model, OutputColumn, longest_stable_step, output_columns, settle_step
 from modelworks.study._model_file import ModelFile, load_model
 from modelworks.study._scaled import ScaledModel
 
@@ -34,6 +34,8 @@ Array = NDArray[np.float64]
 # The solver's error wanted in any output, as a part of the output's largest value: far below what
 # any likelihood can tell, and still reached in milliseconds.
 ACCURACY = 1e-5
+# So many draws of the priors are looked at for the fastest rates. It takes a tenth of a second.
+DRAWS_TRIED = 64
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,20 @@ class BoundStudy:
         medians = [float(prior.quantile(0.5)) for prior in self.priors.values()]
         return np.array([*medians, *self.fixed.values()], dtype=float)
 
+    def spread(self) -> Array:
+        """What is believed, far and wide: always the same draws of the priors, shape (draw, name), as in `names`."""
+        key = np.random.default_rng(0)
+        draws = [prior.sample(key, DRAWS_TRIED) for prior in self.priors.values()]
+        fixed = [np.full(DRAWS_TRIED, value) for value in self.fixed.values()]
+        return np.column_stack([*draws, *fixed]) if self.names else np.zeros((1, 0))
+
     def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
-        """The model for some output times, its step settled at the centre of the priors."""
+        """The model for some output times, its step settled at the centre of the priors and stable all over them."""
         model = self.model if data is None else load_model(self.file.path, data, self.shown_model).model
         compiled = CompiledModel(model, times, calendar=self.calendar)
         scaled = ScaledModel(compiled, self.names, self.factors)
+        spread = np.array([scaled.given(row) for row in self.spread()])
+        compiled.with_step(min(compiled.step, longest_stable_step(compiled, spread)))
         scaled.accuracy = settle_step(compiled, scaled.given(self.centre()), ACCURACY)
         return scaled
 
@@ -161,6 +172,7 @@ def bind(folder: Path) -> BoundStudy:
     factors, priors, fixed = _parameters(inputs, file.model, letters)
     observations = _observations(inputs, file.model, calendar, letters)
     _scenarios(inputs, file.model, factors, letters)
+    _quantities(inputs, file.model, calendar, letters)
     if letters:
         raise ModelworksError(dict.fromkeys(letters))
     return BoundStudy(inputs, file, calendar, data, factors, priors, fixed, tuple(observations))
@@ -185,6 +197,30 @@ def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.
     after = times > starts + tolerance
     counted = np.where(starts == ends, np.abs(times - ends) <= tolerance, reached & after)
     return counted.astype(float)
+
+
+def projection_times(inputs: StudyInputs, calendar: Calendar) -> Array:
+    """The report's times, carried on to the end of the projection."""
+    time = inputs.study.time
+    end = max(inputs.study.projection.end or time.end, time.end)
+    return grid(calendar.number(time.start), calendar.number(end), float(time.every))
+
+
+def row_shares(calendar: Calendar, times: Array, asked: Quantity, *, counts_events: bool) -> Array:
+    """How much of each row (time,) lies within the days a quantity is over, from 0 to 1.
+
+    A stock's row is a moment, within or not. A count's row is of the time since the row before, and is
+    taken as even within it; the first has no time behind it and no share.
+    """
+    low = -np.inf if asked.from_ is None else calendar.number(asked.from_)
+    tolerance = 1e-9 * np.maximum(1.0, np.abs(times))
+    if not counts_events:
+        high = np.inf if asked.to is None else calendar.number(asked.to)
+        return ((times >= low - tolerance) & (times <= high + tolerance)).astype(float)
+    # The last day counts, to its end.
+    high = np.inf if asked.to is None else calendar.number(asked.to + timedelta(days=1))
+    within = np.minimum(times[1:], high) - np.maximum(times[:-1], low)
+    return np.concatenate([[0.0], np.clip(within / np.diff(times), 0.0, 1.0)])
 
 
 def _tables(inputs: StudyInputs) -> dict[str, pd.DataFrame]:
@@ -376,3 +412,30 @@ def _scenarios(inputs: StudyInputs, model: Model, factors: Mapping[str, float], 
                     file=scenario.file,
                     line=scenario.line,
                 )
+
+
+def _quantities(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> None:
+    """A named number is of something the model has, at a time at which it is reported."""
+    columns = {column.name: column for column in output_columns(model, calendar)}
+    for asked in inputs.study.quantities.values():
+        known = {"derived": model.derived, "output": columns}
+        kind, name = next(((k, str(n)) for k in known if (n := getattr(asked, k)) is not None), ("", ""))
+        if not kind:  # a parameter, which the files know
+            continue
+        if name not in known[kind]:
+            message = f"is of the {kind} `{name}`, which is not there"
+            hint = near(name, known[kind])
+        elif (
+            kind == "output"
+            and not row_shares(
+                calendar, projection_times(inputs, calendar), asked, counts_events=columns[name].counts_events
+            ).any()
+        ):
+            message = f"is from {asked.from_ or 'the start'} to {asked.to or 'the end'}, but nothing is reported then"
+            hint = "widen `from:` and `to:`, or make `every:` under `time:` smaller"
+        elif asked.statistic == "peak_date" and asked.minus is not None:
+            message = "is a date less a date, which is no date"
+            hint = "ask for the peak's date in each scenario"
+        else:
+            continue
+        letters.add("Y203", f"the quantity `{asked.name}` {message}", hint=hint, file=asked.file, line=asked.line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import LogDensity, Posterior, Settings, predictions
 from modelworks.model import CompiledModel, run_many
-from modelworks.study._binding import BoundStudy, grid
+from modelworks.study._binding import BoundStudy, projection_times, row_shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +47,7 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     import pandas as pd
 
     draws = thinned_draws(study, posterior, study.inputs.study.projection.draws)
-    times = projection_times(study)
+    times = projection_times(study.inputs, study.calendar)
     scenarios = study.inputs.study.scenarios
     progress.start("project", total=len(draws) * max(len(scenarios), 1))
     found: dict[str, Array] = {}
@@ -114,13 +113,6 @@ def thinned_draws(study: BoundStudy, posterior: Posterior, number: int) -> dict[
     chosen = np.unique(np.linspace(0, total - 1, min(number, total)).round().astype(int))
     fixed = {name: np.full(chosen.size, value) for name, value in study.fixed.items()}
     return {**{name: values[chosen] for name, values in flat.items()}, **fixed}
-
-
-def projection_times(study: BoundStudy) -> Array:
-    """The report's times, carried on to the end of the projection."""
-    time = study.inputs.study.time
-    end = study.inputs.study.projection.end or time.end
-    return grid(study.calendar.number(time.start), study.calendar.number(max(end, time.end)), float(time.every))
 
 
 def baseline_name(study: BoundStudy) -> str:
@@ -226,25 +218,23 @@ def _statistic(study: BoundStudy, compiled: CompiledModel, asked: Quantity, foun
 
 
 def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values: Array) -> Array:
+    """A statistic of one output (draw, time, column) over the days asked for, one a draw."""
     column = [c.name for c in compiled.columns].index(str(asked.output))
     counting = compiled.columns[column].counts_events
-    low = -np.inf if asked.from_ is None else study.calendar.number(asked.from_)
-    # A count in a row is of the time before it, so the last day's events stand in the row after it.
-    last = timedelta(days=1) if counting else timedelta()
-    high = np.inf if asked.to is None else study.calendar.number(asked.to + last)
-    after = compiled.times > low if counting else compiled.times >= low
-    inside = after & (compiled.times <= high)
-    chosen = values[:, inside, column]
-    times = compiled.times[inside]
+    share = row_shares(study.calendar, compiled.times, asked, counts_events=counting)
     if asked.statistic == "sum":
-        return np.asarray(chosen.sum(axis=1))
+        return np.asarray(values[:, :, column] @ share)
+    # A row that lies partly outside belongs to the side that has most of it.
+    inside = share >= min(0.5, share.max())
+    chosen = values[:, inside, column]
     if asked.statistic == "max":
         return np.asarray(chosen.max(axis=1))
     if asked.statistic == "mean":
         return np.asarray(chosen.mean(axis=1))
     if asked.statistic == "peak_date":
+        times = row_times(compiled.times, counts_events=counting)[inside]
         return np.asarray(times[chosen.argmax(axis=1)])
-    return chosen[:, -1]
+    return np.asarray(chosen[:, -1])
 
 
 def _summary(asked: Quantity, values: Array, study: BoundStudy) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""Named numbers against a model with a closed form: of N people who leave at rate k, N·exp(-kt) are here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from math import exp
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelworks.errors import ModelworksError, explanations
+from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._projection import Projected, in_words
+
+Decay = Callable[..., Path]
+Run = Callable[..., tuple[BoundStudy, Projected]]
+
+DAYS = "start: 2021-01-01, end: 2021-02-01, every: 1"
+CLOSE = 3e-5
+
+
+def left(rate: float, begin: float, end: float) -> float:
+    """People who leave from one time to another, of a thousand."""
+    return 1000 * (exp(-rate * begin) - exp(-rate * end))
+
+
+def quantity(text: str) -> str:
+    return f"quantities:\n  asked: {{{text}}}\n"
+
+
+@pytest.fixture
+def asked(projected: Run) -> Callable[..., float]:
+    """The number `asked` of a study."""
+    return lambda folder: float(projected(folder, [0.1])[1].quantities["asked"]["median"])
+
+
+def test_a_sum_is_over_its_first_to_its_last_day(tmp_path: Path, decay: Decay, asked: Callable[..., float]) -> None:
+    """From the 4th to the 10th are seven days, both ends included."""
+    folder = decay(tmp_path, DAYS, more=quantity("output: left, statistic: sum, from: 2021-01-04, to: 2021-01-10"))
+    assert asked(folder) == pytest.approx(left(0.1, 3, 10), rel=CLOSE)
+
+
+def test_a_sum_over_parts_of_reported_rows_takes_their_parts(
+    tmp_path: Path, decay: Decay, asked: Callable[..., float]
+) -> None:
+    """Reported by the week, ten days are ten days and not a whole number of weeks."""
+    time = "start: 2021-01-01, end: 2021-02-05, every: 7"
+    folder = decay(tmp_path, time, more=quantity("output: left, statistic: sum, from: 2021-01-05, to: 2021-01-14"))
+    weeks = [left(0.1, 7 * k, 7 * k + 7) for k in range(2)]
+    assert asked(folder) == pytest.approx(weeks[0] * 3 / 7 + weeks[1], rel=CLOSE)
+
+
+def test_a_sum_over_a_year_is_of_that_year_where_rows_are_rounded(
+    tmp_path: Path, decay: Decay, asked: Callable[..., float]
+) -> None:
+    """A month written as 0.08333333334 years misses the year's end by round-off, and brings no month too many."""
+    for every in ("0.08333333334", "0.08333333333", "0.25", "1"):
+        folder = decay(
+            tmp_path / every,
+            f"start: 2018-01-01, end: 2023-01-01, every: {every}",
+            unit="year",
+            values="2018: 90",
+            covers="year",
+            more=quantity("output: left, statistic: sum, from: 2020-01-01, to: 2020-12-31"),
+        )
+        assert asked(folder) == pytest.approx(left(0.1, 2, 3), rel=CLOSE)
+
+
+def test_a_mean_of_counts_has_no_empty_row(tmp_path: Path, decay: Decay, asked: Callable[..., float]) -> None:
+    """The first reported time has no time behind it, and is no day without events."""
+    folder = decay(tmp_path, DAYS, more=quantity("output: left, statistic: mean, to: 2021-01-10"))
+    assert asked(folder) == pytest.approx(left(0.1, 0, 10) / 10, rel=CLOSE)
+
+
+def test_the_peak_of_daily_counts_is_on_the_day_itself(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """Most leave on the first day, the first of January, not on the day at whose start that day is over."""
+    folder = decay(tmp_path, DAYS, more=quantity("output: left, statistic: peak_date"))
+    text = projected(folder, [0.1])[1].quantities["asked"]["text"]
+    assert text == "2021-01-01 (2021-01-01 to 2021-01-01)"
+
+
+@pytest.mark.parametrize(("statistic", "day"), [("max", 3), ("last", 9)])
+def test_a_stock_is_taken_at_its_days(
+    tmp_path: Path, statistic: str, day: int, decay: Decay, asked: Callable[..., float]
+) -> None:
+    """A stock is a moment: from the 4th to the 10th it is highest on the 4th and last on the 10th."""
+    text = f"output: here, statistic: {statistic}, from: 2021-01-04, to: 2021-01-10"
+    assert asked(decay(tmp_path, DAYS, more=quantity(text))) == pytest.approx(1000 * exp(-0.1 * day), rel=CLOSE)
+
+
+def test_scenarios_set_and_multiply_in_the_units_of_the_files(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """A scenario's 20 is 20 percent where the file says percent, and half a rate is half in every draw."""
+    more = (
+        "scenarios:\n  fewer: {parameters: {share: 20}}\n  slower: {parameters: {rate: {multiply: 0.5}}}\n"
+        "quantities:\n"
+        "  set: {output: left_share, statistic: last, scenario: fewer, to: 2021-01-01}\n"
+        "  usual: {output: left_share, statistic: last, to: 2021-01-01}\n"
+        "  slower: {output: left, statistic: sum, scenario: slower, minus: baseline}\n"
+    )
+    found = projected(decay(tmp_path, DAYS, more=more), [0.1, 0.2])[1].quantities
+    assert found["set"]["median"] == pytest.approx(0.2)
+    assert found["usual"]["median"] == pytest.approx(0.5)
+    gaps = [left(rate / 2, 0, 31) - left(rate, 0, 31) for rate in (0.1, 0.2)]
+    assert found["slower"]["mean"] == pytest.approx(np.mean(gaps), rel=CLOSE)
+
+
+def test_quantiles_are_over_draws_and_differences_within_them(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """The middle of a difference is the middle of the draws' differences, not the difference of the middles."""
+    more = "scenarios:\n  slower: {parameters: {rate: {multiply: 0.5}}}\n"
+    rates = [0.05, 0.1, 0.4]
+    found = projected(decay(tmp_path, DAYS, more=more), rates)[1]
+    table = found.differences.query("output == 'here'").reset_index(drop=True)
+    for day in (1, 10, 31):
+        gaps = [1000 * (exp(-rate / 2 * day) - exp(-rate * day)) for rate in rates]
+        assert table["q50"][day] == pytest.approx(np.median(gaps), rel=CLOSE)
+        assert table["time"][day].date() == date.fromordinal(date(2021, 1, 1).toordinal() + day)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "derived: mean_stai",
+        "output: hear, statistic: max",
+        "output: here, statistic: max, from: 2022-01-01",
+        "output: left, statistic: sum, to: 2020-12-30",
+        "output: here, statistic: peak_date, minus: baseline",
+    ],
+)
+def test_a_number_that_can_not_be_had_is_told_before_anything_runs(tmp_path: Path, text: str, decay: Decay) -> None:
+    """A slip in a quantity costs a second and not the hours of a calibration."""
+    with pytest.raises(ModelworksError) as caught:
+        bind(decay(tmp_path, DAYS, more=quantity(text)))
+    assert caught.value.codes == ("Y203",)
+    assert "Y203" in explanations()
+    assert all(letter.hint and letter.line for letter in caught.value.letters)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0.0, "0"), (999.6, "1,000"), (-48212.3, "-48,200"), (0.09996, "0.1000"), (12.34, "12.3"), (1e6, "1,000,000")],
+)
+def test_numbers_are_said_with_three_digits(number: float, words: str) -> None:
+    """Nobody is told more digits than an interval bears."""
+    assert in_words(number) == words
