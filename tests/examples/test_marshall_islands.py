@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelworks import Output, events, people
-from modelworks.model import CompiledModel, Model, settle_step
+from modelworks.model import CompiledModel, Model, measure_error, settle_step
 from modelworks.study import check_study
 from modelworks.study._binding import BoundStudy
 
@@ -151,7 +151,7 @@ def test_the_fit_has_the_sizes_that_were_observed(history: Series) -> None:
 def test_a_campaign_finds_the_part_it_screens_times_its_sensitivity(
     study: BoundStudy, model: Model, values: dict[str, float]
 ) -> None:
-    """Of those ill in Majuro when the campaign began it found 81% times the sensitivity; some fell ill while it lasted."""
+    """Of those ill in Majuro when the campaign began it found 81% times the sensitivity; some fell ill meanwhile."""
     campaign = study.data["campaigns"].set_index("place").loc["majuro"]
     times = [study.calendar.number(day.date()) for day in (campaign["start"], campaign["end"])]
     counted = model.extended(outputs={"found": Output(events("screening", place="majuro"), "people")})
@@ -193,3 +193,12 @@ def test_the_start_is_forgotten(compiled: CompiledModel, values: dict[str, float
     other = _run(compiled, {**values, "latent_at_start": 0.3, "ill_at_start": 0.02})
     for name in ("prevalence_majuro", "notifications_ebeye", "latent_majuro"):
         assert other[name][92:] == pytest.approx(history[name][92:], rel=0.1), name
+
+
+def test_no_draw_of_the_priors_is_too_fast_for_the_solver(study: BoundStudy) -> None:
+    """At the middle of the priors people progress at half the rate they do at the fit: its step must do for both."""
+    scaled = study.compiled(study.calibration_times())
+    for values in study.spread()[:16]:
+        assert np.all(np.isfinite(scaled.run(values)))
+    at_the_fit = np.array([NEAR_THE_FIT.get(name, study.fixed.get(name, 0.0)) for name in scaled.parameters])
+    assert measure_error(scaled.compiled, scaled.given(at_the_fit)) < 1e-3

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from modelworks.errors import ModelworksError
 from modelworks.model import (
     CompiledModel,
     Infection,
@@ -11,6 +13,7 @@ from modelworks.model import (
     Output,
     Parameter,
     Transition,
+    longest_stable_step,
     measure_error,
     people,
     settle_step,
@@ -57,3 +60,25 @@ def test_a_settled_step_is_the_one_in_use() -> None:
     compiled = _outbreak()
     settled = settle_step(compiled, np.array([2.0]), 1e-6)
     assert compiled.step == settled.step
+
+
+def test_a_step_stable_for_all_draws_breaks_down_at_none() -> None:
+    """Settled at a slow draw alone, a step can be too long for a fast one, whose runs would count as impossible."""
+    recovery_rate = Parameter("recovery_rate", "per day", lower=0)
+    model = Model(
+        name="recovery",
+        compartments=["infectious", "recovered"],
+        flows=[Transition("recovery", "infectious", "recovered", rate=recovery_rate)],
+        initial={"infectious": 1000.0},
+        outputs={"infectious": Output(people("infectious"), "people")},
+    )
+    compiled = CompiledModel(model, [0.0, 300.0, 600.0])
+    slow, fast = np.array([0.001]), np.array([2.0])
+    settle_step(compiled, slow)
+    with pytest.raises(ModelworksError):
+        compiled.run(fast)
+    step = longest_stable_step(compiled, np.array([slow, fast, [np.nan]]))
+    assert step < settle_step(compiled, slow).step
+    compiled.with_step(step)
+    assert compiled.run(fast)[-1, 0] == pytest.approx(0.0, abs=1e-6)
+    assert longest_stable_step(compiled, np.zeros((0, 1))) == np.inf

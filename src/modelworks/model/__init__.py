@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelworks.model._accuracy import Accuracy, measure_error, settle_step
+    from modelworks.model._accuracy import Accuracy, longest_stable_step, measure_error, settle_step
     from modelworks.model._compiled import CompiledModel, OutputColumn, output_columns
     from modelworks.model._declaration import (
         Contacts,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from modelworks.model.backends._cache import kernel_folder
 
 _WHERE = {
-    "_accuracy": ("Accuracy", "measure_error", "settle_step"),
+    "_accuracy": ("Accuracy", "longest_stable_step", "measure_error", "settle_step"),
     "_compiled": ("CompiledModel", "OutputColumn", "output_columns"),
     "_declaration": (
         "Contacts",
@@ -108,6 +108,7 @@ __all__ = [
     "exp",
     "kernel_folder",
     "log",
+    "longest_stable_step",
     "maximum",
     "measure_error",
     "minimum",

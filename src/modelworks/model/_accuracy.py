@@ -83,6 +83,17 @@ def _lengthened(compiled: CompiledModel, values: Array, settled: Accuracy, wante
     return settled
 
 
+def longest_stable_step(compiled: CompiledModel, draws: Array) -> float:
+    """The longest step at which a run with none of some values, shape (draw, parameter), blows up.
+
+    A step that is settled at one place may be too long at another, where people leave faster: the runs there
+    break down, and a calibration takes for impossible what is not. Values with rates that are no numbers break down
+    at any step and do not count.
+    """
+    fastest = [largest_exit_rate(compiled, values) for values in draws]
+    return min((stable_step(rate) for rate in fastest if np.isfinite(rate)), default=np.inf)
+
+
 def measure_error(compiled: CompiledModel, values: Array) -> float:
     """The error of the step in use at other parameter values."""
     # A copy shares the machine code; the model itself goes on with its own step, also in other threads.
