@@ -321,6 +321,23 @@ RUN: dict[str, tuple[Callable[[], Any], str, str]] = {
         "S103",
         "on 2021-03-0",
     ),
+    "a rate that turns negative whatever the parameters": (
+        lambda: simulate(model(transition(rate=0.1 - 0.02 * Time())), {}, DAYS),
+        "S103",
+        "at 5.",
+    ),
+    "a rate that turns negative in one stratum": (
+        lambda: simulate(
+            model(
+                transition(rate=by("age", {"a": WITH, "b": WITH - 0.01 * Time(), "c": 2 * WITH})),
+                stratifications=[Stratification("age", ["a", "b", "c"], split={"a": 0.2, "b": 0.3, "c": 0.5})],
+            ),
+            {"loss_rate": 0.075},
+            DAYS,
+        ),
+        "S103",
+        "in b",
+    ),
     "a rate that people make negative": (
         lambda: simulate(model(transition(rate=WITH - 0.002 * people("infectious"))), {"loss_rate": 0.1}, DAYS),
         "S103",

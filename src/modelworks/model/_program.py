@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,10 @@ class Column:
     node: int
 
 
+# A share may miss one, and a rate zero, by the round-off of a few additions.
+GUARD_TOLERANCE = 1e-9
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A number that must hold for a run to mean anything: a rate not below zero, shares that sum to one."""
@@ -42,6 +47,13 @@ class Guard:
     kind: str  # "rate", "share", "number"
     label: str
     node: int
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Between which it must lie; what is not a number, or infinite, lies between no limits."""
+        if self.kind == "share":
+            return 1.0 - GUARD_TOLERANCE, 1.0 + GUARD_TOLERANCE
+        return -GUARD_TOLERANCE, sys.float_info.max
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from modelworks.model._graph import Array
 from modelworks.model._program import Program, Schedule, Slots
 from modelworks.model.backends import _cache
-from modelworks.model.backends._emit import DOUBLE, FLAGS, INTEGER, POINTER, Emitter, Source
+from modelworks.model.backends._emit import DOUBLE, FLAGS, INTEGER, POINTER, Emitter, Source, Watch
 from modelworks.model.backends._loops import Loops
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.solvers.rk4 import Grid
@@ -38,9 +38,9 @@ MOMENTS = (0, 1, 1, 2)
 # Negative people beyond this part of everybody are no round-off of a fourth-order method.
 TOLERATED = 1e-6
 
-# The arguments of the two exported functions: pointers to float64 (`counts`: int64), but for the last ones.
+# The arguments of the two exported functions: pointers to float64 (`counts`, `suspect`: int64), but for the last ones.
 _COMMON = ("parameters", "run", "data", "moment", "steps", "counts")
-FORWARD = (*_COMMON, "outputs", "starts", "at_outputs", "work", "number", "tolerated")
+FORWARD = (*_COMMON, "outputs", "starts", "at_outputs", "work", "suspect", "number", "tolerated")
 BACKWARD = (*_COMMON, "starts", "at_outputs", "cotangent", "run_bar", "moment_bar", "gradient", "work", "number")
 _KINDS = {"number": INTEGER, "tolerated": DOUBLE}
 _C_KINDS = {"number": ctypes.c_int64, "tolerated": ctypes.c_double}
@@ -119,12 +119,15 @@ class Kernel:
         starts = np.empty((grid.steps.size if keep else 1, layout.state))
         at_outputs = np.empty((grid.outputs.size if keep else 1, layout.state))
         work = np.empty(4 * layout.state)
+        suspect = np.zeros(1, dtype=np.int64)
         status = self._forward(
-            *_pointers(parameters, run, data, moment, grid.steps, grid.counts, outputs, starts, at_outputs, work),
+            *_pointers(
+                parameters, run, data, moment, grid.steps, grid.counts, outputs, starts, at_outputs, work, suspect
+            ),
             grid.outputs.size if not keep else -grid.outputs.size,
             TOLERATED,
         )
-        return status, outputs, Tape(run, moment, starts, at_outputs)
+        return status, outputs, Tape(run, moment, starts, at_outputs, bool(suspect[0]))
 
     def backward(self, grid: Grid, data: Array, parameters: Array, tape: Tape, cotangent: Array) -> Array:
         """The gradient of `sum(cotangent * outputs)` by every parameter."""
@@ -155,12 +158,13 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Tape:
-    """What a forward run leaves behind for the backward one."""
+    """What a forward run leaves behind for the backward one, and whether it met a guard that did not hold."""
 
     run: Array
     moment: Array
     starts: Array
     at_outputs: Array
+    suspect: bool
 
 
 def _pointers(*arrays: NDArray[Any]) -> list[int]:
@@ -177,6 +181,9 @@ class _Writer:
         self.width = program.width
         self.llvm = ir.Module(name="model")
         self.functions: dict[str, ir.Function] = {}
+        self.limits: dict[int, set[tuple[float, float]]] = {}
+        for guard in program.guards:
+            self.limits.setdefault(guard.node, set()).add(guard.limits)
 
     def module(self) -> ir.Module:
         self._before_run()
@@ -238,17 +245,20 @@ class _Writer:
         return [*initial, *self.layout.run.offsets.items()]
 
     def _before_run(self) -> None:
-        emit, names = self._begin("before_run", ["parameters", "run"])
+        emit, names = self._begin("before_run", ["parameters", "run", "suspect"])
+        watch = Watch(emit, self.limits)
         outputs = self._run_outputs()
         places = _grouped(outputs)
         sources = self._parameters(names["parameters"])
 
         def sink(node: int, value: ir.Value) -> None:
+            watch.look(node, value)
             for offset in places[node]:
                 whole_row = offset < self.layout.state
                 emit.store(emit.widen(value) if whole_row else value, names["run"], offset)
 
         emit.compute(places, sources, sink)
+        watch.tell(names["suspect"])
         emit.builder.ret_void()
 
     def _before_run_adjoint(self) -> None:
@@ -275,10 +285,17 @@ class _Writer:
         emit.builder.ret_void()
 
     def _at_moment(self) -> None:
-        emit, names = self._begin("at_moment", ["run", "data", "moment"])
+        emit, names = self._begin("at_moment", ["run", "data", "moment", "suspect"])
+        watch = Watch(emit, self.limits)
         sources = {**self._slots(self.layout.run, names["run"]), **self._slots(self.layout.data, names["data"])}
         offsets = self.layout.moment.offsets
-        emit.compute(offsets, sources, lambda node, value: emit.store(value, names["moment"], offsets[node]))
+
+        def sink(node: int, value: ir.Value) -> None:
+            watch.look(node, value)
+            emit.store(value, names["moment"], offsets[node])
+
+        emit.compute(offsets, sources, sink)
+        watch.tell(names["suspect"])
         emit.builder.ret_void()
 
     def _at_moment_adjoint(self) -> None:
@@ -332,14 +349,17 @@ class _Writer:
         self._state_adjoint("derivative_adjoint", rows, whole_rows=True, add=False)
 
     def _observe(self) -> None:
-        emit, names = self._begin("observe", ["state", "run", "data", "moment", "outputs"])
+        emit, names = self._begin("observe", ["state", "run", "data", "moment", "outputs", "suspect"])
+        watch = Watch(emit, self.limits)
         places = _grouped(self._columns())
 
         def sink(node: int, value: ir.Value) -> None:
+            watch.look(node, value)
             for offset in places[node]:
                 emit.store(value, names["outputs"], offset)
 
         emit.compute(places, self._inputs(names), sink)
+        watch.tell(names["suspect"])
         emit.builder.ret_void()
 
     def _observe_adjoint(self) -> None:
@@ -473,7 +493,7 @@ class _Writer:
         number = b.select(keep, b.neg(given["number"]), given["number"])
         failed, done = loops.variable(-1), loops.variable(0)
         last = b.mul(loops.total(given["counts"], number), loops.integer(3))
-        loops.call("before_run", given["parameters"], given["run"])
+        loops.call("before_run", given["parameters"], given["run"], given["suspect"])
         loops.copy(state, given["run"], size)
         # Below this a compartment is emptier than round-off can make it.
         floor = b.fneg(b.fmul(loops.sum_of(state, people), given["tolerated"]))
@@ -484,17 +504,18 @@ class _Writer:
                     loops.copy(loops.row(given["starts"], step, size), state, size)
                 at = [self._at(loops, given, point) for point in self._moments_of(loops, step)]
                 for inputs in at:
-                    loops.call("at_moment", *inputs)
+                    loops.call("at_moment", *inputs, given["suspect"])
                 h = loops.element(given["steps"], step)
                 for stage, (here, there) in enumerate(((state, one), (one, two), (two, one), (one, two))):
                     loops.call(f"stage{stage}", state, here, result, there, *at[MOMENTS[stage]], h)
                 loops.copy(state, result, size)
                 b.store(b.add(step, loops.integer(1)), done)
             inputs = self._at(loops, given, b.add(output, last))
-            loops.call("at_moment", *inputs)
+            loops.call("at_moment", *inputs, given["suspect"])
             with loops.when(keep):
                 loops.copy(loops.row(given["at_outputs"], output, size), state, size)
-            loops.call("observe", state, *inputs, loops.row(given["outputs"], output, self.layout.output))
+            row = loops.row(given["outputs"], output, self.layout.output)
+            loops.call("observe", state, *inputs, row, given["suspect"])
             loops.note_below(state, people, floor, failed, output)
             loops.clear(state, people, size)
         b.ret(b.load(failed, typ=INTEGER))
