@@ -76,8 +76,8 @@ delta_transmissibility = Parameter("delta_transmissibility", "ratio", lower=0, m
 delta_arrivals = Parameter(
     "delta_arrivals", "people per day", lower=0, meaning="infected with Delta abroad, while it came"
 )
-earlier_fatality = Parameter(
-    "earlier_fatality", "ratio", lower=0, upper=1, meaning="deaths per infection with earlier strains, over Delta's"
+delta_fatality = Parameter(
+    "delta_fatality", "ratio", lower=0, meaning="deaths per infection with Delta, over earlier strains'"
 )
 fatality_multiplier = Parameter(
     "fatality_multiplier", "ratio", lower=0, meaning="deaths per infection, over the source's"
@@ -106,9 +106,10 @@ schools_open = Parameter(
 # What mobility does not show (masks, ventilation, whom one still meets, the other strains of spring) is found
 # from the epidemic itself: by which factor transmission per contact changes up to each of these days since the day
 # before it in the list, in equal proportions from day to day. The growth of an epidemic then answers to each
-# number nearly in a straight line, which the sampler's work depends on.
+# number nearly in a straight line, which the sampler's work depends on. Before the first it is level, for no
+# data of those weeks could tell a change of transmission from more infected at the start.
+LEVEL_UNTIL = date(2021, 1, 11)
 TRANSMISSION = {
-    date(2021, 1, 11): Parameter("transmission_january", "ratio", lower=0),
     date(2021, 2, 8): Parameter("transmission_february", "ratio", lower=0),
     date(2021, 3, 15): Parameter("transmission_march", "ratio", lower=0),
     date(2021, 4, 19): Parameter("transmission_april", "ratio", lower=0),
@@ -121,7 +122,6 @@ TRANSMISSION = {
 }
 # Part of infections that are found and reported, straight lines between.
 DETECTION = {
-    date(2021, 1, 4): Parameter("detection_january", "proportion", lower=0, upper=1),
     date(2021, 3, 22): Parameter("detection_march", "proportion", lower=0, upper=1),
     date(2021, 5, 10): Parameter("detection_may", "proportion", lower=0, upper=1),
     date(2021, 7, 12): Parameter("detection_july", "proportion", lower=0, upper=1),
@@ -134,13 +134,11 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
     """The model of a country: its people, contacts, mobility, schools, vaccination and fatality by age."""
     ages = tuple(data["population"]["age"])
     population = data["population"]["people"].to_numpy()
-    transmission = exp(
-        table([date(2020, 12, 7), *TRANSMISSION], [*accumulate(map(log, TRANSMISSION.values()), initial=0.0)])
-    )
+    transmission = exp(table([LEVEL_UNTIL, *TRANSMISSION], [*accumulate(map(log, TRANSMISSION.values()), initial=0.0)]))
     detection = table(list(DETECTION), list(DETECTION.values()))
     fatality = fatality_multiplier * (
         by("age", list(_by_age(data["fatality"], "fatality", ages)))
-        * by("strain", {"earlier": 1.0, "delta": 1.0 / earlier_fatality})
+        * by("strain", {"earlier": 1.0, "delta": delta_fatality})
         * by(
             "vaccination",
             {

@@ -130,7 +130,7 @@ def test_a_figure_becomes_a_picture(drawn: Figure) -> None:
     width, height = (int.from_bytes(picture[start : start + 4], "big") for start in (16, 20))
     assert 200 < width < 1100
     assert 100 < height < 1300
-    assert drawn.svg().startswith("<svg")
+    assert drawn.svg.startswith("<svg")
 
 
 def test_a_spec_is_json_and_stays_small(drawn: Figure) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -59,8 +60,13 @@ class CompiledModel:
         self.columns = tuple(_columns(model, self.program))
         self.outputs = tuple(column.name for column in self.columns)
         self._guarded = _guarded(self.kernel)
-        # Outputs share the spacing of steps, so the first guess is the coarsest that meets them all.
-        self.with_step(step if step is not None else float(np.min(np.diff(self.times), initial=np.inf)))
+        self.with_step(step if step is not None else _narrowest_gap(self.times))
+
+    def at(self, times: Sequence[float] | Array) -> CompiledModel:
+        """The same model for other output times; nothing is compiled again."""
+        other = copy.copy(self)
+        other.times = _increasing(times)
+        return other.with_step(_narrowest_gap(other.times))
 
     def with_step(self, step: float) -> CompiledModel:
         """Set the longest step of the solver, in the model's time unit."""
@@ -285,6 +291,11 @@ def _of_parameters(given: Expression, draws: Mapping[str, Array]) -> Array:
         "a derived number depends on time, people or strata",
         hint="derived numbers are arithmetic on parameters; make it an output instead",
     )
+
+
+def _narrowest_gap(times: Array) -> float:
+    """The coarsest step that meets all outputs, which share the spacing of steps: the first guess."""
+    return float(np.min(np.diff(times), initial=np.inf))
 
 
 def _increasing(times: Sequence[float] | Array) -> Array:

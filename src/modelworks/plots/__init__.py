@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from modelworks.errors import fail, near
-from modelworks.plots._figure import Figure
+from modelworks.plots._figure import PAPER_SCALE, Figure
+from modelworks.plots._rasterise import rasterise
 
-__all__ = ["Figure", "figure", "figures", "names"]
+__all__ = ["PAPER_SCALE", "Figure", "figure", "figures", "names", "rasterise"]
 
 
 def names() -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from modelworks.plots._theme import WIDE_HEIGHT, WIDE_WIDTH, theme
@@ -13,6 +14,9 @@ Spec: TypeAlias = dict[str, Any]
 
 # The name of the grammar; nothing is fetched from there.
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+# The scale of a picture for a paper: 144 dots to the inch.
+PAPER_SCALE = 2.0
 
 # What a spec carries (`usermeta`, which Vega-Lite leaves alone) whose panels may not be laid out one by one.
 TOGETHER: Spec = {"modelworks": {"panels": "together"}}
@@ -31,6 +35,8 @@ class Figure:
     title: str
     caption: str
     spec: Spec
+    # Those already made, by scale.
+    pictures: dict[float, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def panels(self) -> tuple[Spec, ...]:
@@ -41,15 +47,17 @@ class Figure:
         """The spec as compact JSON."""
         return json.dumps(self.spec, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-    def png(self, scale: float = 2) -> bytes:
-        """A picture at fixed size, for a paper; `scale` 2 is 144 dots to the inch."""
+    def png(self, scale: float = PAPER_SCALE) -> bytes:
+        """A picture at fixed size, for a paper."""
         import vl_convert
 
-        picture: bytes = vl_convert.vegalite_to_png(self.fixed(), scale=scale, allowed_base_urls=[])
-        return picture
+        if scale not in self.pictures:
+            self.pictures[scale] = vl_convert.svg_to_png(self.svg, scale=scale)
+        return self.pictures[scale]
 
+    @cached_property
     def svg(self) -> str:
-        """A drawing at fixed size."""
+        """A drawing at fixed size; every picture is made of it."""
         import vl_convert
 
         drawing: str = vl_convert.vegalite_to_svg(self.fixed(), allowed_base_urls=[])

@@ -16,9 +16,9 @@ from modelworks.report import _views, words
 from modelworks.report._templates import asset, environment, policy, stylesheet
 from modelworks.report.page import Page
 
-# A drawing of a few lines is small and sharp as SVG; one of thousands of points is smaller as PNG, at a scale that can
+# A drawing of lines is small and sharp as SVG; one of thousands of points is smaller as PNG, at a scale that can
 # be read on any screen. The run's folder has the picture for a paper.
-LARGEST_DRAWING = 150_000
+LARGEST_DRAWING = 400_000
 STILL_SCALE = 1.5
 
 
@@ -86,12 +86,17 @@ def still(figure: Figure) -> tuple[str, int, int]:
 
     It is shown as an image, in which a browser runs no script.
     """
-    drawing = renumbered(figure.svg()).encode("utf-8")
-    if len(drawing) <= LARGEST_DRAWING:
+    if not is_large(figure):
+        drawing = renumbered(figure.svg).encode("utf-8")
         return data_address(drawing, "image/svg+xml"), *svg_size(drawing)
     picture = figure.png(STILL_SCALE)
     width, height = png_size(picture)
     return data_address(picture, "image/png"), round(width / STILL_SCALE), round(height / STILL_SCALE)
+
+
+def is_large(figure: Figure) -> bool:
+    """Whether a page is smaller with the picture of a figure than with its drawing."""
+    return len(figure.svg) > LARGEST_DRAWING
 
 
 @functools.cache

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelworks.plots import Figure
-from modelworks.report._html import render_html
+from modelworks.plots import PAPER_SCALE, Figure, rasterise
+from modelworks.report._html import STILL_SCALE, is_large, render_html
 from modelworks.report._markdown import render_markdown
 from modelworks.report._tables import write_tables
 from modelworks.report.page import Page
@@ -13,6 +13,8 @@ from modelworks.report.page import Page
 
 def write_report(page: Page, folder: Path) -> None:
     """Write `report.html`, `report.md`, `figures/` (Vega-Lite, PNG) and `tables/` (CSV, Parquet) into a folder."""
+    large = [figure for figure in page.figures if is_large(figure)]
+    rasterise([(figure, PAPER_SCALE) for figure in page.figures] + [(figure, STILL_SCALE) for figure in large])
     (folder / "report.html").write_text(render_html(page), encoding="utf-8", newline="\n")
     pictures = {figure.name: write_figure(figure, folder / "figures") for figure in page.figures}
     paths = {name: path.relative_to(folder).as_posix() for name, path in pictures.items()}

@@ -119,13 +119,20 @@ class BoundStudy:
 
     def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
         """The model for some output times, its step settled at the centre of the priors and stable all over them."""
-        model = self.model if data is None else load_model(self.file.path, data, self.shown_model).model
-        compiled = CompiledModel(model, times, calendar=self.calendar)
+        if data is None:
+            compiled = self._compiled.at(times)
+        else:
+            model = load_model(self.file.path, data, self.shown_model).model
+            compiled = CompiledModel(model, times, calendar=self.calendar)
         scaled = ScaledModel(compiled, self.names, self.factors)
         spread = np.array([scaled.given(row) for row in self.spread()])
         compiled.with_step(min(compiled.step, longest_stable_step(compiled, spread)))
         scaled.accuracy = settle_step(compiled, scaled.given(self.centre()), ACCURACY)
         return scaled
+
+    @cached_property
+    def _compiled(self) -> CompiledModel:
+        return CompiledModel(self.model, self.report_times, calendar=self.calendar)
 
     @property
     def shown_model(self) -> str:
