@@ -9,6 +9,8 @@ that two modes show as chains that disagree.
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +31,11 @@ START_TRIES = 60
 START_NARROWING = 0.9
 
 POLL_SECONDS = 0.05
+
+# A gradient quicker than this many seconds is mostly Python, whose lock lets one thread work at a time: several
+# would spend more time on taking turns than they save.
+WORTH_A_THREAD = 3e-4
+TRIED = 5
 
 # nutpie's names → those of ArviZ.
 STATS = {
@@ -59,7 +66,9 @@ def sample(
     progress.start("search for the optimum")
     search = find_map(density, np.random.default_rng(of_search), cores=cores)
     progress.finish()
-    batches = _drawn(_White(density, search), chains, draws, warmup, of_chains, cores, progress)
+    batches = _drawn(
+        _White(density, search), chains, draws, warmup, of_chains, _worth_using(density, search, cores), progress
+    )
     progress.finish()
     white = np.stack([_column(batch, "z")[warmup:].reshape(-1, density.dimension) for batch, _ in batches])
     stats = {
@@ -72,6 +81,16 @@ def sample(
         notes={"starts_agree": search.agree, "starts": search.in_words()},
         warnings=search.warnings(density.parameters),
     )
+
+
+def _worth_using(density: Density, search: Search, cores: int) -> int:
+    """How many of the cores make it quicker; the draws are the same on any number."""
+    seconds = []
+    for _ in range(TRIED):
+        began = time.perf_counter()
+        density.value_and_gradient(search.positions[0])
+        seconds.append(time.perf_counter() - began)
+    return cores if min(seconds) > WORTH_A_THREAD else 1
 
 
 class _White:
@@ -127,8 +146,11 @@ def _drawn(
     progress: Progress,
 ) -> list[tuple[Any, Any]]:
     """nutpie's tables of draws and of statistics, one of each a chain, warm-up included."""
-    import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
+    with warnings.catch_warnings():
+        # nutpie brings ArviZ along, which once a day announces a version we do not use.
+        warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")
+        import nutpie
+        from nutpie.compiled_pyfunc import from_pyfunc
 
     # Begun only now: nutpie takes seconds to import, and the time left is told by the pace from here.
     progress.start("draw from the posterior", total=chains * (warmup + draws))

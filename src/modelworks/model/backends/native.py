@@ -12,13 +12,14 @@ was negative or not a number, or -1.
 from __future__ import annotations
 
 import ctypes
+import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numpy.typing import NDArray
 
 from modelworks.model._graph import Array
 from modelworks.model._program import Program, Schedule, Slots
@@ -112,48 +113,57 @@ class Kernel:
 
         Only with `keep` does the tape hold what `backward` needs.
         """
-        layout = self.layout
-        run = np.empty(layout.run.size)
-        moment = np.empty((grid.moments.size, max(layout.moment.size, 1)))
-        outputs = np.empty((grid.outputs.size, layout.output))
-        starts = np.empty((grid.steps.size if keep else 1, layout.state))
-        at_outputs = np.empty((grid.outputs.size if keep else 1, layout.state))
-        work = np.empty(4 * layout.state)
-        suspect = np.zeros(1, dtype=np.int64)
+        layout, number = self.layout, grid.outputs.size
+        (outputs, run, moment, starts, at_outputs, _), places = _block(
+            (number, layout.output),
+            (layout.run.size,),
+            (grid.moments.size, max(layout.moment.size, 1)),
+            (grid.steps.size if keep else 1, layout.state),
+            (number if keep else 1, layout.state),
+            (4 * layout.state,),
+        )
+        suspect = ctypes.c_int64(0)
+        at_output, at_run, at_moment, at_start, at_seen, work = places
         status = self._forward(
-            *_pointers(
-                parameters, run, data, moment, grid.steps, grid.counts, outputs, starts, at_outputs, work, suspect
-            ),
-            grid.outputs.size if not keep else -grid.outputs.size,
+            parameters.ctypes.data,
+            at_run,
+            data.ctypes.data,
+            at_moment,
+            *grid.addresses,
+            at_output,
+            at_start,
+            at_seen,
+            work,
+            ctypes.addressof(suspect),
+            -number if keep else number,
             TOLERATED,
         )
-        return status, outputs, Tape(run, moment, starts, at_outputs, bool(suspect[0]))
+        return status, outputs, Tape(run, moment, starts, at_outputs, bool(suspect.value))
 
     def backward(self, grid: Grid, data: Array, parameters: Array, tape: Tape, cotangent: Array) -> Array:
         """The gradient of `sum(cotangent * outputs)` by every parameter."""
-        gradient = np.zeros(max(parameters.size, 1))
-        run_bar = np.zeros_like(tape.run)
-        moment_bar = np.zeros_like(tape.moment)
-        work = np.empty(8 * self.layout.state)
+        (gradient, run_bar, moment_bar, _), (at_gradient, at_run, at_moment, work) = _block(
+            (max(parameters.size, 1),), tape.run.shape, tape.moment.shape, (8 * self.layout.state,)
+        )
+        for each in (gradient, run_bar, moment_bar):
+            each.fill(0.0)
+        given = np.ascontiguousarray(cotangent)
         self._backward(
-            *_pointers(
-                parameters,
-                tape.run,
-                data,
-                tape.moment,
-                grid.steps,
-                grid.counts,
-                tape.starts,
-                tape.at_outputs,
-                np.ascontiguousarray(cotangent),
-                run_bar,
-                moment_bar,
-                gradient,
-                work,
-            ),
+            parameters.ctypes.data,
+            tape.run.ctypes.data,
+            data.ctypes.data,
+            tape.moment.ctypes.data,
+            *grid.addresses,
+            tape.starts.ctypes.data,
+            tape.at_outputs.ctypes.data,
+            given.ctypes.data,
+            at_run,
+            at_moment,
+            at_gradient,
+            work,
             grid.outputs.size,
         )
-        return gradient[: parameters.size]
+        return gradient[: parameters.size].copy()
 
 
 @dataclass(frozen=True)
@@ -167,8 +177,17 @@ class Tape:
     suspect: bool
 
 
-def _pointers(*arrays: NDArray[Any]) -> list[int]:
-    return [array.ctypes.data for array in arrays]
+def _block(*shapes: tuple[int, ...]) -> tuple[list[Array], list[int]]:
+    """Arrays side by side in one piece of memory, not cleared, and the address of each.
+
+    To ask an array for its address takes longer than a small model's step: here it is asked once.
+    """
+    sizes = [math.prod(shape) for shape in shapes]
+    ends = list(itertools.accumulate(sizes))
+    memory = np.empty(ends[-1])
+    first = memory.ctypes.data
+    arrays = [memory[end - size : end].reshape(shape) for shape, size, end in zip(shapes, sizes, ends, strict=True)]
+    return arrays, [first + (end - size) * memory.itemsize for size, end in zip(sizes, ends, strict=True)]
 
 
 class _Writer:

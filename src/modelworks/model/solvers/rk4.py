@@ -57,6 +57,11 @@ class Grid:
         return Grid(times, np.asarray(sizes), counts, np.asarray(starts), np.asarray(ends))
 
     @cached_property
+    def addresses(self) -> tuple[int, int]:
+        """Where `steps` and `counts` lie in memory, as the kernel takes them."""
+        return self.steps.ctypes.data, self.counts.ctypes.data
+
+    @cached_property
     def moments(self) -> Array:
         middle = self.starts + self.steps / 2
         # A table that steps at the end of a step holds its old value until there.
