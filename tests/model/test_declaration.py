@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from modelworks.model import (
@@ -168,6 +169,29 @@ def test_rows_of_contacts_report_and_columns_are_met(spare: Any) -> None:
         times=[0.0, 0.001],
     )
     np.testing.assert_allclose(result["s"][1], [25 * np.exp(-0.001 * 2 * 3 * 6 / 75), 69], rtol=1e-8)
+
+
+def test_tables_of_pandas_go_by_their_labels(spare: Any) -> None:
+    """A matrix or a series sorted otherwise than the strata means the same; labels that only count are no labels."""
+    young, old = AGE.strata
+    matrix = np.array([[5.0, 3.0], [1.0, 0.5]])
+
+    def infected(contacts: Any, start: Any, split: Any) -> Any:
+        result = run(
+            [Infection("infection", "s", "i", by("age", start), "i", Contacts({"age": contacts}))],
+            {"s": 90.0, "i": 10.0},
+            {"s": Output(people("s", by=["age"]), by=["age"])},
+            [Stratification("age", AGE.strata, split=split), *spare],
+            times=[0.0, 1.0],
+        )
+        return result["s"][1]
+
+    by_position = infected(matrix, [0.2, 0.4], [0.3, 0.7])
+    turned = pd.DataFrame(matrix[::-1, ::-1], index=[old, young], columns=[old, young])
+    series = pd.Series([0.4, 0.2], [old, young])
+    assert np.array_equal(infected(turned, series, pd.Series([0.7, 0.3], [old, young])), by_position)
+    counted = pd.DataFrame(matrix)
+    assert np.array_equal(infected(counted, pd.Series([0.2, 0.4]), pd.Series([0.3, 0.7])), by_position)
 
 
 def test_settings_add_and_stratifications_multiply(spare: Any) -> None:

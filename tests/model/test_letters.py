@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from modelworks.errors import ModelworksError, explain
@@ -61,6 +62,10 @@ def model(
         stratifications,
         derived or {},
     )
+
+
+def labelled(rows: list[Any], columns: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame(np.ones((3, 3)), index=rows, columns=columns)
 
 
 def transition(**changed: Any) -> Transition:
@@ -118,6 +123,27 @@ DECLARED: dict[str, tuple[Callable[[], Any], str, str]] = {
         ),
         "M104",
         "zero or more",
+    ),
+    "contacts labelled with other ages": (
+        lambda: model(
+            infection={"contacts": Contacts({"age": labelled(["young", "middle", "odl"], ["young", "middle", "odl"])})},
+            stratifications=[AGE],
+        ),
+        "M104",
+        "did you mean `old`?",
+    ),
+    "contacts in another order, labelled on one side": (
+        lambda: model(
+            infection={"contacts": Contacts({"age": labelled([0, 1, 2], ["old", "middle", "young"])})},
+            stratifications=[AGE],
+        ),
+        "M104",
+        "index_col=0",
+    ),
+    "a series with a stratum twice": (
+        lambda: model(rate=by("age", pd.Series([1.0, 2.0, 3.0], ["young", "old", "old"])), stratifications=[AGE]),
+        "M102",
+        "`old` twice",
     ),
     "a rate by a strain nobody has yet": (
         lambda: model(rate=by("strain", [1, 2]), stratifications=[STRAIN]),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelworks.errors import fail
-from modelworks.model._expression import Expression, Number, expression
+from modelworks.errors import fail, near
+from modelworks.model._expression import Expression, Number, by_label, expression
 from modelworks.model._graph import Array
 
 Split: TypeAlias = Mapping[str, Number | Mapping[str, Number] | str]
@@ -34,6 +34,8 @@ class Stratification:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strata", tuple(str(each) for each in self.strata))
+        if self.split is not None and not isinstance(self.split, str):
+            object.__setattr__(self, "split", by_label(self.split))
         if len(set(self.strata)) != len(self.strata) or not self.strata:
             fail(
                 "M102",
@@ -74,32 +76,73 @@ class Contacts:
 
     by: Mapping[str, ArrayLike | Sequence[Setting]]
 
-    def settings(self, stratification: str, size: int) -> tuple[tuple[Array, Expression], ...]:
-        """The matrices and scales of one stratification, checked."""
-        given = self.by[stratification]
+    def settings(self, stratification: Stratification) -> tuple[tuple[Array, Expression], ...]:
+        """The matrices and scales of one stratification, checked; row and column in the order of its strata."""
+        name, size = stratification.name, len(stratification.strata)
+        given = self.by[name]
         listed = (
             list(given)
             if isinstance(given, Sequence) and given and isinstance(given[0], Setting)
-            else [Setting(stratification, given)]  # type: ignore[arg-type]
+            else [Setting(name, given)]  # type: ignore[arg-type]
         )
         found = []
         for setting in listed:
-            matrix = np.asarray(setting.matrix, dtype=float)
+            matrix = np.asarray(_by_strata(setting, stratification), dtype=float)
             if matrix.shape != (size, size):
                 fail(
                     "M104",
-                    f"the contacts `{setting.name}` by `{stratification}` have shape {matrix.shape}, "
-                    f"but there are {size} strata",
+                    f"the contacts `{setting.name}` by `{name}` have shape {matrix.shape}, but there are {size} strata",
                     hint=f"give a matrix of {size} rows (who reports) and {size} columns (whom they met)",
                 )
             if not np.all(np.isfinite(matrix)) or np.any(matrix < 0):
                 fail(
                     "M104",
-                    f"the contacts `{setting.name}` by `{stratification}` hold a negative number or none at all",
+                    f"the contacts `{setting.name}` by `{name}` hold a negative number or none at all",
                     hint="contacts are numbers of people met per time, zero or more",
                 )
             found.append((matrix, expression(setting.scale)))
         return tuple(found)
+
+
+def _by_strata(setting: Setting, stratification: Stratification) -> ArrayLike:
+    """A matrix as it is, or, where its rows and columns have labels (a pandas DataFrame), in the order of the strata.
+
+    A matrix read from a file often comes sorted as text, `10-14` before `5-9`; taken by position it would be
+    somebody else's contacts.
+    """
+    matrix: Any = setting.matrix
+    if not hasattr(matrix, "columns"):
+        return setting.matrix
+    strata = list(stratification.strata)
+    named = {"rows": _labels(matrix.index), "columns": _labels(matrix.columns)}
+    for what, labels in named.items():
+        if labels and sorted(labels) != sorted(strata):
+            strange = next((label for label in labels if label not in strata), labels[0])
+            fail(
+                "M104",
+                f"the {what} of the contacts `{setting.name}` are labelled {', '.join(labels[:4])} …, "
+                f"but the strata of `{stratification.name}` are {', '.join(strata[:4])} …",
+                hint=near(strange, strata),
+            )
+    rows, columns = named.values()
+    if bool(rows) != bool(columns) and (rows or columns) != strata:
+        fail(
+            "M104",
+            f"the contacts `{setting.name}` have labels only on their {'rows' if rows else 'columns'}, "
+            f"and these are in another order than the strata of `{stratification.name}`",
+            hint="label both rows and columns (`index_col=0` when the file is read), or sort both yourself",
+        )
+    return matrix.iloc[_order(rows, strata), _order(columns, strata)].to_numpy()  # type: ignore[no-any-return]
+
+
+def _labels(index: Iterable[object]) -> list[str]:
+    """The labels of an axis; none where they only count from zero."""
+    labels = [str(label) for label in index]
+    return [] if labels == [str(k) for k in range(len(labels))] else labels
+
+
+def _order(labels: Sequence[str], strata: Sequence[str]) -> slice | list[int]:
+    return [labels.index(stratum) for stratum in strata] if labels else slice(None)
 
 
 @dataclass(frozen=True, eq=False)

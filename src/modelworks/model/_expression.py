@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TypeAlias, Union
+from typing import Any, TypeAlias, Union
 
 from modelworks.errors import fail
 
@@ -165,13 +165,31 @@ def expression(value: Number) -> Expression:
 
 
 def by(stratification: str, values: Mapping[str, Number] | Sequence[Number]) -> Expression:
-    """A number for each stratum: a mapping by name, or a sequence in the order the strata are declared in.
+    """A number for each stratum: a mapping or a labelled series by name, or a sequence in the order of declaration.
 
     >>> fatality = by("age", {"young": 0.001, "old": 0.02})
     """
+    values = by_label(values)
     if isinstance(values, Mapping):
         return By(stratification, {str(name): expression(value) for name, value in values.items()})
     return By(stratification, {f"#{k}": expression(value) for k, value in enumerate(values)})
+
+
+def by_label(values: Mapping[str, Number] | Sequence[Number]) -> Mapping[str, Number] | Sequence[Number]:
+    """A pandas Series as a mapping from its labels; anything else as it is.
+
+    One whose labels only count from zero has no names to go by, and is taken in its order.
+    """
+    if isinstance(values, Mapping) or not hasattr(values, "iloc"):
+        return values
+    series: Any = values
+    labels = [str(label) for label in series.index]
+    if labels == [str(k) for k in range(len(labels))]:
+        return list(values)
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        fail("M102", f"a series of values has the label `{twice}` twice", hint="give each stratum one value")
+    return dict(zip(labels, values, strict=True))
 
 
 def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "linear") -> Expression:

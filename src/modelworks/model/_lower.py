@@ -493,7 +493,7 @@ class _Lowering:
             met = {s.name: stratum for s, stratum in zip(by_rows, group, strict=True)}
             term = self._infectious_share(flow, met, strain, by_lane, of)
             if by_lane and self.lane is not None:
-                settings = contacts.settings(self.lane.name, len(self.lanes))
+                settings = contacts.settings(self.lane)
                 term = self.graph.sum(
                     self.graph.multiply(self._scale(flow, scale, strata, of), self.graph.matvec(matrix, term))
                     for matrix, scale in settings
@@ -523,7 +523,7 @@ class _Lowering:
             )
         row = list(stratification.strata).index(strata[stratification.name])
         column = list(stratification.strata).index(met)
-        settings = contacts.settings(stratification.name, len(stratification.strata))
+        settings = contacts.settings(stratification)
         return self.graph.sum(
             self.graph.multiply(self.graph.constant(float(matrix[row, column])), self._scale(flow, scale, strata, of))
             for matrix, scale in settings
