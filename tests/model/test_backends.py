@@ -73,6 +73,17 @@ def test_the_kernel_takes_the_steps_that_numpy_takes(animal: Any, interpreted: C
     assert_close(compiled.run(at), interpreted(compiled.program, compiled.grid, at), part=1e-12)
 
 
+def test_runs_side_by_side_are_the_runs_one_by_one(animal: Any) -> None:
+    """Each lane with its own parameters, also where fewer draws are left than there are lanes."""
+    compiled = CompiledModel(animal.model, animal.times, step=animal.step)
+    at = compiled.vector(animal.values)
+    draws = at * np.linspace(0.98, 1.02, 19)[:, None]
+    alone = np.stack([compiled.run(draw) for draw in draws])
+    together = compiled.run_batch(draws)
+    for each, expected in zip(together, alone, strict=True):
+        assert_close(each, expected, part=1e-12)
+
+
 def test_the_kernel_agrees_with_scipy(animal: Any) -> None:
     """A method of order eight that chooses its own steps."""
     compiled = CompiledModel(animal.model, animal.times)
@@ -113,6 +124,7 @@ def test_the_text_of_a_kernel_does_not_depend_on_when_it_is_written(animal: Any)
 
     def text() -> str:
         program = lower(animal.model)
-        return str(_Writer(program, Layout.of(program)).module())
+        layout = Layout.of(program)
+        return str(_Writer(program, layout).forward()) + str(_Writer(program, layout).backward())
 
     assert text() == text()

@@ -68,11 +68,13 @@ _FOLD = {
 class Graph:
     """A growing collection of nodes over lanes of one width.
 
-    Methods return the index of a node; an equal node is never made twice.
+    Methods return the index of a node; an equal node is never made twice. With `runs` the lanes are not
+    strata but runs side by side, each with parameters of its own.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, runs: bool = False) -> None:
         self.width = width
+        self.runs = runs
         self.nodes: list[Node] = []
         self.matrices: list[Array] = []
         self.knots: list[Knots] = []
@@ -88,7 +90,7 @@ class Graph:
         return self._node("constant", (), tuple(values.tolist()), values.size > 1, Depends.NOTHING)
 
     def parameter(self, position: int) -> int:
-        return self._node("parameter", (), (position,), False, Depends.PARAMETERS)
+        return self._node("parameter", (), (position,), self.runs, Depends.PARAMETERS)
 
     def time(self) -> int:
         return self._node("time", (), (), False, Depends.TIME)
@@ -219,6 +221,21 @@ class Graph:
         if not node.wide:
             return self.multiply(a, self.constant(matrix.sum(axis=1)))
         return self._node("matvec", (a,), (self._matrix(matrix),), True, node.depends)
+
+    def side_by_side(self, runs: int) -> Graph:
+        """The same graph for several runs at once, one a lane; every node keeps its index.
+
+        Only of a graph of width one: its nodes are arithmetic alone, which means the same on any lane.
+        """
+        if self.width != 1:
+            raise ValueError("the lanes of this graph are strata already")
+        graph = Graph(runs, runs=True)
+        graph.knots = list(self.knots)
+        for node in self.nodes:
+            leaf = node.operation in ("parameter", "state")
+            wide = leaf or any(graph.nodes[child].wide for child in node.children)
+            graph._node(node.operation, node.children, node.data, wide, node.depends)
+        return graph
 
     # -- derivative ------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from modelworks.model._graph import Depends, Graph
@@ -80,6 +80,10 @@ class Program:
     @property
     def width(self) -> int:
         return self.graph.width
+
+    def side_by_side(self, runs: int) -> Program:
+        """The program of several runs at once; only of one without lanes."""
+        return replace(self, graph=self.graph.side_by_side(runs))
 
     @cached_property
     def watched(self) -> tuple[Guard, ...]:

@@ -121,12 +121,16 @@ def run_many(
     """
     found = np.empty((len(draws), compiled.times.size, len(compiled.columns)))
 
-    def one(position: int) -> int:
-        found[position] = compiled.run(draws[position])
-        return position
+    # Always the same draws together, on any number of cores.
+    together = compiled.runs_at_once
+
+    def some(first: int) -> int:
+        part = slice(first, min(first + together, len(draws)))
+        found[part] = compiled.run_batch(draws[part])
+        return part.stop
 
     with ThreadPoolExecutor(max_workers=cores or 2) as pool:
-        for done, _ in enumerate(pool.map(one, range(len(draws))), start=1):
+        for done in pool.map(some, range(0, len(draws), together)):
             if progress is not None:
                 progress(done)
     return found

@@ -49,12 +49,15 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     draws = thinned_draws(study, posterior, study.inputs.study.projection.draws)
     times = projection_times(study.inputs, study.calendar)
     scenarios = study.inputs.study.scenarios
-    progress.start("project", total=len(draws) * max(len(scenarios), 1))
+    number = len(next(iter(draws.values()), ()))
+    progress.start("project", total=number * max(len(scenarios), 1))
     found: dict[str, Array] = {}
     compiled: CompiledModel | None = None
     for name in scenarios or (BASELINE,):
         compiled, changed = _prepared(study, scenarios.get(name), times, draws)
-        found[name] = run_many(compiled, changed, cores=cores, progress=lambda _: progress.advance())
+        found[name] = run_many(
+            compiled, changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
+        )
     progress.finish()
     if compiled is None:
         raise ValueError("a projection has at least the baseline")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,14 +90,28 @@ class Layout:
 
 
 class Kernel:
-    """A compiled program. Its methods may be called from several threads at once."""
+    """A compiled program. Its methods may be called from several threads at once.
+
+    Where the lanes are runs, `parameters` is (parameter, run) laid out flat, and so is the gradient.
+    """
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.layout = Layout.of(program)
-        self._library = _cache.compile_module(str(_Writer(program, self.layout).module()))
+        self._library = _cache.compile_module(str(_Writer(program, self.layout).forward()))
         self._forward = _signature(ctypes.c_int64, FORWARD)(self._library.address("forward"))
-        self._backward = _signature(None, BACKWARD)(self._library.address("backward"))
+        self._adjoint: _cache.Library | None = None
+        self._writing = threading.Lock()
+        # What is tolerated is a part of everybody, and where the lanes are runs everybody is in all of them.
+        self._tolerated = TOLERATED / (program.width if program.graph.runs else 1)
+
+    def _compile_adjoint(self) -> None:
+        """Done when first asked for: who only simulates does not wait for it."""
+        with self._writing:
+            if self._adjoint is None:
+                library = _cache.compile_module(str(_Writer(self.program, self.layout).backward()))
+                self._backward = _signature(None, BACKWARD)(library.address("backward"))
+                self._adjoint = library
 
     def data(self, grid: Grid) -> Array:
         """What depends on time alone, for each moment of the grid, shape (moment, slot)."""
@@ -136,12 +151,14 @@ class Kernel:
             work,
             ctypes.addressof(suspect),
             -number if keep else number,
-            TOLERATED,
+            self._tolerated,
         )
         return status, outputs, Tape(run, moment, starts, at_outputs, bool(suspect.value))
 
     def backward(self, grid: Grid, data: Array, parameters: Array, tape: Tape, cotangent: Array) -> Array:
         """The gradient of `sum(cotangent * outputs)` by every parameter."""
+        if self._adjoint is None:
+            self._compile_adjoint()
         (gradient, run_bar, moment_bar, _), (at_gradient, at_run, at_moment, work) = _block(
             (max(parameters.size, 1),), tape.run.shape, tape.moment.shape, (8 * self.layout.state,)
         )
@@ -204,18 +221,23 @@ class _Writer:
         for guard in program.guards:
             self.limits.setdefault(guard.node, set()).add(guard.limits)
 
-    def module(self) -> ir.Module:
+    def forward(self) -> ir.Module:
+        """The module of one run."""
         self._before_run()
-        self._before_run_adjoint()
         self._at_moment()
-        self._at_moment_adjoint()
         for stage in range(4):
             self._stage(stage)
+        self._observe()
+        self._forward()
+        return self.llvm
+
+    def backward(self) -> ir.Module:
+        """The module of its adjoint."""
+        self._before_run_adjoint()
+        self._at_moment_adjoint()
         self._derivative()
         self._derivative_adjoint()
-        self._observe()
         self._observe_adjoint()
-        self._forward()
         self._backward()
         return self.llvm
 
@@ -238,10 +260,15 @@ class _Writer:
 
     def _parameters(self, pointer: ir.Value) -> dict[int, Source]:
         return {
-            index: Source(pointer, int(node.data[0]))
+            index: Source(pointer, self._place(index))
             for index, node in enumerate(self.graph.nodes)
             if node.operation == "parameter"
         }
+
+    def _place(self, parameter: int) -> int:
+        """Where a parameter lies among the values, and its derivative in the gradient."""
+        node = self.graph.nodes[parameter]
+        return int(node.data[0]) * (self.width if node.wide else 1)
 
     def _slots(self, slots: Slots, pointer: ir.Value) -> dict[int, Source]:
         return {node: Source(pointer, offset) for node, offset in slots.offsets.items()}
@@ -298,7 +325,7 @@ class _Writer:
             self.graph.pullback(outputs, parameters),
             sources,
             [
-                (parameters, names["gradient"], lambda node: int(self.graph.nodes[node].data[0])),
+                (parameters, names["gradient"], self._place),
             ],
         )
         emit.builder.ret_void()

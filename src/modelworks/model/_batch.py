@@ -1,0 +1,54 @@
+"""Several runs of one model at once, where the model has no strata that would fill the processor's registers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from modelworks.model._graph import Array
+from modelworks.model._program import Program
+from modelworks.model.backends.native import Kernel
+from modelworks.model.solvers.rk4 import Grid
+
+# Runs side by side: two of the widest registers, so that one addition need not wait for the last.
+RUNS = 16
+
+
+class Batches:
+    """Runs sixteen draws in about the time of one; compiled when first asked for, and shared by copies of a model."""
+
+    def __init__(self, lowered: Callable[[], Program]) -> None:
+        self._lowered = lowered
+        self._lock = threading.Lock()
+        self._kernel: Kernel | None = None
+        self._data: tuple[Grid, Array] | None = None
+
+    def run(self, grid: Grid, draws: Array, columns: int) -> Array | None:
+        """Outputs (draw, time, column) of up to `RUNS` draws (draw, parameter); None where one is not possible."""
+        kernel, data = self._ready(grid)
+        number = len(draws)
+        # Lanes left over run the last draw again.
+        lanes = np.empty((draws.shape[1], RUNS))
+        lanes[:, :number] = draws.T
+        lanes[:, number:] = draws[-1:].T
+        failed, outputs, tape = kernel.forward(grid, data, lanes, keep=False)
+        if failed >= 0 or tape.suspect:
+            return None
+        found = np.empty((number, grid.outputs.size, columns))
+        graph, offsets = kernel.program.graph, kernel.layout.output_offsets
+        for column, (node, offset) in enumerate(zip(kernel.program.observed[:columns], offsets, strict=False)):
+            # What depends on time alone is one number for all runs.
+            width = RUNS if graph.nodes[node].wide else 1
+            found[:, :, column] = outputs[:, offset : offset + width].T[:number]
+        return found
+
+    def _ready(self, grid: Grid) -> tuple[Kernel, Array]:
+        """The kernel, and what depends on time alone on this grid."""
+        with self._lock:
+            if self._kernel is None:
+                self._kernel = Kernel(self._lowered().side_by_side(RUNS))
+            if self._data is None or self._data[0] is not grid:
+                self._data = (grid, self._kernel.data(grid))
+            return self._kernel, self._data[1]
