@@ -122,7 +122,7 @@ class BoundStudy:
         if data is None:
             compiled = self._compiled.at(times)
         else:
-            model = load_model(self.file.path, data, self.shown_model).model
+            model = load_model(self.file.path, data, self.shown_model, self.inputs.repository.root).model
             compiled = CompiledModel(model, times, calendar=self.calendar)
         scaled = ScaledModel(compiled, self.names, self.factors)
         spread = np.array([scaled.given(row) for row in self.spread()])
@@ -171,7 +171,8 @@ def bind(folder: Path) -> BoundStudy:
     try:
         # Data that can not be read leave no model to hold the other files against.
         data = _tables(inputs)
-        file = load_model(inputs.repository.root / inputs.study.model, data, inputs.study.model)
+        root = inputs.repository.root
+        file = load_model(root / inputs.study.model, data, inputs.study.model, root)
     except ModelworksError as error:
         letters.extend(letter for letter in error.letters if letter not in letters.collected)
         raise ModelworksError(letters) from error

@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
+import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
 from modelworks.study import _projection, stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._summaries import Table, table_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What a stage says of itself, beside what it made.
+RECORD = "stage.json"
 
 # What each stage's result depends on: the stages before it, the rooms whose code makes it, and the
 # parts of the study it reads.
@@ -32,16 +40,20 @@ BEFORE: dict[str, tuple[str, ...]] = {
     stages.PROJECT: (stages.CALIBRATE,),
     stages.REPORT: (stages.SIMULATE, stages.CALIBRATE, stages.DIAGNOSE, stages.PROJECT),
 }
+# What turns units and dates of the files into the model's, outside any room.
+MEASURES = ("units.py", "dates.py")
 ROOMS: dict[str, tuple[str, ...]] = {
-    stages.SIMULATE: ("model", "study"),
-    stages.CALIBRATE: ("model", "calibration", "study"),
+    stages.SIMULATE: ("model", "study", *MEASURES),
+    stages.CALIBRATE: ("model", "calibration", "study", *MEASURES),
     stages.DIAGNOSE: ("diagnostics",),
-    stages.PROJECT: ("model", "study"),
-    stages.REPORT: ("model", "diagnostics", "plots", "report", "study"),
+    stages.PROJECT: ("model", "study", *MEASURES),
+    stages.REPORT: ("model", "diagnostics", "plots", "report", "study", "study/_pages.py"),
 }
 # A wider study room would make every change of a page's wording recalibrate; these are its files
 # that numbers depend on.
-NUMBERS_OF_STUDY = ("stages.py", "_binding.py", "_scaled.py", "_model_file.py", "_projection.py")
+NUMBERS_OF_STUDY = ("stages.py", "_binding.py", "_scaled.py", "_model_file.py", "_team_files.py", "_projection.py")
+# Packages whose other edition may give other numbers from the same seed.
+PACKAGES = ("numpy", "llvmlite", "nutpie")
 
 
 @dataclass
@@ -68,6 +80,9 @@ class Result:
         if len(fresh) < len(self.stages) and fresh:
             unchanged = [s["name"] for s in self.stages if s["reused"]]
             parts.append(f"unchanged: {', '.join(unchanged)}")
+        damaged = [s["name"] for s in self.stages if s.get("damaged")]
+        if damaged:
+            parts.append(f"made again, for what was kept of it was damaged: {', '.join(damaged)}")
         return " · ".join(parts)
 
     @property
@@ -117,21 +132,50 @@ def run_study(folder: Path, *, until: str = stages.REPORT, cores: int | None = N
     done: list[dict[str, Any]] = []
     marks = fingerprints(study)
     for name in needed(until):
-        found = cache.get(marks[name])
-        reused, started = found is not None, time.perf_counter()
+        started = time.perf_counter()
+        found, damaged = _kept(cache, marks[name])
+        reused = found is not None
         if found is None:
             with cache.attempt(name, marks[name]) as attempt:
                 work = stages.Work(study, attempt, dict(finished), progress, cores)
                 stages.STAGES[name](work)
                 seconds = time.perf_counter() - started
-                work.write_json("stage.json", {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)})
+                told = {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)}
+                work.write_json(RECORD, {**told, "files": _hashes(attempt)})
             found = cache.get(marks[name])
             if found is None:
                 raise RuntimeError(f"the stage {name} was finished but is not in {cache.root}")
         finished[name] = found
         seconds = time.perf_counter() - started
         done.append({"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3), "reused": reused})
+        if damaged:
+            done[-1]["damaged"] = True
     return _published(study, until, finished, done, began)
+
+
+def _kept(cache: StageCache, mark: str) -> tuple[Path | None, bool]:
+    """The finished stage as it was written, if it is there; and whether one was there that is damaged.
+
+    A damaged one is removed, to be made again.
+    """
+    found = cache.get(mark)
+    if found is None:
+        return None, False
+    try:
+        said = json.loads((found / RECORD).read_text(encoding="utf-8"))["files"]
+        whole = said == _hashes(found)
+    except (OSError, ValueError, KeyError, TypeError):
+        # A record that can not be read is damage too.
+        whole = False
+    if not whole:
+        shutil.rmtree(found)
+    return (found, False) if whole else (None, True)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """A fingerprint of every file of a stage but its record, by name."""
+    files = sorted(each for each in folder.rglob("*") if each.is_file())
+    return {name: fingerprint(each) for each in files if (name := each.relative_to(folder).as_posix()) != RECORD}
 
 
 def needed(until: str) -> list[str]:
@@ -170,9 +214,15 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
         }
         for name, entry in study.inputs.parameters.items()
     }
-    parameters = _plain(parameters)
-    data = {name: study.inputs.catalogue[dataset].sha256 for name, dataset in asked.data.items()}
-    world = {"model": dict(study.file.sources), "data": data, "parameters": parameters, "time": _plain(asked.time)}
+    world = {
+        "model": dict(study.file.sources),
+        "data": {name: _table_hash(table) for name, table in study.data.items()},
+        "parameters": _plain(parameters),
+        # Draws are taken one parameter after the other.
+        "order": list(study.priors),
+        "time": _plain(asked.time),
+        "packages": [metadata.version(package) for package in PACKAGES],
+    }
     targets = [
         {
             "name": o.entry.name,
@@ -187,18 +237,21 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
         for o in study.observations
     ]
     scenario_data = {
-        dataset: study.inputs.catalogue[dataset].sha256
+        dataset: _table_hash(study.inputs.catalogue[dataset].table())
         for scenario in asked.scenarios.values()
         for dataset in scenario.data.values()
     }
+    # Which values are held out is said of each target; a day that moves none of them changes nothing.
+    settings = _plain(replace(asked.calibration, until=None))
     return {
         stages.SIMULATE: world,
-        stages.CALIBRATE: {**world, "targets": targets, "calibration": _plain(asked.calibration)},
+        stages.CALIBRATE: {**world, "targets": targets, "calibration": settings},
         stages.DIAGNOSE: {},
         stages.PROJECT: {
             "scenarios": _plain(asked.scenarios),
             "projection": _plain(asked.projection),
-            "quantities": _plain(asked.quantities),
+            # Their titles stand beside the numbers in the stage's own file.
+            "quantities": {name: [_plain(each), each.title] for name, each in asked.quantities.items()},
             "data": scenario_data,
             "time": _plain(asked.time),
         },
@@ -207,6 +260,12 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
             "study": study.name,
         },
     }
+
+
+def _table_hash(table: pd.DataFrame) -> str:
+    """A hash of a table as the model gets it: which columns are declared, and not the file's bytes alone."""
+    kinds = [[str(name), str(kind)] for name, kind in table.dtypes.items()]
+    return fingerprint(kinds, table.to_csv(index=False, na_rep="missing\0"))
 
 
 def _plain(value: Any) -> Any:
@@ -228,9 +287,12 @@ def _plain(value: Any) -> Any:
 
 @functools.cache
 def room_hash(room: str) -> str:
-    """A hash of a room's source, so that results made by other code are stale."""
+    """A hash of the source of a room, or of one file, so that results made by other code are stale."""
     total = hashlib.sha256()
-    for path in sorted(_sources(resources.files("modelworks").joinpath(room)), key=lambda p: p[0]):
+    alone = resources.files("modelworks").joinpath(room)
+    if alone.is_file():
+        return hashlib.sha256(alone.read_bytes()).hexdigest()
+    for path in sorted(_sources(alone), key=lambda p: p[0]):
         if room == "study" and path[0] not in NUMBERS_OF_STUDY:
             continue
         total.update(path[0].encode() + b"\0" + path[1] + b"\0")
@@ -254,7 +316,9 @@ def _published(
     store = Store(study.inputs.repository.store)
     record = _record(study, until, finished, done, began)
     marks = {each["name"]: each["fingerprint"] for each in done}
-    same = next((run for run in store.runs(study.name) if run.record.get("fingerprints") == marks), None)
+    alike = (run for run in store.runs(study.name) if run.record.get("fingerprints") == marks)
+    # A run that was damaged since is not what we hand out; a new one is.
+    same = next((run for run in alike if not run.verify()), None)
     result = Result(
         study.name,
         until,
@@ -280,8 +344,6 @@ def _record(
     study: BoundStudy, until: str, finished: Mapping[str, Path], done: list[dict[str, Any]], began: float
 ) -> dict[str, Any]:
     """What is said of a run as a whole."""
-    import json
-
     asked = study.inputs.study
     record: dict[str, Any] = {
         "study": study.name,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.model import Model
+from modelworks.study._team_files import TeamFiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,25 +21,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model, and every file of the team's it was made from with the hash of its bytes."""
+    """A model, and every file of the team's it was made from with the hash of its bytes.
+
+    `sources` are named from the folder of the model's file.
+    """
 
     model: Model
     path: Path
     sources: Mapping[str, str]
 
 
-def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str) -> ModelFile:
+def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: Path) -> ModelFile:
     """The model a file declares as `model`, or returns from `build(data)`.
 
-    `shown` is the file's name in messages. Modules beside the file may be imported by it; they
-    count among its sources.
+    `shown` is the file's name in messages, `root` the repository's folder. Modules beside the file may be
+    imported by it; they count among its sources, as does every other file of the repository that it opens.
     """
     if not path.is_file():
         others = [p.stem for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
         fail("M123", f"there is no model file `{shown}`", hint=near(path.stem, others))
-    module, sources = _imported(path, shown)
-    build = getattr(module, "build", None)
-    model = _called(build, data, path, shown) if callable(build) else getattr(module, "model", None)
+    content = path.read_bytes()
+    files = TeamFiles(path.parent, root)
+    with files:
+        module = _imported(path, content, shown)
+        build = getattr(module, "build", None)
+        # A table that `build` changes in place is changed for this model alone: a scenario begins anew.
+        given = {name: table.copy() for name, table in data.items()}
+        model = _called(build, given, path, shown) if callable(build) else getattr(module, "model", None)
     if not isinstance(model, Model):
         fail(
             "M123",
@@ -49,24 +58,20 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str) -> Mode
     letters = [letter.at(shown) for letter in model.check()]
     if letters:
         raise ModelworksError(letters)
-    return ModelFile(model, path, sources)
+    return ModelFile(model, path, {**files.hashes(), path.name: hashlib.sha256(content).hexdigest()})
 
 
-def _imported(path: Path, shown: str) -> tuple[Any, dict[str, str]]:
-    """The module of a file, and the hashes of the files it was made from.
+def _imported(path: Path, content: bytes, shown: str) -> Any:
+    """The module of a file.
 
     The text itself is compiled: Python's own cache of compiled modules takes a file for unchanged when
     an edit keeps its size within one second.
     """
-    folder = str(path.parent)
-    before = set(sys.modules)
-    content = path.read_bytes()
     name = f"_team_model_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     module = ModuleType(name)
     module.__file__ = str(path)
     # A dataclass looks its module up by name.
     sys.modules[name] = module
-    sys.path.insert(0, folder)
     try:
         exec(compile(content, str(path), "exec"), module.__dict__)
     except ModelworksError as error:
@@ -74,19 +79,8 @@ def _imported(path: Path, shown: str) -> tuple[Any, dict[str, str]]:
     except Exception as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
         _tell(error, path, shown)
     finally:
-        sys.path.remove(folder)
-        beside = {n: m for n, m in sys.modules.items() if n not in before and n != name and _lies_in(m, folder)}
-        for each in (*beside, name):
-            # The next study may have another module of the same name beside its model.
-            del sys.modules[each]
-    files = [Path(str(m.__file__)) for m in beside.values()]
-    hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    return module, {path.name: hashlib.sha256(content).hexdigest(), **hashes}
-
-
-def _lies_in(module: Any, folder: str) -> bool:
-    file = getattr(module, "__file__", None)
-    return file is not None and str(Path(file).parent) == folder
+        del sys.modules[name]
+    return module
 
 
 def _called(build: Any, data: Mapping[str, pd.DataFrame], path: Path, shown: str) -> Any:

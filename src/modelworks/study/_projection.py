@@ -51,16 +51,15 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     scenarios = study.inputs.study.scenarios
     number = len(next(iter(draws.values()), ()))
     progress.start("project", total=number * max(len(scenarios), 1))
+    prepared = {name: _prepared(study, scenarios.get(name), times, draws) for name in scenarios or (BASELINE,)}
+    # Derived numbers are those of the baseline's model: a scenario with other data has a model of its own.
+    compiled = prepared[baseline_name(study)][0]
     found: dict[str, Array] = {}
-    compiled: CompiledModel | None = None
-    for name in scenarios or (BASELINE,):
-        compiled, changed = _prepared(study, scenarios.get(name), times, draws)
+    for name, (model, changed) in prepared.items():
         found[name] = run_many(
-            compiled, changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
+            model, changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
         )
     progress.finish()
-    if compiled is None:
-        raise ValueError("a projection has at least the baseline")
     tables = [quantile_table(study, compiled, values, name) for name, values in found.items()]
     baseline = found[baseline_name(study)]
     gaps = [
