@@ -44,7 +44,7 @@ from modelworks.model._expression import (
     walk,
 )
 from modelworks.model._graph import UNARY, Depends, Graph
-from modelworks.model._program import Column, Guard, Program, Row
+from modelworks.model._program import Column, Guard, Jump, Program, Row
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -70,6 +70,7 @@ class _Moved:
 
     strata: Strata
     node: int
+    jump: int
 
 
 @dataclass
@@ -100,6 +101,8 @@ class _Lowering:
         self.guards: list[Guard] = []
         self.accumulators: dict[tuple[object, ...], int] = {}
         self.counted: list[tuple[Row, int]] = []
+        self.jumps: list[Jump] = []
+        self.counts: list[tuple[tuple[int, int], ...]] = []
         self.in_outputs = False
         self._memory: dict[tuple[object, ...], int] = {}
         self._alive: list[Expression] = []
@@ -131,6 +134,8 @@ class _Lowering:
                 for terms in self.leaving
             ),
             knots=tuple(sorted({t for knots in self.graph.knots for t in knots.times})),
+            jumps=tuple(self.jumps),
+            counts=tuple(self.counts),
         )
 
     def _try(self, work: Callable[..., object], *arguments: object) -> None:
@@ -359,17 +364,21 @@ class _Lowering:
         chosen = [moved for moved in asked if _is_within(moved.strata, apart)]
         if not chosen:
             return self.graph.constant(0.0)
+        times = [self._evaluate(given.times, moved.strata, of) for moved in chosen]
         change = self.graph.sum(
-            self.graph.multiply(moved.node, self._evaluate(given.times, moved.strata, of)) for moved in chosen
+            self.graph.multiply(moved.node, each) for moved, each in zip(chosen, times, strict=True)
         )
-        return self._over_lanes(self._accumulated(given.flow, change), mask, given.by, strata)
+        counts = tuple((moved.jump, each) for moved, each in zip(chosen, times, strict=True))
+        return self._over_lanes(self._accumulated(given.flow, change, counts), mask, given.by, strata)
 
-    def _accumulated(self, flow: str, change: int) -> int:
+    def _accumulated(self, flow: str, change: int, counts: tuple[tuple[int, int], ...]) -> int:
         """The row that counts a change since the last output."""
-        key = (flow, change)
+        # Births of girls and of boys may be the same number, and are yet other births.
+        key = (flow, change, counts)
         if key not in self.accumulators:
             self.accumulators[key] = len(self.rows) + len(self.counted)
             self.counted.append((Row(f"events of {flow}", (), accumulates=True), change))
+            self.counts.append(counts)
         return self.graph.state(self.accumulators[key])
 
     def _apart(self, by: Sequence[str], strata: Strata, of: str) -> dict[str, tuple[str, ...]]:
@@ -590,9 +599,7 @@ class _Lowering:
                 alone = self.graph.constant([1.0 if lane == origin else 0.0 for lane in places])
                 people = self.graph.multiply(people, alone)
                 self.leaving[row].append(self.graph.multiply(rate, alone))
-                arriving = self.graph.shift(people, places.index(target) - places.index(origin))
-                self._book(row, row, people, arriving)
-                self.moved.setdefault(flow.name, []).append(_Moved(strata, arriving))
+                self._book(flow.name, row, row, strata, people, places.index(target) - places.index(origin))
             else:
                 self.leaving[row].append(rate)
                 arrived = {**strata, flow.stratification: target}
@@ -610,9 +617,7 @@ class _Lowering:
                 rate = self.graph.constant([*rates, 0.0])
                 self.leaving[row].append(rate)
                 people = self.graph.multiply(rate, self._people_in(compartment, strata))
-                arriving = self.graph.shift(people, 1)
-                self._book(row, row, people, arriving)
-                self.moved.setdefault(name, []).append(_Moved(strata, arriving))
+                self._book(name, row, row, strata, people, 1)
                 continue
             place = list(stratification.strata).index(strata[stratification.name])
             if place < len(rates):
@@ -627,8 +632,7 @@ class _Lowering:
         self._used_split(flow.split, destination, self._varies_by(expression(flow.number)), of)
         for strata, number in self._placed(expression(flow.number), destination, flow.split, of):
             self._guard("number", f"{of} into {destination}", number)
-            self.changes[self._row(destination, strata)].append(number)
-            self.moved.setdefault(flow.name, []).append(_Moved(strata, number))
+            self._book(flow.name, None, self._row(destination, strata), strata, number)
 
     def _exit(self, flow: Exit, of: str) -> None:
         compartments = self._compartments(
@@ -640,17 +644,23 @@ class _Lowering:
             row = self._row(compartment, strata)
             self.leaving[row].append(rate)
             people = self._masked(self.graph.multiply(rate, self._people_in(compartment, strata)), mask)
-            self.changes[row].append(self._negative(people))
-            self.moved.setdefault(flow.name, []).append(_Moved(strata, people))
+            self._book(flow.name, row, None, strata, people)
 
     def _carry(self, flow: str, source: str, destination: str, left: Strata, arrived: Strata, people: int) -> None:
         """Take people out of one row and put the same people into another."""
-        self._book(self._row(source, left), self._row(destination, arrived), people, people)
-        self.moved.setdefault(flow, []).append(_Moved({**left, **arrived}, people))
+        self._book(flow, self._row(source, left), self._row(destination, arrived), {**left, **arrived}, people)
 
-    def _book(self, source: int, destination: int, leaving: int, arriving: int) -> None:
-        self.changes[source].append(self._negative(leaving))
-        self.changes[destination].append(arriving)
+    def _book(
+        self, flow: str, source: int | None, destination: int | None, strata: Strata, people: int, shift: int = 0
+    ) -> None:
+        """People of one row go to another, `shift` lanes further; from or to no row where they enter or leave."""
+        arriving = self.graph.shift(people, shift) if shift else people
+        if source is not None:
+            self.changes[source].append(self._negative(people))
+        if destination is not None:
+            self.changes[destination].append(arriving)
+        self.moved.setdefault(flow, []).append(_Moved(strata, arriving, len(self.jumps)))
+        self.jumps.append(Jump(flow, source, destination, people, shift))
 
     def _negative(self, node: int) -> int:
         return self.graph.multiply(self.graph.constant(-1.0), node)

@@ -28,6 +28,21 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """One way for one person to move: out of a row and into another, `shift` lanes further.
+
+    `people` is how many do so per time; without a source they come from outside, without a
+    destination they leave for good.
+    """
+
+    flow: str
+    source: int | None
+    destination: int | None
+    people: int
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One output: a scalar node, or a wide one that takes a column a lane."""
 
@@ -62,7 +77,9 @@ class Program:
 
     `derivatives` holds a node for each row (accumulators included), per the model's time unit;
     `initial` one for each row at the start; `exit_rates` the part of each row's rate of leaving that
-    does not depend on the state; `knots` the times at which a table changes.
+    does not depend on the state; `knots` the times at which a table changes. `jumps` is every way to
+    move, for stochastic runs; `counts` says, for each accumulator, which jumps it counts and the node of
+    what each of their events counts.
     """
 
     graph: Graph
@@ -76,6 +93,8 @@ class Program:
     guards: tuple[Guard, ...]
     exit_rates: tuple[int, ...]
     knots: tuple[float, ...]
+    jumps: tuple[Jump, ...] = ()
+    counts: tuple[tuple[tuple[int, int], ...], ...] = ()
 
     @property
     def width(self) -> int:
