@@ -37,6 +37,13 @@ class Loops:
         self.builder.store(self.integer(value), place)
         return place
 
+    def numbers(self, *values: ir.Value) -> ir.Value:
+        """Some numbers side by side on the stack, to hand to a part."""
+        place = self.entry.alloca(DOUBLE, len(values))
+        for k, value in enumerate(values):
+            self.builder.store(value, self.element(place, self.integer(k)))
+        return place
+
     def scaled(self, number: ir.Value, factor: float) -> ir.Value:
         return self.builder.fmul(number, ir.Constant(DOUBLE, factor))
 

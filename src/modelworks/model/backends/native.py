@@ -225,8 +225,8 @@ class _Writer:
         """The module of one run."""
         self._before_run()
         self._at_moment()
-        for stage in range(4):
-            self._stage(stage)
+        self._stage("first_stage", first=True)
+        self._stage("later_stage", first=False)
         self._observe()
         self._forward()
         return self.llvm
@@ -354,12 +354,14 @@ class _Writer:
         self._add_adjoints(emit, adjoints, sources, [(list(run), names["run_bar"], run.__getitem__)])
         emit.builder.ret_void()
 
-    def _stage(self, stage: int) -> None:
-        """One fused Runge-Kutta stage: the derivative of `state`, and at once what follows from it."""
-        emit, names = self._begin(f"stage{stage}", ["start", "state", "result", "next", "run", "data", "moment", "h"])
-        step = emit.builder.load(names["h"], typ=DOUBLE)
-        weight = emit.widen(emit.builder.fmul(step, ir.Constant(DOUBLE, WEIGHTS[stage])))
-        reach = emit.widen(emit.builder.fmul(step, ir.Constant(DOUBLE, REACHES[stage]))) if stage < 3 else None
+    def _stage(self, name: str, *, first: bool) -> None:
+        """A fused Runge-Kutta stage: the derivative of `state`, and at once what follows from it.
+
+        `factors` are how much of the slope goes into the step's result, and how much into the state that the
+        next stage looks at (after the last there is none, and its factor is zero).
+        """
+        emit, names = self._begin(name, ["start", "state", "result", "next", "run", "data", "moment", "factors"])
+        weight, reach = (emit.widen(emit.load(Source(names["factors"], k), wide=False)) for k in range(2))
         places = _grouped((node, row * self.width) for row, node in enumerate(self.program.derivatives))
         wide = self.width > 1
 
@@ -370,10 +372,9 @@ class _Writer:
             slope = emit.widen(value)
             for offset in places[node]:
                 start = emit.load(Source(names["start"], offset), wide)
-                held = start if stage == 0 else emit.load(Source(names["result"], offset), wide)
+                held = start if first else emit.load(Source(names["result"], offset), wide)
                 emit.store(moved(held, weight, slope), names["result"], offset)
-                if reach is not None:
-                    emit.store(moved(start, reach, slope), names["next"], offset)
+                emit.store(moved(start, reach, slope), names["next"], offset)
 
         emit.compute(places, self._inputs(names), sink)
         emit.builder.ret_void()
@@ -551,9 +552,11 @@ class _Writer:
                 at = [self._at(loops, given, point) for point in self._moments_of(loops, step)]
                 for inputs in at:
                     loops.call("at_moment", *inputs, given["suspect"])
-                h = loops.element(given["steps"], step)
+                h = b.load(loops.element(given["steps"], step), typ=DOUBLE)
                 for stage, (here, there) in enumerate(((state, one), (one, two), (two, one), (one, two))):
-                    loops.call(f"stage{stage}", state, here, result, there, *at[MOMENTS[stage]], h)
+                    factors = loops.numbers(loops.scaled(h, WEIGHTS[stage]), loops.scaled(h, (*REACHES, 0.0)[stage]))
+                    part = "later_stage" if stage else "first_stage"
+                    loops.call(part, state, here, result, there, *at[MOMENTS[stage]], factors)
                 loops.copy(state, result, size)
                 b.store(b.add(step, loops.integer(1)), done)
             inputs = self._at(loops, given, b.add(output, last))
