@@ -7,10 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from modelworks.model import Model, Stratification, Transition, table
+from modelworks.model._lower import lower
 from modelworks.model.backends import _cache
+from modelworks.model.backends.native import Kernel
 
 RUN = """
 from modelworks.model import simulate
@@ -62,9 +67,35 @@ def test_a_damaged_kernel_is_made_again(tmp_path: Path, monkeypatch: pytest.Monk
     whole = kept.read_bytes()
     flipped = whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]
     kept.write_bytes({"empty": b"", "text": b"hello", "half": whole[: len(whole) // 2], "one byte": flipped}[damage])
-    _cache.compile_module.cache_clear()
+    _cache.forget()
     assert _cache.compile_module(text).address("f") != 0
     assert kept.read_bytes() == whole
+
+
+def test_what_a_kernel_is_looked_up_by_says_as_much_as_its_text(animal: Any) -> None:
+    """Lowered twice it is the same; as runs side by side it is another."""
+    program = lower(animal.model)
+    assert program.content() == lower(animal.model).content()
+    if program.width == 1:
+        assert len({each.content() for each in (program, program.side_by_side(2), program.side_by_side(3))}) == 3
+
+
+def test_a_number_in_its_last_digit_is_another_kernel() -> None:
+    """But for the numbers of a table, which a kernel reads and does not hold."""
+
+    def content(rate: Any = 0.1, share: float = 0.5) -> str:
+        age = Stratification("age", ["a", "b"], split=[share, 1 - share])
+        return lower(Model("m", ["s", "r"], [Transition("t", "s", "r", rate)], {"s": 1.0}, {}, [age])).content()
+
+    more = float(np.nextafter(0.1, 1))
+    assert len({content(), content(more), content(share=float(np.nextafter(0.5, 1)))}) == 3
+    tables = [table([0, 1], [rate, 0.2]) for rate in (0.1, more)]
+    assert content(tables[0]) == content(tables[1]) != content()
+    kernels = [
+        Kernel(lower(Model("m", ["s", "r"], [Transition("t", "s", "r", rate)], {"s": 1.0}, {}))) for rate in tables
+    ]
+    texts = [str(kernel._writer().forward()) for kernel in kernels]
+    assert texts[0] == texts[1]
 
 
 def test_a_folder_that_can_not_be_written_costs_nothing_but_time(
@@ -81,8 +112,7 @@ def test_more_models_than_memory_keeps_do_not_disturb_each_other(
 ) -> None:
     """An engine that is forgotten frees what it owns, and nothing that another one uses."""
     monkeypatch.setenv("MODELWORKS_CACHE", str(tmp_path))
-    most = _cache.compile_module.cache_info().maxsize
-    assert most is not None
+    most = _cache.MOST_LOADED
     held = _cache.compile_module(module(1000))
     address = held.address("f")
     for number in range(most + 5):

@@ -104,6 +104,24 @@ class Program:
         """The program of several runs at once; only of one without lanes."""
         return replace(self, graph=self.graph.side_by_side(runs))
 
+    def content(self) -> str:
+        """Everything the machine code is made from, as text: two programs of one content have one code.
+
+        To be asked before the graph is differentiated, which adds to it.
+        """
+        graph = self.graph
+        # What depends on time alone is computed beforehand: the code reads it, whatever it is.
+        read = {k for k, node in enumerate(graph.nodes) if node.depends == Depends.TIME}
+        places = (self.derivatives, self.initial, self.observed, self.stocks, self.accumulators)
+        guards = [(guard.limits, guard.node) for guard in self.guards]
+        wanted = [*self.derivatives, *self.initial, *self.observed, *(node for _, node in guards)]
+        nodes = []
+        for k in sorted(graph.ancestors(wanted, stop=read)):
+            node = graph.nodes[k]
+            nodes.append((k, node.wide) if k in read else (k, node.operation, node.children, node.data, node.wide))
+        matrices = [(matrix.shape, matrix.tobytes().hex()) for matrix in graph.matrices]
+        return repr((graph.width, graph.runs, len(self.parameters), nodes, matrices, places, guards))
+
     @cached_property
     def watched(self) -> tuple[Guard, ...]:
         """Guards that depend on the state: looked at whenever outputs are written."""

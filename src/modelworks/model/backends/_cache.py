@@ -12,12 +12,19 @@ import functools
 import hashlib
 import os
 import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
 
 DIGEST = hashlib.sha256().digest_size
+
+# What is in use stays alive with its user; this many are kept for whoever comes next.
+MOST_LOADED = 64
+_LOADED: dict[str, Library] = {}
+_LOCK = threading.Lock()
 
 
 class Library:
@@ -30,23 +37,63 @@ class Library:
         return int(self._engine.get_function_address(name))
 
 
-@functools.lru_cache(maxsize=64)
 def compile_module(text: str) -> Library:
     """Optimised machine code of a module, from the cache where it is there."""
+    return library(_without_triple(text), lambda: text)
+
+
+def library(content: str, write: Callable[[], str]) -> Library:
+    """The machine code of what `content` stands for: from memory, from disk, or of the module that `write` gives.
+
+    To write a large module out takes longer than to load its machine code, so `content` may be anything that says
+    as much as the module does.
+    """
+    key = _key(content)
+    with _LOCK:
+        found = _LOADED.pop(key, None) or _loaded(key, write)
+        # The one that was asked for last is the last to be forgotten.
+        _LOADED[key] = found
+        while len(_LOADED) > MOST_LOADED:
+            _LOADED.pop(next(iter(_LOADED)))
+        return found
+
+
+def forget() -> None:
+    """Drop what is kept in memory; who holds a library goes on with it."""
+    with _LOCK:
+        _LOADED.clear()
+
+
+def _loaded(key: str, write: Callable[[], str]) -> Library:
     machine = _target_machine()
-    cached = kernel_folder() / f"{_key(text)}.o"
-    module = llvm.parse_assembly(f'target triple = "{machine.triple}"\n{_without_triple(text)}')
-    module.name = cached.stem
+    cached = kernel_folder() / f"{key}.o"
     known = _read(cached)
+    module = llvm.parse_assembly(
+        f'target triple = "{machine.triple}"\n{_without_triple(write()) if known is None else ""}'
+    )
+    module.name = key
     if known is None:
         module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         passes = llvm.create_pass_builder(machine, options)
         passes.getModulePassManager().run(module, passes)
     engine = llvm.create_mcjit_compiler(module, machine)
-    engine.set_object_cache(notify_func=lambda _, code: _write(cached, code), getbuffer_func=lambda _: known)
+    if known is None:
+        engine.set_object_cache(notify_func=lambda _, code: _write(cached, code))
+    else:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(known))
     engine.finalize_object()
     return Library(engine)
+
+
+@functools.cache
+def of_code() -> str:
+    """The hash of all code that turns a program into a module: with other code, another module."""
+    here = Path(__file__).parent
+    found = hashlib.sha256()
+    for path in (*sorted(here.glob("*.py")), here.parent / "_graph.py", here.parent / "_program.py"):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def kernel_folder() -> Path:

@@ -98,18 +98,22 @@ class Kernel:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.layout = Layout.of(program)
-        self._library = _cache.compile_module(str(_Writer(program, self.layout).forward()))
+        self._content = f"{_cache.of_code()} {program.content()}"
+        self._library = _cache.library(f"forward {self._content}", lambda: str(self._writer().forward()))
         self._forward = _signature(ctypes.c_int64, FORWARD)(self._library.address("forward"))
         self._adjoint: _cache.Library | None = None
         self._writing = threading.Lock()
         # What is tolerated is a part of everybody, and where the lanes are runs everybody is in all of them.
         self._tolerated = TOLERATED / (program.width if program.graph.runs else 1)
 
+    def _writer(self) -> _Writer:
+        return _Writer(self.program, self.layout)
+
     def _compile_adjoint(self) -> None:
         """Done when first asked for: who only simulates does not wait for it."""
         with self._writing:
             if self._adjoint is None:
-                library = _cache.compile_module(str(_Writer(self.program, self.layout).backward()))
+                library = _cache.library(f"backward {self._content}", lambda: str(self._writer().backward()))
                 self._backward = _signature(None, BACKWARD)(library.address("backward"))
                 self._adjoint = library
 
