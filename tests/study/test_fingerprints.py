@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelworks.errors import ModelworksError, explanations
 from modelworks.study import _line, run_study
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._line import fingerprints
@@ -94,7 +95,7 @@ def data(root: Path, **tables: str) -> None:
 @pytest.fixture
 def study(tmp_path: Path, decay: Decay) -> Path:
     """A study whose model is made from data and from modules beside it."""
-    folder = decay(tmp_path, DAYS, more=ASKED, values="2021-01-01: 90, 2021-01-05: 60")
+    folder = decay(tmp_path, DAYS, more=ASKED, values="2021-01-01: 90, 2021-01-08: 60")
     data(tmp_path, first="people\n100\n", more="people\n200\n")
     models = tmp_path / "models"
     (models / "decay.py").write_text(BUILD, encoding="utf-8")
@@ -125,7 +126,7 @@ CHANGES = [
     (PARAMETER, "unit: per day", "unit: per week", EVERY),
     (PARAMETER, "{value: 50, unit", "{value: 51, unit", EVERY),
     (TARGET, "2021-01-01: 90", "2021-01-01: 91", FITTED),
-    (TARGET, "2021-01-05: 60", "2021-01-06: 60", FITTED),
+    (TARGET, "2021-01-08: 60", "2021-01-06: 60", FITTED),
     (TARGET, "covers: day", "covers: week", FITTED),
     (TARGET, "negative_binomial: {", "beta_binomial: {trials: 1000, ", FITTED),
     (STUDY, "seed: 5", "seed: 6", FITTED),
@@ -274,3 +275,37 @@ def test_a_damaged_stage_is_made_again(study: Path, stage: str, damage: str) -> 
     assert again.run is not None
     assert again.run.verify() == []
     assert all(s["reused"] for s in run_study(study, quiet=True).stages)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Output(share * people", "Output(2 * share * people"),
+        ('"left": Output', '"gone": Output'),
+        ('Parameter("share", "proportion"', 'Parameter("share", "ratio"'),
+    ],
+)
+def test_a_scenario_whose_data_make_another_model_is_told(study: Path, old: str, new: str) -> None:
+    """Columns of two models are compared by place: in another order they would be somebody else's numbers."""
+    path = study.parents[1] / "models" / "decay.py"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    head, model = text.split("    first = float", 1)
+    other = f"    first = float{model}"
+    inner = "".join(f"    {line}\n" for line in other.replace(old, new).split("\n") if line)
+    share = '        share = Parameter("share", "ratio", lower=0, upper=1)\n' if "ratio" in new else ""
+    path.write_text(f"{head}    if data['first']['people'].iloc[0] > 1500:\n{share}{inner}{other}", encoding="utf-8")
+    if "2 *" in new:  # another number, and the same outputs
+        assert bind(study).name == "decay"
+        return
+    with pytest.raises(ModelworksError) as caught:
+        bind(study)
+    assert caught.value.codes == ("Y205",)
+    assert "Y205" in explanations()
+
+
+def test_every_file_of_the_room_is_known_for_numbers_or_for_words() -> None:
+    """A new file that numbers come from is named among those whose change makes results stale."""
+    words = {"__init__.py", "_line.py", "_pages.py", "_repository.py", "_summaries.py", "_template.py"}
+    room = {path.name for path in Path(_line.__file__).parent.glob("*.py")}
+    assert room == words | set(_line.NUMBERS_OF_STUDY)

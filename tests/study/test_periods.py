@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelworks.errors import ModelworksError, explanations
 from modelworks.study._binding import bind, period
 
 DAY = timedelta(days=1)
@@ -86,3 +87,58 @@ def test_a_week_is_calibrated_to_once_its_last_day_is_over(study: Path, until: s
     edit(study / "study.yaml", "seed: 1978", f"seed: 1978\n  until: {until}")
     counted(study, "1978-01-22: 30, 1978-01-29: 60", "week")
     assert int(bind(study).observations[0].included.sum()) == seen
+
+
+@pytest.mark.parametrize(
+    ("values", "fits"), [("1978-01-22: 30, 1978-01-29: 60", True), ("1978-01-22: 30, 1978-01-28: 60", False)]
+)
+def test_nobody_is_counted_in_two_weeks(study: Path, values: str, fits: bool) -> None:
+    """Daily counts said to be weekly would be held against seven times as many people."""
+    counted(study, values, "week")
+    if fits:
+        assert len(bind(study).observations[0].dates) == 2
+        return
+    with pytest.raises(ModelworksError) as caught:
+        bind(study)
+    assert caught.value.codes == ("T205",)
+    assert "T205" in explanations()
+
+
+def test_missing_weeks_are_no_weeks_without_cases(study: Path) -> None:
+    """Between two observed weeks one is missing: each value is of its own seven days, whatever lies between."""
+    counted(study, "1978-01-22: 30, 1978-02-05: 60", "week")
+    bound = bind(study)
+    model = bound.compiled(bound.calibration_times())
+    column = model.run(bound.centre())[:, model.outputs.index("new_infections")]
+    daily = bound.compiled(np.arange(0.0, 25.0))
+    by_day = daily.run(bound.centre())[:, daily.outputs.index("new_infections")]
+    summed = bound.targets(model)[0].weights @ column
+    np.testing.assert_allclose(summed, [by_day[2:9].sum(), by_day[16:23].sum()], rtol=2e-5)
+
+
+def test_targets_that_share_days_have_each_their_own_sum(study: Path) -> None:
+    """A weekly and a daily target of one output cut the week into days, and the week is still its sum."""
+    counted(study, "1978-01-22: 30, 1978-01-29: 60", "week")
+    path = study / "targets.yaml"
+    text = path.read_text(encoding="utf-8")
+    daily = text.replace("cases:", "by_day:").replace("covers: week", "covers: day").replace("1978-01-29", "1978-01-25")
+    path.write_text(text + daily, encoding="utf-8")
+    both = bind(study)
+    model = both.compiled(both.calibration_times())
+    column = model.run(both.centre())[:, model.outputs.index("new_infections")]
+    by_name = {target.name: target.weights @ column for target in both.targets(model)}
+    fine = both.compiled(np.arange(0.0, 25.0))
+    by_day = fine.run(both.centre())[:, fine.outputs.index("new_infections")]
+    np.testing.assert_allclose(by_name["cases"], [by_day[2:9].sum(), by_day[9:16].sum()], rtol=2e-5)
+    np.testing.assert_allclose(by_name["by_day"], [by_day[2], by_day[5]], rtol=2e-5)
+
+
+def test_a_window_takes_both_its_days(study: Path) -> None:
+    """`from` and `to` go by the date of a value, both included."""
+    counted(
+        study,
+        "1978-01-22: 3, 1978-01-23: 4, 1978-01-24: 5, 1978-01-25: 6",
+        "day",
+        "  from: 1978-01-23\n  to: 1978-01-24\n",
+    )
+    assert bind(study).observations[0].values.tolist() == [4.0, 5.0]

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import date
 from math import exp
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
+from modelworks.runs import Progress
 from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._projection import Projected, in_words
+from modelworks.study._projection import Projected, in_words, project
 
 Decay = Callable[..., Path]
 Run = Callable[..., tuple[BoundStudy, Projected]]
@@ -126,6 +128,12 @@ def test_quantiles_are_over_draws_and_differences_within_them(tmp_path: Path, de
         "output: here, statistic: max, from: 2022-01-01",
         "output: left, statistic: sum, to: 2020-12-30",
         "output: here, statistic: peak_date, minus: baseline",
+        # Before the model begins or after it ends nobody is counted, and the sum would be of less than is asked for.
+        "output: left, statistic: sum, from: 2020-12-31",
+        "output: left, statistic: sum, to: 2021-02-02",
+        "output: here, statistic: sum",
+        "output: here, statistic: max, unit: date",
+        "output: here, statistic: peak_date, unit: people",
     ],
 )
 def test_a_number_that_can_not_be_had_is_told_before_anything_runs(tmp_path: Path, text: str, decay: Decay) -> None:
@@ -135,6 +143,113 @@ def test_a_number_that_can_not_be_had_is_told_before_anything_runs(tmp_path: Pat
     assert caught.value.codes == ("Y203",)
     assert "Y203" in explanations()
     assert all(letter.hint and letter.line for letter in caught.value.letters)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("output: left_share, statistic: last, to: 2021-01-01, unit: percent", 50, "percent"),
+        ("output: left_share, statistic: last, to: 2021-01-01, unit: proportion", 0.5, "proportion"),
+        ("output: left_share, statistic: last, to: 2021-01-01", 0.5, "proportion"),
+        ('output: left_share, statistic: max, unit: "per 1,000 people"', 500, "per 1,000 people"),
+        ("parameter: rate, unit: per week", 0.7, "per week"),
+        ("parameter: rate", 0.1, "per day"),
+        ("parameter: share, unit: proportion", 0.5, "proportion"),
+        ("derived: mean_stay, unit: days", 10, "days"),
+    ],
+)
+def test_a_number_is_in_the_unit_it_is_said_in(
+    tmp_path: Path, text: str, value: float, unit: str, decay: Decay, projected: Run
+) -> None:
+    """Half of the people are 50 percent of them, and never 0.5 percent."""
+    found = projected(decay(tmp_path, DAYS, more=quantity(text)), [0.1])[1].quantities["asked"]
+    assert found["median"] == pytest.approx(value)
+    assert found["low"] == pytest.approx(value)
+    assert found["unit"] == unit
+
+
+def test_a_unit_that_a_number_can_not_have_is_told(tmp_path: Path, decay: Decay) -> None:
+    """People are no days, whoever writes so."""
+    with pytest.raises(ModelworksError) as caught:
+        bind(decay(tmp_path, DAYS, more=quantity("output: left, statistic: sum, unit: days")))
+    assert caught.value.codes == ("P120",)
+
+
+@pytest.mark.parametrize(("statistic", "week"), [("last", 3), ("mean", None), ("max", 0)])
+def test_a_row_that_the_end_cuts_short_is_compared_with_none(
+    tmp_path: Path, statistic: str, week: int | None, decay: Decay, asked: Callable[..., float]
+) -> None:
+    """Of 31 days in weeks the last row has three days: no low week, and no week at all."""
+    time = "start: 2021-01-01, end: 2021-02-01, every: 7"
+    weeks = [left(0.1, 7 * k, 7 * k + 7) for k in range(4)]
+    expected = float(np.mean(weeks)) if week is None else weeks[week]
+    assert asked(decay(tmp_path, time, more=quantity(f"output: left, statistic: {statistic}"))) == pytest.approx(
+        expected, rel=CLOSE
+    )
+
+
+def test_a_row_cut_short_is_in_the_sum(tmp_path: Path, decay: Decay, asked: Callable[..., float]) -> None:
+    """All who leave are counted, whatever the rows."""
+    time = "start: 2021-01-01, end: 2021-02-01, every: 7"
+    found = asked(decay(tmp_path, time, more=quantity("output: left, statistic: sum")))
+    assert found == pytest.approx(left(0.1, 0, 31), rel=CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("share: {multiply: 2.5}", "Y202"),
+        ("share: 120", "Y202"),
+        ("overdispersion: {multiply: 2}", "Y204"),
+        ("overdispersion: 0.2", "Y204"),
+    ],
+)
+def test_a_scenario_that_the_model_can_not_follow_is_told(tmp_path: Path, change: str, code: str, decay: Decay) -> None:
+    """125 percent of all is no share; and a scenario that changes no output would be read as one without effect."""
+    folder = decay(tmp_path, DAYS, more=f"scenarios:\n  other: {{parameters: {{{change}}}}}\n")
+    parameters, targets = folder / "parameters.yaml", folder / "targets.yaml"
+    more = "overdispersion: {value: 0.1, unit: dimensionless, source: a test}\n"
+    parameters.write_text(parameters.read_text(encoding="utf-8") + more, encoding="utf-8")
+    text = targets.read_text(encoding="utf-8")
+    targets.write_text(text.replace("poisson", "{negative_binomial: {overdispersion: overdispersion}}"), "utf-8")
+    with pytest.raises(ModelworksError) as caught:
+        bind(folder)
+    assert caught.value.codes == (code,)
+    assert code in explanations()
+
+
+def test_a_scenario_that_brings_a_draw_beyond_the_model_is_told(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """Twice a share is fine for most draws and impossible for one, which is not passed over."""
+    folder = decay(tmp_path, DAYS, more="scenarios:\n  twice: {parameters: {share: {multiply: 2}}}\n")
+    path = folder / "parameters.yaml"
+    text = path.read_text(encoding="utf-8")
+    prior = text.replace("share: {value: 50", "share: {prior: {uniform: {lower: 0, upper: 100}}")
+    path.write_text(
+        prior.replace("rate: {prior: {log_normal: {median: 0.1, sigma: 0.2}}", "rate: {value: 0.1"), "utf-8"
+    )
+    study = bind(folder)
+    draws = SimpleNamespace(draws=lambda _: np.array([[20.0, 45.0]]))
+    projected_once = project(study, draws, Progress(quiet=True), 1)
+    top = projected_once.outputs.query("scenario == 'twice' and output == 'left_share'")["q975"].max()
+    assert top == pytest.approx(0.9, rel=0.03)
+    draws = SimpleNamespace(draws=lambda _: np.array([[20.0, 55.0]]))
+    with pytest.raises(ModelworksError) as caught:
+        project(study, draws, Progress(quiet=True), 1)
+    assert caught.value.codes == ("Y202",)
+    assert "1 of 2 draws" in str(caught.value)
+
+
+def test_every_scenario_has_the_same_draws_in_the_same_order(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """A scenario that changes nothing differs from the baseline in no draw: thinned draws are paired."""
+    more = "projection: {draws: 7}\nscenarios:\n  same: {parameters: {rate: {multiply: 1}}}\n"
+    rates = list(np.random.default_rng(1).uniform(0.05, 0.4, 50))
+    found = projected(decay(tmp_path, DAYS, more=more), rates)[1]
+    assert (found.differences[["q025", "q50", "q975"]] == 0).all(axis=None)
+    ends = found.outputs.query("output == 'here'").groupby("scenario")[["q025", "q50", "q975"]].last()
+    thinned = [rates[k] for k in np.linspace(0, 49, 7).round().astype(int)]
+    expected = np.quantile([1000 * exp(-31 * rate) for rate in thinned], [0.025, 0.5, 0.975])
+    np.testing.assert_allclose(ends.loc["baseline"], expected, rtol=1e-3)
+    np.testing.assert_array_equal(ends.loc["same"], ends.loc["baseline"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,17 @@ from modelworks import units
 from modelworks.calibration import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
-from modelworks.inputs import ParameterEntry, Quantity, StudyInputs, TargetEntry, check_files
-from modelworks.model import CompiledModel, Model, OutputColumn, longest_stable_step, output_columns, settle_step
+from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, check_files
+from modelworks.model import (
+    CompiledModel,
+    Model,
+    OutputColumn,
+    longest_stable_step,
+    output_columns,
+    settle_step,
+)
 from modelworks.study._model_file import ModelFile, load_model
+from modelworks.study._questions import check_quantities, check_scenario_models, check_scenarios, grid
 from modelworks.study._scaled import ScaledModel
 
 if TYPE_CHECKING:
@@ -179,18 +188,14 @@ def bind(folder: Path) -> BoundStudy:
     calendar = _calendar(inputs, file.model, letters)
     factors, priors, fixed = _parameters(inputs, file.model, letters)
     observations = _observations(inputs, file.model, calendar, letters)
-    _scenarios(inputs, file.model, factors, letters)
-    _quantities(inputs, file.model, calendar, letters)
+    check_scenarios(inputs, file.model, factors, fixed, letters)
+    check_quantities(inputs, file.model, calendar, letters)
+    if not letters:
+        # Each is a model to build, which waits until the study's own is sound.
+        check_scenario_models(inputs, file, data, calendar, letters)
     if letters:
         raise ModelworksError(dict.fromkeys(letters))
     return BoundStudy(inputs, file, calendar, data, factors, priors, fixed, tuple(observations))
-
-
-def grid(start: float, end: float, every: float) -> Array:
-    """Times from start to end, `every` apart; the end is always among them."""
-    number = int(np.floor((end - start) / every + 1e-9))
-    times = np.asarray(start + every * np.arange(number + 1), dtype=float)
-    return times if end - times[-1] < 1e-9 * max(1.0, abs(end)) else np.append(times, end)
 
 
 def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.bool_]) -> Array:
@@ -205,30 +210,6 @@ def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.
     after = times > starts + tolerance
     counted = np.where(starts == ends, np.abs(times - ends) <= tolerance, reached & after)
     return counted.astype(float)
-
-
-def projection_times(inputs: StudyInputs, calendar: Calendar) -> Array:
-    """The report's times, carried on to the end of the projection."""
-    time = inputs.study.time
-    end = max(inputs.study.projection.end or time.end, time.end)
-    return grid(calendar.number(time.start), calendar.number(end), float(time.every))
-
-
-def row_shares(calendar: Calendar, times: Array, asked: Quantity, *, counts_events: bool) -> Array:
-    """How much of each row (time,) lies within the days a quantity is over, from 0 to 1.
-
-    A stock's row is a moment, within or not. A count's row is of the time since the row before, and is
-    taken as even within it; the first has no time behind it and no share.
-    """
-    low = -np.inf if asked.from_ is None else calendar.number(asked.from_)
-    tolerance = 1e-9 * np.maximum(1.0, np.abs(times))
-    if not counts_events:
-        high = np.inf if asked.to is None else calendar.number(asked.to)
-        return ((times >= low - tolerance) & (times <= high + tolerance)).astype(float)
-    # The last day counts, to its end.
-    high = np.inf if asked.to is None else calendar.number(asked.to + timedelta(days=1))
-    within = np.minimum(times[1:], high) - np.maximum(times[:-1], low)
-    return np.concatenate([[0.0], np.clip(within / np.diff(times), 0.0, 1.0)])
 
 
 def _tables(inputs: StudyInputs) -> dict[str, pd.DataFrame]:
@@ -350,6 +331,17 @@ def _observation(
             file=entry.file,
             line=entry.line,
         )
+    overlapping = [b[0] for a, b in pairwise(spans) if a[1] > b[0]]
+    if counting and overlapping:
+        letters.add(
+            "T205",
+            f"the target `{entry.name}` counts over a {entry.covers}, but {len(overlapping)} of its values begin "
+            f"before the one before is over, the first on {overlapping[0]}",
+            hint="`covers:` is the time that one value counts over; of moving sums keep every one that stands alone",
+            file=entry.file,
+            line=entry.line,
+        )
+    _about_likelihood(entry, inputs, letters)
     factor = units.parse(model.series[column.output].unit).factor_to(units.parse(entry.unit))
     starts = np.array([calendar.number(a) for a, _ in spans])
     ends = np.array([calendar.number(b) for _, b in spans])
@@ -403,47 +395,22 @@ def _moved(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _scenarios(inputs: StudyInputs, model: Model, factors: Mapping[str, float], letters: Letters) -> None:
-    """A scenario changes parameters the model has, to values the model takes."""
-    for scenario in inputs.study.scenarios.values():
-        for name, change in scenario.parameters.items():
-            if name not in model.parameters or not isinstance(change, (int, float)):
-                continue
-            parameter = model.parameters[name]
-            value = factors.get(name, 1.0) * change
-            low = parameter.lower is not None and value < parameter.lower
-            if low or (parameter.upper is not None and value > parameter.upper):
-                letters.add(
-                    "Y202",
-                    f"the scenario `{scenario.name}` sets `{name}` to {change:g}, which the model does not take",
-                    hint=f"the model takes it between {parameter.lower} and {parameter.upper} {parameter.unit}",
-                    file=scenario.file,
-                    line=scenario.line,
-                )
-
-
-def _quantities(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> None:
-    """A named number is of something the model has, at a time at which it is reported."""
-    columns = {column.name: column for column in output_columns(model, calendar)}
-    for asked in inputs.study.quantities.values():
-        known = {"derived": model.derived, "output": columns}
-        kind, name = next(((k, str(n)) for k in known if (n := getattr(asked, k)) is not None), ("", ""))
-        if not kind:  # a parameter, which the files know
+def _about_likelihood(entry: TargetEntry, inputs: StudyInputs, letters: Letters) -> None:
+    """A parameter of a likelihood is taken as it stands in the files, so its unit is the likelihood's own."""
+    for argument, name in entry.likelihood.arguments.items():
+        if not isinstance(name, str) or name not in inputs.parameters:
             continue
-        if name not in known[kind]:
-            message = f"is of the {kind} `{name}`, which is not there"
-            hint = near(name, known[kind])
-        elif (
-            kind == "output"
-            and not row_shares(
-                calendar, projection_times(inputs, calendar), asked, counts_events=columns[name].counts_events
-            ).any()
-        ):
-            message = f"is from {asked.from_ or 'the start'} to {asked.to or 'the end'}, but nothing is reported then"
-            hint = "widen `from:` and `to:`, or make `every:` under `time:` smaller"
-        elif asked.statistic == "peak_date" and asked.minus is not None:
-            message = "is a date less a date, which is no date"
-            hint = "ask for the peak's date in each scenario"
-        else:
-            continue
-        letters.add("Y203", f"the quantity `{asked.name}` {message}", hint=hint, file=asked.file, line=asked.line)
+        parameter = inputs.parameters[name]
+        wanted = units.parse({"sd": entry.unit, "trials": "people"}.get(argument, "dimensionless"))
+        given = units.parse(parameter.unit)
+        # Trials may be people, or a number without a unit.
+        fits = given.fits(wanted) or (argument == "trials" and given.time == 0)
+        if not fits or given.factor != wanted.factor:
+            letters.add(
+                "T204",
+                f"`{name}` is in `{parameter.unit}`, but the target `{entry.name}` takes it as its `{argument}`, "
+                f"in `{wanted.text}`",
+                hint=f"give `{name}` in `{wanted.text}`, with its value or prior",
+                file=parameter.file,
+                line=parameter.line,
+            )

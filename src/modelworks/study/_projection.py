@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration import LogDensity, Posterior, Settings, predictions
+from modelworks.errors import fail
 from modelworks.model import CompiledModel, run_many
-from modelworks.study._binding import BoundStudy, projection_times, row_shares
+from modelworks.study._binding import BoundStudy
+from modelworks.study._questions import projection_times, quantity_unit, row_shares, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +26,8 @@ Array = NDArray[np.float64]
 BASELINE = "baseline"
 # Which branch of the study's seed new observations around the targets come from.
 NEW_OBSERVATIONS = 7
+# A row shorter than the others by more than this part of them is cut short; less is round-off.
+SHORT = 1e-3
 LEVELS = {"q025": 0.025, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q975": 0.975}
 
 
@@ -137,9 +141,25 @@ def _prepared(
                 if hasattr(change, "multiply")
                 else np.full_like(changed[name], float(change))
             )
+            _check_taken(study, scenario, name, changed[name])
     scaled = study.compiled(times, data if scenario is not None and scenario.data else None)
     rows = np.column_stack([changed[name] for name in scaled.parameters])
     return scaled.compiled, np.array([scaled.given(row) for row in rows])
+
+
+def _check_taken(study: BoundStudy, scenario: Scenario, name: str, values: Array) -> None:
+    """What a scenario makes of the draws is what the model takes."""
+    parameter = study.model.parameters[name]
+    beyond = [value for value in values if not takes(parameter, study.factors[name] * value)]
+    if beyond:
+        fail(
+            "Y202",
+            f"the scenario `{scenario.name}` brings `{name}` to {beyond[0]:g} {study.inputs.parameters[name].unit} in "
+            f"{len(beyond)} of {len(values)} draws, which the model does not take",
+            hint=f"the model takes it between {parameter.lower} and {parameter.upper} {parameter.unit}",
+            file=scenario.places[name].file,
+            line=scenario.places[name].line,
+        )
 
 
 def moments(study: BoundStudy, times: Array) -> NDArray[np.datetime64]:
@@ -206,7 +226,8 @@ def _quantities(
             values = every[asked.parameter]
         else:
             values = _statistic(study, compiled, asked, found)
-        result[name] = _summary(asked, np.asarray(values, dtype=float).reshape(-1), study)
+        factor, unit = quantity_unit(asked, study.inputs, study.model)
+        result[name] = _summary(asked, factor * np.asarray(values, dtype=float).reshape(-1), unit, study)
     return result
 
 
@@ -223,23 +244,29 @@ def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values:
     """A statistic of one output (draw, time, column) over the days asked for, one a draw."""
     column = [c.name for c in compiled.columns].index(str(asked.output))
     counting = compiled.columns[column].counts_events
-    share = row_shares(study.calendar, compiled.times, asked, counts_events=counting)
+    times = compiled.times
+    share = row_shares(study.calendar, times, asked, counts_events=counting)
     if asked.statistic == "sum":
         return np.asarray(values[:, :, column] @ share)
     # A row that lies partly outside belongs to the side that has most of it.
     inside = share >= min(0.5, share.max())
+    if counting:
+        # Where the end cuts a row short, its count is of less time than the others' and compares with none.
+        length = np.diff(times, prepend=-np.inf)
+        whole = inside & (length >= (1 - SHORT) * np.diff(times).max())
+        inside = whole if whole.any() else inside
     chosen = values[:, inside, column]
     if asked.statistic == "max":
         return np.asarray(chosen.max(axis=1))
     if asked.statistic == "mean":
         return np.asarray(chosen.mean(axis=1))
     if asked.statistic == "peak_date":
-        times = row_times(compiled.times, counts_events=counting)[inside]
-        return np.asarray(times[chosen.argmax(axis=1)])
+        at = row_times(times, counts_events=counting)[inside]
+        return np.asarray(at[chosen.argmax(axis=1)])
     return np.asarray(chosen[:, -1])
 
 
-def _summary(asked: Quantity, values: Array, study: BoundStudy) -> dict[str, Any]:
+def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> dict[str, Any]:
     low, middle, high = (float(x) for x in np.quantile(values, [0.025, 0.5, 0.975]))
     if asked.statistic == "peak_date":
         words = [study.calendar.date(x).isoformat() for x in (low, middle, high)]
@@ -248,7 +275,7 @@ def _summary(asked: Quantity, values: Array, study: BoundStudy) -> dict[str, Any
         text = f"{in_words(middle)} ({in_words(low)} to {in_words(high)})"
     return {
         "title": asked.title,
-        "unit": asked.unit,
+        "unit": unit,
         "median": middle,
         "low": low,
         "high": high,

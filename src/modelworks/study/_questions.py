@@ -1,0 +1,195 @@
+"""What a study asks of its model: whether the model can say it, for which time, and in which unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks import units
+from modelworks.dates import Calendar
+from modelworks.errors import Letters, ModelworksError, near
+from modelworks.inputs import Quantity, StudyInputs
+from modelworks.model import Model, OutputColumn, Parameter, output_columns
+from modelworks.study._model_file import ModelFile, load_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+def grid(start: float, end: float, every: float) -> Array:
+    """Times from start to end, `every` apart; the end is always among them."""
+    number = int(np.floor((end - start) / every + 1e-9))
+    times = np.asarray(start + every * np.arange(number + 1), dtype=float)
+    return times if end - times[-1] < 1e-9 * max(1.0, abs(end)) else np.append(times, end)
+
+
+def projection_times(inputs: StudyInputs, calendar: Calendar) -> Array:
+    """The report's times, carried on to the end of the projection."""
+    time = inputs.study.time
+    end = max(inputs.study.projection.end or time.end, time.end)
+    return grid(calendar.number(time.start), calendar.number(end), float(time.every))
+
+
+def row_shares(calendar: Calendar, times: Array, asked: Quantity, *, counts_events: bool) -> Array:
+    """How much of each row (time,) lies within the days a quantity is over, from 0 to 1.
+
+    A stock's row is a moment, within or not. A count's row is of the time since the row before, and is
+    taken as even within it; the first has no time behind it and no share.
+    """
+    low = -np.inf if asked.from_ is None else calendar.number(asked.from_)
+    tolerance = 1e-9 * np.maximum(1.0, np.abs(times))
+    if not counts_events:
+        high = np.inf if asked.to is None else calendar.number(asked.to)
+        return ((times >= low - tolerance) & (times <= high + tolerance)).astype(float)
+    # The last day counts, to its end.
+    high = np.inf if asked.to is None else calendar.number(asked.to + timedelta(days=1))
+    within = np.minimum(times[1:], high) - np.maximum(times[:-1], low)
+    return np.concatenate([[0.0], np.clip(within / np.diff(times), 0.0, 1.0)])
+
+
+def check_scenarios(
+    inputs: StudyInputs, model: Model, factors: Mapping[str, float], fixed: Mapping[str, float], letters: Letters
+) -> None:
+    """A scenario changes parameters the model has, to values the model takes."""
+    for scenario in inputs.study.scenarios.values():
+        for name, change in scenario.parameters.items():
+            place = scenario.places[name]
+            if name not in model.parameters:
+                letters.add(
+                    "Y204",
+                    f"the scenario `{scenario.name}` changes `{name}`, which `{model.name}` does not have: "
+                    "nothing that is projected depends on it",
+                    hint=near(name, model.parameters),
+                    file=place.file,
+                    line=place.line,
+                )
+                continue
+            if isinstance(change, (int, float)):
+                value, how = float(change), f"sets `{name}` to {change:g}"
+            elif name in fixed:
+                value, how = fixed[name] * change.multiply, f"multiplies `{name}` by {change.multiply:g}"
+            else:  # its draws are looked at when there are some
+                continue
+            parameter = model.parameters[name]
+            if not takes(parameter, factors.get(name, 1.0) * value):
+                letters.add(
+                    "Y202",
+                    f"the scenario `{scenario.name}` {how}, which the model does not take",
+                    hint=f"the model takes it between {parameter.lower} and {parameter.upper} {parameter.unit}",
+                    file=place.file,
+                    line=place.line,
+                )
+
+
+def takes(parameter: Parameter, value: float) -> bool:
+    """Whether a value, in the model's unit, lies within what the model takes; round-off apart."""
+    spare = 1e-12 * max(1.0, abs(value))
+    low = parameter.lower is not None and value < parameter.lower - spare
+    return not low and not (parameter.upper is not None and value > parameter.upper + spare)
+
+
+def check_scenario_models(
+    inputs: StudyInputs, file: ModelFile, data: Mapping[str, pd.DataFrame], calendar: Calendar, letters: Letters
+) -> None:
+    """With other data the model is still the same model: its outputs and parameters, in their order and units."""
+    wanted = _shape(file.model, calendar)
+    root = inputs.repository.root
+    for scenario in inputs.study.scenarios.values():
+        if not scenario.data:
+            continue
+        changed = {name: inputs.catalogue[dataset].table() for name, dataset in scenario.data.items()}
+        try:
+            found = _shape(load_model(file.path, {**data, **changed}, inputs.study.model, root).model, calendar)
+        except ModelworksError as error:
+            letters.extend(error.letters)
+            continue
+        other = [name for pair in zip(wanted, found, strict=True) for name in sorted(set(pair[0]) ^ set(pair[1]))]
+        if found != wanted:
+            letters.add(
+                "Y205",
+                f"with the data of the scenario `{scenario.name}` the model has other outputs or parameters than the "
+                f"study's: {', '.join(f'`{name}`' for name, *_ in other[:4]) or 'the same in another order'}",
+                hint="give the scenario's data the same strata, in the same order",
+                file=scenario.file,
+                line=scenario.line,
+            )
+
+
+def _shape(model: Model, calendar: Calendar) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """The columns of a model with their units, and its parameters with theirs."""
+    columns = tuple((each.name, model.series[each.output].unit) for each in output_columns(model, calendar))
+    return columns, tuple((name, each.unit) for name, each in model.parameters.items())
+
+
+def check_quantities(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> None:
+    """A named number is of something the model has, at a time at which it is reported, in a unit it can have."""
+    columns = {column.name: column for column in output_columns(model, calendar)}
+    for asked in inputs.study.quantities.values():
+        fault = _fault(asked, inputs, model, calendar, columns)
+        if fault is not None:
+            message, hint = fault
+            letters.add("Y203", f"the quantity `{asked.name}` {message}", hint=hint, file=asked.file, line=asked.line)
+            continue
+        if asked.parameter is not None and asked.parameter not in inputs.parameters:
+            continue  # the files' own letters say so
+        try:
+            quantity_unit(asked, inputs, model)
+        except ModelworksError as error:
+            letters.extend(letter.at(asked.file, asked.line) for letter in error.letters)
+
+
+def _fault(
+    asked: Quantity, inputs: StudyInputs, model: Model, calendar: Calendar, columns: Mapping[str, OutputColumn]
+) -> tuple[str, str] | None:
+    """Why a quantity can not be had, and what to try."""
+    for kind, known in (("derived", model.derived), ("output", columns)):
+        name = getattr(asked, kind)
+        if name is not None and name not in known:
+            return f"is of the {kind} `{name}`, which is not there", near(str(name), known)
+    if (asked.unit == "date") != (asked.statistic == "peak_date") and asked.unit:
+        return (
+            f"is in `{asked.unit}`, and a `{asked.statistic}` is not",
+            "the unit of a peak's date, and of it alone, is `date`",
+        )
+    if asked.output is None:
+        return None
+    time, column = inputs.study.time, columns[asked.output]
+    end = max(inputs.study.projection.end or time.end, time.end)
+    if (asked.from_ or time.start) < time.start or (asked.to or end) > end:
+        message = f"is from {asked.from_ or 'the start'} to {asked.to or 'the end'}"
+        message += f", but the model runs from {time.start} to {end}"
+        return message, "move `from:` and `to:`, or `time:` and the `end:` of the projection"
+    times = projection_times(inputs, calendar)
+    if not row_shares(calendar, times, asked, counts_events=column.counts_events).any():
+        message = f"is from {asked.from_ or 'the start'} to {asked.to or 'the end'}, but nothing is reported then"
+        return message, "widen `from:` and `to:`, or make `every:` under `time:` smaller"
+    if asked.statistic == "sum" and not column.counts_events:
+        message = (
+            f"is the sum of `{asked.output}`, which counts no events: it would grow with every time it is reported"
+        )
+        return message, "take `mean`, `max` or `last`, or an output of events"
+    if asked.statistic == "peak_date" and asked.minus is not None:
+        return "is a date less a date, which is no date", "ask for the peak's date in each scenario"
+    return None
+
+
+def quantity_unit(asked: Quantity, inputs: StudyInputs, model: Model) -> tuple[float, str]:
+    """What turns a quantity into its own unit, and that unit: as it is where none is asked for.
+
+    A derived number has no unit in the model, and is taken to be in the one it is given.
+    """
+    if asked.derived is not None or asked.statistic == "peak_date":
+        return 1.0, asked.unit
+    if asked.parameter is not None:
+        given = inputs.parameters[asked.parameter].unit
+    else:
+        given = model.series[str(asked.output).partition("[")[0]].unit
+    if asked.unit in ("", given):
+        return 1.0, given
+    return units.parse(given).factor_to(units.parse(asked.unit)), asked.unit
