@@ -6,7 +6,6 @@ with a flow by mass action is written as a transition whose rate counts the infe
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from peer_models import covid, read_spec, tuberculosis
 
 from modelworks.model import (
     Contacts,
@@ -22,7 +22,6 @@ from modelworks.model import (
     Exit,
     Infection,
     Model,
-    Move,
     Output,
     Parameter,
     Stratification,
@@ -33,9 +32,7 @@ from modelworks.model import (
     exp,
     log,
     people,
-    seasonal,
     simulate,
-    table,
 )
 from modelworks.model.library.seir import seir
 from modelworks.model.library.sir import sir
@@ -296,12 +293,7 @@ def peers(references: Path, needs: Callable[[str], None]) -> Path:
 @pytest.fixture(scope="module")
 def spec(peers: Path) -> ModuleType:
     """The peers' equations and parameters in NumPy."""
-    found = importlib.util.spec_from_file_location("peer_spec", peers / "peer_spec.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+    return read_spec(peers)
 
 
 @pytest.fixture(scope="module")
@@ -327,64 +319,6 @@ def test_a_seir_agrees_with_dop853(spec: ModuleType, truth: dict[str, Any]) -> N
     np.testing.assert_allclose(onsets, infectious + recovered - p["I0"], atol=1e-8 * p["N"])
 
 
-def covid(p: Mapping[str, Any], spec: ModuleType) -> Model:
-    """Peer model B: 16 ages as lanes, three doses, two strains, contacts that change, importations."""
-    late = by("vaccination", list(p["inf_vacc"]))
-    severity = by("vaccination", list(p["sev_vacc"])) * by("strain", list(p["sev_strain"]))
-    dying = by("age", list(p["ifr"])) * severity
-    doses = table(p["vacc_t"], p["vacc_v"]) * by("age", list(p["vacc_elig"]))
-    contact_rate = p["contact_rate"] * table(p["npi_t"], p["npi_v"])
-    everybody = people("S", by=["age", "vaccination"])
-    return Model(
-        "covid",
-        ["S", "R", "E", "P", "I", "L"],
-        [
-            Infection(
-                "infection",
-                "S",
-                "E",
-                rate=contact_rate
-                * seasonal(p["season_amp"], p["season_peak"], 365.0)
-                * by("strain", list(p["trans_strain"])),
-                infectious={"P": late, "I": late, "L": p["inf_L"] * late},
-                contacts=Contacts({"age": spec.MIX_B}),
-                susceptibility=by("age", list(p["susc_age"])) * by("vaccination", list(p["susc_vacc"])),
-                strain="strain",
-            ),
-            Transition("infectious", "E", "P", p["r_EP"]),
-            Transition("onset", "P", "I", p["r_PI"]),
-            Transition("progression", "I", "L", p["r_IL"]),
-            Transition("recovery", "L", "R", p["r_LR"]),
-            Exit("death", "L", p["r_LR"] * dying),
-            Transition("waning", "R", "S", p["wane"]),
-            Move("first_dose", "vaccination", "none", "one", doses, compartments=["S", "R"]),
-            Move("second_dose", "vaccination", "one", "full", p["second_dose"], compartments=["S", "R"]),
-            Entry(
-                "importation",
-                "E",
-                table(p["imp_t"], p["imp_v"]),
-                split={"age": [1 / 16] * 16, "vaccination": "none", "strain": "voc"},
-            ),
-        ],
-        {"S": p["N"] - p["seed"], "E": p["seed"]},
-        {
-            "susceptible": Output(everybody, by=["age", "vaccination"]),
-            "recovered": Output(people("R", by=["age", "vaccination"]), by=["age", "vaccination"]),
-            "population": people(),
-            "infected": Output(
-                people("E", "P", "I", "L", by=["age", "vaccination", "strain"]), by=["age", "vaccination", "strain"]
-            ),
-            "deaths": events("death"),
-            "importations": events("importation"),
-        },
-        [
-            Stratification("age", spec.AGES, split=list(spec.AGE_PROP)),
-            Stratification("vaccination", spec.VACC, split="none"),
-            Stratification("strain", spec.STRAINS, compartments=["E", "P", "I", "L"], split="wild"),
-        ],
-    )
-
-
 def test_a_covid_model_agrees_with_dop853(spec: ModuleType, truth: dict[str, Any]) -> None:
     """Peer model B, 480 states: every stratum, and nobody dies or arrives uncounted."""
     p, times, people_total = spec.B, truth["B_t"], spec.B["N"]
@@ -400,52 +334,6 @@ def test_a_covid_model_agrees_with_dop853(spec: ModuleType, truth: dict[str, Any
     died = np.cumsum(result["deaths"] - result["importations"])
     np.testing.assert_allclose(died, people_total - stock.sum(axis=1), atol=1e-9 * people_total)
     assert result["importations"].sum() == pytest.approx(20 * 21, rel=1e-9)
-
-
-def tuberculosis(p: Mapping[str, Any], spec: ModuleType) -> Model:
-    """Peer model C: six ages of people who grow older, two latent stages, births and deaths over 220 years."""
-
-    def by_age(values: Sequence[Any]) -> Any:
-        return by("age", list(values))
-
-    ages = [str(age) for age in spec.TB_AGES]
-    protection = by_age(
-        [
-            1 - (1 - weight) * table([t + lag for t in p["bcg_t"]], p["bcg_v"])
-            for weight, lag in zip(p["bcg_mult"], p["bcg_lag"], strict=True)
-        ]
-    )
-    # tanh(x) / 2 + 1 / 2 is the logistic function of 2 x.
-    share = 1.0 / (1.0 + exp(-2.0 * p["det_shape"] * (Time() - p["det_infl"])))
-    infection = {
-        "rate": p["contact_rate"],
-        "infectious": {"I": by_age(p["inf_age"]), "T": p["inf_T"] * by_age(p["inf_age"])},
-        "contacts": Contacts({"age": spec.MIX_C}),
-    }
-    return Model(
-        "tuberculosis",
-        ["S", "E", "L", "I", "T", "R"],
-        [
-            Infection("infection", "S", "E", susceptibility=protection, **infection),
-            Infection("superinfection", "L", "E", susceptibility=p["rr_latent"], **infection),
-            Infection("reinfection", "R", "E", susceptibility=p["rr_recovered"], **infection),
-            Transition("stabilisation", "E", "L", by_age(p["stab"])),
-            Transition("early_activation", "E", "I", by_age(p["early"])),
-            Transition("late_activation", "L", "I", by_age(p["late"])),
-            Transition("self_recovery", "I", "R", p["self_rec"]),
-            Transition("detection", "I", "T", share * p["det_end"] * p["sens"]),
-            Transition("cure", "T", "R", p["tx_rec"]),
-            Transition("relapse", "T", "I", p["tx_relapse"]),
-            Exit("tb_death", "I", p["tb_death"]),
-            Exit("treatment_death", "T", p["tx_death"]),
-            Exit("death", None, by_age([table(p["death_t"], list(values)) for values in p["death_v"]])),
-            Entry("birth", "S", table(p["birth_t"], p["birth_v"]) * people(), split={"age": "0"}),
-        ],
-        {"S": p["N0"] - p["I0"], "I": p["I0"]},
-        {name: Output(people(name, by=["age"]), by=["age"]) for name in ("S", "E", "L", "I", "T", "R")},
-        [Stratification("age", ages, split=list(p["age_prop"]), widths=np.diff(spec.TB_AGES).tolist())],
-        time="years",
-    )
 
 
 def test_a_tuberculosis_model_agrees_with_dop853(spec: ModuleType, truth: dict[str, Any]) -> None:
