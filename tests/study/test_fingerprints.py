@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study import _line, run_study
+from modelworks.study import _line, run_study, stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._line import fingerprints
 from modelworks.study._projection import Projected
@@ -151,10 +151,10 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("file", "old", "new", "stages"), CHANGES, ids=lambda v: str(v)[:24])
-def test_a_change_makes_stale_what_depends_on_it(study: Path, file: str, old: str, new: str, stages: set[str]) -> None:
+@pytest.mark.parametrize(("file", "old", "new", "stale"), CHANGES, ids=lambda v: str(v)[:24])
+def test_a_change_makes_stale_what_depends_on_it(study: Path, file: str, old: str, new: str, stale: set[str]) -> None:
     """Too little is a wrong number that nobody sees; too much is an hour that nobody needed to wait."""
-    assert changed(study, lambda: edit(study.parents[1] / file, old, new)) == stages
+    assert changed(study, lambda: edit(study.parents[1] / file, old, new)) == stale
 
 
 def test_the_order_of_what_is_looked_for_counts(study: Path) -> None:
@@ -218,7 +218,7 @@ def test_two_studies_may_have_modules_of_one_name(tmp_path: Path, study: Path) -
 
 
 @pytest.mark.parametrize(
-    ("room", "stages"),
+    ("room", "stale"),
     [
         ("model", EVERY),
         ("units.py", EVERY),
@@ -230,7 +230,7 @@ def test_two_studies_may_have_modules_of_one_name(tmp_path: Path, study: Path) -
     ],
 )
 def test_other_code_makes_stale_what_it_makes(
-    study: Path, monkeypatch: pytest.MonkeyPatch, room: str, stages: set[str]
+    study: Path, monkeypatch: pytest.MonkeyPatch, room: str, stale: set[str]
 ) -> None:
     """A new version of the package does not hand out the numbers, or the page, of the old one."""
     plain = _line.room_hash
@@ -239,7 +239,7 @@ def test_other_code_makes_stale_what_it_makes(
     def newer() -> None:
         monkeypatch.setattr(_line, "room_hash", lambda name: plain(name) + ("newer" if name == room else ""))
 
-    assert changed(study, newer) == stages
+    assert changed(study, newer) == stale
 
 
 def test_a_scenario_with_other_data_begins_from_data_as_they_are(study: Path, projected: Run) -> None:
@@ -302,6 +302,20 @@ def test_a_scenario_whose_data_make_another_model_is_told(study: Path, old: str,
         bind(study)
     assert caught.value.codes == ("Y205",)
     assert "Y205" in explanations()
+
+
+def test_an_edit_while_a_run_is_under_way_is_not_in_its_record(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run holds the files it was made from, not those that somebody saved an hour later."""
+    simulate = stages.STAGES["simulate"]
+
+    def meanwhile(work: stages.Work) -> None:
+        simulate(work)
+        edit(study / "parameters.yaml", "{value: 50", "{value: 60")
+
+    monkeypatch.setitem(stages.STAGES, "simulate", meanwhile)
+    run = run_study(study, until="simulate", quiet=True).run
+    assert run is not None
+    assert "{value: 50" in (run.path / "inputs" / PARAMETER).read_text(encoding="utf-8")
 
 
 def test_every_file_of_the_room_is_known_for_numbers_or_for_words() -> None:

@@ -218,6 +218,14 @@ def test_a_scenario_that_the_model_can_not_follow_is_told(tmp_path: Path, change
     assert code in explanations()
 
 
+def test_the_baseline_is_the_study_as_calibrated(tmp_path: Path, decay: Decay) -> None:
+    """A baseline that changes a rate would be drawn through the data as if it had been fitted."""
+    with pytest.raises(ModelworksError) as caught:
+        bind(decay(tmp_path, DAYS, more="scenarios:\n  baseline: {parameters: {rate: {multiply: 0.5}}}\n"))
+    assert caught.value.codes == ("Y206",)
+    assert "Y206" in explanations()
+
+
 def test_a_scenario_that_brings_a_draw_beyond_the_model_is_told(tmp_path: Path, decay: Decay, projected: Run) -> None:
     """Twice a share is fine for most draws and impossible for one, which is not passed over."""
     folder = decay(tmp_path, DAYS, more="scenarios:\n  twice: {parameters: {share: {multiply: 2}}}\n")

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -134,8 +135,32 @@ def run_study(folder: Path, *, until: str = stages.REPORT, cores: int | None = N
     began = time.perf_counter()
     study = bind(folder)
     root = study.inputs.repository.root
-    cache = StageCache(root / ".modelworks" / "stages")
-    progress = Progress(quiet=quiet)
+    # Who edits or commits while a calibration is under way changes the next run, and not the record of this one.
+    with tempfile.TemporaryDirectory(prefix="modelworks-") as kept:
+        as_read = _AsRead(_copied(input_files(study), Path(kept)), provenance(root))
+        return _run(study, until, Progress(quiet=quiet), cores, as_read, began)
+
+
+@dataclass(frozen=True)
+class _AsRead:
+    """The files of a study and the commit they belong to, as they were when the study was read."""
+
+    files: Mapping[str, Path]
+    provenance: Mapping[str, Any]
+
+
+def _copied(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
+    copies = {name: folder / str(number) for number, name in enumerate(files)}
+    for name, path in files.items():
+        shutil.copyfile(path, copies[name])
+    return copies
+
+
+def _run(
+    study: BoundStudy, until: str, progress: Progress, cores: int | None, as_read: _AsRead, began: float
+) -> Result:
+    """Every stage that is stale, and the run they make."""
+    cache = StageCache(study.inputs.repository.root / ".modelworks" / "stages")
     finished: dict[str, Path] = {}
     done: list[dict[str, Any]] = []
     marks = fingerprints(study)
@@ -145,7 +170,7 @@ def run_study(folder: Path, *, until: str = stages.REPORT, cores: int | None = N
         reused = found is not None
         if found is None:
             with cache.attempt(name, marks[name]) as attempt:
-                work = stages.Work(study, attempt, dict(finished), progress, cores)
+                work = stages.Work(study, attempt, dict(finished), progress, cores, as_read.provenance)
                 stages.STAGES[name](work)
                 seconds = time.perf_counter() - started
                 told = {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)}
@@ -158,7 +183,7 @@ def run_study(folder: Path, *, until: str = stages.REPORT, cores: int | None = N
         done.append({"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3), "reused": reused})
         if damaged:
             done[-1]["damaged"] = True
-    return _published(study, until, finished, done, began)
+    return _published(study, until, finished, done, as_read, began)
 
 
 def _kept(cache: StageCache, mark: str) -> tuple[Path | None, bool]:
@@ -318,11 +343,11 @@ def _sources(folder: Any, prefix: str = "") -> list[tuple[str, bytes]]:
 
 
 def _published(
-    study: BoundStudy, until: str, finished: dict[str, Path], done: list[dict[str, Any]], began: float
+    study: BoundStudy, until: str, finished: dict[str, Path], done: list[dict[str, Any]], as_read: _AsRead, began: float
 ) -> Result:
     """Publish a run of these stages, unless the latest run is of the very same ones."""
     store = Store(study.inputs.repository.store)
-    record = _record(study, until, finished, done, began)
+    record = _record(study, until, finished, done, began) | {"provenance": dict(as_read.provenance)}
     marks = {each["name"]: each["fingerprint"] for each in done}
     alike = (run for run in store.runs(study.name) if run.record.get("fingerprints") == marks)
     # A run that was damaged since is not what we hand out; a new one is.
@@ -342,7 +367,7 @@ def _published(
     if same is None:
         region = study.inputs.study.region or "everywhere"
         result.run = store.publish(
-            (study.name, study.model.name, region), stages=finished, record=record, files=input_files(study)
+            (study.name, study.model.name, region), stages=finished, record=record, files=as_read.files
         )
         result.published = True
     return result
@@ -367,7 +392,6 @@ def _record(
         "seed": asked.calibration.seed,
         "parameters": {name: {"value": study.fixed[name]} for name in study.fixed},
         "data": {name: study.inputs.catalogue[d].sha256 for name, d in asked.data.items()},
-        "provenance": provenance(study.inputs.repository.root),
     }
     if stages.DIAGNOSE in finished:
         diagnosis = json.loads((finished[stages.DIAGNOSE] / "diagnosis.json").read_text(encoding="utf-8"))

@@ -25,9 +25,9 @@ from modelworks.report import (
     TargetRow,
     write_report,
 )
-from modelworks.runs import provenance
 from modelworks.study import _projection
 from modelworks.study._binding import BoundStudy, Observations
+from modelworks.study._questions import BASELINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def page(work: Work) -> Page:
         assumptions=tuple(_assumption_rows(study)),
         data=tuple(_data_rows(study)),
         diagram=diagram(study.model),
-        provenance=provenance(study.inputs.repository.root),
+        provenance=work.provenance,
         stages=tuple(_stage_rows(work)),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         authors=tuple(asked.authors),
@@ -204,7 +204,7 @@ def _unit(observed: Observations) -> str:
 
 def _scenario_labels(study: BoundStudy) -> dict[str, str]:
     named = {name: scenario.title or name for name, scenario in study.inputs.study.scenarios.items()}
-    return named or {_projection.BASELINE: "As it is"}
+    return named or {BASELINE: "As it is"}
 
 
 # -- tables ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from modelworks.calibration import LogDensity, Posterior, Settings, predictions
 from modelworks.errors import fail
 from modelworks.model import CompiledModel, run_many
 from modelworks.study._binding import BoundStudy
-from modelworks.study._questions import projection_times, quantity_unit, row_shares, takes
+from modelworks.study._questions import BASELINE, projection_times, quantity_unit, row_shares, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-BASELINE = "baseline"
 # Which branch of the study's seed new observations around the targets come from.
 NEW_OBSERVATIONS = 7
 # A row shorter than the others by more than this part of them is cut short; less is round-off.

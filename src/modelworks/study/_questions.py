@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+# The scenario that others are compared with, and that is held against the targets.
+BASELINE = "baseline"
+
 
 def grid(start: float, end: float, every: float) -> Array:
     """Times from start to end, `every` apart; the end is always among them."""
@@ -58,6 +61,15 @@ def check_scenarios(
 ) -> None:
     """A scenario changes parameters the model has, to values the model takes."""
     for scenario in inputs.study.scenarios.values():
+        if scenario.name == BASELINE and (scenario.parameters or scenario.data):
+            letters.add(
+                "Y206",
+                f"the scenario `{BASELINE}` changes {', '.join(f'`{name}`' for name in scenario.places)}, "
+                "but it is the study as calibrated",
+                hint="give a scenario that changes something another name",
+                file=scenario.file,
+                line=scenario.line,
+            )
         for name, change in scenario.parameters.items():
             place = scenario.places[name]
             if name not in model.parameters:

@@ -31,13 +31,17 @@ SIMULATE, CALIBRATE, DIAGNOSE, PROJECT, REPORT = "simulate", "calibrate", "diagn
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage is given: the study, its own empty folder, and the folders of finished stages."""
+    """What a stage is given: the study, its own empty folder, and the folders of finished stages.
+
+    `provenance` is of the moment at which the study was read.
+    """
 
     study: BoundStudy
     folder: Path
     finished: Mapping[str, Path]
     progress: Progress
     cores: int | None
+    provenance: Mapping[str, Any]
 
     def posterior(self) -> Posterior:
         return Posterior.read(self.finished[CALIBRATE] / "posterior.nc")
