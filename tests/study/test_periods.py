@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -142,3 +143,31 @@ def test_a_window_takes_both_its_days(study: Path) -> None:
         "  from: 1978-01-23\n  to: 1978-01-24\n",
     )
     assert bind(study).observations[0].values.tolist() == [4.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "adds_up"),
+    [
+        ('events("leaving")', True),
+        ('1000 * events("leaving") / people()', True),
+        ('events("leaving") / maximum(2 * events("leaving"), 1e-9)', False),
+        ('events("leaving") + people("here")', False),
+    ],
+)
+def test_what_does_not_add_up_over_time_is_told(
+    tmp_path: Path, decay: Callable[..., Path], value: str, adds_up: bool
+) -> None:
+    """Half of those who leave are half in a week, and not seven halves because another target is by day."""
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-02-01, every: 1", values="2021-01-01: 9", covers="week")
+    path = tmp_path / "models" / "decay.py"
+    text = path.read_text(encoding="utf-8").replace("import Model,", "import maximum, Model,")
+    path.write_text(text.replace('"left": Output(events("leaving")', f'"left": Output({value}'), encoding="utf-8")
+    bound = bind(folder)
+    model = bound.compiled(bound.calibration_times())
+    if adds_up:
+        bound.check_sums(model)
+        return
+    with pytest.raises(ModelworksError) as caught:
+        bound.check_sums(model)
+    assert caught.value.codes == ("T206",)
+    assert "T206" in explanations()

@@ -45,6 +45,9 @@ Array = NDArray[np.float64]
 ACCURACY = 1e-5
 # So many draws of the priors are looked at for the fastest rates. It takes a tenth of a second.
 DRAWS_TRIED = 64
+# Events per person now living add up but for the change of their number within a row; a share of events
+# doubles with the rows.
+UNEVEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,35 @@ class BoundStudy:
                     )
                 )
         return found
+
+    def check_sums(self, model: ScaledModel) -> None:
+        """What a target counts over a period is the same however that time is cut; T206 where it is not.
+
+        A share of events, say, is summed over as many rows as other targets happen to cut the period into.
+        """
+        times = model.times
+        finer = model.compiled.at(np.sort(np.concatenate([times, (times[1:] + times[:-1]) / 2])))
+        finer.with_step(model.compiled.step)
+        values = model.given(self.centre())
+        letters = Letters()
+        for each in self.observations:
+            if (each.starts == each.ends).all():
+                continue
+            column, every = model.outputs.index(each.column), np.ones_like(each.included)
+            found, cut = (
+                weights(each, compiled, every) @ compiled.run(values)[:, column] for compiled in (model.compiled, finer)
+            )
+            if (np.abs(cut - found) > UNEVEN * np.abs(found).max()).any():
+                letters.add(
+                    "T206",
+                    f"the target `{each.entry.name}` counts `{each.column}` over a {each.entry.covers}, but its sum is "
+                    "another when the same time is cut into more rows: it does not add up over time",
+                    hint="divide by people, not by events; or take the events themselves as the output, and a count "
+                    "of them as the target",
+                    file=each.entry.file,
+                    line=each.entry.line,
+                )
+        letters.raise_if_any()
 
 
 def bind(folder: Path) -> BoundStudy:

@@ -67,6 +67,7 @@ def simulate_stage(work: Work) -> None:
 def calibrate_stage(work: Work) -> None:
     """The parameters that fit the targets: draws from the posterior, with what is needed to judge them."""
     study = work.study
+    study.check_sums(study.compiled(study.calibration_times()))
     density = log_density(study)
     asked = study.inputs.study.calibration
     settings = Settings(
