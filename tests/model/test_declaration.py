@@ -171,6 +171,20 @@ def test_rows_of_contacts_report_and_columns_are_met(spare: Any) -> None:
     np.testing.assert_allclose(result["s"][1], [25 * np.exp(-0.001 * 2 * 3 * 6 / 75), 69], rtol=1e-8)
 
 
+def test_a_list_of_infectious_compartments_infects_alike() -> None:
+    """As a mapping in which each counts one; and one name is itself, not its letters."""
+    flows = [
+        [Infection("infection", "s", "i", 2.0, each), Transition("t", "i", "ill", 0.5)]
+        for each in (["i", "ill"], {"i": 1.0, "ill": 1.0})
+    ]
+    runs = [run(each, {"s": 90.0, "i": 10.0}, {"s": people("s")}, times=[0.0, 1.0])["s"] for each in flows]
+    np.testing.assert_array_equal(*runs)
+    alone = run(
+        [Infection("infection", "s", "ill", 2.0, "ill")], {"s": 90.0, "ill": 10.0}, {"s": people("s")}, times=[0.0, 1.0]
+    )
+    assert alone["s"][1] < 90
+
+
 def test_tables_of_pandas_go_by_their_labels(spare: Any) -> None:
     """A matrix or a series sorted otherwise than the strata means the same; labels that only count are no labels."""
     young, old = AGE.strata
@@ -190,6 +204,8 @@ def test_tables_of_pandas_go_by_their_labels(spare: Any) -> None:
     turned = pd.DataFrame(matrix[::-1, ::-1], index=[old, young], columns=[old, young])
     series = pd.Series([0.4, 0.2], [old, young])
     assert np.array_equal(infected(turned, series, pd.Series([0.7, 0.3], [old, young])), by_position)
+    named = turned.stack().rename_axis(["reports", "met"]).to_xarray().sel(reports=[old, young], met=[old, young])
+    assert np.array_equal(infected(named, series.rename_axis("age").to_xarray(), [0.3, 0.7]), by_position)
     counted = pd.DataFrame(matrix)
     assert np.array_equal(infected(counted, pd.Series([0.2, 0.4]), pd.Series([0.3, 0.7])), by_position)
 

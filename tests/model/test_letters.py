@@ -124,6 +124,28 @@ DECLARED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "M104",
         "zero or more",
     ),
+    "contacts that are the name of a file": (
+        lambda: model(infection={"contacts": Contacts({"age": "contacts.csv"})}, stratifications=[AGE]),
+        "M104",
+        "read first",
+    ),
+    "contacts in rows of different length": (
+        lambda: model(infection={"contacts": Contacts({"age": [[1.0], [1.0, 2.0], [3.0]]})}, stratifications=[AGE]),
+        "M104",
+        "all of one length",
+    ),
+    "contacts as a mapping of mappings": (
+        lambda: model(infection={"contacts": Contacts({"age": {"young": {"old": 1.0}}})}, stratifications=[AGE]),
+        "M104",
+        "rows of numbers",
+    ),
+    "contacts that do not say between whom": (
+        lambda: model(infection={"contacts": [[1.0]]}, stratifications=[AGE]),
+        "M104",
+        'Contacts({"age": matrix})',
+    ),
+    "strata in a text": (lambda: model(stratifications=[Stratification("age", "young old")]), "M128", "'young', 'old'"),
+    "compartments in a text": (lambda: Model("m", "SEIR", [], {}, {}), "M128", "write a list"),
     "contacts labelled with other ages": (
         lambda: model(
             infection={"contacts": Contacts({"age": labelled(["young", "middle", "odl"], ["young", "middle", "odl"])})},
@@ -300,6 +322,12 @@ def test_all_mistakes_are_told_at_once() -> None:
         outputs={"a": people("nobody"), "b": events("nothing")},
     )
     assert sorted(letter.code for letter in wrong.check()) == ["M101", "M101", "M101", "M111"]
+
+
+def test_a_mistake_in_a_flow_is_told_once() -> None:
+    """Not again for every output that counts it."""
+    wrong = model(infection={"contacts": Contacts({"age": np.ones((2, 2))})}, stratifications=[AGE])
+    assert [letter.code for letter in wrong.extended(outputs={"new": events("infection")}).check()] == ["M104"]
 
 
 # -- mistakes that only values show ------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelworks.errors import fail, near
-from modelworks.model._expression import Expression, Number, by_label, expression
+from modelworks.model._expression import Expression, Number, by_label, expression, one_or_more
 from modelworks.model._graph import Array
 
 Split: TypeAlias = Mapping[str, Number | Mapping[str, Number] | str]
@@ -33,7 +33,15 @@ class Stratification:
     widths: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.strata, str):
+            fail(
+                "M128",
+                f"the strata of `{self.name}` are the text `{self.strata}`, where a list of names belongs",
+                hint=f"write [{', '.join(repr(each) for each in self.strata.split())}]",
+            )
         object.__setattr__(self, "strata", tuple(str(each) for each in self.strata))
+        if self.compartments is not None:
+            object.__setattr__(self, "compartments", one_or_more(self.compartments))
         if self.split is not None and not isinstance(self.split, str):
             object.__setattr__(self, "split", by_label(self.split))
         if len(set(self.strata)) != len(self.strata) or not self.strata:
@@ -87,7 +95,7 @@ class Contacts:
         )
         found = []
         for setting in listed:
-            matrix = np.asarray(_by_strata(setting, stratification), dtype=float)
+            matrix = _numbers(_by_strata(setting, stratification), setting.name)
             if matrix.shape != (size, size):
                 fail(
                     "M104",
@@ -105,12 +113,12 @@ class Contacts:
 
 
 def _by_strata(setting: Setting, stratification: Stratification) -> ArrayLike:
-    """A matrix as it is, or, where its rows and columns have labels (a pandas DataFrame), in the order of the strata.
+    """A matrix as it is, or, where rows and columns have labels (of pandas or xarray), in the order of the strata.
 
     A matrix read from a file often comes sorted as text, `10-14` before `5-9`; taken by position it would be
     somebody else's contacts.
     """
-    matrix: Any = setting.matrix
+    matrix: Any = setting.matrix.to_pandas() if hasattr(setting.matrix, "to_pandas") else setting.matrix
     if not hasattr(matrix, "columns"):
         return setting.matrix
     strata = list(stratification.strata)
@@ -133,6 +141,17 @@ def _by_strata(setting: Setting, stratification: Stratification) -> ArrayLike:
             hint="label both rows and columns (`index_col=0` when the file is read), or sort both yourself",
         )
     return matrix.iloc[_order(rows, strata), _order(columns, strata)].to_numpy()  # type: ignore[no-any-return]
+
+
+def _numbers(matrix: ArrayLike, name: str) -> Array:
+    try:
+        return np.asarray(matrix, dtype=float)
+    except (TypeError, ValueError):
+        fail(
+            "M104",
+            f"the contacts `{name}` are not a matrix of numbers",
+            hint="give rows of numbers, all of one length; what lies in a file is read first, with pandas",
+        )
 
 
 def _labels(index: Iterable[object]) -> list[str]:
@@ -191,12 +210,28 @@ class Infection:
     source: str
     destination: str
     rate: Number
-    infectious: str | Mapping[str, Number]
+    infectious: str | Sequence[str] | Mapping[str, Number]
     contacts: Contacts | None = None
     susceptibility: Number = 1.0
     strain: str | None = None
     split: Split = field(default_factory=dict)
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.contacts is not None and not isinstance(self.contacts, Contacts):
+            fail(
+                "M104",
+                f"the contacts of the flow `{self.name}` are a {type(self.contacts).__name__}, which does not say "
+                "between the strata of what",
+                hint='write contacts=Contacts({"age": matrix})',
+            )
+
+    @property
+    def infectiousness(self) -> Mapping[str, Number]:
+        """How infectious people are in each compartment that infects, relative to each other."""
+        if isinstance(self.infectious, Mapping):
+            return self.infectious
+        return dict.fromkeys(one_or_more(self.infectious), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,3 +269,6 @@ class Output:
     unit: str = "people"
     by: Sequence[str] = ()
     title: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by", one_or_more(self.by))

@@ -176,20 +176,20 @@ def by(stratification: str, values: Mapping[str, Number] | Sequence[Number]) -> 
 
 
 def by_label(values: Mapping[str, Number] | Sequence[Number]) -> Mapping[str, Number] | Sequence[Number]:
-    """A pandas Series as a mapping from its labels; anything else as it is.
+    """A labelled series, of pandas or xarray, as a mapping from its labels; anything else as it is.
 
     One whose labels only count from zero has no names to go by, and is taken in its order.
     """
-    if isinstance(values, Mapping) or not hasattr(values, "iloc"):
+    series: Any = values.to_pandas() if hasattr(values, "to_pandas") else values
+    if isinstance(series, Mapping) or not hasattr(series, "iloc"):
         return values
-    series: Any = values
     labels = [str(label) for label in series.index]
     if labels == [str(k) for k in range(len(labels))]:
-        return list(values)
+        return list(series)
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         fail("M102", f"a series of values has the label `{twice}` twice", hint="give each stratum one value")
-    return dict(zip(labels, values, strict=True))
+    return dict(zip(labels, series, strict=True))
 
 
 def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "linear") -> Expression:
@@ -240,7 +240,7 @@ def people(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[s
 
     `by` keeps a stratification apart: `people("infectious", by=["age"])` is a number for each age.
     """
-    return People(compartments, _where(where), tuple(by))
+    return People(compartments, _where(where), one_or_more(by))
 
 
 def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
@@ -252,7 +252,7 @@ def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: s
     `times` is what each event counts, at the moment it happens: `events("onset", times=detection)` is
     right where detection changes within the interval, `detection * events("onset")` is not.
     """
-    return Events(flow, expression(times), _where(where), tuple(by))
+    return Events(flow, expression(times), _where(where), one_or_more(by))
 
 
 def exp(x: Number) -> Expression:
@@ -312,4 +312,13 @@ def walk(*roots: Expression, into: Callable[[Expression], bool] = lambda each: T
 
 
 def _where(where: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    return {name: (each,) if isinstance(each, str) else tuple(each) for name, each in where.items()}
+    return {name: one_or_more(each) for name, each in where.items()}
+
+
+def one_or_more(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Names as a tuple; a text is one name, not a list of its letters.
+
+    >>> one_or_more("age"), one_or_more(["age", "place"])
+    (('age',), ('age', 'place'))
+    """
+    return (names,) if isinstance(names, str) else tuple(names)

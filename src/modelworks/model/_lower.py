@@ -61,6 +61,10 @@ def lower(model: Model, calendar: Calendar | None = None) -> Program:
     return _Lowering(model, calendar).program()
 
 
+class AlreadyTold(Exception):  # noqa: N818 (nothing is wrong with what raises it)
+    """Something that can not be worked out for a mistake that has its own letter."""
+
+
 @dataclass
 class _Moved:
     """People moved by one flow out of one row: under which strata, how many.
@@ -142,6 +146,9 @@ class _Lowering:
         """Do a part; its mistakes are collected, so that one does not hide the next."""
         try:
             work(*arguments)
+        except AlreadyTold:
+            # Whoever mends the flow mends this.
+            return
         except ModelworksError as error:
             self.letters.extend(error.letters)
 
@@ -342,6 +349,8 @@ class _Lowering:
                 hint="a rate can depend on people(...) now, not on what happened since the last output",
             )
         if given.flow not in self.moved:
+            if given.flow in {flow.name for flow in self.model.flows}:
+                raise AlreadyTold
             fail(
                 "M111",
                 f"{of} counts a flow `{given.flow}`, which the model does not have",
@@ -543,7 +552,7 @@ class _Lowering:
         key = ("infectious", id(flow), tuple(met.items()), tuple(strain.items()))
         if key in self._memory:
             return self._memory[key]
-        weights = {flow.infectious: 1.0} if isinstance(flow.infectious, str) else flow.infectious
+        weights = flow.infectiousness
         group = {name: (stratum,) for name, stratum in met.items()}
         who = {**group, **{name: (stratum,) for name, stratum in strain.items()}}
         infectious = []

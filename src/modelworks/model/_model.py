@@ -48,6 +48,12 @@ class Model:
     description: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(self.compartments, str):
+            fail(
+                "M128",
+                f"the compartments of `{self.name}` are the text `{self.compartments}`, where a list of names belongs",
+                hint='write a list: compartments=["susceptible", "infectious", …]',
+            )
         object.__setattr__(self, "compartments", tuple(self.compartments))
         object.__setattr__(self, "flows", tuple(self.flows))
         object.__setattr__(self, "stratifications", tuple(self.stratifications))
