@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ WORTH_VISITING = 10.0
 # next step, which is interpolated, would be too short to get anywhere.
 IMPOSSIBLE_IS_WORSE_BY = 10.0
 MOST_ITERATIONS = 500
+FIRST_ITERATIONS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,35 +82,53 @@ def find_map(density: Density, key: np.random.Generator, *, starts: int = STARTS
     """
     positions, _ = candidates(density, key, 2 * starts, cores)
     scale = prior_scale(positions)
-    climb = _by_gradient if density.has_gradient else _by_simplex
     begin = far_apart(positions[: max(len(positions) // 2, 1)], scale, starts)
-    ends = list(in_order(lambda start: climb(density, start, scale), begin, cores))
-    ends.sort(key=lambda end: -end[1])
+    climb = _by_gradient if density.has_gradient else _by_simplex
+    ends = _best_first(in_order(lambda start: climb(density, start, scale), begin, cores))
+    if density.has_gradient:
+        # The valleys of epidemics are long and narrow, and the last of the way along them takes most of the time;
+        # in coordinates in which the place reached is nearly round it takes a few steps.
+        round_about = laplace(density, ends[0][0], scale)
+        ends = _best_first(in_order(lambda end: _finished(density, end[0], round_about), ends, cores))
     shape = laplace(density, ends[0][0], scale)
     return _gathered(ends, shape, scale)
 
 
+def _best_first(ends: Iterable[tuple[Array, float]]) -> list[tuple[Array, float]]:
+    return sorted(ends, key=lambda end: -end[1])
+
+
 def _by_gradient(density: Density, start: Array, scale: Array) -> tuple[Array, float]:
+    """Most of the way up, in coordinates in which the prior is round."""
+    return _climbed(density, Laplace(np.zeros(start.size), np.diag(scale), True), start, FIRST_ITERATIONS)
+
+
+def _finished(density: Density, start: Array, shape: Laplace) -> tuple[Array, float]:
+    return _climbed(density, shape, start, MOST_ITERATIONS)
+
+
+def _climbed(density: Density, shape: Laplace, start: Array, iterations: int) -> tuple[Array, float]:
+    """Where so many quasi-Newton steps end, in the coordinates of a shape."""
     from scipy.optimize import minimize
 
     worst = -np.inf
 
-    def descend(x: Array) -> tuple[float, Array]:
+    def descend(z: Array) -> tuple[float, Array]:
         nonlocal worst
-        value, gradient = density.value_and_gradient(x * scale)
+        value, gradient = density.value_and_gradient(shape.from_white(z))
         if value == -np.inf:
-            return IMPOSSIBLE_IS_WORSE_BY - worst, np.zeros(x.size)
+            return IMPOSSIBLE_IS_WORSE_BY - worst, np.zeros(z.size)
         worst = min(worst, value) if np.isfinite(worst) else value
-        return -value, -gradient * scale
+        return -value, -gradient @ shape.factor
 
     result = minimize(
         descend,
-        start / scale,
+        shape.to_white(start),
         method="L-BFGS-B",
         jac=True,
-        options={"maxiter": MOST_ITERATIONS, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-5},
+        options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-5},
     )
-    return _ended(density, np.asarray(result.x, dtype=np.float64) * scale)
+    return _ended(density, shape.from_white(np.asarray(result.x, dtype=np.float64)))
 
 
 def _by_simplex(density: Density, start: Array, scale: Array) -> tuple[Array, float]:
