@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         people,
         seasonal,
         simulate,
+        simulate_stochastic,
         smooth_change,
         table,
     )
@@ -72,6 +73,7 @@ _HOME = {
     "minimum": "model",
     # run
     "simulate": "model",
+    "simulate_stochastic": "model",
     "Outputs": "model",
     "CompiledModel": "model",
     # study, calibrate, judge
@@ -124,6 +126,7 @@ __all__ = [
     "run_study",
     "seasonal",
     "simulate",
+    "simulate_stochastic",
     "smooth_change",
     "table",
 ]

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from modelworks.model._model import Model
     from modelworks.model._simulate import Outputs, run_many, simulate
+    from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model.backends._cache import kernel_folder
 
 _WHERE = {
@@ -79,6 +80,7 @@ _WHERE = {
     ),
     "_model": ("Model",),
     "_simulate": ("Outputs", "run_many", "simulate"),
+    "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "backends._cache": ("kernel_folder",),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -98,6 +100,7 @@ __all__ = [
     "Outputs",
     "Parameter",
     "Setting",
+    "StochasticModel",
     "Stratification",
     "Time",
     "Transition",
@@ -118,6 +121,7 @@ __all__ = [
     "seasonal",
     "settle_step",
     "simulate",
+    "simulate_stochastic",
     "smooth_change",
     "sqrt",
     "table",

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, fail, near
+from modelworks.errors import Letters, fail
 from modelworks.model._batch import RUNS, Batches
 from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
 from modelworks.model._graph import _FOLD, Array
+from modelworks.model._impossible import check_bounds, check_names, moment_in_words, tell_of_guard
 from modelworks.model._lower import lower
 from modelworks.model._model import Model
 from modelworks.model._program import Guard, Program
@@ -89,23 +90,10 @@ class CompiledModel:
     def vector(self, values: Mapping[str, float]) -> Array:
         """Values by name as the array `run` takes; a name too many or too few is an error."""
         letters = Letters()
-        for name in values:
-            if name not in self.parameters:
-                letters.add(
-                    "S104",
-                    f"a value was given for `{name}`, which is not a parameter of `{self.model.name}`",
-                    hint=near(name, self.parameters),
-                )
-        for name in self.parameters:
-            if name not in values:
-                letters.add(
-                    "S105",
-                    f"the parameter `{name}` of `{self.model.name}` has no value",
-                    hint=f"its unit is `{self.model.parameters[name].unit}`",
-                )
+        check_names(self.model, self.parameters, values, letters)
         letters.raise_if_any()
         vector = np.array([float(values[name]) for name in self.parameters], dtype=float)
-        self._check_bounds(vector, letters)
+        check_bounds(self.model, vector, letters)
         letters.raise_if_any()
         return vector
 
@@ -184,19 +172,6 @@ class CompiledModel:
 
     # -- what can not be -------------------------------------------------------------------------
 
-    def _check_bounds(self, vector: Array, letters: Letters) -> None:
-        for value, parameter in zip(vector, self.model.parameters.values(), strict=True):
-            low = parameter.lower is not None and value < parameter.lower
-            high = parameter.upper is not None and value > parameter.upper
-            if low or high or not np.isfinite(value):
-                limits = f"{'no limit' if parameter.lower is None else parameter.lower} and "
-                limits += f"{'no limit' if parameter.upper is None else parameter.upper}"
-                letters.add(
-                    "S107",
-                    f"`{parameter.name}` is {value:g} {parameter.unit}, but the model takes it between {limits}",
-                    hint="check the sign and the unit",
-                )
-
     def _check_guards(self, tape: Tape, raw: Array) -> None:
         """Rates below zero and shares that do not sum to one, wherever in the run they are."""
         for guard, where, offset, width in self._guarded:
@@ -215,26 +190,9 @@ class CompiledModel:
 
     def _tell_of_guard(self, guard: Guard, values: Array, wrong: NDArray[np.bool_], times: Array) -> NoReturn:
         point, lane = (int(k) for k in np.argwhere(wrong)[0])
-        value = values[point, lane]
         stratum = f" in {self.program.lanes[lane]}" if values.shape[1] > 1 else ""
         when = self._when(float(times[min(point, times.size - 1)]))
-        if not np.isfinite(value):
-            fail(
-                "S102",
-                f"{guard.label}{stratum} is not a number{when}",
-                hint="look for a division by zero, or the logarithm or root of a negative number",
-            )
-        if guard.kind == "share":
-            fail(
-                "S108",
-                f"{guard.label}{stratum} sum to {value:.6g}{when}, not to one",
-                hint="let the last share be one minus the others",
-            )
-        fail(
-            "S103",
-            f"{guard.label}{stratum} is {value:.6g}{when}, but it can not be below zero",
-            hint="look at the parameters it is made of and their bounds: one may be too large to subtract",
-        )
+        tell_of_guard(guard, values[point, lane], stratum, when)
 
     def _tell_of_failure(self, vector: Array, output: int) -> NoReturn:
         """Name the compartment, the stratum and the date at which a run left what is possible."""
@@ -261,9 +219,7 @@ class CompiledModel:
         )
 
     def _when(self, time: float) -> str:
-        if self.calendar is not None:
-            return f" on {self.calendar.date(time).isoformat()}"
-        return f" at {time:g} {self.model.time}"
+        return moment_in_words(self.model, self.calendar, time)
 
 
 def output_columns(model: Model, calendar: Calendar | None = None) -> tuple[OutputColumn, ...]:

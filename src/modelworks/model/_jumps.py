@@ -22,7 +22,7 @@ class Jumps:
 
     - `sources` (row,) are the rows people leave, `firsts` (row + 1,) where the jumps of each begin; entries
       begin where the last of them ends;
-    - `destinations` (jump,) is a row or -1, `shifts` (jump,) how many lanes further;
+    - `origins` and `destinations` (jump,) are a row or -1, `shifts` (jump,) how many lanes further;
     - `counted_firsts` (jump + 1,) says where in `counted_rows` and `counted_weights` the accumulators of
       each jump begin.
     """
@@ -31,6 +31,7 @@ class Jumps:
     jumps: tuple[Jump, ...]
     sources: Indices
     firsts: Indices
+    origins: Indices
     destinations: Indices
     shifts: Indices
     counted_firsts: Indices
@@ -53,6 +54,7 @@ class Jumps:
             jumps,
             _indices(sources),
             _indices(np.searchsorted(leaving, [*sources, outside])),
+            _indices([-1 if jump.source is None else jump.source for jump in jumps]),
             _indices([-1 if jump.destination is None else jump.destination for jump in jumps]),
             _indices([jump.shift for jump in jumps]),
             _indices(np.cumsum([0, *(len(each) for each in here)])),

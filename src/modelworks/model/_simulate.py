@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class Outputs:
     """What a run gave: every output over time, in its strata.
 
-    `values` is (time, column); `error` the largest error of the solver in any output, as a part of
-    that output's largest value; `step` the solver's longest step in the model's time unit.
+    `values` is (time, column), or (draw, time, column) of stochastic runs; `error` the largest error of the
+    solver in any output, as a part of that output's largest value (not a number where chance decides); `step` the
+    solver's longest step in the model's time unit.
     """
 
     values: Array
@@ -38,16 +39,19 @@ class Outputs:
     error: float
 
     def __getitem__(self, name: str) -> Array:
-        """One output over time, shape (time,) or (time, stratum, ...) in the order of the output's `by`."""
+        """One output over time, shape (time,) or (time, stratum, ...) in the order of the output's `by`.
+
+        Of stochastic runs the first dimension is the draw.
+        """
         chosen = [k for k, column in enumerate(self.columns) if column.output == name]
         if not chosen:
             fail("S110", f"there is no output `{name}`", hint=near(name, dict.fromkeys(c.output for c in self.columns)))
         strata = _dimensions([self.columns[k] for k in chosen])
-        found = np.empty((self.times.size, *(len(names) for names in strata.values())))
+        found = np.empty((*self.values.shape[:-1], *(len(names) for names in strata.values())))
         for k in chosen:
             inside = (strata[name].index(stratum) for name, stratum in self.columns[k].strata)
-            place: tuple[int | slice, ...] = (slice(None), *inside)
-            found[place] = self.values[:, k]
+            place: tuple[Any, ...] = (..., *inside)
+            found[place] = self.values[..., k]
         return found
 
     @property
@@ -55,18 +59,19 @@ class Outputs:
         return None if self.calendar is None else tuple(self.calendar.date(float(t)) for t in self.times)
 
     def to_dataset(self) -> xr.Dataset:
-        """The outputs as an xarray Dataset with dimensions time (dates where known) and strata."""
+        """The outputs as an xarray Dataset: draw where there are draws, time (dates where known), and strata."""
         import xarray as xr
 
         dates = self.dates
         time = np.asarray(dates, dtype="datetime64[ns]") if dates else self.times
+        draw = {"draw": range(len(self.values))} if self.values.ndim == 3 else {}
         found = {}
         for name in dict.fromkeys(column.output for column in self.columns):
             strata = _dimensions([c for c in self.columns if c.output == name])
             found[name] = xr.DataArray(
                 self[name],
-                dims=("time", *strata),
-                coords={"time": time, **{k: list(v) for k, v in strata.items()}},
+                dims=(*draw, "time", *strata),
+                coords={**draw, "time": time, **{k: list(v) for k, v in strata.items()}},
                 attrs={"unit": self.units.get(name, "")},
             )
         return xr.Dataset(found)

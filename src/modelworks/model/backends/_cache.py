@@ -91,7 +91,8 @@ def of_code() -> str:
     """The hash of all code that turns a program into a module: with other code, another module."""
     here = Path(__file__).parent
     found = hashlib.sha256()
-    for path in (*sorted(here.glob("*.py")), here.parent / "_graph.py", here.parent / "_program.py"):
+    written = [*sorted(here.glob("*.py")), *sorted((here.parent / "solvers").glob("*.py"))]
+    for path in (*written, *(here.parent / f"{name}.py" for name in ("_graph", "_jumps", "_program"))):
         found.update(path.read_bytes())
     return found.hexdigest()
 

@@ -1,0 +1,76 @@
+"""What can not be in any run, deterministic or by chance, as letters: values, rates, shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+import numpy as np
+
+from modelworks.dates import Calendar
+from modelworks.errors import Letters, fail, near
+from modelworks.model._graph import Array
+from modelworks.model._model import Model
+from modelworks.model._program import Guard
+
+
+def check_names(model: Model, parameters: Iterable[str], given: Iterable[str], letters: Letters) -> None:
+    """Values are for the model's parameters: for all of them and no others."""
+    needed, named = tuple(parameters), tuple(given)
+    for name in named:
+        if name not in needed:
+            letters.add(
+                "S104",
+                f"a value was given for `{name}`, which is not a parameter of `{model.name}`",
+                hint=near(name, needed),
+            )
+    for name in needed:
+        if name not in named:
+            letters.add(
+                "S105",
+                f"the parameter `{name}` of `{model.name}` has no value",
+                hint=f"its unit is `{model.parameters[name].unit}`",
+            )
+
+
+def check_bounds(model: Model, vector: Array, letters: Letters) -> None:
+    """Values, in the order of the model's parameters, lie where the model allows."""
+    for value, parameter in zip(vector, model.parameters.values(), strict=True):
+        low = parameter.lower is not None and value < parameter.lower
+        high = parameter.upper is not None and value > parameter.upper
+        if low or high or not np.isfinite(value):
+            limits = f"{'no limit' if parameter.lower is None else parameter.lower} and "
+            limits += f"{'no limit' if parameter.upper is None else parameter.upper}"
+            letters.add(
+                "S107",
+                f"`{parameter.name}` is {value:g} {parameter.unit}, but the model takes it between {limits}",
+                hint="check the sign and the unit",
+            )
+
+
+def tell_of_guard(guard: Guard, value: float, stratum: str, when: str) -> NoReturn:
+    """A rate below zero, shares that do not sum to one, or what is not a number."""
+    if not np.isfinite(value):
+        fail(
+            "S102",
+            f"{guard.label}{stratum} is not a number{when}",
+            hint="look for a division by zero, or the logarithm or root of a negative number",
+        )
+    if guard.kind == "share":
+        fail(
+            "S108",
+            f"{guard.label}{stratum} sum to {value:.6g}{when}, not to one",
+            hint="let the last share be one minus the others",
+        )
+    fail(
+        "S103",
+        f"{guard.label}{stratum} is {value:.6g}{when}, but it can not be below zero",
+        hint="look at the parameters it is made of and their bounds: one may be too large to subtract",
+    )
+
+
+def moment_in_words(model: Model, calendar: Calendar | None, time: float) -> str:
+    """A model time within a sentence: ` on 2021-08-02`, or ` at 12 days`."""
+    if calendar is not None:
+        return f" on {calendar.date(time).isoformat()}"
+    return f" at {time:g} {model.time}"

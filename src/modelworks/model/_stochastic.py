@@ -1,0 +1,224 @@
+"""Stochastic runs of the same declaration: whole people, who move by chance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modelworks.dates import Calendar
+from modelworks.errors import Letters, fail, near
+from modelworks.model._compiled import _columns, _increasing
+from modelworks.model._graph import Array
+from modelworks.model._impossible import check_bounds, check_names, moment_in_words, tell_of_guard
+from modelworks.model._lower import lower
+from modelworks.model._model import Model
+from modelworks.model._program import GUARD_TOLERANCE, Guard
+from modelworks.model._simulate import Outputs
+from modelworks.model._whole_people import whole_people
+from modelworks.model.backends.interpreter import evaluate
+from modelworks.model.backends.stochastic import METHODS, Failure, Flock, Steps, StochasticKernel
+from modelworks.model.solvers.rk4 import Grid
+
+# Where nothing else is said, people decide once a day.
+DAY = {"days": 1.0, "years": 1 / 365.25}
+
+
+class StochasticModel:
+    """A model compiled for stochastic runs at one set of output times.
+
+    `parameters` is the order of the values it takes; `outputs` the names of its columns; `times` the model
+    times of its rows. It may be used from several threads at once.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        times: Sequence[float] | Array,
+        *,
+        method: str = "chain_binomial",
+        calendar: Calendar | None = None,
+        step: float | None = None,
+        cores: int | None = None,
+    ) -> None:
+        if method not in METHODS:
+            fail("S112", f"there is no stochastic method `{method}`", hint=near(method, METHODS))
+        if step is not None and not (np.isfinite(step) and step > 0):
+            fail("S114", f"the step is {step}, but a step takes some time", hint="give a number above zero")
+        self.model, self.calendar, self.method = model, calendar, method
+        self.times = _increasing(times)
+        self.program = lower(model, calendar)
+        self.parameters = self.program.parameters
+        self.columns = tuple(_columns(model, self.program))
+        self.outputs = tuple(column.name for column in self.columns)
+        self.cores = cores or os.cpu_count() or 1
+        self.kernel = StochasticKernel(self.program, method, self.times.size)
+        grid = Grid.covering(self.times, self.program.knots, step or DAY[model.time])
+        self.step = float(grid.steps.max())
+        moments = np.concatenate([grid.starts + grid.steps / 2, grid.outputs])
+        self.steps = Steps(grid.steps, np.cumsum(grid.counts), moments, self.kernel.data(moments))
+
+    def rows(self, values: Mapping[str, ArrayLike]) -> Array:
+        """Values by name as rows (draw, parameter): one row where every value is one number."""
+        letters = Letters()
+        check_names(self.model, self.parameters, values, letters)
+        letters.raise_if_any()
+        given = [np.atleast_1d(np.asarray(values[name], dtype=float)) for name in self.parameters]
+        sizes = {each.shape for each in given} - {(1,)}
+        if len(sizes) > 1 or any(len(size) != 1 or size[0] == 0 for size in sizes):
+            fail(
+                "S114",
+                f"the values of parameters come in the shapes {', '.join(map(str, sorted(sizes)))}",
+                hint="give each parameter one number, or one for each draw",
+            )
+        rows = np.stack(np.broadcast_arrays(*given), axis=1) if given else np.empty((1, 0))
+        for extreme in (rows.min(axis=0), rows.max(axis=0)):
+            check_bounds(self.model, extreme, letters)
+            letters.raise_if_any()
+        return np.ascontiguousarray(rows)
+
+    def begin(self, rows: Array, draws: int, seed: int) -> Flock:
+        """Draws at the start: whole people in every compartment, and a stream of random numbers each."""
+        if len(rows) not in (1, draws):
+            fail("S114", f"there are {len(rows)} values for {draws} draws", hint="give one value for each draw")
+        if draws < 1 or seed < 0:
+            fail(
+                "S114",
+                f"{draws} draws were asked for with the seed {seed}",
+                hint="ask for at least one draw, with a seed of zero or more",
+            )
+        program = self.program
+        found = evaluate(program.graph, program.initial, parameters=rows)
+        shape = (len(rows), program.width)
+        numbers = np.stack(
+            [np.broadcast_to(found[k].reshape(found[k].shape[0], -1), shape) for k in program.initial], 1
+        )
+        wrong = ~((numbers >= -GUARD_TOLERANCE) & np.isfinite(numbers)).all(axis=(1, 2))
+        if len(rows) == 1 or wrong.any():
+            self._check_settled(rows[int(np.argmax(wrong))])
+        numbers[:, : len(program.stocks)] = whole_people(
+            numbers[:, : len(program.stocks)], [program.rows[k].compartment for k in program.stocks]
+        )
+        initial = np.broadcast_to(numbers.reshape(len(rows), -1), (draws, self.kernel.layout.state))
+        return self.kernel.flock(np.array(initial, order="C"), seed)
+
+    def advance(self, flock: Flock, rows: Array, first: int, last: int) -> Array:
+        """Take draws on to write the outputs `first` to `last` - 1; shape (draw, time, column)."""
+        raw, suspects, failure = self.kernel.run(flock, rows, self.steps, (first, last), cores=self.cores)
+        if failure is not None:
+            self._tell_of_failure(failure, rows)
+        if suspects.any():
+            draw = int(np.argmax(suspects))
+            self._check_settled(rows[draw % len(rows)])
+            self._check_watched(raw[draw], self.times[first:last])
+        return raw[:, :, : len(self.columns)]
+
+    def run(self, rows: Array, draws: int, seed: int) -> Array:
+        """Outputs (draw, time, column) of whole runs."""
+        return self.advance(self.begin(rows, draws, seed), rows, 0, self.times.size).copy()
+
+    # -- what can not be -------------------------------------------------------------------------
+
+    def _check_settled(self, row: Array) -> None:
+        """Rates, shares and numbers that parameters and time decide, all along the run."""
+        nodes = [guard.node for guard in self.program.settled]
+        found = evaluate(self.program.graph, nodes, parameters=row[None], times=self.steps.moments)
+        for guard in self.program.settled:
+            self._check(guard, found[guard.node].reshape(found[guard.node].shape[0], -1), self.steps.moments)
+
+    def _check_watched(self, raw: Array, times: Array) -> None:
+        """Rates and shares that follow the state, at the outputs of one draw."""
+        places = self.kernel.layout.output_offsets[len(self.program.columns) :]
+        for guard, offset in zip(self.program.watched, places, strict=True):
+            width = self.program.width if self.program.graph.nodes[guard.node].wide else 1
+            self._check(guard, raw[:, offset : offset + width], times)
+
+    def _check(self, guard: Guard, values: Array, times: Array) -> None:
+        low, high = guard.limits
+        wrong = ~((values >= low) & (values <= high))
+        if wrong.any():
+            point, lane = (int(k) for k in np.argwhere(wrong)[0])
+            stratum = f" in {self.program.lanes[lane]}" if values.shape[1] > 1 else ""
+            when = moment_in_words(self.model, self.calendar, float(times[min(point, times.size - 1)]))
+            tell_of_guard(guard, float(values[point, lane]), stratum, when)
+
+    def _tell_of_failure(self, failure: Failure, rows: Array) -> NoReturn:
+        self._check_settled(rows[failure.draw % len(rows)])
+        jump = self.kernel.jumps.jumps[failure.jump]
+        when = moment_in_words(self.model, self.calendar, float(self.steps.moments[failure.step]))
+        fail(
+            "S103",
+            f"the rate of the flow `{jump.flow}` is below zero or not a number{when}, in draw {failure.draw}",
+            hint="it depends on the people in a compartment: look at what it becomes where few or none are left",
+        )
+
+
+def simulate_stochastic(
+    model: Model,
+    parameters: Mapping[str, ArrayLike],
+    times: Sequence[float] | NDArray[np.float64],
+    *,
+    seed: int,
+    draws: int | None = None,
+    method: str = "chain_binomial",
+    start: date | None = None,
+    step: float | None = None,
+    cores: int | None = None,
+) -> Outputs:
+    """Run a model by chance, many times: whole people, who move at the rates the declaration gives.
+
+    Initial numbers that are not whole are rounded: everybody to the nearest, then compartments and in each its
+    strata by the largest remainders, so that each compartment is within one person of its number. One that would
+    become empty by it is an error.
+
+    Parameters
+    ----------
+    parameters
+        For every parameter of the model a value, or an array of one value for each draw.
+    times
+        When outputs are wanted, in the model's time unit; the first is where the run starts.
+    seed
+        Zero or more. A draw depends on the seed and its own number alone: the same on any number of cores, and the
+        first ten of a thousand are those of ten.
+    draws
+        How many runs; as many as the values given, or one.
+    method
+        `chain_binomial`: in each step people stay or leave by the rates at its start; the step is part of the
+        model. `tau_leap`: many events at once while rates hardly change. `exact`: one event after the other.
+    start
+        The day that time 0 is, for a model in days with tables by date.
+    step
+        The longest step, in the model's time unit; a day unless given. What varies with time alone keeps
+        through a step the value it has in the step's middle, whatever the method.
+    cores
+        Threads to use; all there are unless given.
+
+    Returns
+    -------
+    Outputs
+        With a first dimension of draws; counts are whole numbers.
+
+    Raises
+    ------
+    ModelworksError
+        With every mistake of the declaration or the values, or naming the flow, date and draw at which a
+        rate was impossible.
+
+    Examples
+    --------
+    >>> from modelworks.model.library.sir import sir
+    >>> values = {"contact_rate": 0.5, "recovery_rate": 0.2, "population": 1000, "first_cases": 5}
+    >>> runs = simulate_stochastic(sir(), values, range(30), draws=100, seed=1)
+    >>> runs["prevalence"].shape
+    (100, 30)
+    """
+    calendar = Calendar(model.time, start) if start is not None else None
+    compiled = StochasticModel(model.checked(), times, method=method, calendar=calendar, step=step, cores=cores)
+    rows = compiled.rows(parameters)
+    values = compiled.run(rows, len(rows) if draws is None else draws, seed)
+    units = {name: output.unit for name, output in model.series.items()}
+    return Outputs(values, compiled.times, compiled.columns, units, calendar, compiled.step, np.nan)

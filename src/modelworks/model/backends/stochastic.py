@@ -1,0 +1,193 @@
+"""The kernel of a stochastic run: the model's rates as machine code, and a solver's loop around them.
+
+What differs from model to model (rates, outputs) is written from the graph as for a deterministic run; what
+does not (random numbers, solvers, the loop over draws) are routines in Python's own words, written into the
+same module. A draw's random numbers depend on the seed and its own number alone, so the result is the same
+bit by bit on any number of cores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numpy.typing import NDArray
+
+from modelworks.model._graph import Array
+from modelworks.model._jumps import Jumps
+from modelworks.model._program import Program
+from modelworks.model.backends import _cache
+from modelworks.model.backends._routines import Routines, signature
+from modelworks.model.backends.interpreter import evaluate
+from modelworks.model.backends.native import Layout, _Writer
+from modelworks.model.solvers import _jumping, chain_binomial, exact, tau_leap
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "chain_binomial": chain_binomial.advance,
+    "tau_leap": tau_leap.advance,
+    "exact": exact.advance,
+}
+# As many draws as one thread takes at once: enough that handing them out costs nothing.
+CHUNK = 16
+
+_C_KINDS: dict[str, Any] = {"Whole": ctypes.c_int64, "Word": ctypes.c_uint64, "Real": ctypes.c_double}
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """The grid of a stochastic run: sizes of steps, where outputs lie between them, and what time alone decides.
+
+    `edges` (output,) is how many steps lie before each output; `data` has a row for the middle of each step and
+    behind these one for each output.
+    """
+
+    sizes: Array
+    edges: NDArray[np.int64]
+    moments: Array
+    data: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """Where a run met a rate that can not be: the draw, the position of the jump, and the step."""
+
+    draw: int
+    jump: int
+    step: int
+
+
+@dataclass(eq=False)
+class Flock:
+    """Draws on their way: where each is (draw, number), and its stream of random numbers (draw, 4)."""
+
+    states: Array
+    streams: NDArray[np.uint64]
+
+
+class StochasticKernel:
+    """A compiled stochastic form of a program. Its methods may be called from several threads at once."""
+
+    def __init__(self, program: Program, method: str, outputs: int) -> None:
+        self.jumps = Jumps.of(program)
+        self.program = self.jumps.rates
+        self.layout = Layout.of(self.program)
+        self._constants = self._sizes(outputs) | self._tables()
+        tables = {name: np.asarray(value).tolist() for name, value in self._constants.items()}
+        content = f"{method} {_cache.of_code()} {self.program.content()} {tables}"
+        library = _cache.library(content, lambda: str(self._module(METHODS[method])))
+        self._run = _callable(library, _jumping.run_draws)
+        self._start = _callable(library, _jumping.start_streams)
+
+    def _sizes(self, outputs: int) -> dict[str, int]:
+        layout, jumps = self.layout, self.jumps
+        return {
+            "WIDTH": self.program.width,
+            "STATE": layout.state,
+            "PEOPLE": layout.people,
+            "OUTPUTS": outputs,
+            "OUTPUT": layout.output,
+            "DATA": max(layout.data.size, 1),
+            "MOMENT": max(layout.moment.size, 1),
+            "JUMPS": len(jumps.jumps),
+            "WEIGHTS": len(self.program.derivatives) - len(jumps.jumps),
+            "ROWS_LEFT": jumps.sources.size,
+        }
+
+    def _tables(self) -> dict[str, NDArray[np.int64]]:
+        names = "sources firsts origins destinations shifts counted_firsts counted_rows counted_weights"
+        return {name.upper(): getattr(self.jumps, name) for name in names.split()}
+
+    def _module(self, advance: Callable[..., Any]) -> ir.Module:
+        writer = _StochasticWriter(self.program, self.layout)
+        routines = Routines(writer.parts(), {**self._constants, **writer.functions, "advance": advance})
+        for each in (_jumping.run_draws, _jumping.start_streams):
+            routines.function(each, exported=True)
+        return writer.llvm
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def data(self, moments: Array) -> Array:
+        """What depends on time alone, for each moment, shape (moment, slot)."""
+        buffer = np.zeros((moments.size, max(self.layout.data.size, 1)))
+        values = evaluate(self.program.graph, self.layout.data.offsets, times=moments)
+        for node, offset in self.layout.data.offsets.items():
+            value = values[node].reshape(moments.size, -1)
+            buffer[:, offset : offset + value.shape[1]] = value
+        return buffer
+
+    def flock(self, initial: Array, seed: int) -> Flock:
+        """Draws at the start, each with its own stream; `initial` is (draw, number) and goes on to be used."""
+        key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+        streams = np.empty((len(initial), 4), dtype=np.uint64)
+        self._start(streams.ctypes.data, key.ctypes.data, 0, len(initial))
+        return Flock(initial, streams)
+
+    def run(
+        self, flock: Flock, parameters: Array, steps: Steps, between: tuple[int, int], *, cores: int
+    ) -> tuple[Array, NDArray[np.bool_], Failure | None]:
+        """Take all draws on, to write the outputs from one up to but not including another.
+
+        `parameters` is (draw, parameter), or (1, parameter) for the same in all. Returns the outputs
+        (draw, output, number), which draws met a guard that did not hold, and the first failure of all.
+        """
+        number = len(flock.states)
+        results = (
+            np.empty((number, between[1] - between[0], self.layout.output)),
+            np.zeros(number, dtype=np.int64),
+        )
+        chunk = max(CHUNK, -(-number // (8 * cores)))
+
+        def some(start: int) -> Failure | None:
+            return self._run_some(flock, parameters, steps, between, results, slice(start, start + chunk))
+
+        with ThreadPoolExecutor(max_workers=cores) as pool:
+            found = list(pool.map(some, range(0, number, chunk)))
+        return results[0], results[1] != 0, next((failure for failure in found if failure is not None), None)
+
+    def _run_some(
+        self,
+        flock: Flock,
+        parameters: Array,
+        steps: Steps,
+        between: tuple[int, int],
+        results: tuple[Array, NDArray[np.int64]],
+        some: slice,
+    ) -> Failure | None:
+        """The draws of one slice, in one call of the kernel."""
+        states, streams, outputs, suspects = (each[some] for each in (flock.states, flock.streams, *results))
+        same = len(parameters) == 1
+        given = parameters if same else parameters[some]
+        layout, sizes = self.layout, self._sizes(0)
+        run = np.empty(layout.run.size)
+        moment = np.empty((steps.moments.size, sizes["MOMENT"]))
+        work = np.empty(3 * layout.state + len(self.program.derivatives) * self.program.width)
+        trouble = np.zeros(2, dtype=np.int64)
+        arrays = (given, steps.data, steps.sizes, steps.edges, states, streams, outputs)
+        buffers = (run, moment, work, suspects, trouble)
+        stride = 0 if same else given.shape[1]
+        addresses = (array.ctypes.data for array in (*arrays, *buffers))
+        failed = self._run(len(states), *between, stride, *addresses)
+        return None if failed < 0 else Failure(some.start + failed, int(trouble[0]), int(trouble[1]))
+
+
+class _StochasticWriter(_Writer):
+    """Writes the functions of the model that a stochastic run calls."""
+
+    def parts(self) -> ir.Module:
+        self._before_run()
+        self._at_moment()
+        self._derivative()
+        self._observe()
+        return self.llvm
+
+
+def _callable(library: _cache.Library, routine: Callable[..., Any]) -> Any:
+    """An exported routine as a function of Python, which releases the lock while it runs."""
+    kinds, answer = signature(routine)
+    arguments = [_C_KINDS.get(kind, ctypes.c_void_p) for kind in kinds]
+    return ctypes.CFUNCTYPE(_C_KINDS.get(answer), *arguments)(library.address(routine.__name__))
