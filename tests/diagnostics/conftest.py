@@ -10,7 +10,7 @@ import pytest
 
 from modelworks.diagnostics import Diagnosis, diagnose
 
-CHAINS, DRAWS, POINTS, SAMPLES = 4, 500, 30, 400
+CHAINS, DRAWS, POINTS, SAMPLES, LATER = 4, 500, 30, 400, 6
 
 
 @dataclass
@@ -24,6 +24,8 @@ class Evidence:
     observed: dict[str, Any]
     bounds: dict[str, tuple[float, float]]
     log_likelihood: dict[str, Any] = field(default_factory=dict)
+    held_out_predictive: dict[str, Any] = field(default_factory=dict)
+    held_out_observed: dict[str, Any] = field(default_factory=dict)
 
     def diagnose(self) -> Diagnosis:
         return diagnose(**vars(self))
@@ -51,6 +53,8 @@ def sound(key: int) -> Evidence:
         observed={"in_bed": random.poisson(peak).astype(float)},
         bounds={"contact_rate": (0.0, np.inf), "recovery_rate": (0.0, 10.0)},
         log_likelihood={"in_bed": -random.gamma(4, 0.1, size=(SAMPLES, POINTS))},
+        held_out_predictive={"in_bed": random.poisson(60 * level, size=(SAMPLES, LATER)).astype(float)},
+        held_out_observed={"in_bed": random.poisson(60, size=LATER).astype(float)},
     )
 
 

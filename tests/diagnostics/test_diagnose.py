@@ -11,6 +11,7 @@ import pytest
 
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.diagnostics._check import VERDICTS, Verdict
+from modelworks.diagnostics.checks.held_out import ranked_probability_score
 from modelworks.errors import ModelworksError
 
 
@@ -128,6 +129,26 @@ def hanging_on_one(evidence: Any) -> None:
     evidence.log_likelihood["in_bed"][:, 12] = -50 * np.random.default_rng(5).standard_cauchy(400) ** 2
 
 
+def unforeseen(evidence: Any) -> None:
+    """What was held out lies nowhere near the forecast."""
+    evidence.held_out_observed["in_bed"] += 300
+
+
+def partly_foreseen(evidence: Any) -> None:
+    """Of what was held out, half lies out of reach."""
+    evidence.held_out_observed["in_bed"][-3:] += 300
+
+
+def runaway_forecast(evidence: Any) -> None:
+    """A model that breaks down after the last value it was shown."""
+    evidence.held_out_predictive["in_bed"][5, 5] = np.inf
+
+
+def without_forecast(evidence: Any) -> None:
+    """Runs that all failed before the first value that was held out."""
+    evidence.held_out_predictive["in_bed"] = evidence.held_out_predictive["in_bed"][:0]
+
+
 SPOILED: list[tuple[Callable[[Any], None], str, Verdict]] = [
     (drifting, "convergence", "stop"),
     (of_different_width, "convergence", "stop"),
@@ -150,6 +171,10 @@ SPOILED: list[tuple[Callable[[Any], None], str, Verdict]] = [
     (without_data, "data_points", "look"),
     (without_priors, "prior_overlap", "look"),
     (hanging_on_one, "influence", "look"),
+    (unforeseen, "held_out", "stop"),
+    (partly_foreseen, "held_out", "look"),
+    (runaway_forecast, "finite", "stop"),
+    (without_forecast, "held_out", "look"),
 ]
 
 
@@ -264,3 +289,38 @@ def test_other_statistics_of_a_sampler_do_not_disturb(evidence: Any) -> None:
     """Every sampler has some of its own."""
     evidence.sample_stats["step_size"] = np.ones(4)
     assert evidence.diagnose().verdict == "fine"
+
+
+def test_what_was_held_out_is_told_beside_a_naive_forecast(evidence: Any) -> None:
+    """Whether the rest was foreseen is the first that somebody asks who held it back."""
+    diagnosis = evidence.diagnose()
+    (found,) = diagnosis.forecasts
+    assert (found.target, found.points, found.inside) == ("in_bed", 6, 6)
+    last, unseen = evidence.observed["in_bed"][-1], evidence.held_out_observed["in_bed"]
+    assert found.naive_crps == pytest.approx(np.abs(unseen - last).mean())
+    assert found.crps is not None
+    assert found.crps < found.naive_crps
+    assert "All 6 observations of in_bed that were held out" in diagnosis.sentences[1]
+
+
+def test_a_forecast_worse_than_the_last_value_says_so(evidence: Any) -> None:
+    """A wide range holds everything and foresees nothing."""
+    evidence.held_out_observed["in_bed"][:] = evidence.observed["in_bed"][-1]
+    evidence.held_out_predictive["in_bed"] *= np.random.default_rng(3).lognormal(0, 2, size=(400, 1))
+    told = next(check.reason for check in evidence.diagnose().checks if check.name == "held_out")
+    assert "to repeat the last value seen would have come nearer" in told
+
+
+def test_the_score_of_a_normal_forecast_is_the_one_in_closed_form() -> None:
+    """Gneiting and Raftery 2007, section 4.2: of a standard normal, seen at its median, (sqrt(2) - 1) / sqrt(pi)."""
+    samples = np.random.default_rng(1).normal(size=(200_000, 1))
+    found = ranked_probability_score(samples, np.array([0.0]))[0]
+    assert found == pytest.approx((np.sqrt(2) - 1) / np.sqrt(np.pi), rel=0.01)
+
+
+def test_without_held_out_observations_nothing_is_asked_of_them(evidence: Any) -> None:
+    """A study that holds nothing back has no forecast to judge."""
+    evidence.held_out_predictive, evidence.held_out_observed = {}, {}
+    diagnosis = evidence.diagnose()
+    assert diagnosis.forecasts == ()
+    assert "held_out" not in {check.name for check in diagnosis.checks}

@@ -13,6 +13,7 @@ from modelworks.report import (
     AssumptionRow,
     CheckRow,
     DataRow,
+    ForecastRow,
     Page,
     PosteriorRow,
     QuantityRow,
@@ -137,6 +138,7 @@ def made_page() -> Page:
                 "negative binomial with overdispersion", "BMJ, 4 March 1978, page 587",
             ),
         ),
+        forecasts=(ForecastRow("in_bed", "people", 2, 1, 0.0975, 21.4, 48.5),),
         assumptions=(
             AssumptionRow(
                 "population", "763", "people", "BMJ, 4 March 1978, page 587",

@@ -75,6 +75,7 @@ def test_everything_of_the_page_is_said(read: Reader, page: Page) -> None:
         "3.22 (2.71 to 3.83)", "1978-01-27 (1978-01-26 to 1978-01-28)", "British Medical Journal", "9f2c9f2c9f2c",
         "41916e18f1b1d8f8a9e7f34d9a3c1f8f3a54b111", "with changes that were not committed", "AMD EPYC, 2 cores",
         "finished before, not done again", "contact_rate multiplied by 0.4", "12 values, 2 held out",
+        "Was the rest foreseen?", "1 of 2", "9.8%", "21.4", "48.5",
     ):  # fmt: skip
         assert said in read.text, said
 

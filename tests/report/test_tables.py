@@ -22,6 +22,7 @@ COLUMNS = {
     "targets": [
         "name", "output", "unit", "covers", "points", "held_out", "first", "last", "likelihood", "source",
     ],
+    "forecasts": ["name", "unit", "points", "inside", "chance", "crps", "naive_crps"],
     "assumptions": ["name", "value", "unit", "source", "place", "meaning", "by", "when", "why"],
     "data": ["name", "title", "publisher", "licence", "source", "sha256", "retrieved"],
     "stages": ["name", "seconds", "reused"],

@@ -116,3 +116,18 @@ def test_a_kill_at_any_moment_leaves_no_half_run_and_the_next_goes_on(quick: Pat
     assert result.run is not None
     assert result.run.verify() == []
     assert len(store.runs()) == 1
+
+
+def test_what_was_held_out_is_judged(quick: Path) -> None:
+    """Data are held back to see whether they are foreseen: the page must say so."""
+    edit(quick / "study.yaml", "seed: 1978", "seed: 1978\n  until: 1978-01-31")
+    run = run_study(quick, quiet=True).run
+    assert run is not None
+    diagnosis = json.loads((run.path / "diagnose" / "diagnosis.json").read_text(encoding="utf-8"))
+    (found,) = diagnosis["forecasts"]
+    assert (found["target"], found["points"], found["predictions"]) == ("in_bed", 4, 240)
+    assert 0 < found["crps"] < found["naive_crps"]
+    (asked,) = [check for check in diagnosis["checks"] if check["name"] == "held_out"]
+    page = (run.path / "report.md").read_text(encoding="utf-8")
+    assert "## Was the rest foreseen?" in page
+    assert asked["reason"].replace("_", "\\_") in page

@@ -18,6 +18,7 @@ from modelworks.diagnostics.checks.data_points import data_points
 from modelworks.diagnostics.checks.divergences import divergences
 from modelworks.diagnostics.checks.effective_draws import effective_draws
 from modelworks.diagnostics.checks.finite import finite
+from modelworks.diagnostics.checks.held_out import Forecast, forecast, held_out
 from modelworks.diagnostics.checks.influence import influence
 from modelworks.diagnostics.checks.prior_conflict import prior_conflict
 from modelworks.diagnostics.checks.prior_overlap import prior_overlap
@@ -36,8 +37,9 @@ OPENING: dict[Verdict, str] = {
 # The statistics of a sampler that are looked at; others may be there.
 USED_STATS = ("lp", "diverging")
 
-# What a reader is told when nothing is wrong: how many draws, and whether the data are met.
-REASSURING = ("effective_draws", "coverage")
+# What a reader is told when nothing is wrong: how many draws, and whether the data are met; where data were held
+# out, that they were foreseen says more than that those shown are met.
+REASSURING, WITH_HELD_OUT = ("effective_draws", "coverage"), ("held_out", "coverage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,11 @@ class Diagnosis:
     """May we believe the draws? Every check with its reason, and the gravest verdict of them.
 
     The checks come in the order of how much depends on them: what a stuck chain says about the fit to the
-    data is of no interest.
+    data is of no interest. `forecasts` has a row for each target of which observations were held out.
     """
 
     checks: tuple[Check, ...]
+    forecasts: tuple[Forecast, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -60,7 +63,7 @@ class Diagnosis:
         failed = self.with_verdict(self.verdict)
         opening = OPENING[self.verdict].format(asked=len(self.checks), failed=len(failed))
         if self.verdict == "fine":
-            told = tuple(check for check in self.checks if check.name in REASSURING)
+            told = tuple(check for name in reassuring(self.forecasts) for check in self.checks if check.name == name)
         else:
             told = self.with_verdict("stop") + self.with_verdict("look")
         return (opening, *(check.reason for check in told[:2]))
@@ -75,12 +78,17 @@ class Diagnosis:
             "verdict": self.verdict,
             "sentences": list(self.sentences),
             "checks": [check.as_dict() for check in self.checks],
+            "forecasts": [each.as_dict() for each in self.forecasts],
         }
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Diagnosis:
         """The diagnosis that `as_dict` wrote."""
-        return cls(tuple(Check.from_dict(check) for check in entry["checks"]))
+        return cls(
+            tuple(Check.from_dict(check) for check in entry["checks"]),
+            # A diagnosis written before forecasts were judged has none.
+            tuple(Forecast.from_dict(each) for each in entry.get("forecasts", ())),
+        )
 
 
 def diagnose(
@@ -92,6 +100,8 @@ def diagnose(
     observed: Mapping[str, ArrayLike],
     bounds: Mapping[str, tuple[float, float]],
     log_likelihood: Mapping[str, ArrayLike] | None = None,
+    held_out_predictive: Mapping[str, ArrayLike] | None = None,
+    held_out_observed: Mapping[str, ArrayLike] | None = None,
 ) -> Diagnosis:
     """Whether a posterior may be believed, and why.
 
@@ -111,6 +121,8 @@ def diagnose(
         Infinite where there is none; a parameter may be missing.
     log_likelihood : mapping of target to float array, shape (sample, point) or (chain, draw, point), optional
         Log likelihood of each observation, to find single ones that decide the answer.
+    held_out_predictive, held_out_observed : like `predictive` and `observed`, optional
+        The same of the observations that the calibration was not shown.
 
     Raises
     ------
@@ -121,26 +133,35 @@ def diagnose(
     priors = {name: np.ravel(np.asarray(values, dtype=np.float64)) for name, values in prior_draws.items()}
     predicted = {name: np.asarray(values, dtype=np.float64) for name, values in predictive.items()}
     seen = {name: np.atleast_1d(np.asarray(values, dtype=np.float64)) for name, values in observed.items()}
+    later = {name: np.asarray(values, dtype=np.float64) for name, values in (held_out_predictive or {}).items()}
+    unseen = {name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in (held_out_observed or {}).items()}
     stats = {name: np.asarray(sample_stats[name]) for name in USED_STATS if name in sample_stats}
     letters = Letters()
     check_chains(letters, chains, stats)
-    check_partners(letters, chains, priors, predicted, seen)
+    check_priors(letters, chains, priors)
+    check_targets(letters, predicted, seen)
+    check_targets(letters, later, unseen)
     letters.raise_if_any()
 
-    numbers = finite(chains, predicted)
+    numbers = finite(chains, predicted | {unseen_name(name): values for name, values in later.items()})
     # What is not a number has been told; the other questions are asked of the rest.
     chains = {name: values for name, values in chains.items() if name not in numbers.about}
     predicted = {name: values for name, values in predicted.items() if name not in numbers.about}
+    later = {name: values for name, values in later.items() if unseen_name(name) not in numbers.about}
     checks = [numbers]
     if chains:
         checks += sampler_checks(chains, stats)
     for target, samples in predicted.items():
         checks += [coverage(target, samples, seen[target]), residual_pattern(target, samples, seen[target])]
+    forecasts = tuple(
+        forecast(target, samples, unseen[target], last_of(seen.get(target))) for target, samples in later.items()
+    )
+    checks += [held_out(each) for each in forecasts]
     if chains:
         checks += prior_checks(chains, priors, bounds)
     checks.append(data_points(len(draws), seen))
     checks += [influence(target, as_samples(values)) for target, values in (log_likelihood or {}).items()]
-    return Diagnosis(tuple(checks))
+    return Diagnosis(tuple(checks), forecasts)
 
 
 def sampler_checks(draws: Mapping[str, Floats], sample_stats: Mapping[str, ArrayLike]) -> list[Check]:
@@ -162,6 +183,22 @@ def prior_checks(
     ]
 
 
+def reassuring(forecasts: tuple[Forecast, ...]) -> tuple[str, ...]:
+    """The checks that say most to somebody who may use the results."""
+    return WITH_HELD_OUT if forecasts else REASSURING
+
+
+def unseen_name(target: str) -> str:
+    """What the predictions of a target's held-out observations are called."""
+    return f"{target} (held out)"
+
+
+def last_of(observed: Floats | None) -> float | None:
+    """The last of a series that is there."""
+    there = observed[np.isfinite(observed)] if observed is not None else np.empty(0)
+    return float(there[-1]) if there.size else None
+
+
 def as_samples(values: ArrayLike) -> Floats:
     """Points along the last axis, everything before it as samples, shape (sample, point)."""
     array = np.asarray(values, dtype=np.float64)
@@ -180,16 +217,14 @@ def check_chains(letters: Letters, draws: Mapping[str, Floats], sample_stats: Ma
         letters.add("G101", f"chains and draws must be the same throughout, but we have {shapes}")
 
 
-def check_partners(
-    letters: Letters,
-    draws: Mapping[str, Floats],
-    prior_draws: Mapping[str, Floats],
-    predictive: Mapping[str, Floats],
-    observed: Mapping[str, Floats],
-) -> None:
-    """Every name has its partner, and predictions have the points of their observations."""
+def check_priors(letters: Letters, draws: Mapping[str, Floats], prior_draws: Mapping[str, Floats]) -> None:
+    """Every prior has its posterior."""
     for name in sorted(prior_draws.keys() - draws.keys()):
         letters.add("G103", f"there are draws of a prior for `{name}`, but no posterior", hint=near(name, draws))
+
+
+def check_targets(letters: Letters, predictive: Mapping[str, Floats], observed: Mapping[str, Floats]) -> None:
+    """Every target has its predictions, which have the points of its observations."""
     pairs = predictive.keys() & observed.keys()
     for name in sorted(predictive.keys() ^ observed.keys()):
         missing = "observations" if name in predictive else "predictions"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from modelworks.diagnostics import Verdict
 from modelworks.report.page import AssumptionRow, Page, PosteriorRow, TargetRow
-from modelworks.report.words import VERDICTS, decimals_for, interval, moment, number, plural, seconds
+from modelworks.report.words import VERDICTS, decimals_for, interval, moment, number, percent, plural, seconds
 
 Kind = Literal["text", "number", "code", "verdict"]
 
@@ -115,6 +115,33 @@ def _target_row(row: TargetRow) -> tuple[Cell, ...]:
     )
 
 
+def forecasts(page: Page) -> Table:
+    columns = (
+        Column("Series"),
+        Column("In the 95% range", "number"),
+        Column("Chance of so few", "number"),
+        Column("Score of the model", "number"),
+        Column("Score of the last value", "number"),
+    )
+    caption = (
+        "Observations that the calibration was not shown, against what the model foresaw. The chance is that of so few "
+        "in the range if the model were right. The score (continuous ranked probability score, CRPS) says how far off "
+        "a forecast was, in the unit of the series, small is good; beside it that of a naive forecast, which repeats "
+        "the last value seen"
+    )
+    rows = tuple(
+        (
+            Cell(row.name, note=row.unit),
+            Cell(f"{row.inside:,} of {row.points:,}"),
+            Cell(percent(row.chance)),
+            Cell(number(row.crps)),
+            Cell(number(row.naive_crps)),
+        )
+        for row in page.forecasts
+    )
+    return Table("forecasts", "Was the rest foreseen?", caption, columns, rows)
+
+
 def assumptions(page: Page) -> Table:
     columns = (*map(Column, ("Parameter", "Value or prior", "Unit", "Source")), Column("Written in", "code"))
     rows = tuple(_assumption_row(row) for row in page.assumptions)
@@ -160,7 +187,7 @@ def stages(page: Page) -> Table:
 
 def closing_tables(page: Page) -> list[Table]:
     """The tables after the pictures, without those that would be empty."""
-    makers = (posterior, scenarios, checks, targets, assumptions, data)
+    makers = (posterior, scenarios, checks, targets, forecasts, assumptions, data)
     return [table for table in (make(page) for make in makers) if table.rows]
 
 

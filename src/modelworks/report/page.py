@@ -92,6 +92,23 @@ class TargetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ForecastRow:
+    """How the observations of a target that were held out compare with what was predicted for them.
+
+    `inside` of `points` lie in the 95% range, with a chance of `chance` of so few in a sound model; `crps` is
+    the mean continuous ranked probability score in `unit`, `naive_crps` that of repeating the last value seen.
+    """
+
+    name: str
+    unit: str
+    points: int
+    inside: int
+    chance: float
+    crps: float | None
+    naive_crps: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class DataRow:
     """A dataset of the catalogue; `sha256` is of the file as it was used."""
 
@@ -172,6 +189,7 @@ class Page:
     posterior: tuple[PosteriorRow, ...] = ()
     scenarios: tuple[ScenarioRow, ...] = ()
     targets: tuple[TargetRow, ...] = ()
+    forecasts: tuple[ForecastRow, ...] = ()
     assumptions: tuple[AssumptionRow, ...] = ()
     data: tuple[DataRow, ...] = ()
     diagram: str = ""

@@ -86,6 +86,17 @@ def decimals_for(sd: float) -> int | None:
     return max(wanted, 0) if wanted <= 6 else None
 
 
+def percent(share: float) -> str:
+    """A chance in percent, never rounded to nothing.
+
+    >>> percent(1.0), percent(0.185), percent(0.0048), percent(6e-6)
+    ('100%', '18%', '0.48%', 'less than 0.1%')
+    """
+    if 0 < share < 0.001:
+        return "less than 0.1%"
+    return f"{100 * share:.0f}%" if share >= 0.1 else f"{100 * share:.2g}%"
+
+
 def interval(median: float | None, low: float | None, high: float | None) -> str:
     """A median with its 95% interval.
 

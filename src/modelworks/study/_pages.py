@@ -16,6 +16,7 @@ from modelworks.report import (
     AssumptionRow,
     CheckRow,
     DataRow,
+    ForecastRow,
     Page,
     PosteriorRow,
     QuantityRow,
@@ -25,6 +26,7 @@ from modelworks.report import (
     TargetRow,
     write_report,
 )
+from modelworks.report.words import plural
 from modelworks.study import _projection
 from modelworks.study._binding import BoundStudy, Observations
 from modelworks.study._questions import BASELINE
@@ -71,6 +73,7 @@ def page(work: Work) -> Page:
         posterior=tuple(_posterior_rows(study, posterior)),
         scenarios=tuple(_scenario_rows(study)),
         targets=tuple(_target_rows(study)),
+        forecasts=tuple(_forecast_rows(study, diagnosis)),
         assumptions=tuple(_assumption_rows(study)),
         data=tuple(_data_rows(study)),
         diagram=diagram(study.model),
@@ -243,6 +246,15 @@ def _target_rows(study: BoundStudy) -> Iterator[TargetRow]:
         )  # fmt: skip
 
 
+def _forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[ForecastRow]:
+    units = {each.entry.name: _unit(each) for each in study.observations}
+    for row in diagnosis["forecasts"]:
+        yield ForecastRow(
+            row["target"], units[row["target"]], row["points"], row["inside"], row["chance"], row["crps"],
+            row["naive_crps"],
+        )  # fmt: skip
+
+
 def _assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
     for name in study.names:
         entry = study.inputs.parameters[name]
@@ -284,7 +296,11 @@ def _warnings(work: Work) -> Iterator[str]:
     yield from calibration["warnings"]
     held = sum(int((~o.included).sum()) for o in work.study.observations)
     if held:
-        yield f"{held} observations after {work.study.inputs.study.calibration.until} were held out of the calibration."
+        until = work.study.inputs.study.calibration.until
+        yield f"{plural(held, 'observation')} after {until} {'was' if held == 1 else 'were'} held out of the fit."
+        diagnosis = work.diagnosis()
+        told = diagnosis["sentences"]
+        yield from (c["reason"] for c in diagnosis["checks"] if c["name"] == "held_out" and c["reason"] not in told)
 
 
 def _citation(study: BoundStudy) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration import LogDensity, Posterior, Settings, predictions
+from modelworks.calibration import LogDensity, Posterior, Predictions, Settings, predictions
 from modelworks.errors import fail
 from modelworks.model import CompiledModel, run_many
 from modelworks.study._binding import BoundStudy
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from modelworks.runs import Progress
 
 Array = NDArray[np.float64]
+ByTarget: TypeAlias = dict[str, Array]
 
 # Which branch of the study's seed new observations around the targets come from.
 NEW_OBSERVATIONS = 7
+# So many draws foretell what was held out: enough for the 2.5% quantile, whatever is carried into the scenarios.
+DRAWS_JUDGED = 1000
 # A row shorter than the others by more than this part of them is cut short; less is round-off.
 SHORT = 1e-3
 LEVELS = {"q025": 0.025, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q975": 0.975}
@@ -85,18 +88,43 @@ def _beside_targets(
     if not study.observations or not study.priors:
         empty = pd.DataFrame(columns=["output", "time", *LEVELS])
         return empty, empty.copy()
+    found = _predicted(study, draws, progress, cores)
+    return (
+        _at_observations(study, found.predicted),
+        _at_observations(study, found.observations(_key(study))),
+    )
+
+
+def held_out(
+    study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None
+) -> tuple[ByTarget, ByTarget]:
+    """Of each target, what was kept from the calibration: as predicted (draw, point), and as observed (point,)."""
+    hidden = {each.entry.name: ~each.included for each in study.observations if not each.included.all()}
+    if not hidden:
+        return {}, {}
+    draws = thinned_draws(study, posterior, DRAWS_JUDGED)
+    new = _predicted(study, draws, progress, cores).observations(_key(study))
+    by_target = {each.entry.name: values for each, values in zip(study.observations, new, strict=True)}
+    seen = {each.entry.name: each.values for each in study.observations}
+    return (
+        {name: by_target[name][:, points] for name, points in hidden.items()},
+        {name: seen[name][points] for name, points in hidden.items()},
+    )
+
+
+def _predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None) -> Predictions:
+    """What is predicted for every observation, also those held out."""
     model = study.compiled(study.calibration_times())
     density = LogDensity(
         priors=study.priors, fixed=study.fixed, simulator=model, targets=study.targets(model, every=True)
     )
     values = np.column_stack([draws[name] for name in study.priors])
-    found = predictions(density, values, Settings(cores=cores).threads(), progress)
-    # A stream of its own beside those of the calibration, from the study's one seed.
-    key = np.random.default_rng([study.inputs.study.calibration.seed, NEW_OBSERVATIONS])
-    return (
-        _at_observations(study, found.predicted),
-        _at_observations(study, found.observations(key)),
-    )
+    return predictions(density, values, Settings(cores=cores).threads(), progress)
+
+
+def _key(study: BoundStudy) -> np.random.Generator:
+    """A stream of its own beside those of the calibration, from the study's one seed."""
+    return np.random.default_rng([study.inputs.study.calibration.seed, NEW_OBSERVATIONS])
 
 
 def _at_observations(study: BoundStudy, by_target: Sequence[Array]) -> pd.DataFrame:

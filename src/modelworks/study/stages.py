@@ -85,7 +85,7 @@ def calibrate_stage(work: Work) -> None:
 
 def diagnose_stage(work: Work) -> None:
     """Whether the draws may be believed: checks, a verdict, and the reason in plain words."""
-    diagnosis = judge(work.study, work.posterior())
+    diagnosis = judge(work.study, work.posterior(), work.progress, work.cores)
     work.write_json("diagnosis.json", diagnosis.as_dict())
 
 
@@ -127,8 +127,9 @@ def solver_error(study: BoundStudy, posterior: Posterior) -> float:
     return max(measure_error(scaled.compiled, scaled.given(row)) for row in rows)
 
 
-def judge(study: BoundStudy, posterior: Posterior) -> Diagnosis:
+def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None) -> Diagnosis:
     """The diagnosis of a posterior."""
+    later, unseen = _projection.held_out(study, posterior, progress, cores)
     return diagnose(
         {name: np.asarray(posterior.draws(name)) for name in study.priors},
         prior_draws={name: np.asarray(posterior.prior(name)) for name in study.priors},
@@ -136,4 +137,6 @@ def judge(study: BoundStudy, posterior: Posterior) -> Diagnosis:
         predictive=posterior.predictive(),
         observed=posterior.observed(),
         bounds={name: prior.support for name, prior in study.priors.items()},
+        held_out_predictive=later,
+        held_out_observed=unseen,
     )

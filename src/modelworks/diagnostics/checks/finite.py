@@ -21,7 +21,8 @@ def finite(
     >>> finite({"rate": np.array([[1.0, 2.0, np.nan, 4.0]])}).verdict
     'stop'
     """
-    shares = {name: 1 - float(np.isfinite(values).mean()) for name, values in {**draws, **(predictive or {})}.items()}
+    given = {name: values for name, values in {**draws, **(predictive or {})}.items() if values.size}
+    shares = {name: 1 - float(np.isfinite(values).mean()) for name, values in given.items()}
     broken = sorted((name for name, share in shares.items() if share > 0), key=lambda name: -shares[name])
     title, threshold = "Numbers that are numbers", "fine at 0"
     if not broken:
