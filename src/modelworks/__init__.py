@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         log,
         maximum,
         minimum,
+        particle_filter,
         people,
         seasonal,
         simulate,
@@ -74,6 +75,7 @@ _HOME = {
     # run
     "simulate": "model",
     "simulate_stochastic": "model",
+    "particle_filter": "model",
     "Outputs": "model",
     "CompiledModel": "model",
     # study, calibrate, judge
@@ -121,6 +123,7 @@ __all__ = [
     "log",
     "maximum",
     "minimum",
+    "particle_filter",
     "people",
     "read_study",
     "run_study",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         table,
     )
     from modelworks.model._model import Model
+    from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
     from modelworks.model._simulate import Outputs, run_many, simulate
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model.backends._cache import kernel_folder
@@ -79,6 +80,7 @@ _WHERE = {
         "table",
     ),
     "_model": ("Model",),
+    "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
     "_simulate": ("Outputs", "run_many", "simulate"),
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "backends._cache": ("kernel_folder",),
@@ -92,6 +94,7 @@ __all__ = [
     "Entry",
     "Exit",
     "Expression",
+    "Filtered",
     "Infection",
     "Model",
     "Move",
@@ -109,6 +112,7 @@ __all__ = [
     "diagram",
     "events",
     "exp",
+    "filter_particles",
     "kernel_folder",
     "log",
     "longest_stable_step",
@@ -116,6 +120,7 @@ __all__ = [
     "measure_error",
     "minimum",
     "output_columns",
+    "particle_filter",
     "people",
     "run_many",
     "seasonal",

@@ -43,16 +43,7 @@ class Outputs:
 
         Of stochastic runs the first dimension is the draw.
         """
-        chosen = [k for k, column in enumerate(self.columns) if column.output == name]
-        if not chosen:
-            fail("S110", f"there is no output `{name}`", hint=near(name, dict.fromkeys(c.output for c in self.columns)))
-        strata = _dimensions([self.columns[k] for k in chosen])
-        found = np.empty((*self.values.shape[:-1], *(len(names) for names in strata.values())))
-        for k in chosen:
-            inside = (strata[name].index(stratum) for name, stratum in self.columns[k].strata)
-            place: tuple[Any, ...] = (..., *inside)
-            found[place] = self.values[..., k]
-        return found
+        return output_of(self.values, self.columns, name)
 
     @property
     def dates(self) -> tuple[date, ...] | None:
@@ -138,6 +129,20 @@ def run_many(
         for done in pool.map(some, range(0, len(draws), together)):
             if progress is not None:
                 progress(done)
+    return found
+
+
+def output_of(values: Array, columns: Sequence[OutputColumn], name: str) -> Array:
+    """One output from values (..., column), shape (..., stratum, ...) in the order of the output's `by`."""
+    chosen = [k for k, column in enumerate(columns) if column.output == name]
+    if not chosen:
+        fail("S110", f"there is no output `{name}`", hint=near(name, dict.fromkeys(c.output for c in columns)))
+    strata = _dimensions([columns[k] for k in chosen])
+    found = np.empty((*values.shape[:-1], *(len(names) for names in strata.values())))
+    for k in chosen:
+        inside = (strata[name].index(stratum) for name, stratum in columns[k].strata)
+        place: tuple[Any, ...] = (..., *inside)
+        found[place] = values[..., k]
     return found
 
 

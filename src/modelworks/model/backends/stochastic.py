@@ -34,6 +34,8 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 # As many draws as one thread takes at once: enough that handing them out costs nothing.
 CHUNK = 16
+# So little (draws, times steps, times the numbers of a state) is done sooner by one thread than handed out.
+LITTLE = 50_000
 
 _C_KINDS: dict[str, Any] = {"Whole": ctypes.c_int64, "Word": ctypes.c_uint64, "Real": ctypes.c_double}
 
@@ -140,14 +142,15 @@ class StochasticKernel:
             np.empty((number, between[1] - between[0], self.layout.output)),
             np.zeros(number, dtype=np.int64),
         )
-        chunk = max(CHUNK, -(-number // (8 * cores)))
+        # To hand a part to a thread takes as long as a few thousand people's decisions.
+        work = number * int(steps.edges[between[1] - 1] - steps.edges[max(between[0] - 1, 0)]) * self.layout.state
+        chunk = number if cores == 1 or work < LITTLE else max(CHUNK, -(-number // (8 * cores)))
 
         def some(start: int) -> Failure | None:
             return self._run_some(flock, parameters, steps, between, results, slice(start, start + chunk))
 
-        with ThreadPoolExecutor(max_workers=cores) as pool:
-            found = list(pool.map(some, range(0, number, chunk)))
-        return results[0], results[1] != 0, next((failure for failure in found if failure is not None), None)
+        found = [failure for failure in _in_threads(some, range(0, number, chunk), cores) if failure is not None]
+        return results[0], results[1] != 0, found[0] if found else None
 
     def _run_some(
         self,
@@ -184,6 +187,13 @@ class _StochasticWriter(_Writer):
         self._derivative()
         self._observe()
         return self.llvm
+
+
+def _in_threads(work: Callable[[int], Failure | None], starts: range, cores: int) -> list[Failure | None]:
+    if len(starts) == 1:
+        return [work(starts[0])]
+    with ThreadPoolExecutor(max_workers=cores) as pool:
+        return list(pool.map(work, starts))
 
 
 def _callable(library: _cache.Library, routine: Callable[..., Any]) -> Any:
