@@ -294,7 +294,15 @@ def test_a_compartment_that_would_round_to_nobody_is_told() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"draws": 0}, {"seed": -1}, {"step": 0.0}, {"step": np.nan}, {"draws": 3, "parameters": [0.1, 0.2]}],
+    [
+        {"draws": 0},
+        {"draws": 2.5},
+        {"seed": -1},
+        {"seed": 1.5},
+        {"step": 0.0},
+        {"step": np.nan},
+        {"draws": 3, "parameters": [0.1, 0.2]},
+    ],
 )
 def test_settings_that_can_not_be_are_told(settings: dict[str, Any]) -> None:
     rate = settings.pop("parameters", 0.5)

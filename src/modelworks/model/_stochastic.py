@@ -85,11 +85,11 @@ class StochasticModel:
         """Draws at the start: whole people in every compartment, and a stream of random numbers each."""
         if len(rows) not in (1, draws):
             fail("S114", f"there are {len(rows)} values for {draws} draws", hint="give one value for each draw")
-        if draws < 1 or seed < 0:
+        if not all(isinstance(each, int | np.integer) for each in (draws, seed)) or draws < 1 or seed < 0:
             fail(
                 "S114",
                 f"{draws} draws were asked for with the seed {seed}",
-                hint="ask for at least one draw, with a seed of zero or more",
+                hint="ask for at least one draw, with a whole number from zero on as the seed",
             )
         program = self.program
         found = evaluate(program.graph, program.initial, parameters=rows)
