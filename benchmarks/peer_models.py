@@ -162,7 +162,7 @@ def covid_rates(p: Mapping[str, Any]) -> dict[str, Any]:
         "deaths": events("death"),
         "deathsXage": Output(events("death", by=["age"]), by=["age"]),
         "prevalence": people("P", "I", "L"),
-        "prop_recovered": people("R") / people(),
+        "prop_recovered": Output(people("R") / people(), "proportion"),
         "pop": people(),
     }
 

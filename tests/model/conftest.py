@@ -118,7 +118,7 @@ def _plain() -> Animal:
         {"s": everybody - first, "i": first},
         {
             "i": people("i"),
-            "share": people("i") / people(),
+            "share": Output(people("i") / people(), "proportion"),
             "new": events("infection"),
             "weighted": events("infection", times=recovery * Time()),
             "number": rate / recovery,
@@ -340,8 +340,8 @@ def _functions() -> Animal:
         {"s": by("age", [300, 300 * a, 200]), "i": 30.0 * a * b},
         {
             "i": Output(people("i", by=["age"]), by=["age"]),
-            "ratio": people("i") / (1.0 + people("r")) ** 2,
-            "share": Output(people("i", by=["age"]) / people(by=["age"]) * a, by=["age"]),
+            "ratio": Output(people("i") / (1.0 + people("r")) ** 2, "dimensionless"),
+            "share": Output(people("i", by=["age"]) / people(by=["age"]) * a, "proportion", by=["age"]),
             "most": maximum(people("i"), 10.0 * a),
         },
         [Stratification("age", names("age", 3), split=[0.2, 0.3, 0.5])],

@@ -299,7 +299,10 @@ def test_events_are_weighed_at_the_moment_they_happen() -> None:
     result = run(
         [Entry("arrival", "a", 5.0)],
         {"a": 0.0},
-        {"when": events("arrival", times=Time()), "share": events("arrival") / people("a")},
+        {
+            "when": Output(events("arrival", times=Time()), "dimensionless"),
+            "share": Output(events("arrival") / people("a"), "ratio"),
+        },
         times=[0.0, 2.0, 6.0],
     )
     np.testing.assert_allclose(result["when"], [0, 5 * 4 / 2, 5 * (36 - 4) / 2], rtol=1e-10)

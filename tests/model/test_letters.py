@@ -144,6 +144,37 @@ DECLARED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "M104",
         'Contacts({"age": matrix})',
     ),
+    "a rate per year in a model of days": (
+        lambda: model(rate=Parameter("r", "per year")),
+        "M129",
+        "is per year, but per day belongs there",
+    ),
+    "a duration for a rate": (lambda: model(rate=Parameter("duration", "days")), "M129", "is days, but per day"),
+    "a rate over the wrong unit of time": (
+        lambda: model(rate=1.0 / Parameter("duration", "weeks")),
+        "M129",
+        "per week",
+    ),
+    "people added to a rate": (
+        lambda: model(rate=Parameter("r", "per day") + people("infectious")),
+        "M129",
+        "adds per day and people",
+    ),
+    "a percentage where a proportion is meant": (
+        lambda: model(outputs={"a": Output(Parameter("p", "percent") * people(), "people")}),
+        "M129",
+        "people times 0.01",
+    ),
+    "an output that says another unit": (
+        lambda: model(outputs={"a": people("infectious") / people()}),
+        "M129",
+        "proportion",
+    ),
+    "a number of arrivals that is a rate": (
+        lambda: model(Entry("arrival", "susceptible", Parameter("r", "per day"))),
+        "M129",
+        "people per day",
+    ),
     "strata in a text": (lambda: model(stratifications=[Stratification("age", "young old")]), "M128", "'young', 'old'"),
     "compartments in a text": (lambda: Model("m", "SEIR", [], {}, {}), "M128", "write a list"),
     "contacts labelled with other ages": (
@@ -398,7 +429,7 @@ RUN: dict[str, tuple[Callable[[], Any], str, str]] = {
         "the flow `loss`",
     ),
     "a rate that is infinite for some values": (
-        lambda: simulate(model(transition(rate=1.0 / WITH)), {"loss_rate": 0.0}, DAYS),
+        lambda: simulate(model(transition(rate=0.01 / WITH)), {"loss_rate": 0.0}, DAYS),
         "S102",
         "division by zero",
     ),

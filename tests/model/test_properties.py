@@ -209,7 +209,7 @@ def declared(recipe: Recipe) -> Model:
             },
             "everybody": people(),
             "old": people("infectious", strain="old") if recipe.strains else people(),
-            "pressure": people("infectious") / people(),
+            "pressure": Output(people("infectious") / people(), "proportion"),
         },
         stratifications[::-1] if recipe.mirrored else stratifications,
     )

@@ -10,6 +10,7 @@ from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letter, Letters, ModelworksError, near
 from modelworks.model._declaration import Entry, Exit, Infection, Move, Transition
+from modelworks.model._dimensions import check_units
 from modelworks.model._expression import Constant, Operation, Parameter, expression, walk
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def check(model: Model) -> tuple[Letter, ...]:
     _derived(model, letters)
     if letters:
         return tuple(letters)
+    letters.extend(check_units(model))
     _lowering(model, letters)
     if not letters:
         _reachable(model, letters)
