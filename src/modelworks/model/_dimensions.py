@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from modelworks import units
 from modelworks.errors import Letter, ModelworksError
@@ -27,7 +28,9 @@ from modelworks.model._expression import (
     Time,
     expression,
 )
-from modelworks.model._model import Model
+
+if TYPE_CHECKING:
+    from modelworks.model._model import Model
 
 
 @dataclass(frozen=True, slots=True)
