@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         simulate,
         simulate_stochastic,
         smooth_change,
+        smooth_step,
         table,
     )
     from modelworks.runs import Run, Store
@@ -67,6 +68,7 @@ _HOME = {
     "table": "model",
     "seasonal": "model",
     "smooth_change": "model",
+    "smooth_step": "model",
     "Time": "model",
     "exp": "model",
     "log": "model",
@@ -131,6 +133,7 @@ __all__ = [
     "simulate",
     "simulate_stochastic",
     "smooth_change",
+    "smooth_step",
     "table",
 ]
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         people,
         seasonal,
         smooth_change,
+        smooth_step,
         sqrt,
         table,
     )
@@ -76,6 +77,7 @@ _WHERE = {
         "people",
         "seasonal",
         "smooth_change",
+        "smooth_step",
         "sqrt",
         "table",
     ),
@@ -128,6 +130,7 @@ __all__ = [
     "simulate",
     "simulate_stochastic",
     "smooth_change",
+    "smooth_step",
     "sqrt",
     "table",
 ]

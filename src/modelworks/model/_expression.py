@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias, Union
 
-from modelworks.errors import fail
+from modelworks.errors import fail, near
 
 Number: TypeAlias = Union["Expression", float, int]
 Where: TypeAlias = Mapping[str, tuple[str, ...]]
+
+TABLE_KINDS = ("linear", "step", "monotone")
 
 
 class Expression:
@@ -116,7 +118,7 @@ class By(Expression):
 
 @dataclass(frozen=True, eq=False)
 class Table(Expression):
-    """Values at times; straight lines between (`linear`), or held until the next (`step`)."""
+    """Values at times; how they are joined between is its `kind`, as `table` says."""
 
     times: tuple[float | date, ...]
     values: tuple[Expression, ...]
@@ -124,6 +126,18 @@ class Table(Expression):
 
     def parts(self) -> tuple[Expression, ...]:
         return self.values
+
+
+@dataclass(frozen=True, eq=False)
+class Moment(Expression):
+    """A day as a moment of the model's time."""
+
+    when: date
+
+
+@dataclass(frozen=True, eq=False)
+class Year(Expression):
+    """The length of a year in the model's time unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +209,13 @@ def by_label(values: Mapping[str, Number] | Sequence[Number]) -> Mapping[str, Nu
 def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "linear") -> Expression:
     """Something that varies in time, known at some times (dates, or numbers in the model's time unit).
 
-    Flat before the first and after the last time. `kind` is `linear` or `step`.
+    Flat before the first and after the last time. Between them, by `kind`:
+
+    - `linear`: straight lines;
+    - `step`: each value holds until the next;
+    - `monotone`: a smooth curve through the values that rises and falls only where they do and never
+      passes beyond them: cubic pieces with the slopes of Fritsch and Butland (1984, doi:10.1137/0905021),
+      known as PCHIP.
     """
     if len(times) != len(values) or len(times) == 0:
         fail(
@@ -203,15 +223,20 @@ def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "
             f"a table has {len(times)} times but {len(values)} values",
             hint="give one value for each time, and at least one",
         )
-    if kind not in ("linear", "step"):
-        fail("M119", f"a table of kind `{kind}` is not known", hint="use `linear` or `step`")
+    if kind not in TABLE_KINDS:
+        fail("M119", f"a table of kind `{kind}` is not known", hint=near(kind, TABLE_KINDS))
+    return Table(_moments(times), tuple(expression(v) for v in values), kind)
+
+
+def _moments(times: Sequence[float | date]) -> tuple[float | date, ...]:
+    """The times of a table, which are of one kind and increase."""
     moments = tuple(_moment(t) for t in times)
     order = [float(t.toordinal()) if isinstance(t, date) else t for t in moments]
     if len({isinstance(t, date) for t in moments}) > 1:
         fail("M119", "the times of a table are partly dates and partly numbers", hint="use one or the other")
     if any(b <= a for a, b in itertools.pairwise(order)):
         fail("M119", "the times of a table do not increase", hint="sort the table by time and remove repeated times")
-    return Table(moments, tuple(expression(v) for v in values), kind)
+    return moments
 
 
 def _moment(time: object) -> float | date:
@@ -285,18 +310,43 @@ def minimum(x: Number, y: Number) -> Expression:
     return Operation("minimum", (expression(x), expression(y)))
 
 
-def smooth_change(before: Number, after: Number, middle: Number, duration: Number) -> Expression:
+def smooth_change(before: Number, after: Number, middle: Number | date, duration: Number) -> Expression:
     """From one value to another along a logistic curve.
 
-    Half of the change is done at `middle` (model time); `duration` is the time from 12% to 88% of it.
+    Half of the change is done at `middle` (a date or model time); `duration` is the time from 12% to 88% of it.
     """
-    share = 1.0 / (1.0 + exp(expression(-4.0) * (Time() - middle) / duration))
+    share = 1.0 / (1.0 + exp(expression(-4.0) * (Time() - moment(middle)) / duration))
     return expression(before) + (expression(after) - before) * share
 
 
-def seasonal(amplitude: Number, peak: Number, period: Number) -> Expression:
-    """A multiplier that swings once a period around one, highest at `peak` (model time)."""
-    return 1.0 + amplitude * cos(expression(2 * 3.141592653589793) * (Time() - peak) / period)
+def smooth_step(start: float | date, end: float | date, before: Number, after: Number) -> Expression:
+    r"""One value until `start`, another from `end` on, and a curve without a kink between them.
+
+    The curve is the cubic $3u^2 - 2u^3$, where $u$ is the part of the way from `start` to `end`: it starts and ends
+    level and is halfway in the middle. Where the moments are themselves to be estimated, use `smooth_change`.
+    """
+    share = Table(_moments([start, end]), (Constant(0.0), Constant(1.0)), "level")
+    return expression(before) + (expression(after) - before) * share
+
+
+def seasonal(amplitude: Number, peak: Number | date | str, period: Number | None = None) -> Expression:
+    r"""A multiplier that swings once a period around one: $1 + a \cos(2\pi (t - t_0) / T)$.
+
+    `peak` $t_0$ is a moment at which it is highest: model time, a date, or a day of the year as month and day
+    (`"01-15"`). `period` $T$ is a year (365.25 days) unless given, in the model's time unit.
+    """
+    length = Year() if period is None else expression(period)
+    return 1.0 + amplitude * cos(expression(2 * math.pi) * (Time() - moment(peak)) / length)
+
+
+def moment(when: Number | date | str) -> Expression:
+    """A moment in the model's time: as it is, or that of a date, or of a day of any year (`"01-15"`)."""
+    if isinstance(when, str):
+        try:
+            when = date.fromisoformat(f"2000-{when}")
+        except ValueError:
+            fail("M119", f"`{when}` is not a day of the year", hint="write month and day, as in 01-15, or give a date")
+    return Moment(when) if isinstance(when, date) else expression(when)
 
 
 def walk(*roots: Expression, into: Callable[[Expression], bool] = lambda each: True) -> Iterator[Expression]:

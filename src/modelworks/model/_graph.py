@@ -41,10 +41,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Knots:
-    """Where a table of values changes, and how it is read between."""
+    """Where a table of values changes, and how it is read between.
+
+    `linear` and `step` are what they say. A cubic through values with given slopes is the sum of two tables:
+    `level` of the values, which is flat at each of them, and `slopes`, which is zero there and has those slopes.
+    """
 
     times: tuple[float, ...]
-    kind: str  # "linear" or "step"
+    kind: str  # "linear", "step", "level" or "slopes"
 
 
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
@@ -115,7 +119,7 @@ class Graph:
         nodes = [self.nodes[value] for value in values]
         if all(node.operation == "constant" for node in nodes):
             numbers = tuple(float(node.data[0]) for node in nodes)
-            if len(set(numbers)) == 1:
+            if not any(numbers) or (kind != "slopes" and len(set(numbers)) == 1):
                 return self.constant(numbers[0])
             return self._node("lookup", (), (position, *numbers), False, Depends.TIME)
         return self.sum(

@@ -35,15 +35,18 @@ from modelworks.model._expression import (
     Constant,
     Events,
     Expression,
+    Moment,
     Operation,
     Parameter,
     People,
     Table,
     Time,
+    Year,
     expression,
     walk,
 )
 from modelworks.model._graph import UNARY, Depends, Graph
+from modelworks.model._monotone import monotone_slopes
 from modelworks.model._program import Column, Guard, Jump, Program, Row
 
 if TYPE_CHECKING:
@@ -264,7 +267,11 @@ class _Lowering:
                     f"{of} has a table whose values differ by `{self.lane and self.lane.name}`",
                     hint="turn it round: a number by stratum, each of which is a table",
                 )
-            return self.graph.lookup([self._model_time(t, of) for t in given.times], values, given.kind)
+            return self._read(given.kind, [self._model_time(t, of) for t in given.times], values)
+        if isinstance(given, Moment):
+            return self.graph.constant(self._model_time(given.when, of))
+        if isinstance(given, Year):
+            return self.graph.constant(365.25 if self.model.time == "days" else 1.0)
         if isinstance(given, People):
             return self._evaluate_people(given, strata, of)
         if isinstance(given, Events):
@@ -273,6 +280,12 @@ class _Lowering:
             nodes = [self._evaluate(each, strata, of) for each in given.arguments]
             return self._operation(given.operation, nodes, of)
         raise TypeError(f"an expression of kind {type(given).__name__} is not known")
+
+    def _read(self, kind: str, times: Sequence[float], values: Sequence[int]) -> int:
+        if kind != "monotone":
+            return self.graph.lookup(times, values, kind)
+        slopes = monotone_slopes(self.graph, times, values)
+        return self.graph.add(self.graph.lookup(times, values, "level"), self.graph.lookup(times, slopes, "slopes"))
 
     def _operation(self, operation: str, nodes: Sequence[int], of: str) -> int:
         """Arithmetic on nodes; what is infinite or no number whatever the parameters is refused here."""
@@ -423,8 +436,8 @@ class _Lowering:
         if self.calendar is None and self.model.time == "days":
             fail(
                 "M114",
-                f"{of} has a table with dates, but the day the model starts on is not known",
-                hint="give `start=` when you simulate, or write the table in days since the start",
+                f"{of} has a date, but the day the model starts on is not known",
+                hint="give `start=` when you simulate, or write days since the start instead of dates",
             )
         return (self.calendar or Calendar("years", date(1, 1, 1))).number(moment)
 

@@ -81,7 +81,20 @@ def read_table(knots: Knots, values: Array, times: Array) -> Array:
     at = np.asarray(knots.times)
     if knots.kind == "linear":
         return np.interp(times, at, values)
+    if knots.kind in ("level", "slopes"):
+        return _read_cubic(at, values, times, knots.kind)
     return np.asarray(values[np.clip(np.searchsorted(at, times, side="right") - 1, 0, at.size - 1)])
+
+
+def _read_cubic(at: Array, values: Array, times: Array, kind: str) -> Array:
+    """The Hermite cubics that take the values and are flat there, or that are zero there and take the slopes."""
+    left = np.clip(np.searchsorted(at, times, side="right") - 1, 0, max(at.size - 2, 0))
+    right = np.minimum(left + 1, at.size - 1)
+    gap = np.where(right > left, at[right] - at[left], 1.0)
+    u = np.clip((times - at[left]) / gap, 0.0, 1.0)
+    if kind == "level":
+        return np.asarray(values[left] + (values[right] - values[left]) * u**2 * (3.0 - 2.0 * u))
+    return np.asarray(gap * u * (1.0 - u) * (values[left] * (1.0 - u) - values[right] * u))
 
 
 def _lift(value: Array, child: Node, parent: Node) -> Array:
