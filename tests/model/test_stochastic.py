@@ -333,7 +333,10 @@ def test_a_rate_that_becomes_negative_is_told_with_its_flow_and_day(method: str)
 
 
 def test_a_rate_that_is_not_a_number_is_told() -> None:
-    assert letter(falling(people("b") / people("b")), {}, [0, 20]).codes in (("S102",), ("S103",))
+    assert letter(falling(Parameter("rate", "per day") * people("b") / people("b")), {"rate": 1.0}, [0, 20]).codes in (
+        ("S102",),
+        ("S103",),
+    )
 
 
 def test_a_compiled_model_runs_again_for_other_values() -> None:
@@ -342,3 +345,17 @@ def test_a_compiled_model_runs_again_for_other_values() -> None:
     first = compiled.run(compiled.rows(values), 3, 1)
     assert first.shape == (3, 5, 2)
     assert np.array_equal(first, simulate_stochastic(seir(), values, range(5), draws=3, seed=1).values)
+
+
+def test_the_step_of_a_chain_binomial_is_part_of_the_model() -> None:
+    """A stay is a whole number of steps: its mean is h / (1 - exp(-h / d)), longer than the d of the rate."""
+    model = Model(
+        "stay",
+        ["in", "out"],
+        [Transition("leave", "in", "out", 0.5)],
+        {"in": 200_000},
+        {"in": people("in")},
+    )
+    for step, mean in [(1.0, 2.5415), (0.1, 2.0504)]:
+        left = simulate_stochastic(model, {}, np.arange(0, 60, step), seed=1, step=step)["in"][0]
+        assert step * left.sum() / left[0] == pytest.approx(mean, rel=0.01)

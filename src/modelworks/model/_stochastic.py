@@ -56,11 +56,10 @@ class StochasticModel:
         self.columns = tuple(_columns(model, self.program))
         self.outputs = tuple(column.name for column in self.columns)
         self.cores = cores or os.cpu_count() or 1
-        self.kernel = StochasticKernel(self.program, method, self.times.size)
+        self.kernel = StochasticKernel(self.program, method)
         grid = Grid.covering(self.times, self.program.knots, step or DAY[model.time])
         self.step = float(grid.steps.max())
-        moments = np.concatenate([grid.starts + grid.steps / 2, grid.outputs])
-        self.steps = Steps(grid.steps, np.cumsum(grid.counts), moments, self.kernel.data(moments))
+        self.steps = Steps.of(grid, self.kernel.data)
 
     def rows(self, values: Mapping[str, ArrayLike]) -> Array:
         """Values by name as rows (draw, parameter): one row where every value is one number."""
@@ -125,10 +124,10 @@ class StochasticModel:
 
     def _check_settled(self, row: Array) -> None:
         """Rates, shares and numbers that parameters and time decide, all along the run."""
-        nodes = [guard.node for guard in self.program.settled]
-        found = evaluate(self.program.graph, nodes, parameters=row[None], times=self.steps.moments)
+        nodes, times = [guard.node for guard in self.program.settled], np.sort(self.steps.moments)
+        found = evaluate(self.program.graph, nodes, parameters=row[None], times=times)
         for guard in self.program.settled:
-            self._check(guard, found[guard.node].reshape(found[guard.node].shape[0], -1), self.steps.moments)
+            self._check(guard, found[guard.node].reshape(found[guard.node].shape[0], -1), times)
 
     def _check_watched(self, raw: Array, times: Array) -> None:
         """Rates and shares that follow the state, at the outputs of one draw."""
@@ -187,8 +186,9 @@ def simulate_stochastic(
     draws
         How many runs; as many as the values given, or one.
     method
-        `chain_binomial`: in each step people stay or leave by the rates at its start; the step is part of the
-        model. `tau_leap`: many events at once while rates hardly change. `exact`: one event after the other.
+        `chain_binomial`: in each step people stay or leave by the rates at its start. The step is part of the model: a
+        mean stay of $d$ becomes $h / (1 - e^{-h/d})$, with daily steps two and a half days for a mean of two.
+        `tau_leap`: many events at once while rates hardly change. `exact`: one event after the other.
     start
         The day that time 0 is, for a model in days with tables by date.
     step

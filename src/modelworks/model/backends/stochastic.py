@@ -26,6 +26,7 @@ from modelworks.model.backends._routines import Routines, signature
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.backends.native import Layout, _Writer
 from modelworks.model.solvers import _jumping, chain_binomial, exact, tau_leap
+from modelworks.model.solvers.rk4 import Grid
 
 METHODS: dict[str, Callable[..., Any]] = {
     "chain_binomial": chain_binomial.advance,
@@ -42,16 +43,23 @@ _C_KINDS: dict[str, Any] = {"Whole": ctypes.c_int64, "Word": ctypes.c_uint64, "R
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """The grid of a stochastic run: sizes of steps, where outputs lie between them, and what time alone decides.
+    """The grid of a stochastic run: a row for each output, and behind these one for the middle of each step.
 
-    `edges` (output,) is how many steps lie before each output; `data` has a row for the middle of each step and
-    behind these one for each output.
+    `sizes` are the steps' (zero for outputs), `moments` the times, `data` what time alone decides. The steps before
+    output k are `edges[k]` to `edges[k + 1]`.
     """
 
     sizes: Array
     edges: NDArray[np.int64]
     moments: Array
     data: Array
+
+    @staticmethod
+    def of(grid: Grid, data: Callable[[Array], Array]) -> Steps:
+        number = grid.outputs.size
+        moments = np.concatenate([grid.outputs, grid.starts + grid.steps / 2])
+        edges = number + np.concatenate([[0], np.cumsum(grid.counts)])
+        return Steps(np.concatenate([np.zeros(number), grid.steps]), edges, moments, data(moments))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,24 +82,24 @@ class Flock:
 class StochasticKernel:
     """A compiled stochastic form of a program. Its methods may be called from several threads at once."""
 
-    def __init__(self, program: Program, method: str, outputs: int) -> None:
+    def __init__(self, program: Program, method: str) -> None:
         self.jumps = Jumps.of(program)
         self.program = self.jumps.rates
         self.layout = Layout.of(self.program)
-        self._constants = self._sizes(outputs) | self._tables()
+        self._sizes = self._count()
+        self._constants = self._sizes | self._tables()
         tables = {name: np.asarray(value).tolist() for name, value in self._constants.items()}
         content = f"{method} {_cache.of_code()} {self.program.content()} {tables}"
         library = _cache.library(content, lambda: str(self._module(METHODS[method])))
         self._run = _callable(library, _jumping.run_draws)
         self._start = _callable(library, _jumping.start_streams)
 
-    def _sizes(self, outputs: int) -> dict[str, int]:
+    def _count(self) -> dict[str, int]:
         layout, jumps = self.layout, self.jumps
         return {
             "WIDTH": self.program.width,
             "STATE": layout.state,
             "PEOPLE": layout.people,
-            "OUTPUTS": outputs,
             "OUTPUT": layout.output,
             "DATA": max(layout.data.size, 1),
             "MOMENT": max(layout.moment.size, 1),
@@ -143,7 +151,7 @@ class StochasticKernel:
             np.zeros(number, dtype=np.int64),
         )
         # To hand a part to a thread takes as long as a few thousand people's decisions.
-        work = number * int(steps.edges[between[1] - 1] - steps.edges[max(between[0] - 1, 0)]) * self.layout.state
+        work = number * int(steps.edges[between[1]] - steps.edges[between[0]]) * self.layout.state
         chunk = number if cores == 1 or work < LITTLE else max(CHUNK, -(-number // (8 * cores)))
 
         def some(start: int) -> Failure | None:
@@ -165,9 +173,9 @@ class StochasticKernel:
         states, streams, outputs, suspects = (each[some] for each in (flock.states, flock.streams, *results))
         same = len(parameters) == 1
         given = parameters if same else parameters[some]
-        layout, sizes = self.layout, self._sizes(0)
+        layout = self.layout
         run = np.empty(layout.run.size)
-        moment = np.empty((steps.moments.size, sizes["MOMENT"]))
+        moment = np.empty((steps.moments.size, self._sizes["MOMENT"]))
         work = np.empty(3 * layout.state + len(self.program.derivatives) * self.program.width)
         trouble = np.zeros(2, dtype=np.int64)
         arrays = (given, steps.data, steps.sizes, steps.edges, states, streams, outputs)

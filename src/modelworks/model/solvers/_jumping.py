@@ -20,7 +20,6 @@ NONE = np.zeros(0, dtype=np.int64)
 WIDTH: Whole = 0
 STATE: Whole = 0
 PEOPLE: Whole = 0  # of a state, the leading numbers that are people
-OUTPUTS: Whole = 0
 OUTPUT: Whole = 0  # numbers an output, and so on
 DATA: Whole = 0
 MOMENT: Whole = 0
@@ -114,15 +113,21 @@ def start_streams(streams: Words, key: Words, first: Word, number: Whole) -> Non
 
 
 def prepare(
-    first: Whole, last: Whole, parameters: Reals, data: Reals, edges: Wholes, run: Reals, moment: Reals, suspect: Wholes
+    first: Whole,
+    last: Whole,
+    parameters: Reals,
+    data: Reals,
+    edges: Wholes,
+    run: Reals,
+    moment: Reals,
+    suspect: Wholes,
 ) -> None:
     """Compute what does not depend on the state, for the steps and outputs to come."""
     before_run(parameters, run, suspect)
-    for step in range(edges[first - 1] if first > 0 else 0, edges[last - 1]):
+    for step in range(edges[first], edges[last]):
         at_moment(run, part(data, step * DATA), part(moment, step * MOMENT), suspect)
     for output in range(first, last):
-        row = edges[OUTPUTS - 1] + output
-        at_moment(run, part(data, row * DATA), part(moment, row * MOMENT), suspect)
+        at_moment(run, part(data, output * DATA), part(moment, output * MOMENT), suspect)
 
 
 def run_draws(
@@ -145,16 +150,16 @@ def run_draws(
 ) -> Whole:
     """Take each draw from output `first` - 1 to output `last` - 1, writing outputs on the way.
 
-    `stride` is 0 where all draws have the same parameters. Steps and outputs share `data` and `moment`: a row for
-    the middle of each step, and behind these one for each output. The answer is the first draw that failed, or -1;
-    `trouble` then holds its jump and its step.
+    `stride` is 0 where all draws have the same parameters. `data` and `moment` have a row for each output, and behind
+    these one for the middle of each step; the steps before an output are `edges[output]` to `edges[output + 1]`. The
+    answer is the first draw that failed, or -1; `trouble` then holds its jump and its step.
     """
     for draw in range(draws):
         if draw == 0 or stride > 0:
             prepare(first, last, part(parameters, draw * stride), data, edges, run, moment, part(suspects, draw))
         state = part(states, draw * STATE)
         for output in range(first, last):
-            for step in range(edges[output - 1] if output > 0 else 0, edges[output]):
+            for step in range(edges[output], edges[output + 1]):
                 failed = advance(
                     part(streams, draw * 4),
                     state,
@@ -168,12 +173,11 @@ def run_draws(
                     trouble[0] = failed
                     trouble[1] = step
                     return draw
-            seen = edges[OUTPUTS - 1] + output
             observe(
                 state,
                 run,
-                part(data, seen * DATA),
-                part(moment, seen * MOMENT),
+                part(data, output * DATA),
+                part(moment, output * MOMENT),
                 part(outputs, (draw * (last - first) + output - first) * OUTPUT),
                 part(suspects, draw),
             )
