@@ -226,10 +226,14 @@ def _headline(record: Mapping[str, Any]) -> dict[str, Any]:
 @line.command("show")
 @click.argument("what", required=False)
 @click.option("--model", "as_model", is_flag=True, help="The model's diagram, as SVG to stdout or into --output.")
+@click.option("--equations", "as_equations", is_flag=True, help="The model's equations, as LaTeX.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of stdout.")
 @json_option
-def show_run(what: str | None, as_model: bool, output: Path | None, as_json: bool) -> None:
-    """A run in full; or, with --model, the diagram of a study's model."""
+def show_run(what: str | None, as_model: bool, as_equations: bool, output: Path | None, as_json: bool) -> None:
+    """A run in full; or, with --model or --equations, the diagram or the equations of a study's model."""
+    if as_equations:
+        _show_equations(what, output)
+        return
     if as_model:
         _show_model(what, output)
         return
@@ -247,6 +251,16 @@ def show_run(what: str | None, as_model: bool, output: Path | None, as_json: boo
     different = run.verify()
     show(f"{'files':>9}  " + ("all as they were written" if not different else f"CHANGED: {', '.join(different)}"))
     next_step(f"open {run.path / 'report.html'}")
+
+
+def _show_equations(what: str | None, output: Path | None) -> None:
+    from modelworks.study import check_study, find_study
+
+    written = check_study(find_study(what)).model.equations()
+    if output is None:
+        show(written)
+    else:
+        output.write_text(written, encoding="utf-8")
 
 
 def _show_model(what: str | None, output: Path | None) -> None:

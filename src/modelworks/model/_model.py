@@ -124,6 +124,12 @@ class Model:
             each for each in self.stratifications if each.compartments is None or compartment in each.compartments
         )
 
+    def equations(self) -> str:
+        """The equations in LaTeX, with an index for each stratification and tables of flows and symbols."""
+        from modelworks.model._equations import equations
+
+        return equations(self.checked())
+
     def check(self) -> tuple[Letter, ...]:
         """Everything about the declaration that can not be right, all at once; empty when it is sound."""
         from modelworks.model._check import check
