@@ -455,7 +455,7 @@ class _Writer:
             rf"({_text(t.isoformat()) if isinstance(t, date) else _number(t)}, {self._tex(v)})"
             for t, v in zip(given.times, given.values, strict=True)
         ]
-        how = "straight lines through" if given.kind == "linear" else "steps at"
+        how = {"linear": "straight lines through", "step": "steps at"}.get(given.kind, f"{given.kind} curve through")
         shown = points if len(points) <= 12 else [*points[:3], r"\dots", points[-1]]
         return rf"\text{{{how} }} {', '.join(shown)}"
 
