@@ -349,6 +349,25 @@ def _functions() -> Animal:
     return Animal(model, {"a": 0.9, "b": 0.3, "c": 0.8, "d": 2.0}, DAYS)
 
 
+def _stages() -> Animal:
+    """Three lanes; Erlang stages by a rate that differs by lane, with another way out; monotone tables."""
+    rate, onset, death, late = parameters("rate", "onset", "death", "late")
+    model = Model(
+        "stages",
+        ["s", "e", "i", "r"],
+        [
+            Infection("infection", "s", "e", rate * table([2, 6, 7, 15], [1.0, late, 0.9, late], "monotone"), "i"),
+            Transition("onset", "e", "i", onset * by("age", [1.0, 2.0, 0.5]), stages=3),
+            Transition("recovery", "i", "r", 0.2, stages=2),
+            Exit("death", ["e", "i"], death),
+        ],
+        {"s": 900.0, "i": 20.0, "e": 10.0},
+        {"e": Output(people("e", by=["age"]), by=["age"]), "i": people("i"), "d": events("death")},
+        [Stratification("age", names("age", 3), split=[0.2, 0.3, 0.5])],
+    )
+    return Animal(model, {"rate": 0.7, "onset": 0.2, "death": 0.05, "late": 0.5}, DAYS)
+
+
 ZOO: dict[str, Callable[[], Animal]] = {
     "plain": _plain,
     "ages": _ages,
@@ -357,6 +376,7 @@ ZOO: dict[str, Callable[[], Animal]] = {
     "seasons": _seasons,
     "vaccines": _vaccines,
     "functions": _functions,
+    "stages": _stages,
 }
 
 

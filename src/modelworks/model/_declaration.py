@@ -170,6 +170,11 @@ class Transition:
 
     Where the destination is split in a way the source is not, `split` says who goes where:
     `split={"clinical": {"mild": 1 - severe, "severe": severe}}`.
+
+    With `stages` above one the time people spend in the source before they make this transition is not
+    exponential but Erlang (a gamma distribution of that shape) with the same mean of one over the rate: people who
+    arrive, or start there, pass that many stages one after the other, each at `stages` times the rate. Whatever
+    else leaves the source leaves every stage; `people(...)` and `events(...)` count over all of them.
     """
 
     name: str
@@ -178,6 +183,15 @@ class Transition:
     rate: Number
     split: Split = field(default_factory=dict)
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    stages: int = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.stages, bool) or not isinstance(self.stages, int) or self.stages < 1:
+            fail(
+                "M130",
+                f"the flow `{self.name}` has {self.stages!r} stages",
+                hint="give a whole number from 1 up; it is the shape of the gamma distribution of the time spent",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,6 +270,31 @@ class Exit:
     source: str | Sequence[str] | None
     rate: Number
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+def stages_of(flows: Iterable[Flow]) -> list[Stratification]:
+    """For each compartment people pass in stages, these as a stratification of it; all start in the first."""
+    staged: dict[str, Transition] = {}
+    for flow in flows:
+        if not isinstance(flow, Transition) or flow.stages == 1:
+            continue
+        if flow.source in staged:
+            fail(
+                "M130",
+                f"both `{staged[flow.source].name}` and `{flow.name}` take people through stages of `{flow.source}`, "
+                "who can be in one stage only",
+                hint="give stages to one flow and `split` where it leads; or stratify by which of them lies ahead",
+            )
+        staged[flow.source] = flow
+    return [
+        Stratification(stage_name(each), [str(k + 1) for k in range(each.stages)], compartments=[name], split="1")
+        for name, each in staged.items()
+    ]
+
+
+def stage_name(flow: Transition) -> str:
+    """What the stages before a transition are called, as a stratification of its source."""
+    return f"stage of {flow.source}"
 
 
 Flow: TypeAlias = Transition | Move | Infection | Entry | Exit

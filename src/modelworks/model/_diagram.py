@@ -86,7 +86,8 @@ def _arrows(model: Model) -> list[_Arrow]:
     for flow in model.flows:
         if isinstance(flow, (Transition, Infection)):
             pair = (flow.source, flow.destination)
-            found.setdefault(pair, []).append(flow.name.replace("_", " "))
+            stages = f" ({flow.stages} stages)" if isinstance(flow, Transition) and flow.stages > 1 else ""
+            found.setdefault(pair, []).append(flow.name.replace("_", " ") + stages)
             if isinstance(flow, Infection):
                 infects.add(pair)
     return [_Arrow(a, b, ", ".join(names), (a, b) in infects) for (a, b), names in found.items()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ from modelworks.model._declaration import (
     Split,
     Stratification,
     Transition,
+    stage_name,
+    stages_of,
 )
 from modelworks.model._expression import (
     By,
@@ -87,6 +89,9 @@ class _Lowering:
     letters: Letters = field(default_factory=Letters)
 
     def __post_init__(self) -> None:
+        self.positions = {name: k for k, name in enumerate(self.model.parameters)}
+        self.stages = stages_of(self.model.flows)
+        self.model = replace(self.model, stratifications=(*self.model.stratifications, *self.stages))
         # A strain is chosen stratum by stratum by an infection, which rows can be and lanes can not.
         strains = {flow.strain for flow in self.model.flows if isinstance(flow, Infection)}
         everywhere = [s for s in self.model.stratifications if self._splits_all(s) and s.name not in strains]
@@ -95,7 +100,6 @@ class _Lowering:
             self.lane = None
         self.lanes = tuple(self.lane.strata) if self.lane else ()
         self.graph = Graph(len(self.lanes) or 1)
-        self.positions = {name: k for k, name in enumerate(self.model.parameters)}
         self.rows: list[Row] = []
         self.index: dict[tuple[str, frozenset[tuple[str, str]]], int] = {}
         for compartment in self.model.compartments:
@@ -486,8 +490,14 @@ class _Lowering:
         self._used_split(flow.split, destination, self._kept(source), of)
         for _, strata in self._somebody(self._chosen([source], where), of):
             rate = self._rate(flow.name, expression(flow.rate), strata, of)
+            rate = self.graph.multiply(self.graph.constant(float(flow.stages)), rate)
             self.leaving[self._row(source, strata)].append(rate)
             people = self._masked(self.graph.multiply(rate, self._people_in(source, strata)), mask)
+            stage = int(strata.get(stage_name(flow), "1")) if flow.stages > 1 else 1
+            if stage < flow.stages:
+                onward = {**strata, stage_name(flow): str(stage + 1)}
+                self._carry(f"stages before {flow.name}", source, source, strata, onward, people)
+                continue
             for arrived, share in self._shares(destination, strata, flow.split, of, default=False):
                 self._carry(flow.name, source, destination, strata, arrived, self.graph.multiply(people, share))
 
@@ -734,6 +744,8 @@ class _Lowering:
     def _proportions(
         self, stratification: Stratification, split: Split, strata: Strata, of: str, *, default: bool
     ) -> list[tuple[str, int]]:
+        # Whoever comes into a compartment begins with its first stage, whatever brought them.
+        default = default or stratification in self.stages
         given = split.get(stratification.name, stratification.split if default else None)
         if given is None:
             fail(
