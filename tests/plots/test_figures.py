@@ -77,6 +77,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "ranks": lambda: plots.figure("ranks")(draws(), labels=LABELS),
     "scenarios": lambda: plots.figure("scenarios")(*scenario_tables(), labels=LABELS),
+    "strata": lambda: plots.figure("strata")(
+        pd.concat([quantiles("deaths", stratum=f"age {age}", level=30.0 + age) for age in range(9)]), labels=LABELS
+    ),
     "traces": lambda: plots.figure("traces")(draws(), labels=LABELS),
 }
 
@@ -241,6 +244,36 @@ def test_held_out_points_are_marked() -> None:
     assert kinds.count("held out") == 3
     assert "held out" in figure.caption
     assert "held out" not in plots.figure("fit")(quantiles("in_bed"), observed()).caption
+
+
+def test_the_axis_reaches_the_last_observation() -> None:
+    """A week's count lies at noon: an axis to the day's beginning would cut the line off before the point."""
+    table = quantiles("in_bed").assign(time=lambda rows: rows["time"] + pd.Timedelta("12h"))
+    points = observed().assign(time=lambda rows: rows["time"] + pd.Timedelta("12h"))
+    spec = plots.figure("fit")(table.iloc[:15], points, predictive=table.iloc[:15]).spec
+    ends = {
+        tuple(part["scale"]["domain"]) for part in everything(spec) if isinstance(part, dict) and is_time_scale(part)
+    }
+    assert {end for _, end in ends} == {pd.Timestamp("1978-02-04 12:00").timestamp() * 1000}
+
+
+def test_months_are_short_and_the_year_stands_below_the_first() -> None:
+    """On a phone a longer name would leave ticks without one."""
+    spec = plots.figure("outputs")(quantiles("in_bed", days=140)).spec
+    axis = spec["layer"][0]["encoding"]["x"]["axis"]
+    assert "datum.index === 0" in axis["labelExpr"]
+    assert axis["labelOverlap"] == "parity"
+
+
+def test_scenarios_of_the_same_effect_are_both_seen() -> None:
+    """Lines on top of each other differ in their dashes; and one legend a column is enough."""
+    tables, changes = scenario_tables()
+    deaths = [each.assign(output="deaths") for each in (tables, changes)]
+    spec = plots.figure("scenarios")(pd.concat([tables, deaths[0]]), pd.concat([changes, deaths[1]])).spec
+    lines = [panel["layer"][1]["encoding"] for panel in spec["concat"]]
+    dashes = lines[0]["strokeDash"]["scale"]["range"]
+    assert dashes[1] != dashes[2]
+    assert [line["color"]["legend"] is None for line in lines] == [False, False, True, True]
 
 
 def test_a_single_observation_stands_within_a_curve() -> None:

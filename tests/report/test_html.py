@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,23 @@ def test_a_page_without_a_commit_says_so(page: Page) -> None:
     """Better than a gap in which one does not see that something is missing."""
     read = Reader(render_html(dataclasses.replace(page, sections=(), provenance={})))
     assert "none: the study is in no git repository" in read.text
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"commit": None, "dirty": None}, "none: the study is in no git repository"),
+        ({"commit": None, "dirty": True}, "none: nothing is committed yet in the git repository of the study"),
+    ],
+)
+def test_why_there_is_no_commit_is_said(bare_page: Page, known: dict[str, Any], said: str) -> None:
+    """A repository without a commit is not the same as no repository."""
+    assert said in render_html(dataclasses.replace(bare_page, provenance=known))
+
+
+def test_what_is_cut_off_on_a_phone_says_so(html: str) -> None:
+    """A table of numbers and the diagram are wider than a phone, and a phone shows no scroll bar."""
+    assert html.count("Scroll sideways for more") == 2
 
 
 def luminance(colour: str) -> float:

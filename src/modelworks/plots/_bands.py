@@ -22,7 +22,7 @@ DAY = "%-d %B %Y"
 WHAT_BANDS_MEAN = "Line: the median; dark band: half of the draws; pale band: 95% of them."
 
 # The fields of our data that hold text.
-WORDS = frozenset({"scenario", "kind", "chain"})
+WORDS = frozenset({"scenario", "stratum", "kind", "chain"})
 
 INTERVAL_SHOWN = [("time", "Date"), ("q50", "Median"), ("q025", "95% from"), ("q975", "to")]
 
@@ -65,15 +65,15 @@ def pointer_rule(x: Spec, hover: str) -> Spec:
     return {"params": [{"name": hover, "select": select}], "mark": mark, "encoding": encoding}
 
 
-def pointer_point(x: Spec, y: Spec, hover: str) -> Spec:
-    """A point of the line under the pointer, with a tooltip: for a panel with several lines.
+def pointer_point(x: Spec, y: Spec, hover: str, by: str) -> Spec:
+    """A point of the line under the pointer, with a tooltip: for a panel with several lines, one of each `by`.
 
     Not the nearest one, as for a rule: Vega-Lite 6.4 loses text, here the scenario, from the tooltip of a nearest
     point (it reads `datum.scenario` where `datum.datum.scenario` is meant).
     """
-    select = {"type": "point", "fields": ["time", "scenario"], "on": "pointerover", "clear": "pointerout"}
+    select = {"type": "point", "fields": ["time", by], "on": "pointerover", "clear": "pointerout"}
     mark = {"type": "circle", "color": FAINT_INK, "size": POINTER_SIZE}
-    encoding = {"x": x, "y": y, **pointed_at(hover, [("scenario", "Scenario"), *INTERVAL_SHOWN])}
+    encoding = {"x": x, "y": y, **pointed_at(hover, [(by, by.capitalize()), *INTERVAL_SHOWN])}
     return {"params": [{"name": hover, "select": select}], "mark": mark, "encoding": encoding}
 
 

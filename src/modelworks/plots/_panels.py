@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,13 @@ SHORT_NUMBER = "abs(datum.value) >= 10000 ? replace(format(datum.value, '~s'), '
 # In days: up to four months show dates, up to three years show months.
 LONGEST_IN_DAYS = 125
 LONGEST_IN_MONTHS = 1100
+
+
+# A short name, so that five of them fit a phone; the year stands below where it begins.
+MONTHS = (
+    "[utcFormat(datum.value, '%b'), datum.index === 0 || utcmonth(datum.value) === 0 "
+    "? utcFormat(datum.value, '%Y') : '']"
+)
 
 
 def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
@@ -107,21 +114,27 @@ def thin(length: int, most: int = MOST_POINTS) -> NDArray[np.intp]:
 def time_axis(times: Any) -> Spec:
     """Dates along the bottom, from the first to the last of `times`, read as UTC.
 
-    Days show their date, with the year once, as the title; longer spans show months or years.
+    Days show their date, with the year once, as the title; longer spans show months, with the year below the first
+    of each, or years.
     """
-    dates = np.asarray(times, dtype="datetime64[D]")
-    first, last = dates.min(), dates.max()
-    days = int((last - first).astype(np.int64))
+    # To the moment and not the day: a week's count lies at noon, and what is beyond the axis is cut off.
+    exact = np.asarray(times, dtype="datetime64[ms]")
+    first, last = exact.min(), exact.max()
+    days = int((last - first).astype("timedelta64[D]").astype(np.int64))
     years = sorted({str(first)[:4], str(last)[:4]})
+    # What has no room is left out evenly: "Feb, –, Apr" reads as if March were missing.
+    axis: Spec = {"title": None, "tickCount": 5, "labelOverlap": "parity"}
     if days <= LONGEST_IN_DAYS:
-        shown, title = "%-d %b", " to ".join(years)
+        axis |= {"title": " to ".join(years), "format": "%-d %b"}
+    elif days <= LONGEST_IN_MONTHS:
+        axis |= {"labelExpr": MONTHS}
     else:
-        shown, title = ("%b %Y" if days <= LONGEST_IN_MONTHS else "%Y"), None
+        axis |= {"format": "%Y"}
     return {
         "field": "time",
         "type": "temporal",
         "scale": {"type": "utc", "domain": moments([first, last])},
-        "axis": {"title": title, "format": shown, "tickCount": 5},
+        "axis": axis,
     }
 
 
@@ -139,18 +152,48 @@ def value_axis(field: str, *values: Any, from_zero: bool | None = None) -> Spec:
 
 
 def small_multiples(name: str, title: str, caption: str, panels: Sequence[Spec], *, per_row: int = 2) -> Figure:
-    """Panels in a grid, each with its own scales; a single one fills its place."""
+    """Panels in a grid, each with its own scales; a single one fills its place.
+
+    Those of the first row have the legend; where others are told apart in the same way, it is not said again.
+    """
     if len(panels) == 1:
         return Figure(name, title, caption, whole(single(panels[0]), caption))
+    told = list(told_apart(panels[0]))
+    panels = [panel if index < per_row else untold(panel, told) for index, panel in enumerate(panels)]
     sized = [{"width": PANEL_WIDTH, "height": PANEL_HEIGHT, **panel} for panel in panels]
     sized = [{**panel, "title": wrapped(panel["title"], panel["width"])} for panel in sized]
     return Figure(name, title, caption, whole({"columns": per_row, "concat": sized}, caption))
 
 
+def told_apart(part: Any) -> Iterator[Spec]:
+    """Every encoding of a spec that has a legend."""
+    if isinstance(part, dict) and part.get("legend"):
+        yield part
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from told_apart(inner)
+
+
+def untold(part: Any, told: Sequence[Spec]) -> Any:
+    """A spec without the legends that another one shows."""
+    if isinstance(part, dict):
+        kept = {**part, "legend": None} if part in told else part
+        return {name: untold(inner, told) for name, inner in kept.items()}
+    return [untold(inner, told) for inner in part] if isinstance(part, list) else part
+
+
 def wrapped(title: str | Spec, width: int) -> Spec:
     """A title in lines that fit a panel; Vega-Lite does not break them."""
     spec: Spec = {"text": title} if isinstance(title, str) else dict(title)
-    return {**spec, "text": textwrap.wrap(spec["text"], int(width / LETTER_WIDTH))}
+    return {**spec, "text": lines(spec["text"], int(width / LETTER_WIDTH))}
+
+
+def lines(text: str, letters: int) -> list[str]:
+    """A text in lines of so many letters; a name breaks behind an underscore.
+
+    >>> lines("recovery_rate_of_children (per day)", 16)
+    ['recovery_rate_', 'of_children', '(per day)']
+    """
+    return [line.replace("_ ", "_") for line in textwrap.wrap(text.replace("_", "_ "), letters)]
 
 
 def zoom(name: str, axes: Sequence[str] = ("x",)) -> Spec:

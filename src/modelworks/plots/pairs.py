@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from modelworks.plots._bands import tooltip
 from modelworks.plots._density import density
 from modelworks.plots._draws import as_draws, worth_seeing
 from modelworks.plots._figure import TOGETHER, Figure, Spec, whole
-from modelworks.plots._panels import SHORT_NUMBER, columns, label, numbers, thin
+from modelworks.plots._panels import SHORT_NUMBER, columns, label, lines, numbers, thin
 from modelworks.plots._theme import BLUE, FAINT_INK, VERMILLION
 
 MOST_PARAMETERS = 6
@@ -97,7 +96,7 @@ def square_axis(field: str, sample: NDArray[np.float64], title: str | None) -> S
     low, high = numbers([sample.min(), sample.max()])
     axis = (
         {
-            "title": textwrap.wrap(title, TITLE_LENGTH),
+            "title": lines(title, TITLE_LENGTH),
             "tickCount": 3,
             "labelExpr": SHORT_NUMBER,
             # A number that reaches over the edge of its cell would run into the next one's.

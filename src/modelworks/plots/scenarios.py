@@ -6,32 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelworks.errors import fail, near
-from modelworks.plots._bands import area, pointer_point
 from modelworks.plots._figure import Figure, Spec
+from modelworks.plots._lines import DASHES, Look, lines_panel, look
 from modelworks.plots._panels import (
     QUANTILES,
     chosen,
-    columns,
     label,
-    moments,
     need_columns,
-    numbers,
     small_multiples,
-    thin,
-    time_axis,
-    value_axis,
-    zoom,
 )
 from modelworks.plots._theme import BLACK, COLOURS, GREY
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# For each scenario: half of what a single series may have, as several share the panel.
-MOST_ROWS = 200
-
-# Titles of scenarios are sentences: on a phone they stand below each other. 0 columns is a single line.
-LEGEND: Spec = {"title": None, "symbolType": "stroke", "columns": {"expr": "width < 480 ? 1 : 0"}}
 
 COLUMNS = ("output", "scenario", "time", *QUANTILES)
 
@@ -60,18 +47,20 @@ def draw(
     scenarios = list(dict.fromkeys(map(str, quantiles["scenario"])))
     if baseline not in scenarios:
         fail("G203", f"there is no scenario `{baseline}` to compare with", hint=near(baseline, scenarios))
-    scale = scenario_colours(scenarios, baseline, labels)
+    drawn_as = scenario_look(scenarios, baseline, labels)
     panels: list[Spec] = []
     for name in chosen(outputs, quantiles["output"], "output"):
-        rows = quantiles[quantiles["output"] == name]
+        rows = titled(quantiles[quantiles["output"] == name], labels)
         heading = {"text": label(name, labels), "subtitle": "In each scenario"}
-        panels.append(panel(rows, heading, scale, labels, len(panels)))
+        panels.append(lines_panel(rows, heading, drawn_as, "scenario", len(panels)))
         if differences is not None:
             need_columns(differences, COLUMNS, "the table of differences")
             other = differences[(differences["output"] == name) & (differences["scenario"] != baseline)]
             if len(other):
                 heading = {**heading, "subtitle": f"Difference from: {label(baseline, labels)}"}
-                panels.append(with_zero(panel(other, heading, scale, labels, len(panels))))
+                rows = titled(other, labels)
+                drawn = lines_panel(rows, heading, drawn_as, "scenario", len(panels))
+                panels.append(with_zero(drawn))
     return small_multiples("scenarios", title, caption(differences is not None, label(baseline, labels)), panels)
 
 
@@ -86,38 +75,21 @@ def caption(has_differences: bool, baseline: str) -> str:
     )
 
 
-def scenario_colours(scenarios: Sequence[str], baseline: str, labels: Mapping[str, str] | None) -> Spec:
-    """Dark grey for the baseline, which comes first; a colour for each other one, the same in every panel."""
+def scenario_look(scenarios: Sequence[str], baseline: str, labels: Mapping[str, str] | None) -> Look:
+    """A dark grey line for the baseline, which comes first; a colour for each other one, the same in every panel."""
     others = [name for name in scenarios if name != baseline]
     colours = [each for each in COLOURS if each != BLACK]
-    return {
-        "domain": [label(name, labels) for name in (baseline, *others)],
-        "range": [BLACK, *(colours[index % len(colours)] for index in range(len(others)))],
-    }
-
-
-def panel(rows: pd.DataFrame, title: Spec, scale: Spec, labels: Mapping[str, str] | None, index: int) -> Spec:
-    """One output under the scenarios that the rows hold."""
-    import pandas as pd
-
-    thinned = pd.concat(
-        [each.sort_values("time").iloc[thin(len(each), MOST_ROWS)] for _, each in rows.groupby("scenario", sort=False)]
+    # The baseline's line is whole and so is the first scenario's: dark grey and a colour are told apart.
+    return look(
+        [label(name, labels) for name in (baseline, *others)],
+        [BLACK, *(colours[index % len(colours)] for index in range(len(others)))],
+        [DASHES[0], *(DASHES[index % len(DASHES)] for index in range(len(others)))],
     )
-    titles = [label(str(name), labels) for name in thinned["scenario"]]
-    values = {name: numbers(thinned[name]) for name in QUANTILES}
-    data = columns(time=moments(thinned["time"]), scenario=titles, **values)
-    x, y = time_axis(thinned["time"]), value_axis("q50", thinned["q025"], thinned["q975"])
-    colour = {"field": "scenario", "type": "nominal", "scale": scale, "legend": LEGEND}
-    band = coloured(area(x, y, "q025", "q975", 0.16), colour)
-    line = {"mark": {"type": "line", "strokeWidth": 2, "clip": True}, "encoding": {"x": x, "y": y, "color": colour}}
-    pointer = coloured(pointer_point(x, y, f"hover_{index}"), colour)
-    return {"title": title, **data, "layer": [{**band, "params": [zoom(f"zoom_{index}")]}, line, pointer]}
 
 
-def coloured(layer: Spec, colour: Spec) -> Spec:
-    """A layer with the colour of its scenario in place of its own."""
-    mark = {key: value for key, value in layer["mark"].items() if key != "color"}
-    return {**layer, "mark": mark, "encoding": {**layer["encoding"], "color": colour}}
+def titled(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> pd.DataFrame:
+    """The rows with the titles of their scenarios in place of the names."""
+    return rows.assign(scenario=[label(str(name), labels) for name in rows["scenario"]])
 
 
 def with_zero(spec: Spec) -> Spec:

@@ -13,6 +13,13 @@ from modelworks.report.words import VERDICTS, decimals_for, interval, moment, nu
 Kind = Literal["text", "number", "code", "verdict"]
 
 
+# What is said instead of a commit; git is asked what differs from it wherever there is a repository.
+NO_COMMIT = {
+    True: "none: the study is in no git repository",
+    False: "none: nothing is committed yet in the git repository of the study",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One cell; `note` is a second, quieter line, and `full` what a shortened text stands for."""
@@ -200,7 +207,7 @@ def origin(page: Page) -> list[tuple[str, str]]:
     told = [
         ("Finished", moment(page.finished)),
         ("Made by", str(known.get("person") or "")),
-        ("Commit", commit or "none: the study is in no git repository"),
+        ("Commit", commit or NO_COMMIT[known.get("dirty") is None]),
         ("Branch", str(known.get("branch") or "")),
         ("Machine", _machine(known.get("machine") or {})),
         ("Software", _software(known)),

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelworks import plots
 from modelworks.diagnostics import summary
-from modelworks.model import diagram
+from modelworks.model import diagram, output_columns
 from modelworks.report import (
     AssumptionRow,
     CheckRow,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from modelworks.calibration import Posterior
+    from modelworks.plots import Figure
     from modelworks.study.stages import Work
 
 # More panels than this in one figure and nobody looks at any of them.
@@ -82,7 +83,7 @@ def page(work: Work) -> Page:
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         authors=tuple(asked.authors),
         citation=asked.citation or _citation(study),
-        rebuild=("git checkout the commit below", "make setup", f"modelworks run {study.name}"),
+        rebuild=_rebuild(study, work.provenance),
     )
 
 
@@ -106,19 +107,18 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
             labels=_target_labels(study),
         )
         yield Section("Does it fit what was seen?", (fit,))
-    shown = study.inputs.study.figures or _main_outputs(study)
-    yield Section(
-        "What if?" if len(set(ribbons["scenario"])) > 1 else "What the model says",
-        (
-            plots.figure("scenarios")(
-                ribbons,
-                differences if len(differences) else None,
-                baseline=baseline,
-                outputs=list(shown),
-                labels={**_output_labels(study), **_scenario_labels(study)},
-            ),
-        ),
-    )
+    shown, split = _shown(study)
+    captions = {**_output_labels(study), **_scenario_labels(study)}
+    asked: list[Figure] = []
+    if shown:
+        gaps = differences if len(differences) else None
+        asked.append(plots.figure("scenarios")(ribbons, gaps, baseline=baseline, outputs=shown, labels=captions))
+    if split:
+        rows = _by_stratum(study, ribbons[ribbons["scenario"] == baseline], split)
+        title = f"Stratum by stratum, in the scenario: {captions[baseline]}"
+        asked.append(plots.figure("strata")(rows, labels=captions, title=title))
+    if asked:
+        yield Section("What if?" if len(set(ribbons["scenario"])) > 1 else "What the model says", tuple(asked))
     if draws:
         prior = {name: np.asarray(posterior.prior(name)) for name in study.priors}
         yield Section(
@@ -172,27 +172,71 @@ def observed_table(study: BoundStudy) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _main_outputs(study: BoundStudy) -> list[str]:
-    """Outputs that are one series each; those by stratum are in the tables."""
-    single = [name for name, output in study.model.series.items() if not output.by]
-    return single[:MOST_OUTPUTS]
+def _shown(study: BoundStudy) -> tuple[list[str], list[str]]:
+    """Which outputs are drawn: those that are one series each, and those that have one for each stratum."""
+    series, asked = study.model.series, study.inputs.study.figures
+    split = [name for name in asked or series if name in series and series[name].by]
+    single = [name for name in asked or series if name not in split]
+    return (single, split) if asked else (single[:MOST_OUTPUTS], split[:MOST_OUTPUTS])
+
+
+def _by_stratum(study: BoundStudy, ribbons: pd.DataFrame, outputs: list[str]) -> pd.DataFrame:
+    """The rows of outputs by strata: the output's name alone, and the names of its strata."""
+    import pandas as pd
+
+    parts = [
+        ribbons[ribbons["output"] == column.name].assign(
+            output=column.output, stratum=", ".join(stratum for _, stratum in column.strata)
+        )
+        for name in outputs
+        for column in output_columns(study.model, study.calendar)
+        if column.output == name
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _parameter_labels(study: BoundStudy) -> dict[str, str]:
-    return {name: f"{name.replace('_', ' ')} ({study.inputs.parameters[name].unit})" for name in study.priors}
+    """Names as in the files, the tables and the checks, so that nobody has to guess that two are the same."""
+    return {name: f"{name} ({study.inputs.parameters[name].unit})" for name in study.priors}
 
 
 def _output_labels(study: BoundStudy) -> dict[str, str]:
+    """Titles of outputs, and of each of their strata, with the unit."""
+    units, series = shown_units(study), study.model.series
+    titles = {name: output.title or name for name, output in series.items()}
+    for column in output_columns(study.model, study.calendar):
+        strata = ", ".join(stratum for _, stratum in column.strata)
+        titles.setdefault(column.name, f"{titles[column.output]}, {strata}")
+        units.setdefault(column.name, units[column.output])
+    return {name: f"{title} ({units[name]})" for name, title in titles.items()}
+
+
+def shown_units(study: BoundStudy) -> dict[str, str]:
+    """The unit of each output as it is reported; of a count also the time each of its values is over."""
+    time = study.inputs.study.time
+    over = per_words(time.every, time.unit)
+    counting = {column.output for column in output_columns(study.model, study.calendar) if column.counts_events}
     return {
-        name: f"{output.title or name.replace('_', ' ')} ({output.unit})" for name, output in study.model.series.items()
+        name: f"{output.unit} {over}" if name in counting else output.unit
+        for name, output in study.model.series.items()
     }
+
+
+def per_words(every: float, unit: str) -> str:
+    """How often, in words.
+
+    >>> per_words(1, "days"), per_words(7, "days"), per_words(0.25, "years")
+    ('per day', 'per week', 'per 0.25 years')
+    """
+    if every == 1:
+        return f"per {unit.removesuffix('s')}"
+    return "per week" if (every, unit) == (7, "days") else f"per {every:g} {unit}"
 
 
 def _target_labels(study: BoundStudy) -> dict[str, str]:
     titles = {name: output.title for name, output in study.model.series.items()}
     return {
-        o.entry.name: f"{o.entry.title or titles.get(o.column) or o.column.replace('_', ' ')} ({_unit(o)})"
-        for o in study.observations
+        o.entry.name: f"{o.entry.title or titles.get(o.column) or o.column} ({_unit(o)})" for o in study.observations
     }
 
 
@@ -236,7 +280,7 @@ def _change(change: Any) -> str:
 def _target_rows(study: BoundStudy) -> Iterator[TargetRow]:
     for each in study.observations:
         entry = each.entry
-        arguments = ", ".join(f"{k} {v}" for k, v in entry.likelihood.arguments.items())
+        arguments = ", ".join(_argument(study, k, v) for k, v in entry.likelihood.arguments.items())
         family = entry.likelihood.family.replace("_", " ")
         source = entry.source or (study.inputs.catalogue[entry.dataset].source if entry.dataset else "")
         yield TargetRow(
@@ -244,6 +288,14 @@ def _target_rows(study: BoundStudy) -> Iterator[TargetRow]:
             min(each.dates).isoformat(), max(each.dates).isoformat(),
             f"{family} ({arguments})" if arguments else family, source,
         )  # fmt: skip
+
+
+def _argument(study: BoundStudy, name: str, value: Any) -> str:
+    """What an argument of a likelihood is: a number, or a parameter with what is done about it."""
+    if not isinstance(value, str):
+        return f"{name} {value:g}"
+    what = f"{name} {study.fixed[value]:g}" if value in study.fixed else f"{name} calibrated"
+    return what if value == name else f"{what} as {value}"
 
 
 def _forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[ForecastRow]:
@@ -301,6 +353,18 @@ def _warnings(work: Work) -> Iterator[str]:
         diagnosis = work.diagnosis()
         told = diagnosis["sentences"]
         yield from (c["reason"] for c in diagnosis["checks"] if c["name"] == "held_out" and c["reason"] not in told)
+
+
+def _rebuild(study: BoundStudy, known: Mapping[str, Any]) -> tuple[str, ...]:
+    """The commands that make the page again: from the commit, or from the files the run keeps of itself."""
+    lock = "# packages as they were: environment.lock in the folder of this run"
+    run = f"modelworks run {study.name}"
+    commit = known.get("commit")
+    if commit and not known.get("dirty"):
+        return lock, f"git checkout {commit}", run
+    if commit and known.get("patch") and not known.get("not_in_patch"):
+        return lock, f"git checkout {commit}", "git apply uncommitted.patch  # in the folder of this run", run
+    return lock, "cd inputs  # in the folder of this run: every file of the study as it was", run
 
 
 def _citation(study: BoundStudy) -> str:

@@ -12,6 +12,7 @@ from modelworks.calibration import Posterior
 from modelworks.diagnostics import summary
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy
+from modelworks.study._pages import shown_units
 from modelworks.study._projection import in_words
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -35,14 +36,14 @@ def _outputs(study: BoundStudy, folder: Path) -> Table:
 
     values = pd.read_parquet(folder / "outputs.parquet")
     rows: list[tuple[str, ...]] = []
+    units = shown_units(study)
     for name in study.model.series:
         one = values[values["output"] == name]
         if one.empty:  # an output by strata has a column for each; its table is in the run
             continue
         series, times = one["value"].to_numpy(dtype=float), one["time"].to_numpy(dtype="datetime64[D]")
         top = int(series.argmax())
-        unit = study.model.series[name].unit
-        rows.append((name, in_words(series[top]), str(times[top]), in_words(series[-1]), unit))
+        rows.append((name, in_words(series[top]), str(times[top]), in_words(series[-1]), units[name]))
     return ("output", "highest", "on", "last", "unit"), rows
 
 
