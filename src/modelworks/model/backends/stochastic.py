@@ -157,8 +157,8 @@ class StochasticKernel:
         def some(start: int) -> Failure | None:
             return self._run_some(flock, parameters, steps, between, results, slice(start, start + chunk))
 
-        found = [failure for failure in _in_threads(some, range(0, number, chunk), cores) if failure is not None]
-        return results[0], results[1] != 0, found[0] if found else None
+        failure = _first(some, range(0, number, chunk), cores)
+        return results[0], results[1] != 0, failure
 
     def _run_some(
         self,
@@ -197,11 +197,16 @@ class _StochasticWriter(_Writer):
         return self.llvm
 
 
-def _in_threads(work: Callable[[int], Failure | None], starts: range, cores: int) -> list[Failure | None]:
+def _first(work: Callable[[int], Failure | None], starts: range, cores: int) -> Failure | None:
+    """Do all the work in threads, or until some of it fails; the failure of the lowest draw."""
     if len(starts) == 1:
-        return [work(starts[0])]
-    with ThreadPoolExecutor(max_workers=cores) as pool:
-        return list(pool.map(work, starts))
+        return work(starts[0])
+    pool = ThreadPoolExecutor(max_workers=cores)
+    try:
+        return next((failure for failure in pool.map(work, starts) if failure is not None), None)
+    finally:
+        # After a failure, or when somebody interrupts, what has not begun is not wanted any more.
+        pool.shutdown(cancel_futures=True)
 
 
 def _callable(library: _cache.Library, routine: Callable[..., Any]) -> Any:
