@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -142,23 +143,17 @@ def test_many_people_move_as_the_deterministic_model_says(method: str) -> None:
         assert np.all(gap <= 4.5 * spread + 0.004 * np.abs(expected[name]) + 1.0), name
 
 
-def test_every_piece_of_the_declaration_has_a_stochastic_form(animal: Any) -> None:
+@pytest.mark.parametrize(("method", "step"), [("chain_binomial", 0.01), ("tau_leap", 0.1)])
+def test_every_piece_of_the_declaration_has_a_stochastic_form(animal: Any, method: str, step: float) -> None:
     """Functions of time and people, seasons, journeys, strains: in the mean as the deterministic one."""
-    model = Model(**{**{f: getattr(animal.model, f) for f in animal.model.__dataclass_fields__}, "derived": {}})
-    scale = 1000.0
-    large = Model(
-        **{
-            **{f: getattr(model, f) for f in model.__dataclass_fields__},
-            "initial": {name: number * scale for name, number in model.initial.items()},
-        }
-    )
+    many = {name: number * 1000 for name, number in animal.model.initial.items()}
+    large = replace(animal.model, initial=many)
     expected = simulate(large, animal.values, animal.times)
-    runs = simulate_stochastic(large, animal.values, animal.times, draws=10, seed=4, step=0.01)
+    runs = simulate_stochastic(large, animal.values, animal.times, draws=10, seed=4, method=method, step=step)
     for name in expected.units:
         peak = np.abs(expected[name]).max()
         gap = np.abs(runs[name].mean(axis=0) - expected[name])
-        spread = runs[name].std(axis=0)
-        assert np.all(gap <= 3 * spread + 0.01 * peak + 1.0), name
+        assert np.all(gap <= 3 * runs[name].std(axis=0) + 0.01 * peak + 1.0), name
 
 
 # -- what holds for every run -------------------------------------------------------------------------
@@ -359,3 +354,15 @@ def test_the_step_of_a_chain_binomial_is_part_of_the_model() -> None:
     for step, mean in [(1.0, 2.5415), (0.1, 2.0504)]:
         left = simulate_stochastic(model, {}, np.arange(0, 60, step), seed=1, step=step)["in"][0]
         assert step * left.sum() / left[0] == pytest.approx(mean, rel=0.01)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_rate_that_rises_in_time_is_followed_by_every_method(method: str) -> None:
+    """People leave at a rate of t / 10: exp(-t^2 / 20) of them stay, for the middle of a step is its mean."""
+    times, people_at_first = np.arange(0.0, 9.0), 40_000
+    model = replace(falling(table([0, 20], [0.0, 2.0])), initial={"a": people_at_first})
+    share = np.exp(-(times**2) / 20)
+    stay = simulate_stochastic(model, {}, times, seed=6, method=method, step=0.25)["a"][0] / people_at_first
+    allowed = 4 * np.sqrt(share * (1 - share) / people_at_first)
+    # A leap lets a rate run on by up to three per cent of those who are left.
+    assert np.all(np.abs(stay - share) <= allowed + (0.005 if method == "tau_leap" else 1e-12))
