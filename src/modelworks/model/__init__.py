@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
+    from modelworks.model._reproduction import basic_reproduction_number, effective_reproduction_number
     from modelworks.model._simulate import Outputs, run_many, simulate
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model.backends._cache import kernel_folder
@@ -83,6 +84,7 @@ _WHERE = {
     ),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
+    "_reproduction": ("basic_reproduction_number", "effective_reproduction_number"),
     "_simulate": ("Outputs", "run_many", "simulate"),
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "backends._cache": ("kernel_folder",),
@@ -109,9 +111,11 @@ __all__ = [
     "Stratification",
     "Time",
     "Transition",
+    "basic_reproduction_number",
     "by",
     "cos",
     "diagram",
+    "effective_reproduction_number",
     "events",
     "exp",
     "filter_particles",

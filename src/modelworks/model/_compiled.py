@@ -102,6 +102,13 @@ class CompiledModel:
         outputs, _ = self._forward(values, keep=False)
         return outputs
 
+    def states(self, values: Array) -> Array:
+        """People in every state at each time, shape (time, state): row by row of the program, lane by lane."""
+        vector = np.ascontiguousarray(values, dtype=float)
+        _, tape = self._forward(vector, keep=True)
+        rows = tape.at_outputs.reshape(self.times.size, -1, self.program.width)
+        return rows[:, list(self.program.stocks)].reshape(self.times.size, -1)
+
     @property
     def runs_at_once(self) -> int:
         """How many runs share the processor's registers: one where strata fill them."""
