@@ -127,6 +127,7 @@ STUDY_FILE = [
     Mistake(STUDY, "until: 2021-01-25", "until: 2023-01-25", "Y125", "until"),
     Mistake(STUDY, "end: 2021-06-30", "end: 2020-06-30", "Y125", "projection"),
     Mistake(STUDY, "draws: 200", "draws: 0", "Y123", "between"),
+    Mistake(STUDY, "{draws: 200,", "{draws: 4001,", "Y123", "4 chains of 1,000"),
     Mistake(STUDY, "contact_rate: 0.5", "contact_rat: 0.5", "Y127", "`contact_rate`"),
     Mistake(STUDY, "contact_rate: 0.5", "contact_rate: half", "Y122", "number"),
     Mistake(STUDY, "contact_rate: 0.5", "contact_rate: {times: 2}", "Y130", "multiply"),
@@ -209,6 +210,10 @@ TARGETS_FILE = [
     Mistake(TARGETS, "  column: cases\n", "", "T101", "column", at="cases:"),
     Mistake(TARGETS, "column: cases", "column: case", "T103", "`cases`", at="cases:"),
     Mistake(TARGETS, "date: week", "date: tested", "T103", "dates", at="cases:"),
+    Mistake(
+        CATALOGUE, "cases: {unit: people,", "cases: {unit: per day,", "T116", "per day", at="cases:", told_in=TARGETS
+    ),
+    Mistake(CATALOGUE, "cases: {unit: people,", "cases: {unit: percent,", "T116", "unit", at="cases:", told_in=TARGETS),
     Mistake(TARGETS, "dataset: cases", "dataset: case", "D101", "`cases`", at="cases:"),
     Mistake(TARGETS, "covers: week", "covers: fortnight", "Y124", "week"),
     Mistake(TARGETS, "covers: week", "covers: week\n  dated: middle", "Y124", "end", at="dated"),

@@ -51,6 +51,15 @@ def test_settings_with_a_mistake_are_a_letter(repository: Path, text: str, word:
     assert word in str(raised.value)
 
 
+@pytest.mark.parametrize("store", ["models/school.py", "models/school.py/runs", "/proc/runs"])
+def test_a_store_that_can_not_be_is_told_before_anything_is_run(repository: Path, study: Path, store: str) -> None:
+    """After a calibration of an hour it would be too late."""
+    (repository / "modelworks.toml").write_text(f"store = '{store}'\n", encoding="utf-8")
+    _, letters = check_files(study)
+    assert [letter.code for letter in letters] == ["Y132"]
+    assert "name a folder" in letters[0].hint
+
+
 def test_outside_a_repository_there_is_a_letter(tmp_path: Path) -> None:
     """With the command that makes one."""
     with pytest.raises(ModelworksError, match="modelworks new") as raised:

@@ -39,7 +39,7 @@ MISTAKES = [
         "covers",
         "targets.yaml",
     ),
-    ("studies/boarding-school/targets.yaml", "unit: people", "unit: days", "P120", "unit", "targets.yaml"),
+    ("studies/boarding-school/targets.yaml", "unit: people", "unit: days", "T116", "unit", "targets.yaml"),
     (
         "studies/boarding-school/study.yaml",
         "{unit: days, start: 1978-01-21, end: 1978-02-14, every: 1}",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study._binding import bind, period
+from modelworks.study._binding import bind, period, spacing
 
 DAY = timedelta(days=1)
 
@@ -103,6 +103,68 @@ def test_nobody_is_counted_in_two_weeks(study: Path, values: str, fits: bool) ->
         bind(study)
     assert caught.value.codes == ("T205",)
     assert "T205" in explanations()
+
+
+WEEKS = "1978-01-22: 30, 1978-01-29: 60, 1978-02-05: 20"
+
+
+@pytest.mark.parametrize(
+    ("values", "covers", "code"),
+    [
+        (WEEKS, "day", "T207"),
+        ("1978-01-22: 30, 1978-01-29: 60, 1978-02-12: 20", "day", "T207"),
+        ("1978-01-22: 30, 1978-01-29: 60, 1978-02-07: 20", "day", None),
+        ("1978-01-22: 30, 1978-01-29: 60", "day", None),
+        (WEEKS, "week", None),
+    ],
+)
+def test_dates_a_week_apart_are_no_days(study: Path, values: str, covers: str, code: str | None) -> None:
+    """Weekly counts held against single days would make an epidemic of a seventh of its size."""
+    counted(study, values, covers)
+    if code is None:
+        bind(study)
+        return
+    with pytest.raises(ModelworksError) as caught:
+        bind(study)
+    assert caught.value.codes == (code,)
+    assert "write `covers: week`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("days", "apart"),
+    [
+        ([date(2021, 1, 1), date(2021, 2, 1), date(2021, 4, 1)], "month"),
+        ([date(2021, 1, 31), date(2021, 2, 28), date(2021, 3, 31)], "month"),
+        ([date(2019, 1, 1), date(2020, 1, 1), date(2022, 1, 1)], "year"),
+        ([date(2021, 1, 1), date(2021, 1, 2), date(2021, 1, 3)], "instant"),
+    ],
+)
+def test_dates_say_months_and_years(days: list[date], apart: str) -> None:
+    """Whether dated by the first day or the last, and whether or not one is missing."""
+    assert spacing(days) == apart
+
+
+def test_a_value_is_held_against_the_model_once(study: Path) -> None:
+    """The same column as two targets would count its evidence twice; parted in time, each counts once."""
+    path = study / "targets.yaml"
+    once = path.read_text(encoding="utf-8")
+    path.write_text(once + once.replace("in_bed:", "again:", 1), encoding="utf-8")
+    with pytest.raises(ModelworksError, match="14 days") as caught:
+        bind(study)
+    assert caught.value.codes == ("T208",)
+    early = once.replace("in_bed:", "in_bed:\n  to: 1978-01-28", 1)
+    late = once.replace("in_bed:", "later:\n  from: 1978-01-29", 1)
+    path.write_text(early + late, encoding="utf-8")
+    assert [len(each.dates) for each in bind(study).observations] == [7, 7]
+
+
+def test_a_target_is_in_a_unit_that_its_output_has(study: Path) -> None:
+    """Values by date have the target's unit, and the model's output must fit it."""
+    counted(study, WEEKS, "week")
+    edit(study / "targets.yaml", "unit: people", "unit: per day")
+    with pytest.raises(ModelworksError) as caught:
+        bind(study)
+    assert caught.value.codes == ("P120",)
 
 
 def test_missing_weeks_are_no_weeks_without_cases(study: Path) -> None:

@@ -199,6 +199,9 @@ def test_a_row_cut_short_is_in_the_sum(tmp_path: Path, decay: Decay, asked: Call
     ("change", "code"),
     [
         ("share: {multiply: 2.5}", "Y202"),
+        ("any_share: {multiply: 2.5}", "Y202"),
+        ("drawn: {multiply: 2.5}", "Y202"),
+        ("drawn: {multiply: 1.9}", "Y202"),
         ("share: 120", "Y202"),
         ("overdispersion: {multiply: 2}", "Y204"),
         ("overdispersion: 0.2", "Y204"),
@@ -208,7 +211,15 @@ def test_a_scenario_that_the_model_can_not_follow_is_told(tmp_path: Path, change
     """125 percent of all is no share; and a scenario that changes no output would be read as one without effect."""
     folder = decay(tmp_path, DAYS, more=f"scenarios:\n  other: {{parameters: {{{change}}}}}\n")
     parameters, targets = folder / "parameters.yaml", folder / "targets.yaml"
-    more = "overdispersion: {value: 0.1, unit: dimensionless, source: a test}\n"
+    more = (
+        "overdispersion: {value: 0.1, unit: dimensionless, source: a test}\n"
+        "any_share: {value: 50, unit: percent, source: a test}\n"
+        "drawn: {prior: {uniform: {lower: 0.4, upper: 0.6}}, bounds: {upper: 0.9}, unit: proportion, source: a test}\n"
+    )
+    model = folder.parents[1] / "models" / "decay.py"
+    text = model.read_text(encoding="utf-8").replace("model =", 'any_share = Parameter("any_share", "ratio")\nmodel =')
+    text = text.replace("model =", 'drawn = Parameter("drawn", "proportion")\nmodel =')
+    model.write_text(text.replace("1 / rate", "any_share * drawn / rate"), encoding="utf-8")
     parameters.write_text(parameters.read_text(encoding="utf-8") + more, encoding="utf-8")
     text = targets.read_text(encoding="utf-8")
     targets.write_text(text.replace("poisson", "{negative_binomial: {overdispersion: overdispersion}}"), "utf-8")
@@ -245,6 +256,15 @@ def test_a_scenario_that_brings_a_draw_beyond_the_model_is_told(tmp_path: Path, 
         project(study, draws, Progress(quiet=True), 1)
     assert caught.value.codes == ("Y202",)
     assert "1 of 2 draws" in str(caught.value)
+    assert "between 0 and 100 (percent)" in str(caught.value)
+
+
+def test_a_scenario_that_the_solver_can_not_follow_is_named(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """The baseline runs; whoever mends the other scenario needs its name."""
+    folder = decay(tmp_path, DAYS, more="scenarios:\n  wild: {parameters: {rate: {multiply: 1e9}}}\n")
+    with pytest.raises(ModelworksError, match="in the scenario `wild`: ") as caught:
+        projected(folder, [0.1])
+    assert caught.value.codes == ("S101",)
 
 
 def test_every_scenario_has_the_same_draws_in_the_same_order(tmp_path: Path, decay: Decay, projected: Run) -> None:

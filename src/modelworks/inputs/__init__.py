@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
     from modelworks.inputs.likelihoods import LikelihoodEntry
-    from modelworks.inputs.parameters import ParameterEntry, Parameters
+    from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share
     from modelworks.inputs.priors import Bounds, PriorEntry
     from modelworks.inputs.quantities import Quantity
     from modelworks.inputs.repository import Repository
@@ -50,6 +50,7 @@ _HOME = {
     "Targets": "targets",
     "TimeSpan": "study_file",
     "check_files": "study_inputs",
+    "largest_share": "parameters",
     "read_study": "study_inputs",
 }
 
@@ -78,6 +79,7 @@ __all__ = [
     "Targets",
     "TimeSpan",
     "check_files",
+    "largest_share",
     "read_study",
 ]
 

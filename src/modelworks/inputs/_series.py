@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks import units
 from modelworks.errors import Letter, Letters, ModelworksError, fail, near
 from modelworks.inputs.catalogue import Catalogue, Dataset
 
 if TYPE_CHECKING:
+    from modelworks.inputs.columns import Column
     from modelworks.inputs.study_file import TimeSpan
     from modelworks.inputs.targets import TargetEntry
 
@@ -84,6 +86,19 @@ def _check_column(target: TargetEntry, dataset: Dataset, name: str, wanted: str)
             "T103",
             f"the target `{target.name}` wants a column of {wanted}s, but the unit of `{name}` is `{declared.unit}`",
             hint="`date:` names the column of dates, `column:` the one of values",
+        )
+    if wanted == "number":
+        _check_unit(target, declared)
+
+
+def _check_unit(target: TargetEntry, column: Column) -> None:
+    """Values are taken as they stand in the column, so its unit is the target's."""
+    here, there = units.parse(target.unit), units.parse(column.unit)
+    if not there.fits(here) or there.factor != here.factor:
+        fail(
+            "T116",
+            f"the target `{target.name}` is in `{target.unit}`, but the column `{column.name}` in `{column.unit}`",
+            hint=f"write `unit: {column.unit}` for the target, or correct the catalogue",
         )
 
 

@@ -24,6 +24,15 @@ PEOPLE_EVER = 1.2e11
 _SHARES = {"proportion": 1.0, "probability": 1.0, "fraction": 1.0, "percent": 100.0, "%": 100.0}
 
 
+def largest_share(unit: str) -> float:
+    """The largest number that a unit of a share can have; no limit for other units.
+
+    >>> largest_share("percent"), largest_share("ratio")
+    (100.0, inf)
+    """
+    return _SHARES.get(unit.strip().lower(), math.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterEntry:
     """One parameter as the files give it, in its own unit; exactly one of `value` and `prior` is there.
@@ -201,9 +210,9 @@ def _check_unit(entry: ParameterEntry, fields: Fields) -> None:
         for letter in error.letters:
             fields.say(letter.code, f"{fields.what}: {letter.message}", letter.hint, "unit")
         return
-    word = entry.unit.strip().lower()
-    if word in _SHARES:
-        _check_share(entry, _SHARES[word], fields)
+    largest = largest_share(entry.unit)
+    if largest < math.inf:
+        _check_share(entry, largest, fields)
     elif unit.time < 0:
         _check_not_negative(entry, fields, "P101", "a rate")
     elif unit.people > 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.errors import Letters, fail, near
-from modelworks.inputs._reading import shown
+from modelworks.inputs._reading import resolve, shown
 
 SETTINGS = "modelworks.toml"
 STUDY_FILE = "study.yaml"
@@ -93,8 +95,37 @@ def _read(root: Path) -> Repository:
     title = settings.text("title", root.name)
     store = settings.text("store", "runs")
     people = settings.texts("people")
+    _check_store(root / store, settings)
     letters.raise_if_any()
     return Repository(root, title, root / store, people)
+
+
+def _check_store(store: Path, settings: _Settings) -> None:
+    """The store is a folder, or can become one."""
+    there = next((each for each in (store, *store.parents) if os.path.lexists(each)), store)
+    if not there.is_dir():
+        settings.say(f"`store` leads to `{there.name}`, which is no folder", 'name a folder, as in `store = "runs"`')
+
+
+def check_store(repository: Repository, letters: Letters) -> None:
+    """Runs can be written, which is better known before a calibration than after it.
+
+    A store within the repository is made where the team's other files are. One outside may lie where nobody
+    can make a folder, which only shows when one is made.
+    """
+    store = repository.store
+    if resolve(store).is_relative_to(resolve(repository.root)):
+        return
+    there = next(each for each in (store, *store.parents) if each.is_dir())
+    try:
+        Path(tempfile.mkdtemp(dir=there, prefix=".modelworks-")).rmdir()
+    except OSError as error:
+        letters.add(
+            "Y132",
+            f"runs can not be kept in `{store}`: {error.strerror or error}",
+            hint='name a folder you may write in, as in `store = "runs"`',
+            file=SETTINGS,
+        )
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -121,21 +152,21 @@ class _Settings:
         self.letters = letters
         for name in values:
             if name not in self.KNOWN:
-                self._say(f"`{name}` is not a setting", near(name, self.KNOWN))
+                self.say(f"`{name}` is not a setting", near(name, self.KNOWN))
 
     def text(self, name: str, default: str) -> str:
         value = self.values.get(name, default)
         if isinstance(value, str) and value.strip() and "\0" not in value:
             return value
-        self._say(f"`{name}` is {value!r}, but a text is wanted", f'write `{name} = "{default}"`')
+        self.say(f"`{name}` is {value!r}, but a text is wanted", f'write `{name} = "{default}"`')
         return default
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self.values.get(name, [])
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return tuple(value)
-        self._say(f"`{name}` is {value!r}, but a list of texts is wanted", f'write `{name} = ["Ada Lovelace"]`')
+        self.say(f"`{name}` is {value!r}, but a list of texts is wanted", f'write `{name} = ["Ada Lovelace"]`')
         return ()
 
-    def _say(self, message: str, hint: str) -> None:
+    def say(self, message: str, hint: str) -> None:
         self.letters.add("Y132", message, hint=hint, file=SETTINGS)

@@ -136,6 +136,7 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
     draft = StudyDraft(None, time, _data(fields), read_scenarios(fields), read_quantities(fields), where)
     model, region, answer = _model(fields), _region(fields), fields.text("answer")
     calibration, projection = _calibration(fields, time), _projection(fields, time)
+    _check_drawn(calibration, projection, draft.places, letters)
     figures, authors, citation = fields.texts("figures"), fields.texts("authors"), fields.text("citation")
     _check_scenario_names(draft, letters)
     if answer is not None:
@@ -269,6 +270,22 @@ def _projection(owner: Fields, time: TimeSpan | None) -> ProjectionSettings:
             "end",
         )
     return ProjectionSettings(fields.whole("draws", 1, 100_000, ProjectionSettings().draws), end)
+
+
+def _check_drawn(
+    calibration: CalibrationSettings, projection: ProjectionSettings, places: Mapping[str, Place], letters: Letters
+) -> None:
+    """No more draws are asked for than there are; the usual number is asked for by nobody."""
+    drawn, place = calibration.chains * calibration.draws, places.get("projection.draws")
+    if place is not None and projection.draws > drawn:
+        letters.add(
+            "Y123",
+            f"the projection is of {projection.draws:,} draws, but the calibration makes {drawn:,}: "
+            f"{calibration.chains} chains of {calibration.draws:,}",
+            hint=f"write `draws: {drawn}` or less under `projection:`, or more under `calibration:`",
+            file=place.file,
+            line=place.line,
+        )
 
 
 def _check_scenario_names(draft: StudyDraft, letters: Letters) -> None:

@@ -13,7 +13,7 @@ from modelworks.inputs._reading import InputFile, Reading
 from modelworks.inputs._series import check_series
 from modelworks.inputs.catalogue import Catalogue, check_dataset, read_catalogue
 from modelworks.inputs.parameters import Parameters, read_parameters
-from modelworks.inputs.repository import SETTINGS, STUDY_FILE, Repository
+from modelworks.inputs.repository import SETTINGS, STUDY_FILE, Repository, check_store
 from modelworks.inputs.scenarios import Multiply
 from modelworks.inputs.study_file import StudyDraft, StudyFile, read_study_file
 from modelworks.inputs.targets import Targets, read_targets
@@ -62,6 +62,7 @@ def check_files(folder: Path) -> tuple[StudyInputs | None, tuple[Letter, ...]]:
         _check_is_study(folder, repository)
     except ModelworksError as error:
         return None, error.letters
+    check_store(repository, letters)
     reading = Reading(repository.root)
     reading.note(repository.root / SETTINGS, _sha256(repository.root / SETTINGS))
     draft = read_study_file(read_layers(folder / STUDY_FILE, reading, letters), letters)

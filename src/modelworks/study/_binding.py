@@ -7,11 +7,11 @@ together here, and every mistake of the meeting is collected.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ DRAWS_TRIED = 64
 # Events per person now living add up but for the change of their number within a row; a share of events
 # doubles with the rows.
 UNEVEN = 0.1
+# How long each `covers` is, in days, to be compared.
+LENGTHS = {"instant": 0, "day": 1, "week": 7, "month": 30, "year": 365}
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,9 @@ def bind(folder: Path) -> BoundStudy:
     calendar = _calendar(inputs, file.model, letters)
     factors, priors, fixed = _parameters(inputs, file.model, letters)
     observations = _observations(inputs, file.model, calendar, letters)
-    check_scenarios(inputs, file.model, factors, fixed, letters)
+    check_twice(observations, letters)
+    centre = {name: float(prior.quantile(0.5)) for name, prior in priors.items()} | fixed
+    check_scenarios(inputs, file.model, factors, centre, letters)
     check_quantities(inputs, file.model, calendar, letters)
     if not letters:
         # Each is a model to build, which waits until the study's own is sound.
@@ -373,6 +377,17 @@ def _observation(
             file=entry.file,
             line=entry.line,
         )
+    said = spacing(series.dates)
+    if counting and 0 < LENGTHS[entry.covers] < LENGTHS[said]:
+        letters.add(
+            "T207",
+            f"the target `{entry.name}` says that a value counts over a {entry.covers}, but its dates are a {said} "
+            "apart",
+            hint=f"write `covers: {said}`; where a single {entry.covers} of each {said} was counted, make the output "
+            "a rate, and the target one of an instant",
+            file=entry.file,
+            line=entry.line,
+        )
     _about_likelihood(entry, inputs, letters)
     factor = units.parse(model.series[column.output].unit).factor_to(units.parse(entry.unit))
     starts = np.array([calendar.number(a) for a, _ in spans])
@@ -396,6 +411,46 @@ def _observation(
     last = [a if a == b else b - timedelta(days=1) for a, b in spans]
     included = np.array([until is None or day <= until for day in last], dtype=bool)
     return Observations(entry, entry.output, tuple(series.dates), starts, ends, series.values, included, factor)
+
+
+def spacing(days: Sequence[date]) -> str:
+    """How far apart the dates of a series lie: a week, a month or a year where all of them say so, else an instant.
+
+    Some may be missing. Two dates say nothing: any two lie some number of days apart.
+
+    >>> spacing([date(2021, 1, 4), date(2021, 1, 11), date(2021, 1, 25)])
+    'week'
+    """
+    gaps = [(b - a).days for a, b in pairwise(days)]
+    if len(gaps) < 2:
+        return "instant"
+    if min(gaps) == 7 and all(gap % 7 == 0 for gap in gaps):
+        return "week"
+    # The first or the last day of each month, or any one day.
+    firsts, lasts = {day.day for day in days}, {(day + timedelta(days=1)).day for day in days}
+    if len(firsts) == 1 or lasts == {1}:
+        return "year" if len({day.month for day in days}) == 1 else "month"
+    return "instant"
+
+
+def check_twice(observations: Sequence[Observations], letters: Letters) -> None:
+    """No value of a dataset is held against the model by two targets: it would count twice."""
+    for one, other in combinations(observations, 2):
+        if one.entry.dataset is None or (one.entry.dataset, one.entry.column) != (
+            other.entry.dataset,
+            other.entry.column,
+        ):
+            continue
+        both = sorted(set(one.dates) & set(other.dates))
+        if both:
+            letters.add(
+                "T208",
+                f"the targets `{one.entry.name}` and `{other.entry.name}` both take `{one.entry.column}` of "
+                f"`{one.entry.dataset}` on {len(both)} days, the first on {both[0]}: each value would count twice",
+                hint="remove one of them, or part them with `from:` and `to:`",
+                file=other.entry.file,
+                line=other.entry.line,
+            )
 
 
 def period(day: date, covers: str, *, dated_end: bool) -> tuple[date, date]:

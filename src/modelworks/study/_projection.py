@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration import LogDensity, Posterior, Predictions, Settings, predictions
-from modelworks.errors import fail
+from modelworks.errors import ModelworksError, fail
 from modelworks.model import CompiledModel, run_many
 from modelworks.study._binding import BoundStudy
-from modelworks.study._questions import BASELINE, projection_times, quantity_unit, row_shares, takes
+from modelworks.study._questions import BASELINE, allowed, projection_times, quantity_unit, row_shares, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,14 +58,18 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     scenarios = study.inputs.study.scenarios
     number = len(next(iter(draws.values()), ()))
     progress.start("project", total=number * max(len(scenarios), 1))
-    prepared = {name: _prepared(study, scenarios.get(name), times, draws) for name in scenarios or (BASELINE,)}
+    prepared = {}
+    for name in scenarios or (BASELINE,):
+        with _told_of(name):
+            prepared[name] = _prepared(study, scenarios.get(name), times, draws)
     # Derived numbers are those of the baseline's model: a scenario with other data has a model of its own.
     compiled = prepared[baseline_name(study)][0]
     found: dict[str, Array] = {}
     for name, (model, changed) in prepared.items():
-        found[name] = run_many(
-            model, changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
-        )
+        with _told_of(name):
+            found[name] = run_many(
+                model, changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
+            )
     progress.finish()
     tables = [quantile_table(study, compiled, values, name) for name, values in found.items()]
     baseline = found[baseline_name(study)]
@@ -174,16 +179,30 @@ def _prepared(
     return scaled.compiled, np.array([scaled.given(row) for row in rows])
 
 
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Whatever stops a scenario's runs says which scenario it was."""
+    try:
+        yield
+    except ModelworksError as error:
+        said = [
+            each if each.file else replace(each, message=f"in the scenario `{name}`: {each.message}")
+            for each in error.letters
+        ]
+        raise ModelworksError(said) from error
+
+
 def _check_taken(study: BoundStudy, scenario: Scenario, name: str, values: Array) -> None:
     """What a scenario makes of the draws is what the model takes."""
-    parameter = study.model.parameters[name]
-    beyond = [value for value in values if not takes(parameter, study.factors[name] * value)]
+    entry = study.inputs.parameters[name]
+    limits = allowed(study.model.parameters[name], entry, study.factors[name])
+    beyond = [value for value in values if not takes(limits, value)]
     if beyond:
         fail(
             "Y202",
-            f"the scenario `{scenario.name}` brings `{name}` to {beyond[0]:g} {study.inputs.parameters[name].unit} in "
-            f"{len(beyond)} of {len(values)} draws, which the model does not take",
-            hint=f"the model takes it between {parameter.lower} and {parameter.upper} {parameter.unit}",
+            f"the scenario `{scenario.name}` brings `{name}` out of its limits in {len(beyond)} of {len(values)} "
+            f"draws, as to {beyond[0]:g}, but it lies {limits} ({entry.unit})",
+            hint="take a factor nearer to 1, or set the parameter to a number",
             file=scenario.places[name].file,
             line=scenario.places[name].line,
         )

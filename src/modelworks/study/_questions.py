@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
-from modelworks.inputs import Quantity, StudyInputs
+from modelworks.inputs import Bounds, ParameterEntry, Quantity, StudyInputs, largest_share
 from modelworks.model import Model, OutputColumn, Parameter, output_columns
 from modelworks.study._model_file import ModelFile, load_model
 
@@ -57,9 +57,9 @@ def row_shares(calendar: Calendar, times: Array, asked: Quantity, *, counts_even
 
 
 def check_scenarios(
-    inputs: StudyInputs, model: Model, factors: Mapping[str, float], fixed: Mapping[str, float], letters: Letters
+    inputs: StudyInputs, model: Model, factors: Mapping[str, float], centre: Mapping[str, float], letters: Letters
 ) -> None:
-    """A scenario changes parameters the model has, to values the model takes."""
+    """A scenario changes parameters the model has, to values the model takes; `centre` has the middle of each."""
     for scenario in inputs.study.scenarios.values():
         if scenario.name == BASELINE and (scenario.parameters or scenario.data):
             letters.add(
@@ -82,28 +82,50 @@ def check_scenarios(
                     line=place.line,
                 )
                 continue
+            if name not in centre:  # its own mistake is told where it is
+                continue
+            entry = inputs.parameters[name]
+            limits = allowed(model.parameters[name], entry, factors[name])
             if isinstance(change, (int, float)):
                 value, how = float(change), f"sets `{name}` to {change:g}"
-            elif name in fixed:
-                value, how = fixed[name] * change.multiply, f"multiplies `{name}` by {change.multiply:g}"
-            else:  # its draws are looked at when there are some
-                continue
-            parameter = model.parameters[name]
-            if not takes(parameter, factors.get(name, 1.0) * value):
+            else:
+                # Other draws are looked at when there are some: with the middle one outside, most are.
+                value = centre[name] * change.multiply
+                middle = "" if entry.prior is None else " from its prior's median"
+                how = f"multiplies `{name}` by {change.multiply:g}, to {value:g}{middle}"
+                limits = narrower(limits, entry.bounds)
+            if not takes(limits, value):
                 letters.add(
                     "Y202",
-                    f"the scenario `{scenario.name}` {how}, which the model does not take",
-                    hint=f"the model takes it between {parameter.lower} and {parameter.upper} {parameter.unit}",
+                    f"the scenario `{scenario.name}` {how}, but it lies {limits} ({entry.unit})",
+                    hint="correct the number; limits are the model's, a share's, and `bounds:` in parameters.yaml",
                     file=place.file,
                     line=place.line,
                 )
 
 
-def takes(parameter: Parameter, value: float) -> bool:
-    """Whether a value, in the model's unit, lies within what the model takes; round-off apart."""
+def allowed(parameter: Parameter, entry: ParameterEntry, factor: float) -> Bounds:
+    """Between which values, in the files' unit, the model takes a parameter; a share lies between none and all.
+
+    The parameter's own `bounds:` are no part of it: they may only cut a prior.
+    """
+    declared = Bounds(*(None if limit is None else limit / factor for limit in (parameter.lower, parameter.upper)))
+    most = min(largest_share(entry.unit), largest_share(parameter.unit) / factor)
+    return narrower(declared, Bounds(0.0, most) if most < np.inf else None)
+
+
+def narrower(one: Bounds, other: Bounds | None) -> Bounds:
+    """What lies within both."""
+    if other is None:
+        return one
+    low, high = max(one.low, other.low), min(one.high, other.high)
+    return Bounds(None if low == -np.inf else low, None if high == np.inf else high)
+
+
+def takes(limits: Bounds, value: float) -> bool:
+    """Whether a value lies within limits; round-off apart."""
     spare = 1e-12 * max(1.0, abs(value))
-    low = parameter.lower is not None and value < parameter.lower - spare
-    return not low and not (parameter.upper is not None and value > parameter.upper + spare)
+    return limits.low - spare <= value <= limits.high + spare
 
 
 def check_scenario_models(
