@@ -150,14 +150,16 @@ def test_arviz_itself_reads_the_file(tmp_path: Path, posterior: Posterior) -> No
     arviz: Any = importlib.import_module("arviz")
     posterior.to_netcdf(tmp_path / "posterior.nc")
     data = arviz.from_netcdf(tmp_path / "posterior.nc")
-    assert set(GROUPS) <= set(data.groups())
+    # A method before ArviZ 1.0; of a tree since, with the root's stroke before each name.
+    groups = data.groups() if callable(data.groups) else [name.strip("/") for name in data.groups]
+    assert set(GROUPS) <= set(groups)
     summary = arviz.summary(data, var_names=["level"])
     assert float(summary.loc["level", "mean"]) == pytest.approx(posterior.draws("level").mean(), abs=0.01)
     with warnings.catch_warnings():
         # Few draws are drawn here, and whether their weights are heavy is not what this is about.
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto distribution")
         loo = arviz.loo(data, var_name="counts")
-    assert np.isfinite(loo.elpd_loo)
+    assert np.isfinite(loo.elpd if hasattr(loo, "elpd") else loo.elpd_loo)
 
 
 def test_a_damaged_file_is_a_letter(tmp_path: Path, posterior: Posterior) -> None:
