@@ -156,6 +156,19 @@ def test_a_log_likelihood_of_the_wrong_shape_or_that_is_none_is_told() -> None:
         assert "at 1 days" in str(caught.value)
 
 
+def test_an_output_the_model_does_not_have_is_told() -> None:
+    with pytest.raises(ModelworksError, match=r"(?s)S110.*did you mean `new`"):
+        particle_filter(household(), {}, range(3), lambda outputs, k: outputs["news"], particles=10, seed=1)
+    seen: list[dict[str, Array]] = []
+
+    def all_of_them(outputs: Mapping[str, Array], k: int) -> Array:
+        seen.append(dict(outputs))
+        return np.zeros(10)
+
+    particle_filter(household(), {}, range(3), all_of_them, particles=10, seed=1)
+    assert [set(each) for each in seen] == [{"s", "i", "new"}] * 2
+
+
 def test_particles_go_on_as_often_as_their_weight_says() -> None:
     weights = np.array([0.5, 0.0, 0.3, 0.2])
     for offset in (0.0, 0.3, 0.999999):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
 from modelworks.errors import fail
+from modelworks.model._compiled import OutputColumn
 from modelworks.model._graph import Array
 from modelworks.model._impossible import moment_in_words
 from modelworks.model._model import Model
@@ -37,6 +38,23 @@ class Filtered:
     increments: Array
     effective_particles: Array
     outputs: Outputs
+
+
+class _Seen(Mapping[str, Array]):
+    """The outputs of all particles at one time, by name; those nobody asks for are not laid out."""
+
+    def __init__(self, values: Array, columns: tuple[OutputColumn, ...]) -> None:
+        self._values = values
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Array:
+        return output_of(self._values, self._columns, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(column.output for column in self._columns))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def particle_filter(
@@ -157,8 +175,7 @@ def _weighted(weights: Array, logs: Array) -> tuple[float, Array]:
 
 
 def _observed(compiled: StochasticModel, log_likelihood: Observation, outputs: Array, k: int) -> Array:
-    names = dict.fromkeys(column.output for column in compiled.columns)
-    found = np.asarray(log_likelihood({name: output_of(outputs, compiled.columns, name) for name in names}, k), float)
+    found = np.asarray(log_likelihood(_Seen(outputs, compiled.columns), k), float)
     when = moment_in_words(compiled.model, compiled.calendar, float(compiled.times[k]))
     if found.shape != (len(outputs),):
         fail(
