@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Transition,
     )
     from modelworks.model._diagram import diagram
+    from modelworks.model._equilibrium import Equilibrium, equilibrium
     from modelworks.model._expression import (
         Expression,
         Parameter,
@@ -64,6 +65,7 @@ _WHERE = {
         "Transition",
     ),
     "_diagram": ("diagram",),
+    "_equilibrium": ("Equilibrium", "equilibrium"),
     "_expression": (
         "Expression",
         "Parameter",
@@ -96,6 +98,7 @@ __all__ = [
     "CompiledModel",
     "Contacts",
     "Entry",
+    "Equilibrium",
     "Exit",
     "Expression",
     "Filtered",
@@ -116,6 +119,7 @@ __all__ = [
     "cos",
     "diagram",
     "effective_reproduction_number",
+    "equilibrium",
     "events",
     "exp",
     "filter_particles",
