@@ -53,7 +53,7 @@ def equilibrium(
     """Where the model comes to rest from its own start, if its rates and contacts stay as they are at `time`.
 
     Endemic where the disease can stay, without it where it can not, or where nobody is infected at the start.
-    A stable state that the model would come to; where it would swing for ever, there is none.
+    A model that swings for ever is not told from one that swings into rest: this is then the middle of its swing.
 
     Parameters
     ----------
