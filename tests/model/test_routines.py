@@ -74,6 +74,15 @@ def mingled(word: Word, words: Words) -> Word:
     return (word * 0x9E3779B97F4A7C15) ^ (other >> 7) | (word << 3)
 
 
+def choosing(counts: Wholes, which: Whole) -> Whole:
+    return counted(counts, 0) if which == 0 else 10 * counted(counts, 1)
+
+
+def counted(counts: Wholes, place: Whole) -> Whole:
+    counts[place] += 1
+    return counts[place]
+
+
 def outer(x: Real) -> Real:
     return inner(x) + inner(2.0 * x)
 
@@ -112,6 +121,13 @@ def test_words_wrap_round() -> None:
 
 def test_a_routine_calls_another() -> None:
     assert compiled(outer)(3.0) == outer(3.0)
+
+
+def test_what_is_not_chosen_is_not_computed() -> None:
+    """It may be a random number, and the next one would then be another."""
+    counts = np.zeros(2, dtype=np.int64)
+    assert [compiled(choosing)(counts, k) for k in (0, 1, 1)] == [1, 10, 20]
+    assert counts.tolist() == [1, 2]
 
 
 def test_a_name_can_be_filled_in() -> None:

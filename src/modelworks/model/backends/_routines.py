@@ -312,10 +312,21 @@ class _Body:
         return Value("Truth", self.builder.load(place, typ=_TRUTH))
 
     def _of_ifexp(self, each: ast.IfExp) -> Value:
-        """Both are computed, and one chosen."""
-        condition = self._truth(each.test)
-        left, right = self._alike(self._value(each.body), self._value(each.orelse))
-        return Value(left.kind, self.builder.select(condition, left.value, right.value))
+        """Only the one that is chosen is computed: it may draw a random number."""
+        with self.builder.if_else(self._truth(each.test)) as (then, otherwise):
+            with then:
+                left = self._value(each.body)
+                after_left = self.builder.block
+            with otherwise:
+                right = self._value(each.orelse)
+                after_right = self.builder.block
+        if left.kind != right.kind and left.literal is None and right.literal is None:
+            raise TypeError(f"{self.routine.__name__} chooses between a {left.kind} and a {right.kind}")
+        left, right = self._alike(left, right)
+        chosen = self.builder.phi(_TYPES[left.kind])
+        chosen.add_incoming(left.value, after_left)
+        chosen.add_incoming(right.value, after_right)
+        return Value(left.kind, chosen)
 
     def _of_call(self, each: ast.Call) -> Value:
         if not isinstance(each.func, ast.Name):
