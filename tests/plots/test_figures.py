@@ -63,6 +63,11 @@ def scenario_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
+    "contacts": lambda: plots.figure("contacts")(
+        {"home": [[1.0, 0.5], [0.5, 2.0]], "school": np.ones((9, 9))},
+        {"home": ["young", "old"], "school": [f"age {age}" for age in range(9)]},
+        labels=LABELS,
+    ),
     "correlation": lambda: plots.figure("correlation")(draws(), labels=LABELS),
     "fit": lambda: plots.figure("fit")(
         pd.concat([quantiles("in_bed"), quantiles("recovering")]),

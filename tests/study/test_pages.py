@@ -111,6 +111,15 @@ def test_an_output_by_strata_is_drawn_too(tmp_path: Path, decay: Decay, projecte
     assert set(zip(rows["output"], rows["stratum"], strict=True)) == {("left_by_age", "young"), ("left_by_age", "old")}
 
 
+def test_what_the_model_holds_itself_is_an_assumption(tmp_path: Path, decay: Decay) -> None:
+    """A population or a share written in the model decides as much as any parameter."""
+    rows = {row.name: row for row in _pages._written_rows(stratified(decay(tmp_path, DAYS)))}
+    assert rows["people in here at the start"].value == "200 + first"
+    assert rows["age: share of people"].value == "young 0.3, old 0.7"
+    assert {row.source for row in rows.values()} == {"written in the model, without a source"}
+    assert {row.place for row in rows.values()} == {"models/decay.py"}
+
+
 def test_figures_may_name_an_output_by_strata_or_one_stratum(tmp_path: Path, decay: Decay) -> None:
     """Whoever asks for an output gets it drawn."""
     study = stratified(decay(tmp_path, DAYS), 'figures: [left_by_age, "left_by_age[old]"]\n')

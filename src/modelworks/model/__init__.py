@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from modelworks.model._reproduction import basic_reproduction_number, effective_reproduction_number
     from modelworks.model._simulate import Outputs, run_many, simulate
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
+    from modelworks.model._written import Written, written_numbers
     from modelworks.model.backends._cache import kernel_folder
 
 _WHERE = {
@@ -89,6 +90,7 @@ _WHERE = {
     "_reproduction": ("basic_reproduction_number", "effective_reproduction_number"),
     "_simulate": ("Outputs", "run_many", "simulate"),
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
+    "_written": ("Written", "written_numbers"),
     "backends._cache": ("kernel_folder",),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -114,6 +116,7 @@ __all__ = [
     "Stratification",
     "Time",
     "Transition",
+    "Written",
     "basic_reproduction_number",
     "by",
     "cos",
@@ -141,6 +144,7 @@ __all__ = [
     "smooth_step",
     "sqrt",
     "table",
+    "written_numbers",
 ]
 
 

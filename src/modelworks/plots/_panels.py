@@ -182,9 +182,9 @@ def untold(part: Any, told: Sequence[Spec]) -> Any:
 
 
 def wrapped(title: str | Spec, width: int) -> Spec:
-    """A title in lines that fit a panel; Vega-Lite does not break them."""
+    """A title in lines that fit a panel; Vega-Lite does not break them. One in lines stays as it is."""
     spec: Spec = {"text": title} if isinstance(title, str) else dict(title)
-    return {**spec, "text": lines(spec["text"], int(width / LETTER_WIDTH))}
+    return spec if isinstance(spec["text"], list) else {**spec, "text": lines(spec["text"], int(width / LETTER_WIDTH))}
 
 
 def lines(text: str, letters: int) -> list[str]:

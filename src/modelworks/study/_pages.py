@@ -11,7 +11,7 @@ import numpy as np
 
 from modelworks import plots
 from modelworks.diagnostics import summary
-from modelworks.model import diagram, output_columns
+from modelworks.model import diagram, output_columns, written_numbers
 from modelworks.report import (
     AssumptionRow,
     CheckRow,
@@ -75,7 +75,7 @@ def page(work: Work) -> Page:
         scenarios=tuple(_scenario_rows(study)),
         targets=tuple(_target_rows(study)),
         forecasts=tuple(_forecast_rows(study, diagnosis)),
-        assumptions=tuple(_assumption_rows(study)),
+        assumptions=(*_assumption_rows(study), *_written_rows(study)),
         data=tuple(_data_rows(study)),
         diagram=diagram(study.model),
         provenance=work.provenance,
@@ -132,6 +132,22 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
             "Did the chains agree?",
             (plots.figure("traces")(draws, labels=labels), plots.figure("ranks")(draws, labels=labels)),
         )
+    contacts = tuple(_contacts(study))
+    if contacts:
+        yield Section("Who meets whom?", contacts)
+
+
+def _contacts(study: BoundStudy) -> Iterator[Figure]:
+    """Matrices of contacts, which no table shows well; the same for several infections is drawn once."""
+    matrices: dict[str, Any] = {}
+    strata: dict[str, tuple[str, ...]] = {}
+    labels: dict[str, str] = {}
+    for each in written_numbers(study.model):
+        if each.matrix is not None and not any(np.array_equal(each.matrix, other) for other in matrices.values()):
+            matrices[each.name], strata[each.name] = each.matrix, each.strata
+            labels[each.name] = f"{each.name} ({each.unit})"
+    if matrices:
+        yield plots.figure("contacts")(matrices, strata, labels=labels)
 
 
 def _fit_ribbons(work: Work, baseline: pd.DataFrame) -> pd.DataFrame:
@@ -316,6 +332,15 @@ def _assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
             name, value, entry.unit, entry.source, place, entry.meaning or "", entry.by or "",
             str(entry.when or ""), entry.why or "",
         )  # fmt: skip
+
+
+def _written_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
+    """The numbers the model holds itself: assumptions like the others, of which no file says where they come from."""
+    source = "written in the model, without a source"
+    if study.inputs.study.data:
+        source = "written in the model, without a source, or made by it from its data"
+    for each in written_numbers(study.model):
+        yield AssumptionRow(each.name, each.value, each.unit, source, study.shown_model)
 
 
 def _data_rows(study: BoundStudy) -> Iterator[DataRow]:
