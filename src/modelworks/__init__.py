@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Output,
         Outputs,
         Parameter,
+        Pulse,
         Setting,
         Stratification,
         Time,
@@ -53,6 +54,7 @@ _HOME = {
     # declare
     "Model": "model",
     "Parameter": "model",
+    "Pulse": "model",
     "Infection": "model",
     "Transition": "model",
     "Move": "model",
@@ -109,6 +111,7 @@ __all__ = [
     "Outputs",
     "Parameter",
     "Posterior",
+    "Pulse",
     "Run",
     "Setting",
     "Store",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -112,6 +113,14 @@ def test_the_period_of_a_season_is_a_year_in_the_time_of_the_model() -> None:
     found = read(seasonal(0.5, "07-02"), [2000.5, 2000.75, 2001.0, 2001.5], time="years")
     np.testing.assert_allclose(found, [1.5, 1, 0.5, 1.5], atol=1e-12)
     np.testing.assert_allclose(read(seasonal(0.5, 1.0, 4.0), [1.0, 3.0, 5.0]), [1.5, 0.5, 1.5])
+
+
+def test_the_equations_of_curves_are_written() -> None:
+    value = seasonal(0.2, date(2021, 7, 2)) * smooth_step(3, 8, 1.0, 2.0) * table([0, 1], [1, 3], "monotone")
+    model = replace(showing(1.0), flows=[Transition("t", "a", "b", value)])
+    tex = model.equations()
+    for part in ("2021-07-02", "365.25", "a cubic, level at its ends, through", "monotone curve through"):
+        assert part in tex
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letter, Letters, ModelworksError, near
-from modelworks.model._declaration import Entry, Exit, Infection, Move, Transition
+from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Transition
 from modelworks.model._dimensions import check_units
 from modelworks.model._expression import Constant, Operation, Parameter, expression, walk
 
@@ -56,7 +56,7 @@ def _names(model: Model, letters: Letters) -> None:
                     f"`{stratification.name}` splits a compartment `{name}`, but the model has none of that name",
                     hint=near(name, model.compartments),
                 )
-    for flow in model.flows:
+    for flow in _flows(model):
         if isinstance(flow, (Transition, Infection)) and flow.source == flow.destination:
             letters.add(
                 "M121",
@@ -103,8 +103,8 @@ def _lowering(model: Model, letters: Letters) -> None:
 
 def _reachable(model: Model, letters: Letters) -> None:
     """A compartment that nobody starts in or can get to is a misspelt flow, or one forgotten."""
-    reached = set(model.initial) | {f.destination for f in model.flows if isinstance(f, Entry)}
-    links = [(f.source, f.destination) for f in model.flows if isinstance(f, (Transition, Infection))]
+    reached = set(model.initial) | {f.destination for f in _flows(model) if isinstance(f, Entry)}
+    links = [(f.source, f.destination) for f in _flows(model) if isinstance(f, (Transition, Infection))]
     growing = True
     while growing:
         found = {destination for source, destination in links if source in reached} - reached
@@ -117,10 +117,15 @@ def _reachable(model: Model, letters: Letters) -> None:
                 f"nobody can ever be in `{name}`: nobody starts there and no flow leads to it",
                 hint="add a flow into it, an initial number, or take it out",
             )
-    used = {c for f in model.flows for c in _touched(f, model)}
+    used = {c for f in _flows(model) for c in _touched(f, model)}
     for name in model.compartments:
         if name not in used and len(model.compartments) > 1:
             letters.add("M108", f"no flow begins or ends in `{name}`", hint="take it out, or say what happens in it")
+
+
+def _flows(model: Model) -> list[Flow]:
+    """The flows, and what pulses move as flows."""
+    return [flow.flow if isinstance(flow, Pulse) else flow for flow in model.flows]
 
 
 def _touched(flow: object, model: Model) -> tuple[str, ...]:

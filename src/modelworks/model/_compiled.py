@@ -74,7 +74,7 @@ class CompiledModel:
     def with_step(self, step: float) -> CompiledModel:
         """Set the longest step of the solver, in the model's time unit."""
         self.step = step
-        self.grid = Grid.covering(self.times, self.program.knots, step)
+        self.grid = Grid.covering(self.times, self.program.knots, step, self.program.pulses)
         self._data = self.kernel.data(self.grid)
         # What depends on time alone is the same in every run.
         self._suspect_data = any(

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from modelworks.errors import fail, near
-from modelworks.model._expression import Expression, Number, by_label, expression, one_or_more
+from modelworks.model._expression import (
+    Expression,
+    Number,
+    by_label,
+    expression,
+    maximum,
+    minimum,
+    moments_in_order,
+    one_or_more,
+    people,
+)
 from modelworks.model._graph import Array
+
+# Dividing by nobody: where there is nobody, nobody moves or infects, and 0 / this is 0.
+NOBODY = 1e-100
 
 Split: TypeAlias = Mapping[str, Number | Mapping[str, Number] | str]
 
@@ -272,6 +286,83 @@ class Exit:
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Pulse:
+    """People move at an instant, on dates or at times of the model: a campaign, a school year, a ship that arrives.
+
+    Either a `share` of those who are there (between 0 and 1) or a `number` of people (all of them where there are
+    fewer, and in proportion to how many there are in each stratum). `source` and `destination` are compartments, or
+    each one stratum: `source={"dose": "none"}, destination={"dose": "one"}` in all compartments so split. Without a
+    source people come from outside, a number of them, shared out by `split` as in an `Entry`; without a destination
+    they leave for good.
+
+    An output of the same moment shows what was before, and `events(...)` counts the pulse in the interval that begins
+    with it. Pulses of one moment all see the people there were before any of them.
+    """
+
+    name: str
+    at: float | date | Sequence[float | date]
+    source: str | Mapping[str, str] | None = None
+    destination: str | Mapping[str, str] | None = None
+    share: Number | None = None
+    number: Number | None = None
+    split: Split = field(default_factory=dict)
+    where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        wrong = self._misfit()
+        if wrong:
+            fail("M131", f"the pulse `{self.name}` {wrong[0]}", hint=wrong[1])
+
+    @property
+    def moments(self) -> tuple[float | date, ...]:
+        """When it happens, in order."""
+        several: Any = self.at
+        return moments_in_order(list(several) if hasattr(several, "__len__") else [several])
+
+    def _misfit(self) -> tuple[str, str] | None:
+        ends = [self.source, self.destination]
+        if not self.moments:
+            return "has no moment at which it happens", "give at=[...], dates or times"
+        if ends == [None, None]:
+            return "comes from nowhere and goes nowhere", "name a source, a destination, or both"
+        if any(isinstance(each, Mapping) for each in ends) and not _is_change_of_stratum(*ends):
+            return "does not go from one stratum to another of one stratification", (
+                'write source={"dose": "none"}, destination={"dose": "one"}'
+            )
+        if (self.share is None) == (self.number is None):
+            return "needs either a share or a number", "give share=… of those who are there, or number=… of people"
+        if self.source is None and self.number is None:
+            return "brings a share of nobody: it has no source", "give number=…, how many people come"
+        return None
+
+    @property
+    def flow(self) -> Transition | Move | Entry | Exit:
+        """The same movement as a flow, whose rate is the share of people who move."""
+        share = self.share if self.share is not None else self._share_of_number()
+        if isinstance(self.source, Mapping) and isinstance(self.destination, Mapping):
+            ((name, origin),) = self.source.items()
+            return Move(self.name, name, origin, self.destination[name], share, where=self.where)
+        if isinstance(self.destination, str) and isinstance(self.source, str):
+            return Transition(self.name, self.source, self.destination, share, self.split, self.where)
+        if isinstance(self.destination, str) and self.number is not None:
+            return Entry(self.name, self.destination, self.number, self.split)
+        return Exit(self.name, str(self.source), share, self.where)
+
+    def _share_of_number(self) -> Expression:
+        number = expression(self.number if self.number is not None else 0.0)
+        if isinstance(self.source, Mapping):
+            there = people(**{**self.where, **self.source})
+        else:
+            there = people(*one_or_more(self.source or ()), **self.where)
+        return minimum(1.0, number / maximum(there, NOBODY))
+
+
+def _is_change_of_stratum(source: object, destination: object) -> bool:
+    both = isinstance(source, Mapping) and isinstance(destination, Mapping)
+    return both and len(source) == 1 and list(source) == list(destination)  # type: ignore[call-overload,arg-type]
+
+
 def stages_of(flows: Iterable[Flow]) -> list[Stratification]:
     """For each compartment people pass in stages, these as a stratification of it; all start in the first."""
     staged: dict[str, Transition] = {}
@@ -297,7 +388,7 @@ def stage_name(flow: Transition) -> str:
     return f"stage of {flow.source}"
 
 
-Flow: TypeAlias = Transition | Move | Infection | Entry | Exit
+Flow: TypeAlias = Transition | Move | Infection | Entry | Exit | Pulse
 
 
 @dataclass(frozen=True, eq=False)

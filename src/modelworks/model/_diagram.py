@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from modelworks.model._declaration import Entry, Exit, Infection, Move, Transition
+from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Transition
 from modelworks.model._model import Model
 
 WIDTH, HEIGHT = 150, 46
@@ -42,7 +42,7 @@ def diagram(model: Model) -> str:
     below = top + rows * HEIGHT + (rows - 1) * GAP_Y + 50 + 9 * columns
     height = below + 22 * len(notes) + 12
     body = [_arrow(arrow, places, top) for arrow in _arrows(model)]
-    body += [_border(flow, places, top) for flow in model.flows if isinstance(flow, Entry)]
+    body += [_border(flow, places, top) for flow in _flows(model) if isinstance(flow, Entry)]
     body += [_box(name, *_corner(place, top)) for name, place in places.items()]
     body += [
         f'<text class="note" x="{MARGIN}" y="{below + 22 * k + 10}">{escape(note)}</text>'
@@ -55,6 +55,11 @@ def diagram(model: Model) -> str:
         f"<defs>{_head('ink', INK)}{_head('red', RED)}{_head('blue', BLUE)}</defs>"
         f'<rect width="{width}" height="{height}" fill="#fff"/>{"".join(body)}</svg>'
     )
+
+
+def _flows(model: Model) -> list[Flow]:
+    """The flows, and what pulses move as flows."""
+    return [flow.flow if isinstance(flow, Pulse) else flow for flow in model.flows]
 
 
 def _places(model: Model) -> dict[str, tuple[int, int]]:
@@ -83,7 +88,7 @@ def _arrows(model: Model) -> list[_Arrow]:
     """One arrow a pair of compartments, with the names of all its flows."""
     found: dict[tuple[str, str], list[str]] = {}
     infects: set[tuple[str, str]] = set()
-    for flow in model.flows:
+    for flow in _flows(model):
         if isinstance(flow, (Transition, Infection)):
             pair = (flow.source, flow.destination)
             stages = f" ({flow.stages} stages)" if isinstance(flow, Transition) and flow.stages > 1 else ""
@@ -163,7 +168,7 @@ def _notes(model: Model) -> list[str]:
         moving = " (people age)" if stratification.widths is not None else ""
         shown = names if len(names) < 80 else f"{stratification.strata[0]} … {stratification.strata[-1]}"
         notes.append(f"{stratification.name}: {len(stratification.strata)} strata, {shown}; splits {whom}{moving}")
-    for flow in model.flows:
+    for flow in _flows(model):
         if isinstance(flow, Move):
             notes.append(f"{flow.name.replace('_', ' ')}: {flow.stratification} from {flow.origin} to {flow.target}")
         elif isinstance(flow, Exit):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from modelworks import units
 from modelworks.errors import Letter, ModelworksError
-from modelworks.model._declaration import Contacts, Entry, Flow, Infection, Output, Setting
+from modelworks.model._declaration import Contacts, Entry, Flow, Infection, Output, Pulse, Setting
 from modelworks.model._expression import (
     By,
     Constant,
@@ -91,6 +91,12 @@ def check_units(model: Model) -> Iterator[Letter]:
 def _of_flow(flow: Flow, per_time: Kind) -> Iterator[tuple[str, Number, list[Kind]]]:
     if isinstance(flow, Entry):
         yield "the number", flow.number, [PEOPLE.times(per_time)]
+        return
+    if isinstance(flow, Pulse):
+        if flow.share is not None:
+            yield "the share", flow.share, [PURE]
+        if flow.number is not None:
+            yield "the number", flow.number, [PEOPLE]
         return
     if not isinstance(flow, Infection):
         yield "the rate", flow.rate, [per_time]

@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Stratification, Transition
+from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Stratification, Transition
 from modelworks.model._expression import (
     By,
     Constant,
     Expression,
+    Moment,
     Operation,
     Parameter,
     People,
     Table,
     Time,
+    Year,
     expression,
+    length_of_year,
     one_or_more,
     walk,
 )
@@ -117,6 +120,8 @@ class _Writer:
         return [*people, *indices, *numbers, ("$t$", "time", self.model.time)]
 
     def _described(self, flow: Flow) -> tuple[str, ...]:
+        if isinstance(flow, Pulse):
+            return self._described_pulse(flow)
         words = {c: f"${self._people(c, self._canonical(c))}$" for c in self.model.compartments}
         if isinstance(flow, Entry):
             return _words(flow.name), "", words[flow.destination], f"${self._tex(flow.number)}$ people"
@@ -127,7 +132,17 @@ class _Writer:
             origin, target = (f"{_words(flow.stratification)} {_words(each)}" for each in (flow.origin, flow.target))
             return _words(flow.name), origin, target, f"${self._tex(flow.rate)}$"
         rate = self._force(flow, self._own(flow)) if isinstance(flow, Infection) else self._tex(flow.rate)
-        return _words(flow.name), words[flow.source], words[flow.destination], f"${rate}$"
+        stages = flow.stages if isinstance(flow, Transition) else 1
+        passed = f", in {stages} stages, $({stages})$ the last" if stages > 1 else ""
+        return _words(flow.name), words[flow.source], words[flow.destination], f"${rate}${passed}"
+
+    def _described_pulse(self, pulse: Pulse) -> tuple[str, ...]:
+        """Where people go and how many of them, and when: nothing of it is in the derivatives."""
+        name, origin, target, _ = self._described(pulse.flow)
+        given, of = (pulse.number, "people") if pulse.share is None else (pulse.share, "of those there")
+        much = f"${self._tex(expression(0.0 if given is None else given))}$ {of}"
+        moments = [t.isoformat() if isinstance(t, date) else f"{t:g}" for t in pulse.moments]
+        return name, origin, target, f"{much}, at an instant: {_few(moments)}"
 
     # -- derivatives -----------------------------------------------------------------------------
 
@@ -155,7 +170,9 @@ class _Writer:
             return [f"- {self._product(self._within(flow.where, at), flow.rate, at)}{self._people(compartment, at)}"]
         if isinstance(flow, Move):
             return self._moving(flow, compartment, at)
-        terms = []
+        terms: list[str] = []
+        if isinstance(flow, Pulse):
+            return terms
         if flow.destination == compartment:
             terms.append(f"+ {self._arriving(flow, at)}")
         if flow.source == compartment:
@@ -165,7 +182,7 @@ class _Writer:
     def _leaving(self, flow: Transition | Infection, at: At) -> str:
         people, bracket = self._people(flow.source, at), self._within(flow.where, at)
         if isinstance(flow, Transition):
-            return f"{self._product(bracket, flow.rate, at)}{people}"
+            return _in_last_stage(flow, self._product(bracket, flow.rate, at), people)
         if flow.strain is None:
             return rf"{bracket}{self._force(flow, at)} \, {people}"
         new = self.letters[flow.strain] + "'"
@@ -189,7 +206,7 @@ class _Writer:
         if isinstance(flow, Infection):
             carried = {**left, **({strain: at[strain]} if strain in at else {})} if strain else left
             return rf"{front}{self._force(flow, carried)} \, {people}"
-        return f"{self._product(front, flow.rate, left)}{people}"
+        return _in_last_stage(flow, self._product(front, flow.rate, left), people)
 
     def _moving(self, flow: Move, compartment: str, at: At) -> list[str]:
         named = self.model.compartments if flow.compartments is None else flow.compartments
@@ -392,6 +409,10 @@ class _Writer:
             return self.parameters[given.name], ATOM
         if isinstance(given, Time):
             return "t", ATOM
+        if isinstance(given, Moment):
+            return _text(given.when.isoformat()), ATOM
+        if isinstance(given, Year):
+            return _number(length_of_year(self.model.time)), ATOM
         if isinstance(given, By):
             return self._symbol(given, r"\kappa", at), ATOM
         if isinstance(given, Table):
@@ -455,7 +476,11 @@ class _Writer:
             rf"({_text(t.isoformat()) if isinstance(t, date) else _number(t)}, {self._tex(v)})"
             for t, v in zip(given.times, given.values, strict=True)
         ]
-        how = {"linear": "straight lines through", "step": "steps at"}.get(given.kind, f"{given.kind} curve through")
+        how = {
+            "linear": "straight lines through",
+            "step": "steps at",
+            "level": "a cubic, level at its ends, through",
+        }.get(given.kind, f"{given.kind} curve through")
         shown = points if len(points) <= 12 else [*points[:3], r"\dots", points[-1]]
         return rf"\text{{{how} }} {', '.join(shown)}"
 
@@ -522,6 +547,11 @@ def _words(text: str) -> str:
 
 def _text(name: str) -> str:
     return rf"\text{{{_words(name)}}}"
+
+
+def _in_last_stage(flow: Transition, rate: str, people: str) -> str:
+    """People leave for good from the last stage, at as many times the rate as there are stages."""
+    return rf"{flow.stages} \cdot {rate}{people}^{{({flow.stages})}}" if flow.stages > 1 else f"{rate}{people}"
 
 
 def _few(names: Sequence[str]) -> str:

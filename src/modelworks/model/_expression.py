@@ -225,10 +225,10 @@ def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "
         )
     if kind not in TABLE_KINDS:
         fail("M119", f"a table of kind `{kind}` is not known", hint=near(kind, TABLE_KINDS))
-    return Table(_moments(times), tuple(expression(v) for v in values), kind)
+    return Table(moments_in_order(times), tuple(expression(v) for v in values), kind)
 
 
-def _moments(times: Sequence[float | date]) -> tuple[float | date, ...]:
+def moments_in_order(times: Sequence[float | date]) -> tuple[float | date, ...]:
     """The times of a table, which are of one kind and increase."""
     moments = tuple(_moment(t) for t in times)
     order = [float(t.toordinal()) if isinstance(t, date) else t for t in moments]
@@ -325,7 +325,7 @@ def smooth_step(start: float | date, end: float | date, before: Number, after: N
     The curve is the cubic $3u^2 - 2u^3$, where $u$ is the part of the way from `start` to `end`: it starts and ends
     level and is halfway in the middle. Where the moments are themselves to be estimated, use `smooth_change`.
     """
-    share = Table(_moments([start, end]), (Constant(0.0), Constant(1.0)), "level")
+    share = Table(moments_in_order([start, end]), (Constant(0.0), Constant(1.0)), "level")
     return expression(before) + (expression(after) - before) * share
 
 
@@ -359,6 +359,11 @@ def walk(*roots: Expression, into: Callable[[Expression], bool] = lambda each: T
             seen.add(id(each))
             yield each
             waiting.extend(each.parts() if into(each) else ())
+
+
+def length_of_year(unit: str) -> float:
+    """A year in the time unit of a model, leap years on average."""
+    return 365.25 if unit == "days" else 1.0
 
 
 def _where(where: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -106,6 +106,10 @@ class Graph:
         """The derivative that flows back into an output; a leaf of adjoint functions only."""
         return self._node("cotangent", (), (offset,), wide, Depends.STATE)
 
+    def happening(self, moments: Iterable[float]) -> int:
+        """One at exactly these moments of the grid, and zero at all others."""
+        return self._node("happening", (), tuple(sorted(moments)), False, Depends.TIME)
+
     def lookup(self, times: Sequence[float], values: Sequence[int], kind: str) -> int:
         """A table of scalar nodes read at the present time; flat beyond its ends.
 

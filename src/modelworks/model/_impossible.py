@@ -62,6 +62,12 @@ def tell_of_guard(guard: Guard, value: float, stratum: str, when: str) -> NoRetu
             f"{guard.label}{stratum} sum to {value:.6g}{when}, not to one",
             hint="let the last share be one minus the others",
         )
+    if guard.kind == "part" and value > 1:
+        fail(
+            "S103",
+            f"{guard.label}{stratum} is {value:.6g}{when}, but no more people can move than there are",
+            hint="a share lies between 0 and 1",
+        )
     fail(
         "S103",
         f"{guard.label}{stratum} is {value:.6g}{when}, but it can not be below zero",

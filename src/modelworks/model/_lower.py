@@ -19,6 +19,7 @@ import numpy as np
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, fail, near
 from modelworks.model._declaration import (
+    NOBODY,
     Contacts,
     Entry,
     Exit,
@@ -26,6 +27,7 @@ from modelworks.model._declaration import (
     Infection,
     Move,
     Output,
+    Pulse,
     Split,
     Stratification,
     Transition,
@@ -45,20 +47,19 @@ from modelworks.model._expression import (
     Time,
     Year,
     expression,
+    length_of_year,
     walk,
 )
 from modelworks.model._graph import UNARY, Depends, Graph
 from modelworks.model._monotone import monotone_slopes
 from modelworks.model._program import Column, Guard, Jump, Program, Row
+from modelworks.model.solvers.rk4 import moments_of_pulse
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
 
 Strata = Mapping[str, str]
 NOWHERE: Strata = {}
-
-# Dividing by nobody: where a group is empty nobody in it is infectious either, and 0 / this is 0.
-NOBODY = 1e-100
 
 
 def lower(model: Model, calendar: Calendar | None = None) -> Program:
@@ -115,12 +116,22 @@ class _Lowering:
         self.jumps: list[Jump] = []
         self.counts: list[tuple[tuple[int, int], ...]] = []
         self.in_outputs = False
+        # When the flow at hand happens: at the moments of a pulse, or at all others; None where there are no pulses.
+        self.when: int | None = None
+        self.pulsing = False
         self._memory: dict[tuple[object, ...], int] = {}
         self._alive: list[Expression] = []
 
     def program(self) -> Program:
+        pulses = [flow for flow in self.model.flows if isinstance(flow, Pulse)]
+        times = sorted({time for pulse in pulses for time in self._times_of(pulse)})
+        for pulse in pulses:
+            self._try(self._pulse, pulse)
+        if times:
+            still = self.graph.happening(moment for time in times for moment in moments_of_pulse(time))
+            self.when = self.graph.subtract(self.graph.constant(1.0), still)
         for flow in self.model.flows:
-            self._try(self._lower_flow, flow)
+            self._try(self._lower_flow, flow, f"the flow `{flow.name}`")
         for stratification in self.model.stratifications:
             if stratification.widths is not None:
                 self._age(stratification)
@@ -147,6 +158,7 @@ class _Lowering:
             knots=tuple(sorted({t for knots in self.graph.knots for t in knots.times})),
             jumps=tuple(self.jumps),
             counts=tuple(self.counts),
+            pulses=tuple(times),
         )
 
     def _try(self, work: Callable[..., object], *arguments: object) -> None:
@@ -275,7 +287,7 @@ class _Lowering:
         if isinstance(given, Moment):
             return self.graph.constant(self._model_time(given.when, of))
         if isinstance(given, Year):
-            return self.graph.constant(365.25 if self.model.time == "days" else 1.0)
+            return self.graph.constant(length_of_year(self.model.time))
         if isinstance(given, People):
             return self._evaluate_people(given, strata, of)
         if isinstance(given, Events):
@@ -447,8 +459,7 @@ class _Lowering:
 
     # -- flows -----------------------------------------------------------------------------------
 
-    def _lower_flow(self, flow: Flow) -> None:
-        of = f"the flow `{flow.name}`"
+    def _lower_flow(self, flow: Flow, of: str) -> None:
         if isinstance(flow, Transition):
             self._transition(flow, of)
         elif isinstance(flow, Move):
@@ -457,8 +468,20 @@ class _Lowering:
             self._infection(flow, of)
         elif isinstance(flow, Entry):
             self._entry(flow, of)
-        else:
+        elif isinstance(flow, Exit):
             self._exit(flow, of)
+
+    def _times_of(self, pulse: Pulse) -> list[float]:
+        return [self._model_time(moment, f"the pulse `{pulse.name}`") for moment in pulse.moments]
+
+    def _pulse(self, pulse: Pulse) -> None:
+        """The flow it is like, at its own moments, where a rate is the share of people who move."""
+        self.when = self.graph.happening(moments_of_pulse(time)[1] for time in self._times_of(pulse))
+        self.pulsing = True
+        try:
+            self._lower_flow(pulse.flow, f"the pulse `{pulse.name}`")
+        finally:
+            self.when, self.pulsing = None, False
 
     def _somebody(self, rows: Iterable[tuple[str, dict[str, str]]], of: str) -> list[tuple[str, dict[str, str]]]:
         """The rows a flow leaves; a flow that leaves none is a mistake that would go unnoticed."""
@@ -491,7 +514,7 @@ class _Lowering:
         for _, strata in self._somebody(self._chosen([source], where), of):
             rate = self._rate(flow.name, expression(flow.rate), strata, of)
             rate = self.graph.multiply(self.graph.constant(float(flow.stages)), rate)
-            self.leaving[self._row(source, strata)].append(rate)
+            self._leave(self._row(source, strata), rate)
             people = self._masked(self.graph.multiply(rate, self._people_in(source, strata)), mask)
             stage = int(strata.get(stage_name(flow), "1")) if flow.stages > 1 else 1
             if stage < flow.stages:
@@ -630,10 +653,10 @@ class _Lowering:
                 places = list(self.lanes)
                 alone = self.graph.constant([1.0 if lane == origin else 0.0 for lane in places])
                 people = self.graph.multiply(people, alone)
-                self.leaving[row].append(self.graph.multiply(rate, alone))
+                self._leave(row, self.graph.multiply(rate, alone))
                 self._book(flow.name, row, row, strata, people, places.index(target) - places.index(origin))
             else:
-                self.leaving[row].append(rate)
+                self._leave(row, rate)
                 arrived = {**strata, flow.stratification: target}
                 self._carry(flow.name, compartment, compartment, strata, arrived, people)
 
@@ -647,14 +670,14 @@ class _Lowering:
             if stratification is self.lane:
                 row = self._row(compartment, strata)
                 rate = self.graph.constant([*rates, 0.0])
-                self.leaving[row].append(rate)
+                self._leave(row, rate)
                 people = self.graph.multiply(rate, self._people_in(compartment, strata))
                 self._book(name, row, row, strata, people, 1)
                 continue
             place = list(stratification.strata).index(strata[stratification.name])
             if place < len(rates):
                 rate = self.graph.constant(rates[place])
-                self.leaving[self._row(compartment, strata)].append(rate)
+                self._leave(self._row(compartment, strata), rate)
                 older = {**strata, stratification.name: stratification.strata[place + 1]}
                 people = self.graph.multiply(rate, self._people_in(compartment, strata))
                 self._carry(name, compartment, compartment, strata, older, people)
@@ -674,9 +697,14 @@ class _Lowering:
         for compartment, strata in self._somebody(self._chosen(compartments, where), of):
             rate = self._rate(flow.name, expression(flow.rate), strata, of)
             row = self._row(compartment, strata)
-            self.leaving[row].append(rate)
+            self._leave(row, rate)
             people = self._masked(self.graph.multiply(rate, self._people_in(compartment, strata)), mask)
             self._book(flow.name, row, None, strata, people)
+
+    def _leave(self, row: int, rate: int) -> None:
+        """Note the rate at which people leave a row, which the length of steps follows from; a pulse has none."""
+        if not self.pulsing:
+            self.leaving[row].append(rate)
 
     def _carry(self, flow: str, source: str, destination: str, left: Strata, arrived: Strata, people: int) -> None:
         """Take people out of one row and put the same people into another."""
@@ -686,6 +714,8 @@ class _Lowering:
         self, flow: str, source: int | None, destination: int | None, strata: Strata, people: int, shift: int = 0
     ) -> None:
         """People of one row go to another, `shift` lanes further; from or to no row where they enter or leave."""
+        if self.when is not None:
+            people = self.graph.multiply(self.when, people)
         arriving = self.graph.shift(people, shift) if shift else people
         if source is not None:
             self.changes[source].append(self._negative(people))
@@ -704,7 +734,7 @@ class _Lowering:
         """A rate or multiplier in some strata, which must not be negative when the model runs."""
         node = self._evaluate(given, strata, of)
         inside = ", ".join(f"{name}={stratum}" for name, stratum in strata.items())
-        self._guard("rate", f"{of}{f' ({inside})' if inside else ''}", node)
+        self._guard("part" if self.pulsing else "rate", f"{of}{f' ({inside})' if inside else ''}", node)
         return node
 
     def _guard(self, kind: str, label: str, node: int) -> None:
@@ -712,6 +742,8 @@ class _Lowering:
         known = self.graph.nodes[node]
         if known.operation != "constant":
             self.guards.append(Guard(kind, label, node))
+        elif kind == "part" and any(float(x) > 1 for x in known.data):
+            fail("M110", f"{label} is {max(map(float, known.data)):g}, but a share is never above 1", hint="look for %")
         elif any(float(x) < 0 for x in known.data):
             fail(
                 "M110",

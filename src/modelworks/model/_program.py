@@ -59,7 +59,7 @@ GUARD_TOLERANCE = 1e-9
 class Guard:
     """A number that must hold for a run to mean anything: a rate not below zero, shares that sum to one."""
 
-    kind: str  # "rate", "share", "number"
+    kind: str  # "rate", "share", "number", "part"
     label: str
     node: int
 
@@ -68,6 +68,8 @@ class Guard:
         """Between which it must lie; what is not a number, or infinite, lies between no limits."""
         if self.kind == "share":
             return 1.0 - GUARD_TOLERANCE, 1.0 + GUARD_TOLERANCE
+        if self.kind == "part":
+            return -GUARD_TOLERANCE, 1.0 + GUARD_TOLERANCE
         return -GUARD_TOLERANCE, sys.float_info.max
 
 
@@ -79,7 +81,8 @@ class Program:
     `initial` one for each row at the start; `exit_rates` the part of each row's rate of leaving that
     does not depend on the state; `knots` the times at which a table changes. `jumps` is every way to
     move, for stochastic runs; `counts` says, for each accumulator, which jumps it counts and the node of
-    what each of their events counts.
+    what each of their events counts. `pulses` are the times at which people move at an instant: the grid gives each
+    a step of its own, in which all other derivatives are zero.
     """
 
     graph: Graph
@@ -95,6 +98,7 @@ class Program:
     knots: tuple[float, ...]
     jumps: tuple[Jump, ...] = ()
     counts: tuple[tuple[tuple[int, int], ...], ...] = ()
+    pulses: tuple[float, ...] = ()
 
     @property
     def width(self) -> int:

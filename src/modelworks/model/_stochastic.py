@@ -52,6 +52,12 @@ class StochasticModel:
         self.model, self.calendar, self.method = model, calendar, method
         self.times = _increasing(times)
         self.program = lower(model, calendar)
+        if self.program.pulses:
+            fail(
+                "S118",
+                f"`{model.name}` has pulses, which a stochastic run can not take yet",
+                hint="spread the pulse over a short time: a flow at a rate from a table",
+            )
         self.parameters = self.program.parameters
         self.columns = tuple(_columns(model, self.program))
         self.outputs = tuple(column.name for column in self.columns)

@@ -54,6 +54,8 @@ def _value(
     if node.operation == "state":
         row = _given(state, "state")[:, int(node.data[0]), :]
         return row if node.wide else row[:, 0]
+    if node.operation == "happening":
+        return np.isin(_given(times, "times"), np.asarray(node.data, dtype=float)).astype(float)
     if node.operation in ("lookup", "weight"):
         knots = graph.knots[int(node.data[0])]
         if node.operation == "lookup":
