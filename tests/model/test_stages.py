@@ -21,7 +21,9 @@ from modelworks.model import (
     Parameter,
     Stratification,
     Transition,
+    basic_reproduction_number,
     by,
+    equilibrium,
     events,
     people,
     simulate,
@@ -170,3 +172,19 @@ def test_people_are_in_one_stage_only() -> None:
     flows = [Transition("better", "a", "b", 0.1, stages=2), Transition("worse", "a", "c", 0.1, stages=3)]
     model = Model("two", ["a", "b", "c"], flows, {"a": 1.0}, {"a": people("a")})
     assert [letter.code for letter in model.check()] == ["M130"]
+
+
+def test_the_reproduction_number_is_that_of_the_mean_times_spent() -> None:
+    for stages in (1, 4):
+        assert basic_reproduction_number(epidemic(stages), VALUES) == pytest.approx(2.5, rel=1e-10)
+
+
+def test_a_model_with_stages_stays_at_its_rest() -> None:
+    """Where it comes to rest, people are spread over the stages as they pass them."""
+    again = Transition("waning", "r", "s", 0.05, stages=2)
+    model = replace(epidemic(3), flows=[*epidemic(3).flows, again])
+    rest = equilibrium(model, VALUES).start(model)
+    found = simulate(rest, VALUES, [0, 50, 100])
+    for name in ("e", "i", "r"):
+        np.testing.assert_allclose(found[name], found[name][0], rtol=1e-6)
+    assert found["i"][0] > 10

@@ -24,8 +24,8 @@ from modelworks.model._expression import (
 )
 from modelworks.model._graph import Array
 
-# Dividing by nobody: where there is nobody, nobody moves or infects, and 0 / this is 0.
-NOBODY = 1e-100
+# Of this many people or fewer a pulse takes all: a number of people over it is far above one.
+FEWEST = 1e-90
 
 Split: TypeAlias = Mapping[str, Number | Mapping[str, Number] | str]
 
@@ -355,7 +355,7 @@ class Pulse:
             there = people(**{**self.where, **self.source})
         else:
             there = people(*one_or_more(self.source or ()), **self.where)
-        return minimum(1.0, number / maximum(there, NOBODY))
+        return minimum(1.0, number / maximum(there, FEWEST))
 
 
 def _is_change_of_stratum(source: object, destination: object) -> bool:

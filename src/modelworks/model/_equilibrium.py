@@ -17,6 +17,7 @@ import numpy as np
 
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, fail
+from modelworks.model._declaration import stages_of
 from modelworks.model._expression import By, Constant, Expression
 from modelworks.model._graph import Array
 from modelworks.model._impossible import check_bounds, check_names
@@ -190,4 +191,6 @@ def _initial(model: Model, program: Program, state: Array) -> dict[str, Expressi
         row = place[compartment, inside]
         return Constant(float(state[row * program.width + (program.lanes.index(lane) if lane else 0)]))
 
-    return {c: nested(c, {}, [(s.name, tuple(s.strata)) for s in model.strata_of(c)]) for c in model.compartments}
+    # Whoever is in a compartment with stages is in one of them.
+    staged = replace(model, stratifications=(*model.stratifications, *stages_of(model.flows)))
+    return {c: nested(c, {}, [(s.name, tuple(s.strata)) for s in staged.strata_of(c)]) for c in model.compartments}

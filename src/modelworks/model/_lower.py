@@ -19,7 +19,6 @@ import numpy as np
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, fail, near
 from modelworks.model._declaration import (
-    NOBODY,
     Contacts,
     Entry,
     Exit,
@@ -60,6 +59,9 @@ if TYPE_CHECKING:
 
 Strata = Mapping[str, str]
 NOWHERE: Strata = {}
+
+# Dividing by nobody: where a group is empty nobody in it is infectious either, and 0 / this is 0.
+NOBODY = 1e-100
 
 
 def lower(model: Model, calendar: Calendar | None = None) -> Program:

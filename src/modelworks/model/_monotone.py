@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from modelworks.model._graph import Graph
 
 # Where values stay level both slopes beside are zero, and 0 / this is 0.
-LEVEL = 1e-100
+LEVEL = 1e-200
 
 
 def monotone_slopes(graph: Graph, times: Sequence[float], values: Sequence[int]) -> list[int]:
