@@ -48,7 +48,16 @@ MISTAKES = [
         "days",
         "study.yaml",
     ),
-    ("studies/boarding-school/study.yaml", "models/influenza.py", "models/influensa.py", "M123", "influenza", None),
+    (
+        "studies/boarding-school/study.yaml",
+        "models/influenza.py",
+        "models/influensa.py",
+        "M123",
+        "`models/influenza.py`",
+        None,
+    ),
+    ("studies/boarding-school/study.yaml", "models/influenza.py", "models", "M123", "is a folder", None),
+    ("studies/boarding-school/study.yaml", "authors:", "figures: [in_bad]\nauthors:", "Y207", "in_bed", "study.yaml"),
     ("models/influenza.py", "model = Model(", "modell = Model(", "M123", "model", "models/influenza.py"),
     ("models/influenza.py", "rate=contact_rate", "rate=contct_rate", "M124", "contct_rate", "models/influenza.py"),
     ("models/influenza.py", "model = Model(", "model = Model((", "M124", "line", "models/influenza.py"),
@@ -110,3 +119,48 @@ def test_a_rate_per_week_is_the_same_rate_per_day(study: Path) -> None:
     )
     path.write_text(weekly, encoding="utf-8")
     assert bind(study).factors["contact_rate"] == pytest.approx(1 / 7, rel=1e-15)
+
+
+# (file under the study's folder or the repository, what to replace, with what, all codes that answer)
+ALONE = [
+    ("parameters.yaml", "contact_rate:", "\tcontact_rate:", ["Y103"]),
+    ("targets.yaml", "negative_binomial:", "negative_binomal:", ["T104"]),
+    ("targets.yaml", "overdispersion: overdispersion", "overdispersion: overdisp", ["T106"]),
+    ("targets.yaml", "column: in_bed", "column: in_bad", ["T103"]),
+    ("study.yaml", "start: 1978-01-21", "start: 1978-01-24", ["T109"]),
+    ("../../data/catalogue.yaml", "file: raw/boarding", "file: raw/bearding", ["D102"]),
+    ("../../data/catalogue.yaml", "file: raw/boarding", "file: ../../../raw/boarding", ["Y115"]),
+    ("../../data/raw/boarding-school-1978.csv", "1978-01-22,", "1978-01-22, ", ["D103"]),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "codes"), ALONE, ids=lambda v: str(v)[:24])
+def test_one_mistake_is_one_letter(study: Path, file: str, old: str, new: str, codes: list[str]) -> None:
+    """A second letter sends the reader after a mistake that nobody made."""
+    path = study / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ModelworksError) as caught:
+        bind(study)
+    assert list(caught.value.codes) == codes, [str(letter) for letter in caught.value.letters]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("output: in_bed", "output: in_bad", "T201"),
+        ("column: in_bed", "column: in_bad", "T103"),
+        ("unit: people", "unit: days", "T116"),
+        ("dataset: boarding-school-1978", "dataset: boarding-school", "D101"),
+    ],
+)
+def test_a_target_s_mistake_is_told_on_its_line(study: Path, old: str, new: str, code: str) -> None:
+    """Whoever opens the file goes to that line."""
+    path = study / "targets.yaml"
+    text = path.read_text(encoding="utf-8").replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ModelworksError) as caught:
+        bind(study)
+    line = 1 + text[: text.index(new)].count("\n")
+    assert [(letter.code, letter.line) for letter in caught.value.letters] == [(code, line)]

@@ -88,6 +88,8 @@ def file_bytes(path: Path, root: Path, missing: str) -> bytes:
             f"`{name}` lies outside the repository",
             hint="copy the file into the repository; links and `..` may not lead out of it",
         )
+    if path.is_dir():
+        fail(missing, f"`{name}` is a folder, but a file is wanted", hint="name the file, or move the folder away")
     if not path.is_file():
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         fail(missing, f"there is no file `{name}`", hint=near(path.name, sorted(beside)))

@@ -46,7 +46,7 @@ def check_series(target: TargetEntry, catalogue: Catalogue, time: TimeSpan | Non
         letters.extend(letter if letter.file else letter.at(*target.place) for letter in error.letters)
         return
     for letter in (*_about_days(target, found, time), *_about_values(target, found)):
-        letters.extend([letter.at(*target.place)])
+        letters.extend([letter if letter.file else letter.at(*target.place)])
 
 
 def _seen(found: Observed) -> Observed:
@@ -75,17 +75,22 @@ def _of_dataset(target: TargetEntry, dataset: Dataset) -> Observed:
 
 def _check_column(target: TargetEntry, dataset: Dataset, name: str, wanted: str) -> None:
     declared = dataset.columns.get(name)
+    place = target.at("date" if wanted == "date" else "column")
     if declared is None:
         fail(
             "T103",
             f"the target `{target.name}` wants a column `{name}`, which `{dataset.name}` does not have",
             hint=near(name, dataset.columns),
+            file=place.file,
+            line=place.line,
         )
     if declared.kind != wanted:
         fail(
             "T103",
             f"the target `{target.name}` wants a column of {wanted}s, but the unit of `{name}` is `{declared.unit}`",
             hint="`date:` names the column of dates, `column:` the one of values",
+            file=place.file,
+            line=place.line,
         )
     if wanted == "number":
         _check_unit(target, declared)
@@ -99,6 +104,8 @@ def _check_unit(target: TargetEntry, column: Column) -> None:
             "T116",
             f"the target `{target.name}` is in `{target.unit}`, but the column `{column.name}` in `{column.unit}`",
             hint=f"write `unit: {column.unit}` for the target, or correct the catalogue",
+            file=target.at("unit").file,
+            line=target.at("unit").line,
         )
 
 
@@ -122,6 +129,7 @@ def _about_days(target: TargetEntry, found: Observed, time: TimeSpan | None) -> 
             f"{what} has {len(outside)} values outside the study's time, the first on {outside[0]}",
             f"the study runs from {time.start} to {time.end}: move its `time:`, or limit the target with "
             "`from:` and `to:`",
+            *target.at("values", "dataset"),
         )
 
 

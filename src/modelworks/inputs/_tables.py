@@ -73,6 +73,14 @@ def _cells(found: bytes, name: str, separator: str) -> _Cells:
     cells = _Cells(name, [], [], [])
     try:
         cells.header.extend(cell.strip() for cell in next(reader, []))
+        other = next(
+            (each for each in ";\t" if each != separator and cells.header[:1] and each in cells.header[0]), None
+        )
+        if other is not None:
+            sign, more = (
+                ("tabs", "or give it a name that ends in .tsv") if other == "\t" else ("semicolons", "1.5 for 1,5")
+            )
+            refuse(f"is separated by {sign}, not by commas", f"save it with commas between its cells, and {more}", 1)
         for row in reader:
             if len(row) not in (0, len(cells.header)):
                 problem = f"has {len(row)} cells on this line, but {len(cells.header)} columns"
@@ -117,7 +125,7 @@ def _converted(cells: _Cells, column: Column, letters: Letters) -> pd.Series[Any
     problem = f"is no number: `{shortened(texts[wrong[0]])}`" if wrong else ""
     tell("D106", problem, "write 1000, not 1,000; leave a cell empty where nothing is known", wrong)
     outside = np.flatnonzero((values < column.bounds.low) | (values > column.bounds.high)).tolist()
-    problem = f"is {values[outside[0]]:g}, but lies {column.bounds}" if outside else ""
+    problem = f"is {values[outside[0]]:g}, but the catalogue says that it lies {column.bounds}" if outside else ""
     tell("D107", problem, "correct the cell, or `lower` and `upper`", outside)
     return pd.Series(values, dtype="float64")
 

@@ -179,7 +179,12 @@ def _check_bounds(entry: ParameterEntry, fields: Fields) -> None:
     if bounds is None:
         return
     if entry.value is not None and not bounds.holds(entry.value):
-        fields.say("P105", f"{fields.what} is {entry.value:g}, but lies {bounds}", "correct one of the two", "value")
+        fields.say(
+            "P105",
+            f"{fields.what} is {entry.value:g}, but its bounds say that it lies {bounds}",
+            "correct one of the two",
+            "value",
+        )
     if entry.prior is None:
         return
     if entry.prior.family == "normal":
@@ -252,7 +257,12 @@ def _check_share(entry: ParameterEntry, largest: float, fields: Fields) -> None:
         what, hint = f"is {entry.value:g}", "check the value and the unit: `percent`, `proportion`, or `ratio`"
     else:
         what = f"has a prior, {entry.prior}, from {low:g} to {high:g}"
-        hint = f"take a beta or uniform prior, or add `bounds: {{lower: 0, upper: {largest:g}}}`, which cut a normal"
+        # Bounds cut a normal, and no other family.
+        cut = (
+            f"add `bounds: {{lower: 0, upper: {largest:g}}}`" if entry.prior and entry.prior.family == "normal" else ""
+        )
+        inside = "take a beta or uniform prior" if largest == 1 else "take a uniform prior"
+        hint = f"{inside}, or {cut or f'a truncated_normal with `lower: 0, upper: {largest:g}`'}"
     fields.say("P111", f"`{entry.name}` {what}, but a {entry.unit} lies between 0 and {largest:g}", hint, name)
 
 

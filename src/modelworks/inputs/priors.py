@@ -43,7 +43,7 @@ class Bounds(NamedTuple):
 
     def __str__(self) -> str:
         if self.lower is None or self.upper is None:
-            return f"below {self.upper:g}" if self.lower is None else f"above {self.lower:g}"
+            return f"at {self.upper:g} or below" if self.lower is None else f"at {self.lower:g} or above"
         return f"between {self.lower:g} and {self.upper:g}"
 
 

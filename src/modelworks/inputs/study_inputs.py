@@ -146,7 +146,10 @@ def _check_scenario_values(draft: StudyDraft, parameters: Parameters, letters: L
                         line=place.line,
                     )
             elif entry.bounds is not None and not entry.bounds.holds(change):
-                message = f"the scenario `{scenario.name}` sets `{name}` to {change:g}, but it lies {entry.bounds}"
+                message = (
+                    f"the scenario `{scenario.name}` sets `{name}` to {change:g}, but its bounds say that it lies "
+                )
+                message += str(entry.bounds)
                 letters.add(
                     "P105", message, hint=f"the bounds are those of {entry.place}", file=place.file, line=place.line
                 )
@@ -159,7 +162,7 @@ def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, lette
     wanted: dict[str, Place] = {}
     for target in targets.values():
         if target.dataset is not None:
-            wanted.setdefault(target.dataset, target.place)
+            wanted.setdefault(target.dataset, target.at("dataset"))
     for key, name in draft.data.items():
         wanted.setdefault(name, draft.places[f"data.{key}"])
     for scenario in draft.scenarios.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -66,6 +66,11 @@ class TargetEntry:
     meaning: str
     place: Place
     history: tuple[Earlier, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    def at(self, *names: str) -> Place:
+        """Where the first of these names that is written stands; where the target does, if none is."""
+        return next((self.places[name] for name in names if name in self.places), self.place)
 
     @property
     def file(self) -> str:
@@ -84,10 +89,11 @@ class TargetEntry:
 
 @dataclass(frozen=True)
 class Targets(Mapping[str, TargetEntry]):
-    """Every target by name. `file` is the study's own file."""
+    """Every target by name. `file` is the study's own file; `complete` says whether all of them could be read."""
 
     file: str
     entries: Mapping[str, TargetEntry]
+    complete: bool = True
 
     def __getitem__(self, name: str) -> TargetEntry:
         return self.entries[name]
@@ -110,7 +116,7 @@ def read_targets(layers: Layers, letters: Letters) -> Targets:
             file=layers.file,
         )
     entries = {name: entry for name, each in found.items() if (entry := _entry(name, each, letters)) is not None}
-    return Targets(layers.file, entries)
+    return Targets(layers.file, entries, layers.complete and len(entries) == len(found))
 
 
 def _entry(name: str, layered: Layered, letters: Letters) -> TargetEntry | None:
@@ -148,6 +154,7 @@ def _entry(name: str, layered: Layered, letters: Letters) -> TargetEntry | None:
         meaning=fields.text("meaning") or "",
         place=layered.place,
         history=layered.history,
+        places=MappingProxyType(dict(layered.node.keys)),
     )
 
 

@@ -22,7 +22,7 @@ from modelworks import units
 from modelworks.calibration import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
-from modelworks.inputs import ParameterEntry, StudyInputs, TargetEntry, check_files
+from modelworks.inputs import ParameterEntry, Series, StudyInputs, TargetEntry, check_files
 from modelworks.model import (
     CompiledModel,
     Model,
@@ -32,7 +32,7 @@ from modelworks.model import (
     settle_step,
 )
 from modelworks.study._model_file import ModelFile, load_model
-from modelworks.study._questions import check_quantities, check_scenario_models, check_scenarios, grid
+from modelworks.study._questions import check_figures, check_quantities, check_scenario_models, check_scenarios, grid
 from modelworks.study._scaled import ScaledModel
 
 if TYPE_CHECKING:
@@ -212,8 +212,11 @@ def bind(folder: Path) -> BoundStudy:
     if inputs is None:
         raise ModelworksError(found)
     try:
-        # Data that can not be read leave no model to hold the other files against.
         data = _tables(inputs)
+    except ModelworksError as error:
+        # They leave no model to hold the other files against; who read the files told of them, and where.
+        raise ModelworksError(found or error.letters) from error
+    try:
         root = inputs.repository.root
         file = load_model(root / inputs.study.model, data, inputs.study.model, root)
     except ModelworksError as error:
@@ -226,6 +229,7 @@ def bind(folder: Path) -> BoundStudy:
     centre = {name: float(prior.quantile(0.5)) for name, prior in priors.items()} | fixed
     check_scenarios(inputs, file.model, factors, centre, letters)
     check_quantities(inputs, file.model, calendar, letters)
+    check_figures(inputs, file.model, calendar, letters)
     if not letters:
         # Each is a model to build, which waits until the study's own is sound.
         check_scenario_models(inputs, file, data, calendar, letters)
@@ -273,11 +277,15 @@ def _parameters(
     """Every parameter of the model and the likelihoods, each with what turns its unit into the model's."""
     declared = model.parameters
     used = {str(a) for t in inputs.targets.values() for a in t.likelihood.arguments.values() if isinstance(a, str)}
+    # A likelihood that can not be read, or names what has no entry, was told; a name left over may be what it means.
+    sure = inputs.targets.complete and used <= set(inputs.parameters.names)
     factors: dict[str, float] = {}
     priors: dict[str, Prior] = {}
     fixed: dict[str, float] = {}
     for name, entry in inputs.parameters.items():
         if name not in declared and name not in used:
+            if not sure:
+                continue
             letters.add(
                 "P201",
                 f"`{name}` is not a parameter of the model `{model.name}`, nor of any target's likelihood",
@@ -298,8 +306,8 @@ def _parameters(
         if name in declared:
             _within(entry, model, factors[name], priors.get(name), letters)
     for name, parameter in declared.items():
-        # An entry with a mistake of its own has had its letter.
-        if name not in inputs.parameters.names:
+        # An entry with a mistake of its own has had its letter, as has a file that can not be read.
+        if inputs.parameters.complete and name not in inputs.parameters.names:
             letters.add(
                 "P202",
                 f"the model `{model.name}` needs `{name}` ({parameter.unit}), which has no entry",
@@ -341,69 +349,59 @@ def _observations(inputs: StudyInputs, model: Model, calendar: Calendar, letters
                 "T201",
                 f"the target `{entry.name}` looks at an output `{entry.output}`, which `{model.name}` does not have",
                 hint=near(entry.output, columns),
-                file=entry.file,
-                line=entry.line,
+                file=entry.at("output").file,
+                line=entry.at("output").line,
             )
             continue
         try:
-            found.append(_observation(entry, inputs, model, columns[entry.output], calendar))
+            series = _series(entry, inputs, letters)
+            if series is not None:
+                found.append(_observation(entry, series, inputs, model, columns[entry.output], calendar))
         except ModelworksError as error:
             letters.extend(letter if letter.file else letter.at(entry.file, entry.line) for letter in error.letters)
     return found
 
 
+def _series(entry: TargetEntry, inputs: StudyInputs, letters: Letters) -> Series | None:
+    """The observations; None where they can not be read, which whoever read the files told of."""
+    try:
+        return entry.series(inputs.catalogue)
+    except ModelworksError:
+        if not letters:
+            raise
+        return None
+
+
 def _observation(
-    entry: TargetEntry, inputs: StudyInputs, model: Model, column: OutputColumn, calendar: Calendar
+    entry: TargetEntry, series: Series, inputs: StudyInputs, model: Model, column: OutputColumn, calendar: Calendar
 ) -> Observations:
-    series = entry.series(inputs.catalogue)
     counting = column.counts_events
     spans = [period(day, entry.covers, dated_end=entry.dated == "end") for day in series.dates]
     letters = Letters()
-    if counting and entry.covers == "instant":
-        letters.add(
-            "T202",
-            f"`{entry.output}` counts events, but the target `{entry.name}` does not say over which time",
-            hint="add `covers: day`, `week`, `month` or `year`",
-            file=entry.file,
-            line=entry.line,
-        )
-    overlapping = [b[0] for a, b in pairwise(spans) if a[1] > b[0]]
-    if counting and overlapping:
-        letters.add(
-            "T205",
-            f"the target `{entry.name}` counts over a {entry.covers}, but {len(overlapping)} of its values begin "
-            f"before the one before is over, the first on {overlapping[0]}",
-            hint="`covers:` is the time that one value counts over; of moving sums keep every one that stands alone",
-            file=entry.file,
-            line=entry.line,
-        )
-    said = spacing(series.dates)
-    if counting and 0 < LENGTHS[entry.covers] < LENGTHS[said]:
-        letters.add(
-            "T207",
-            f"the target `{entry.name}` says that a value counts over a {entry.covers}, but its dates are a {said} "
-            "apart",
-            hint=f"write `covers: {said}`; where a single {entry.covers} of each {said} was counted, make the output "
-            "a rate, and the target one of an instant",
-            file=entry.file,
-            line=entry.line,
-        )
+    if counting:
+        _about_periods(entry, series, spans, letters)
     _about_likelihood(entry, inputs, letters)
-    factor = units.parse(model.series[column.output].unit).factor_to(units.parse(entry.unit))
+    factor = _factor_of(entry, model.series[column.output].unit)
     starts = np.array([calendar.number(a) for a, _ in spans])
     ends = np.array([calendar.number(b) for _, b in spans])
     if not counting:
         starts = ends = (starts + ends) / 2
-    begin, finish = (calendar.number(day) for day in (inputs.study.time.start, inputs.study.time.end))
-    outside = [d.isoformat() for d, a, b in zip(series.dates, starts, ends, strict=True) if a < begin or b > finish]
+    time = inputs.study.time
+    begin, finish = calendar.number(time.start), calendar.number(time.end)
+    outside = [
+        day.isoformat()
+        for day, a, b in zip(series.dates, starts, ends, strict=True)
+        # A date that is itself outside is told with the files.
+        if (a < begin or b > finish) and time.start <= day <= time.end
+    ]
     if outside:
         letters.add(
             "T203",
             f"the target `{entry.name}` has {len(outside)} values outside the model's time, the first on {outside[0]}",
-            hint=f"the model runs from {inputs.study.time.start} to {inputs.study.time.end}: move `time:` in "
+            hint=f"the model runs from {time.start} to {time.end}: move `time:` in "
             "study.yaml, or limit the target with `from:` and `to:`",
-            file=entry.file,
-            line=entry.line,
+            file=entry.at("values", "dataset").file,
+            line=entry.at("values", "dataset").line,
         )
     letters.raise_if_any()
     until = inputs.study.calibration.until
@@ -411,6 +409,47 @@ def _observation(
     last = [a if a == b else b - timedelta(days=1) for a, b in spans]
     included = np.array([until is None or day <= until for day in last], dtype=bool)
     return Observations(entry, entry.output, tuple(series.dates), starts, ends, series.values, included, factor)
+
+
+def _about_periods(entry: TargetEntry, series: Series, spans: Sequence[tuple[date, date]], letters: Letters) -> None:
+    """Counts are over a time, each over its own, and over the one that their dates say."""
+    if entry.covers == "instant":
+        letters.add(
+            "T202",
+            f"`{entry.output}` counts events, but the target `{entry.name}` does not say over which time",
+            hint="add `covers: day`, `week`, `month` or `year`",
+            file=entry.at("covers", "output").file,
+            line=entry.at("covers", "output").line,
+        )
+    overlapping = [b[0] for a, b in pairwise(spans) if a[1] > b[0]]
+    if overlapping:
+        letters.add(
+            "T205",
+            f"the target `{entry.name}` counts over a {entry.covers}, but {len(overlapping)} of its values begin "
+            f"before the one before is over, the first on {overlapping[0]}",
+            hint="`covers:` is the time that one value counts over; of moving sums keep every one that stands alone",
+            file=entry.at("covers").file,
+            line=entry.at("covers").line,
+        )
+    said = spacing(series.dates)
+    if 0 < LENGTHS[entry.covers] < LENGTHS[said]:
+        letters.add(
+            "T207",
+            f"the target `{entry.name}` says that a value counts over a {entry.covers}, but its dates are a {said} "
+            "apart",
+            hint=f"write `covers: {said}`; where a single {entry.covers} of each {said} was counted, make the output "
+            "a rate, and the target one of an instant",
+            file=entry.at("covers").file,
+            line=entry.at("covers").line,
+        )
+
+
+def _factor_of(entry: TargetEntry, given: str) -> float:
+    """What turns an output into the unit of its target."""
+    try:
+        return units.parse(given).factor_to(units.parse(entry.unit))
+    except ModelworksError as error:
+        raise ModelworksError([letter.at(*entry.at("unit")) for letter in error.letters]) from error
 
 
 def spacing(days: Sequence[date]) -> str:

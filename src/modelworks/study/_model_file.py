@@ -37,9 +37,12 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: P
     `shown` is the file's name in messages, `root` the repository's folder. Modules beside the file may be
     imported by it; they count among its sources, as does every other file of the repository that it opens.
     """
+    if path.is_dir():
+        fail(
+            "M123", f"the model `{shown}` is a folder, but a file is wanted", hint=near(shown, _model_files(path, root))
+        )
     if not path.is_file():
-        others = [p.stem for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        fail("M123", f"there is no model file `{shown}`", hint=near(path.stem, others))
+        fail("M123", f"there is no model file `{shown}`", hint=near(shown, _model_files(path.parent, root)))
     content = path.read_bytes()
     files = TeamFiles(path.parent, root)
     with files:
@@ -59,6 +62,13 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: P
     if letters:
         raise ModelworksError(letters)
     return ModelFile(model, path, {**files.hashes(), path.name: hashlib.sha256(content).hexdigest()})
+
+
+def _model_files(folder: Path, root: Path) -> list[str]:
+    """What a study could name instead: the files of Python in a folder, from the repository's root."""
+    inside = folder.resolve().is_relative_to(root.resolve())
+    found = sorted(folder.resolve().glob("*.py")) if inside else []
+    return [path.relative_to(root.resolve()).as_posix() for path in found]
 
 
 def _imported(path: Path, content: bytes, shown: str) -> Any:

@@ -213,6 +213,21 @@ def _fault(
     return None
 
 
+def check_figures(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> None:
+    """A figure is of an output, or of one of its strata."""
+    known = dict.fromkeys(name for each in output_columns(model, calendar) for name in (each.output, each.name))
+    place = inputs.study.place("figures")
+    for name in inputs.study.figures:
+        if name not in known:
+            letters.add(
+                "Y207",
+                f"a figure of `{name}` is asked for, but `{model.name}` has no such output",
+                hint=near(name, known),
+                file=place.file,
+                line=place.line,
+            )
+
+
 def quantity_unit(asked: Quantity, inputs: StudyInputs, model: Model) -> tuple[float, str]:
     """What turns a quantity into its own unit, and that unit: as it is where none is asked for.
 
