@@ -26,7 +26,6 @@ from modelworks.model import (
     people,
     run_many,
     simulate,
-    simulate_stochastic,
     table,
 )
 from modelworks.model._lower import lower
@@ -243,8 +242,3 @@ def test_a_share_above_one_is_told() -> None:
         simulate(decay(Pulse("p", 1, "a", "b", share=40)), {}, [0, 5])
     with pytest.raises(ModelworksError, match="S103"):
         simulate(decay(Pulse("p", 1, "a", "b", share=Parameter("share"))), {"share": 1.1}, [0, 5])
-
-
-def test_a_stochastic_run_says_that_it_takes_no_pulses() -> None:
-    with pytest.raises(ModelworksError, match="S118"):
-        simulate_stochastic(decay(Pulse("p", 1, "a", "b", share=0.5)), {}, [0, 5], draws=2, seed=1)

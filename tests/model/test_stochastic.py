@@ -23,6 +23,7 @@ from modelworks.model import (
     Move,
     Output,
     Parameter,
+    Pulse,
     StochasticModel,
     Stratification,
     Transition,
@@ -366,3 +367,30 @@ def test_a_rate_that_rises_in_time_is_followed_by_every_method(method: str) -> N
     allowed = 4 * np.sqrt(share * (1 - share) / people_at_first)
     # A leap lets a rate run on by up to three per cent of those who are left.
     assert np.all(np.abs(stay - share) <= allowed + (0.005 if method == "tau_leap" else 1e-12))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_pulse_moves_whole_people_at_its_moment(method: str) -> None:
+    """A share of those who are there, each with that chance; so many who come; nobody at any other time."""
+    model = Model(
+        "campaigns",
+        ["s", "v", "r"],
+        [
+            Pulse("campaign", [3, 7], "s", "v", share=0.4),
+            Pulse("arrival", 5, destination="s", number=250.5),
+            Pulse("farewell", 9, "v", share=1.0),
+            Transition("ageing", "s", "r", table([0, 3.5], [0.0, 0.02], "step")),
+        ],
+        {"s": 1000},
+        {"s": people("s"), "v": people("v"), "doses": events("campaign"), "come": events("arrival")},
+    )
+    times = np.arange(11.0)
+    expected = simulate(model, {}, times)
+    runs = simulate_stochastic(model, {}, times, draws=4000, seed=1, method=method, step=0.25)
+    for name in expected.units:
+        spread = runs[name].std(axis=0) / np.sqrt(4000)
+        assert np.all(np.abs(runs[name].mean(axis=0) - expected[name]) <= 4 * spread + 1e-3 * expected[name]), name
+    assert np.all(runs["s"][:, :4] == 1000)
+    assert runs["doses"][:, 4].var() == pytest.approx(1000 * 0.4 * 0.6, rel=0.1)
+    assert set(runs["come"][:, 6]) == {250.0, 251.0}
+    assert np.all(runs["v"][:, 10] == 0)

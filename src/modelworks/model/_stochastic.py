@@ -52,20 +52,14 @@ class StochasticModel:
         self.model, self.calendar, self.method = model, calendar, method
         self.times = _increasing(times)
         self.program = lower(model, calendar)
-        if self.program.pulses:
-            fail(
-                "S118",
-                f"`{model.name}` has pulses, which a stochastic run can not take yet",
-                hint="spread the pulse over a short time: a flow at a rate from a table",
-            )
         self.parameters = self.program.parameters
         self.columns = tuple(_columns(model, self.program))
         self.outputs = tuple(column.name for column in self.columns)
         self.cores = cores or os.cpu_count() or 1
         self.kernel = StochasticKernel(self.program, method)
-        grid = Grid.covering(self.times, self.program.knots, step or DAY[model.time])
-        self.step = float(grid.steps.max())
+        grid = Grid.covering(self.times, self.program.knots, step or DAY[model.time], self.program.pulses)
         self.steps = Steps.of(grid, self.kernel.data)
+        self.step = float(self.steps.sizes.max())
 
     def rows(self, values: Mapping[str, ArrayLike]) -> Array:
         """Values by name as rows (draw, parameter): one row where every value is one number."""

@@ -73,7 +73,9 @@ class Routines:
         if routine not in self._written:
             kinds, answer = signature(routine)
             kind = ir.FunctionType(_TYPES[answer], [_TYPES[each] for each in kinds])
-            function = ir.Function(self.module, kind, routine.__name__)
+            # Solvers call their step by one name.
+            name = routine.__name__ if exported else self.module.get_unique_name(routine.__name__)
+            function = ir.Function(self.module, kind, name)
             if not exported:
                 function.linkage = "internal"
             self._written[routine] = function

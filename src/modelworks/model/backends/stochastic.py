@@ -26,7 +26,7 @@ from modelworks.model.backends._routines import Routines, signature
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.backends.native import Layout, _Writer
 from modelworks.model.solvers import _jumping, chain_binomial, exact, tau_leap
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers.rk4 import Grid, moments_of_pulse
 
 METHODS: dict[str, Callable[..., Any]] = {
     "chain_binomial": chain_binomial.advance,
@@ -45,8 +45,8 @@ _C_KINDS: dict[str, Any] = {"Whole": ctypes.c_int64, "Word": ctypes.c_uint64, "R
 class Steps:
     """The grid of a stochastic run: a row for each output, and behind these one for the middle of each step.
 
-    `sizes` are the steps' (zero for outputs), `moments` the times, `data` what time alone decides. The steps before
-    output k are `edges[k]` to `edges[k + 1]`.
+    `sizes` are the steps' (zero for outputs, and for pulses), `moments` the times, `data` what time alone decides. The
+    steps before output k are `edges[k]` to `edges[k + 1]`.
     """
 
     sizes: Array
@@ -57,9 +57,15 @@ class Steps:
     @staticmethod
     def of(grid: Grid, data: Callable[[Array], Array]) -> Steps:
         number = grid.outputs.size
-        moments = np.concatenate([grid.outputs, grid.starts + grid.steps / 2])
+        # All that happens in a pulse happens at one moment.
+        at_once = np.isfinite(grid.pulses)
+        middles = grid.starts + grid.steps / 2
+        middles[at_once] = [moments_of_pulse(float(time))[1] for time in grid.pulses[at_once]]
+        moments = np.concatenate([grid.outputs, middles])
         edges = number + np.concatenate([[0], np.cumsum(grid.counts)])
-        return Steps(np.concatenate([np.zeros(number), grid.steps]), edges, moments, data(moments))
+        return Steps(
+            np.concatenate([np.zeros(number), np.where(at_once, 0.0, grid.steps)]), edges, moments, data(moments)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +120,9 @@ class StochasticKernel:
 
     def _module(self, advance: Callable[..., Any]) -> ir.Module:
         writer = _StochasticWriter(self.program, self.layout)
-        routines = Routines(writer.parts(), {**self._constants, **writer.functions, "advance": advance})
+        routines = Routines(
+            writer.parts(), {**self._constants, **writer.functions, "advance": advance, "pulse": chain_binomial.advance}
+        )
         for each in (_jumping.run_draws, _jumping.start_streams):
             routines.function(each, exported=True)
         return writer.llvm

@@ -68,6 +68,11 @@ def advance(words: Words, state: Reals, work: Reals, run: Reals, data: Reals, mo
     raise NotImplementedError
 
 
+def pulse(words: Words, state: Reals, work: Reals, run: Reals, data: Reals, moment: Reals, h: Real) -> Whole:
+    """What happens at an instant, whatever the solver; its step has no length."""
+    raise NotImplementedError
+
+
 # -- people who jump ------------------------------------------------------------------------------
 
 
@@ -160,15 +165,11 @@ def run_draws(
         state = part(states, draw * STATE)
         for output in range(first, last):
             for step in range(edges[output], edges[output + 1]):
-                failed = advance(
-                    part(streams, draw * 4),
-                    state,
-                    work,
-                    run,
-                    part(data, step * DATA),
-                    part(moment, step * MOMENT),
-                    steps[step],
-                )
+                words, now, settled = part(streams, draw * 4), part(data, step * DATA), part(moment, step * MOMENT)
+                if steps[step] > 0.0:
+                    failed = advance(words, state, work, run, now, settled, steps[step])
+                else:
+                    failed = pulse(words, state, work, run, now, settled, 0.0)
                 if failed >= 0:
                     trouble[0] = failed
                     trouble[1] = step

@@ -11,6 +11,8 @@ compartment model: Bretó, He, Ionides & King 2009, doi:10.1214/08-AOAS201 (Eule
 
 from __future__ import annotations
 
+from math import floor
+
 from modelworks.model.backends._routines import Real, Reals, Whole, Words, part
 from modelworks.model.solvers._jumping import (
     FIRSTS,
@@ -23,11 +25,14 @@ from modelworks.model.solvers._jumping import (
     is_possible,
     jump,
 )
-from modelworks.model.solvers._random import binomial, leavers, poisson
+from modelworks.model.solvers._random import binomial, leavers, poisson, uniform
 
 
 def advance(words: Words, state: Reals, work: Reals, run: Reals, data: Reals, moment: Reals, h: Real) -> Whole:
-    """One step: everybody decides by the state at its start."""
+    """One step: everybody decides by the state at its start.
+
+    A step of no length is a pulse, in which rates are the share of people who move at once, whatever the method.
+    """
     after, rates = work, part(work, STATE)
     derivative(state, run, data, moment, rates)
     for k in range(STATE):
@@ -44,7 +49,8 @@ def advance(words: Words, state: Reals, work: Reals, run: Reals, data: Reals, mo
             rate = rates[which * WIDTH + lane]
             if is_possible(rate) == 0:
                 return which
-            number = poisson(words, rate * h)
+            # Those who come at once are so many, and a part of a person by chance.
+            number = poisson(words, rate * h) if h > 0.0 else floor(rate + uniform(words))
             if number > 0.0:
                 jump(after, rates, which, lane, number)
     for k in range(STATE):
@@ -60,7 +66,7 @@ def leave(words: Words, after: Reals, rates: Reals, k: Whole, lane: Whole, peopl
         if is_possible(rate) == 0:
             return which
         total += max(rate, 0.0)
-    leaving = leavers(words, people, total * h)
+    leaving = leavers(words, people, total * h) if h > 0.0 else binomial(words, people, total)
     for which in range(FIRSTS[k], FIRSTS[k + 1]):
         rate = max(rates[which * WIDTH + lane], 0.0)
         if leaving > 0.0 and rate > 0.0:
