@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from modelworks.dates import TimeUnit
-from modelworks.errors import Letter, ModelworksError, fail
+from modelworks.errors import Letter, Letters, ModelworksError, fail, near
 from modelworks.model._declaration import Flow, Output, Stratification
-from modelworks.model._expression import Expression, Number, Parameter, expression, walk
+from modelworks.model._expression import Expression, Number, Parameter, expression, one_or_more, walk
+
+Named: TypeAlias = tuple[str, Any]
+Pieces: TypeAlias = dict[str, list[Named]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +71,40 @@ class Model:
         self,
         *,
         name: str | None = None,
+        compartments: Sequence[str] = (),
         flows: Sequence[Flow] = (),
+        initial: Mapping[str, Number] | None = None,
         stratifications: Sequence[Stratification] = (),
         outputs: Mapping[str, Output | Number] | None = None,
         derived: Mapping[str, Number] | None = None,
+        replacing: str | Sequence[str] = (),
     ) -> Model:
-        """This model with more in it: a stratification, an intervention, outputs written elsewhere."""
+        """This model with more in it: a stratification, an intervention, outputs written elsewhere.
+
+        What has the name of something that is there already is refused, unless `replacing` names it: these flows,
+        stratifications, initial numbers, outputs and derived numbers give way to the new ones. A new one of the same
+        name takes the old one's place, others come last. Extending piece by piece, in any portions, is the same as
+        declaring all at once.
+
+        Raises
+        ------
+        ModelworksError
+            M132 for each name that is there already, and each that is to be replaced and is not there.
+        """
+        old = _pieces(self.compartments, self.flows, self.initial, self.stratifications, self.outputs, self.derived)
+        new = _pieces(compartments, flows, initial or {}, stratifications, outputs or {}, derived or {})
+        gone = one_or_more(replacing)
+        _check_names(self.name, old, new, gone)
+        joined = {kind: _joined(pieces, new[kind], gone) for kind, pieces in old.items()}
         return replace(
             self,
             name=name or self.name,
-            flows=(*self.flows, *flows),
-            stratifications=(*self.stratifications, *stratifications),
-            outputs={**self.outputs, **(outputs or {})},
-            derived={**self.derived, **(derived or {})},
+            compartments=[each for _, each in joined["compartment"]],
+            flows=[each for _, each in joined["flow"]],
+            stratifications=[each for _, each in joined["stratification"]],
+            initial=dict(joined["initial number"]),
+            outputs=dict(joined["output"]),
+            derived=dict(joined["derived number"]),
         )
 
     # -- looking ---------------------------------------------------------------------------------
@@ -142,6 +166,52 @@ class Model:
         if letters:
             raise ModelworksError(letters)
         return self
+
+
+def _pieces(
+    compartments: Sequence[str],
+    flows: Sequence[Flow],
+    initial: Mapping[str, Number],
+    stratifications: Sequence[Stratification],
+    outputs: Mapping[str, Output | Number],
+    derived: Mapping[str, Number],
+) -> Pieces:
+    """What a model is made of, by kind: the name of each piece, and the piece."""
+    return {
+        "compartment": [(each, each) for each in compartments],
+        "flow": [(each.name, each) for each in flows],
+        "stratification": [(each.name, each) for each in stratifications],
+        "initial number": list(initial.items()),
+        "output": list(outputs.items()),
+        "derived number": list(derived.items()),
+    }
+
+
+def _joined(old: Sequence[Named], new: Sequence[Named], gone: Sequence[str]) -> list[Named]:
+    """The old with the new: in the place of the one it replaces, or last."""
+    fresh, known = dict(new), {name for name, _ in old}
+    # Compartments are not replaced, and may have the name of a flow that is.
+    kept = [(name, fresh.get(name, each)) for name, each in old if name in fresh or name not in gone or each == name]
+    return [*kept, *((name, each) for name, each in new if name not in known)]
+
+
+def _check_names(model: str, old: Pieces, new: Pieces, gone: Sequence[str]) -> None:
+    """Refuse what is there already, what comes twice, and the replacing of what is not there."""
+    letters = Letters()
+    for kind, pieces in new.items():
+        names = [name for name, _ in pieces]
+        for name in dict.fromkeys(names):
+            if names.count(name) > 1:
+                letters.add("M132", f"two of the new {kind}s are named `{name}`", hint="give each a name of its own")
+            elif name in dict(old[kind]) and (kind == "compartment" or name not in gone):
+                hint = "give the new one another name"
+                hint += "" if kind == "compartment" else f', or say replacing=["{name}"]'
+                letters.add("M132", f"`{model}` has the {kind} `{name}` already", hint=hint)
+    known = [name for kind, pieces in old.items() if kind != "compartment" for name, _ in pieces]
+    for name in gone:
+        if name not in known:
+            letters.add("M132", f"`{model}` has no `{name}` that could be replaced", hint=near(name, known))
+    letters.raise_if_any()
 
 
 def _inside(value: Any) -> list[Expression]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.model._declaration import Entry, Infection, Stratification, Transition
+from modelworks.model._declaration import Entry, Infection, Pulse, Stratification, Transition
 from modelworks.model._expression import (
     By,
     Constant,
     Events,
     Expression,
+    Moment,
     Operation,
     Parameter,
     People,
@@ -103,6 +105,9 @@ def _strata(model: Model) -> Iterator[Written]:
 def _flows(model: Model) -> Iterator[Written]:
     per = f"per {model.time.removesuffix('s')}"
     for flow in model.flows:
+        if isinstance(flow, Pulse):
+            yield from _pulse(flow, model)
+            continue
         number = flow.number if isinstance(flow, Entry) else flow.rate
         if _holds_numbers(number):
             kind = "number" if isinstance(flow, Entry) else "rate"
@@ -117,6 +122,14 @@ def _flows(model: Model) -> Iterator[Written]:
                 yield Written(f"{flow.name}: {stratification}", _listed(shares, _names(model)), "proportion")
         if isinstance(flow, Infection):
             yield from _infection(flow, model, per)
+
+
+def _pulse(pulse: Pulse, model: Model) -> Iterator[Written]:
+    moments = ", ".join(t.isoformat() if isinstance(t, date) else f"{t:g}" for t in pulse.moments)
+    yield Written(f"{pulse.name}: when", _short(moments))
+    for kind, unit, given in (("share", "proportion", pulse.share), ("number", "people", pulse.number)):
+        if given is not None and _holds_numbers(given):
+            yield Written(f"{pulse.name}: {kind}", in_words(given, _names(model)), unit)
 
 
 def _infection(flow: Infection, model: Model, per: str) -> Iterator[Written]:
@@ -221,6 +234,8 @@ def _formula(value: Expression, names: Names) -> str:
         return value.name
     if isinstance(value, Time):
         return "time"
+    if isinstance(value, Moment):
+        return value.when.isoformat()
     if isinstance(value, By):
         return _within(value, names)
     if isinstance(value, Table):
