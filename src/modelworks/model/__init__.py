@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model._written import Written, written_numbers
     from modelworks.model.backends._cache import kernel_folder
+    from modelworks.model.backends.jax import jax_function
 
 _WHERE = {
     "_accuracy": ("Accuracy", "longest_stable_step", "measure_error", "settle_step"),
@@ -94,6 +95,7 @@ _WHERE = {
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "_written": ("Written", "written_numbers"),
     "backends._cache": ("kernel_folder",),
+    "backends.jax": ("jax_function",),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 
@@ -129,6 +131,7 @@ __all__ = [
     "events",
     "exp",
     "filter_particles",
+    "jax_function",
     "kernel_folder",
     "log",
     "longest_stable_step",

@@ -1,0 +1,74 @@
+"""The graph in JAX: other arithmetic, another compiler and another derivative, and the same numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelworks.errors import ModelworksError
+from modelworks.model import CompiledModel, jax_function
+from modelworks.model.library.seir import seir
+from modelworks.model.library.sir import sir
+
+LIBRARY = {
+    "sir": (sir, {"contact_rate": 0.5, "recovery_rate": 0.2, "population": 1e4, "first_cases": 7.0}),
+    "seir": (
+        seir,
+        {"contact_rate": 0.5, "latency_rate": 0.3, "recovery_rate": 0.2, "population": 1e4, "first_cases": 7.0},
+    ),
+}
+
+
+def assert_same(compiled: CompiledModel, at: Any) -> None:
+    """Outputs, and the gradient of a sum in which each output at each time weighs in."""
+    import jax
+
+    outputs, pullback = compiled.run_with_pullback(at)
+    found, backwards = jax.vjp(jax.jit(jax_function(compiled)), at)
+    assert found.dtype == np.float64
+    scale = np.maximum(np.abs(outputs).max(axis=0), 1e-9)
+    np.testing.assert_allclose(np.asarray(found) / scale, outputs / scale, rtol=1e-8, atol=1e-10)
+    cotangent = np.random.default_rng(3).normal(size=outputs.shape) / scale
+    gradient = pullback(cotangent)
+    (other,) = backwards(cotangent)
+    largest = np.abs(gradient * at).max()
+    assert largest > 0
+    np.testing.assert_allclose(np.asarray(other) * at, gradient * at, rtol=1e-8, atol=1e-8 * largest)
+
+
+@pytest.mark.needs("jax")
+def test_every_animal_runs_and_is_differentiated_as_by_the_kernel(animal: Any) -> None:
+    """Two compilers that share no line agree to a hundred-millionth."""
+    compiled = CompiledModel(animal.model.checked(), animal.times, step=animal.step)
+    assert_same(compiled, compiled.vector(animal.values))
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("name", list(LIBRARY))
+def test_every_library_model_does(name: str) -> None:
+    """A hundred days by steps of half a day."""
+    model, values = LIBRARY[name]
+    compiled = CompiledModel(model(), np.arange(0.0, 101.0), step=0.5)
+    assert_same(compiled, compiled.vector(values))
+
+
+@pytest.mark.needs("jax")
+def test_draws_run_side_by_side() -> None:
+    """`vmap` over draws is the runs one after the other."""
+    import jax
+
+    compiled = CompiledModel(sir(), np.arange(0.0, 31.0))
+    at = compiled.vector(LIBRARY["sir"][1])
+    draws = at * np.random.default_rng(1).uniform(0.8, 1.2, (5, at.size))
+    found = jax.vmap(jax_function(compiled))(draws)
+    np.testing.assert_allclose(found, np.stack([compiled.run(row) for row in draws]), rtol=1e-8)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is not None, reason="JAX is installed")
+def test_without_jax_it_says_what_to_install() -> None:
+    """JAX is an extra; who has not got it is told."""
+    with pytest.raises(ModelworksError, match=r"S119.*not installed"):
+        jax_function(CompiledModel(sir(), [0.0, 1.0]))
