@@ -228,7 +228,9 @@ class Infection:
     $$\lambda_i = \beta \sum_j C_{ij} \, I_j / N_j$$ with $\beta$ the `rate`, $C$ the `contacts` and $I_j$ the
     infectious of group $j$, each weighted by their relative infectiousness. Without contacts everybody meets
     everybody, and `rate` is per time; with them it is the probability of infection per contact.
-    Frequency-dependent: doubling everyone's numbers leaves $\lambda$ as it was.
+    Frequency-dependent: doubling everyone's numbers leaves $\lambda$ as it was. With `density_dependent` the share
+    $I_j / N_j$ is the number $I_j$ instead, and doubling everyone doubles $\lambda$: `rate` is then per time and per
+    infectious person (with contacts, of a population of one).
 
     `strain` names the stratification by which infections differ: each stratum of it infects on its
     own, and the newly infected carry it. `susceptibility` multiplies the rate for the susceptible.
@@ -244,6 +246,7 @@ class Infection:
     strain: str | None = None
     split: Split = field(default_factory=dict)
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    density_dependent: bool = False
 
     def __post_init__(self) -> None:
         if self.contacts is not None and not isinstance(self.contacts, Contacts):

@@ -102,7 +102,11 @@ def _of_flow(flow: Flow, per_time: Kind) -> Iterator[tuple[str, Number, list[Kin
         yield "the rate", flow.rate, [per_time]
         return
     # With contacts it is they that are per time, and the rate a probability; or else they are shares of all contacts.
-    yield "the rate", flow.rate, [per_time] if flow.contacts is None else [per_time, PURE]
+    wanted = [per_time] if flow.contacts is None else [per_time, PURE]
+    if flow.density_dependent:
+        # "per person" is read as a rate of each person, which it also is: of each who is infectious.
+        wanted = [*wanted, *(each.times(PEOPLE, -1) for each in wanted)]
+    yield "the rate", flow.rate, wanted
     yield "the susceptibility", flow.susceptibility, [PURE]
     for compartment, weight in flow.infectiousness.items():
         yield f"the infectiousness of `{compartment}`", weight, [PURE]

@@ -20,6 +20,7 @@ from modelworks.model._expression import (
     By,
     Constant,
     Expression,
+    Leaving,
     Moment,
     Operation,
     Parameter,
@@ -289,6 +290,8 @@ class _Writer:
         strain = {flow.strain: at[flow.strain]} if flow.strain else {}
         infectious = self._infectious(flow, {**met, **strain})
         share = rf"\frac{{{infectious}}}{{{self._everybody(met)}}}"
+        if flow.density_dependent:
+            share = infectious if len(flow.infectiousness) == 1 else rf"\left({infectious}\right)"
         factors = [self._contacts(flow, name, at, met[name]) for name in by]
         if by:
             share = rf"\sum_{{{','.join(met.values())}}} " + r" \, ".join([*factors, share])
@@ -409,6 +412,8 @@ class _Writer:
             return self.parameters[given.name], ATOM
         if isinstance(given, Time):
             return "t", ATOM
+        if isinstance(given, Leaving):
+            return rf"\text{{people leaving by {_words(', '.join(given.flows))}}}", ATOM
         if isinstance(given, Moment):
             return _text(given.when.isoformat()), ATOM
         if isinstance(given, Year):

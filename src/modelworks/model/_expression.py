@@ -150,6 +150,13 @@ class People(Expression):
 
 
 @dataclass(frozen=True, eq=False)
+class Leaving(Expression):
+    """How many people some flows move now, per time."""
+
+    flows: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Events(Expression):
     """How many times a flow happened since the output before; each event counts `times`."""
 
@@ -278,6 +285,14 @@ def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: s
     right where detection changes within the interval, `detection * events("onset")` is not.
     """
     return Events(flow, expression(times), _where(where), one_or_more(by))
+
+
+def leaving(*flows: str) -> Expression:
+    """People who move by these flows now, per time, summed over all strata: `Entry(..., number=leaving("death"))`.
+
+    Births that replace deaths, so that everybody stay as many. Of chance there are as many on average only.
+    """
+    return Leaving(flows)
 
 
 def exp(x: Number) -> Expression:

@@ -38,6 +38,7 @@ from modelworks.model._expression import (
     Constant,
     Events,
     Expression,
+    Leaving,
     Moment,
     Operation,
     Parameter,
@@ -132,7 +133,7 @@ class _Lowering:
         if times:
             still = self.graph.happening(moment for time in times for moment in moments_of_pulse(time))
             self.when = self.graph.subtract(self.graph.constant(1.0), still)
-        for flow in self.model.flows:
+        for flow in sorted(self.model.flows, key=_replaces):
             self._try(self._lower_flow, flow, f"the flow `{flow.name}`")
         for stratification in self.model.stratifications:
             if stratification.widths is not None:
@@ -288,6 +289,8 @@ class _Lowering:
             return self._read(given.kind, [self._model_time(t, of) for t in given.times], values)
         if isinstance(given, Moment):
             return self.graph.constant(self._model_time(given.when, of))
+        if isinstance(given, Leaving):
+            return self._evaluate_leaving(given, of)
         if isinstance(given, Year):
             return self.graph.constant(length_of_year(self.model.time))
         if isinstance(given, People):
@@ -410,6 +413,24 @@ class _Lowering:
         )
         counts = tuple((moved.jump, each) for moved, each in zip(chosen, times, strict=True))
         return self._over_lanes(self._accumulated(given.flow, change, counts), mask, given.by, strata)
+
+    def _evaluate_leaving(self, given: Leaving, of: str) -> int:
+        named = {flow.name for flow in self.model.flows}
+        for name in given.flows:
+            if name not in named:
+                fail(
+                    "M111",
+                    f"{of} counts who leaves by a flow `{name}`, which the model does not have",
+                    hint=near(name, named),
+                )
+            if name not in self.moved:
+                fail(
+                    "M111",
+                    f"{of} counts who leaves by the flow `{name}`, which itself waits for others to leave",
+                    hint="count who leaves by flows whose own rates are not made of leaving(...)",
+                )
+        moved = [each.node for name in given.flows for each in self.moved[name]]
+        return self.graph.sum(self.graph.total(node) for node in moved)
 
     def _accumulated(self, flow: str, change: int, counts: tuple[tuple[int, int], ...]) -> int:
         """The row that counts a change since the last output."""
@@ -615,6 +636,8 @@ class _Lowering:
         if not by_lane and self.lane is not None:
             above, below = self.graph.total(above), self.graph.total(below)
         share = self.graph.divide(above, self.graph.binary("maximum", below, self.graph.constant(NOBODY)))
+        if flow.density_dependent:
+            share = self.graph.multiply(share, below)
         self._memory[key] = share
         return share
 
@@ -881,6 +904,12 @@ class _Lowering:
             if by_lane and not self.graph.nodes[node].wide:
                 node = self.graph.spread(node)
             yield Column(name, tuple(strata.items()), node)
+
+
+def _replaces(flow: Flow) -> bool:
+    """Whether a flow depends on who leaves by others, which are then to be lowered before it."""
+    number = flow.number if isinstance(flow, Entry) else None if isinstance(flow, Pulse) else flow.rate
+    return number is not None and any(isinstance(part, Leaving) for part in walk(expression(number)))
 
 
 def _is_within(strata: Strata, where: Mapping[str, tuple[str, ...]]) -> bool:

@@ -16,6 +16,7 @@ from modelworks.model._expression import (
     Constant,
     Events,
     Expression,
+    Leaving,
     Moment,
     Operation,
     Parameter,
@@ -112,6 +113,8 @@ def _flows(model: Model) -> Iterator[Written]:
         if _holds_numbers(number):
             kind = "number" if isinstance(flow, Entry) else "rate"
             meets = isinstance(flow, Infection) and flow.contacts is not None
+            if isinstance(flow, Infection) and flow.density_dependent:
+                per = f"{per} per person"
             unit = "probability" if meets else f"people {per}" if isinstance(flow, Entry) else per
             yield Written(f"{flow.name}: {kind}", in_words(number, _names(model)), unit)
         if isinstance(flow, Transition) and flow.stages > 1:
@@ -234,6 +237,8 @@ def _formula(value: Expression, names: Names) -> str:
         return value.name
     if isinstance(value, Time):
         return "time"
+    if isinstance(value, Leaving):
+        return f"people leaving by {', '.join(value.flows)}"
     if isinstance(value, Moment):
         return value.when.isoformat()
     if isinstance(value, By):
