@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.model import CompiledModel, jax_function
+from modelworks.model import (
+    CompiledModel,
+    Infection,
+    Model,
+    Parameter,
+    Pulse,
+    Transition,
+    events,
+    jax_function,
+    people,
+)
 from modelworks.model.library.seir import seir
 from modelworks.model.library.sir import sir
 
@@ -65,6 +75,26 @@ def test_draws_run_side_by_side() -> None:
     draws = at * np.random.default_rng(1).uniform(0.8, 1.2, (5, at.size))
     found = jax.vmap(jax_function(compiled))(draws)
     np.testing.assert_allclose(found, np.stack([compiled.run(row) for row in draws]), rtol=1e-8)
+
+
+@pytest.mark.needs("jax")
+def test_pulses_happen_at_their_moment() -> None:
+    """Before, at and between outputs, with their events counted; they are steps of the same grid."""
+    rate, part = Parameter("rate"), Parameter("part")
+    model = Model(
+        "campaigns",
+        ["s", "i", "r"],
+        [
+            Infection("infection", "s", "i", rate, "i"),
+            Transition("recovery", "i", "r", 0.2),
+            Pulse("campaign", [2.0, 3.3], "s", "r", share=part),
+            Pulse("ship", 5.0, destination="i", number=20.0 * part),
+        ],
+        {"s": 990.0, "i": 10.0},
+        {"i": people("i"), "r": people("r"), "doses": events("campaign"), "new": events("infection")},
+    )
+    compiled = CompiledModel(model.checked(), np.arange(0.0, 11.0), step=0.5)
+    assert_same(compiled, compiled.vector({"rate": 0.6, "part": 0.25}))
 
 
 def test_without_jax_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
