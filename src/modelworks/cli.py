@@ -6,7 +6,9 @@ words into calls and results into lines.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,24 +18,31 @@ from typing import Any
 import click
 
 import modelworks
-from modelworks.errors import Letter, ModelworksError, fail, near
+from modelworks.errors import Letter, ModelworksError, counted, disk_letter, fail, near
 from modelworks.errors import explain as explanation
 
 MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "stop": ("✗", "red")}
+# A script that goes on after a run asks for this; 1 is a mistake in a file, 2 one on the command line.
+DO_NOT_USE = 3
 
 
 def say(text: str = "") -> None:
     """To the person, not into a pipe."""
-    click.echo(text, err=True)
+    click.echo(text, err=True, color=_colour())
 
 
 def show(text: str) -> None:
     """To stdout: the data that was asked for."""
-    click.echo(text)
+    click.echo(text, color=_colour())
 
 
 def show_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not _takes_everything(sys.stdout), default=str))
+
+
+def _colour() -> bool | None:
+    """No colour where it is not wanted (no-color.org) or not understood; else as the stream can show it."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
 def next_step(text: str) -> None:
@@ -45,10 +54,18 @@ def tell(letters: Sequence[Letter], *, as_json: bool) -> None:
     if as_json:
         show_json({"verdict": "stop", "mistakes": [letter.as_dict() for letter in letters]})
         return
+    _say_letters(letters)
+    if len(letters) > 1:
+        next_step(f"mend the {len(letters)} mistakes above; `modelworks explain {letters[0].code}` is about the first")
+        return
+    # What is wrong with the command, and not with a file, is mended by what the hint says.
+    what = "mend the mistake above" if letters[0].file or not letters[0].hint else "do as the hint says"
+    next_step(f"{what}; `modelworks explain {letters[0].code}` says more")
+
+
+def _say_letters(letters: Sequence[Letter]) -> None:
     for letter in letters:
         say(click.style(letter.code, fg="red", bold=True) + str(letter)[len(letter.code) :] + "\n")
-    number = f"{len(letters)} mistakes" if len(letters) > 1 else "1 mistake"
-    next_step(f"mend the {number} above; `modelworks explain {letters[0].code}` says more about the first")
 
 
 class Line(click.Group):
@@ -127,6 +144,13 @@ def _stage_command(verb: str, help_text: str) -> None:
 
         result = run_study(find_study(study), until=verb, cores=cores, quiet=quiet)
         _present(result, as_json=as_json)
+        _end([result])
+
+
+def _end(results: Sequence[Any]) -> None:
+    """A status of its own where results are not to be used."""
+    if any(result.verdict == "stop" for result in results):
+        raise click.exceptions.Exit(DO_NOT_USE)
 
 
 def _present(result: Any, *, as_json: bool) -> None:
@@ -137,8 +161,9 @@ def _present(result: Any, *, as_json: bool) -> None:
         _table(*result.table)
         say()
     if result.verdict:
+        # On stdout as the answer is: the one is never read without the other.
         mark, colour = MARKS[result.verdict]
-        say(click.style(f"{mark} {result.verdict}", fg=colour, bold=True) + f": {result.sentences[0]}")
+        show(click.style(f"{mark} {result.verdict}", fg=colour, bold=True) + f": {result.sentences[0]}")
         for sentence in result.sentences[1:]:
             say(f"  {sentence}")
     if result.answer:
@@ -175,6 +200,7 @@ def run(studies: tuple[str, ...], everything: bool, as_json: bool, quiet: bool, 
             say()
     if as_json:
         show_json([result.as_dict() for result in results])
+    _end(results)
 
 
 @line.command()
@@ -188,7 +214,7 @@ def publish(folder: Path) -> None:
     if not runs:
         fail("R111", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
     publish_site(runs, folder)
-    say(f"published {len(runs)} runs to {folder}/")
+    say(f"published {counted(len(runs), 'run')} to {folder}/")
     next_step(f"open {folder}/index.html")
 
 
@@ -198,7 +224,7 @@ def publish(folder: Path) -> None:
 @json_option
 def list_runs(study: str | None, verdict: str | None, as_json: bool) -> None:
     """The runs of the repository, the latest first."""
-    from modelworks.study import runs_of_repository
+    from modelworks.study import damaged_runs, runs_of_repository
 
     runs = [
         run
@@ -207,9 +233,11 @@ def list_runs(study: str | None, verdict: str | None, as_json: bool) -> None:
     ]
     if as_json:
         show_json([{"id": run.id, "key": run.key, **_headline(run.record)} for run in runs])
+        _say_letters(damaged_runs(Path.cwd()))
         return
     rows = [(run.id, *(str(v or "") for v in _headline(run.record).values())) for run in runs]
     _table(("run", "study", "finished", "verdict", "seconds", "answer"), rows)
+    _say_letters(damaged_runs(Path.cwd()))
     next_step("modelworks show RUN" if runs else "modelworks run --all")
 
 
@@ -230,54 +258,58 @@ def _headline(record: Mapping[str, Any]) -> dict[str, Any]:
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of stdout.")
 @json_option
 def show_run(what: str | None, as_model: bool, as_equations: bool, output: Path | None, as_json: bool) -> None:
-    """A run in full; or, with --model or --equations, the diagram or the equations of a study's model."""
-    if as_equations:
-        _show_equations(what, output)
+    """A run in full; or, with --model or --equations, the diagram or the equations of a study's model.
+
+    WHAT is a run, or a study: then its latest run with a report.
+    """
+    if as_model or as_equations:
+        _show_model(what, output, as_equations=as_equations, as_json=as_json)
         return
-    if as_model:
-        _show_model(what, output)
-        return
-    from modelworks.study import find_run
+    if output is not None:
+        raise click.UsageError("--output goes with --model and --equations; a run is a folder, which `show` names")
+    from modelworks.study import damaged_runs, find_run
 
     run = find_run(Path.cwd(), what)
+    _say_letters(damaged_runs(Path.cwd()))
     if as_json:
         show_json({"id": run.id, "key": run.key, "path": str(run.path), **run.record})
         return
     for name, value in {"run": run.id, "key": run.key, "folder": run.path, **_headline(run.record)}.items():
-        show(f"{name:>9}  {value}")
+        if value is not None:
+            show(f"{name:>9}  {value}")
     for stage in run.record.get("stages", []):
         state = "unchanged" if stage.get("reused") else f"{stage.get('seconds', 0):.1f} s"
         show(f"{stage['name']:>9}  {state}")
     different = run.verify()
     show(f"{'files':>9}  " + ("all as they were written" if not different else f"CHANGED: {', '.join(different)}"))
-    next_step(f"open {run.path / 'report.html'}")
+    page = run.file("report.html")
+    next_step(f"open {page}" if page is not None else f"modelworks report {run.record.get('study') or run.study}")
 
 
-def _show_equations(what: str | None, output: Path | None) -> None:
-    from modelworks.study import check_study, find_study
-
-    written = check_study(find_study(what)).model.equations()
-    if output is None:
-        show(written)
-    else:
-        output.write_text(written, encoding="utf-8")
-
-
-def _show_model(what: str | None, output: Path | None) -> None:
+def _show_model(what: str | None, output: Path | None, *, as_equations: bool, as_json: bool) -> None:
     from modelworks.model import diagram
     from modelworks.study import check_study, find_study
 
-    picture = diagram(check_study(find_study(what)).model)
-    if output is None:
-        show(picture)
-        return
-    if output.suffix == ".png":
+    study = check_study(find_study(what))
+    kind, written = ("latex", study.model.equations()) if as_equations else ("svg", diagram(study.model))
+    if output is not None:
+        _write_model(written, output, as_picture=not as_equations and output.suffix == ".png")
+    if as_json:
+        told = {kind: written} if output is None else {"path": str(output)}
+        show_json({"study": study.name, "model": study.model.name, **told})
+    elif output is None:
+        show(written)
+    else:
+        next_step(f"open {output}")
+
+
+def _write_model(written: str, output: Path, *, as_picture: bool) -> None:
+    if as_picture:
         import vl_convert
 
-        output.write_bytes(vl_convert.svg_to_png(picture, scale=2))
+        output.write_bytes(vl_convert.svg_to_png(written, scale=2))
     else:
-        output.write_text(picture, encoding="utf-8")
-    next_step(f"open {output}")
+        output.write_text(written, encoding="utf-8")
 
 
 @line.command()
@@ -309,9 +341,18 @@ def doctor(as_json: bool) -> None:
         for finding in findings:
             mark, colour = MARKS[finding.verdict]
             show(f"{click.style(mark, fg=colour)} {finding.about}: {finding.words}")
-        next_step("modelworks run --all" if worst < 2 else "mend what is marked ✗, then modelworks doctor")
+        next_step(_after(findings))
     if worst == 2:
         raise click.exceptions.Exit(1)
+
+
+def _after(findings: Sequence[Any]) -> str:
+    """What one does once the doctor has looked."""
+    if any(finding.verdict == "stop" for finding in findings):
+        return "mend what is marked ✗, then modelworks doctor"
+    if any(finding.about == "repository" and finding.verdict != "fine" for finding in findings):
+        return "modelworks new NAME"
+    return "modelworks run --all"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -328,8 +369,26 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; a mistake is a letter and exit status 1, an interruption 130."""
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
+        # A folder's umlauts are no text under a locale of ASCII, and the libraries that write tables refuse them.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        _never_stumble(stream)
     sys.exit(_guarded(lambda: line.main(given, prog_name="modelworks", standalone_mode=False), "--json" in given))
+
+
+def _never_stumble(stream: Any) -> None:
+    """No letter stops a command: an encoding that does not have it (our ✓, a name in Greek) shows its number.
+
+    A name that is no text at all goes out as the bytes it came as.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="surrogateescape" if _takes_everything(stream) else "backslashreplace")
+
+
+def _takes_everything(stream: Any) -> bool:
+    return str(getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
 
 
 def _guarded(work: Callable[[], Any], as_json: bool) -> int:
@@ -343,6 +402,9 @@ def _guarded(work: Callable[[], Any], as_json: bool) -> int:
         next_step("the same command again goes on from there")
         return 130
     except click.ClickException as error:
+        if as_json:
+            tell([Letter("Y401", error.format_message(), "modelworks --help")], as_json=True)
+            return error.exit_code
         error.show()
         next_step("modelworks --help")
         return error.exit_code
@@ -350,4 +412,8 @@ def _guarded(work: Callable[[], Any], as_json: bool) -> int:
         # The reader of a pipe (head, less) has seen enough; nothing is wrong.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        # Whichever room it was, a disk that refuses is no defect of ours, and its owner can mend it.
+        tell([disk_letter(error)], as_json=as_json)
+        return 1
     return int(result) if isinstance(result, int) else 0

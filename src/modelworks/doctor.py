@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelworks.errors import ModelworksError
+from modelworks.errors import ModelworksError, counted
 
 RANKS = {"fine": 0, "look": 1, "stop": 2}
 OLDEST_PYTHON = (3, 11)
@@ -49,6 +49,7 @@ def examine(folder: Path) -> list[Finding]:
         lambda: _disk(folder),
         lambda: _git(folder),
         lambda: _repository(folder),
+        lambda: _runs(folder),
     ]
     return list(_each(looks))
 
@@ -163,4 +164,20 @@ def _repository(folder: Path) -> Finding:
         number = len(find_studies(None, start=folder))
     except ModelworksError as error:
         return Finding("repository", "look", error.letters[0].message)
-    return Finding("repository", "fine", f"{root}, {number} studies")
+    return Finding("repository", "fine", f"{root}, {counted(number, 'study', 'studies')}")
+
+
+def _runs(folder: Path) -> Finding:
+    """Runs that can not be read: their numbers are lost until a whole copy is found."""
+    from modelworks.study import damaged_runs, repository_around, runs_of_repository
+
+    if repository_around(folder) is None:
+        return Finding("runs", "fine", "none, outside of a repository")
+    try:
+        damaged, number = damaged_runs(folder), len(runs_of_repository(folder))
+    except ModelworksError as error:
+        return Finding("runs", "look", error.letters[0].message)
+    if damaged:
+        shown = "; ".join(f"{letter.message} ({letter.file})" for letter in damaged[:3])
+        return Finding("runs", "look", f"{counted(len(damaged), 'run')} can not be read: {shown}")
+    return Finding("runs", "fine", counted(number, "run"))

@@ -7,10 +7,13 @@ once. A code is never reused; `error_codes/` holds one page of explanation for e
 from __future__ import annotations
 
 import difflib
+import errno
 import functools
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -106,6 +109,48 @@ def near(name: str, known: Iterable[str]) -> str:
         return "none are declared here yet"
     shown = ", ".join(f"`{each}`" for each in names[:12])
     return f"the names known here are {shown}" + (" and more" if len(names) > 12 else "")
+
+
+# What the disk says, in words and with what to try; anything else is told as the system says it.
+_REFUSALS = {
+    errno.EACCES: ("you may not read or write it", "see who owns it, and its permissions"),
+    errno.EPERM: ("you may not read or write it", "see who owns it, and its permissions"),
+    errno.EROFS: ("it lies on a disk that can only be read", "name a place that you may write to"),
+    errno.ENOENT: ("it, or the folder it would lie in, is not there", "look for a slip in the path; make the folder"),
+    errno.ENOTDIR: ("a part of its path is a file and no folder", "look for a slip in the path"),
+    errno.EEXIST: ("it is there already, as something else", "name another place, or move that one away"),
+    errno.EISDIR: ("it is a folder, but a file is wanted", "name a file inside it"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),
+    errno.ELOOP: ("its links lead round in a circle", "mend the links"),
+}
+
+
+def disk_letter(error: OSError, place: Path | None = None) -> Letter:
+    """What the disk refused, where, and what to try; `place` is the name that the user gave it.
+
+    >>> disk_letter(PermissionError(13, "Permission denied", "data/x.csv")).message
+    '`data/x.csv` can not be used: you may not read or write it'
+    """
+    where = str(place or error.filename or "a file")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Letter("R120", f"the disk is full: `{where}` was not written", "make room, then try again")
+    said = error.strerror or str(error) or type(error).__name__
+    reason, hint = _REFUSALS.get(error.errno or 0, (said, "see that the disk is there and the path is right"))
+    return Letter("Y119", f"`{_from_here(where)}` can not be used: {reason}", hint)
+
+
+def _from_here(where: str) -> str:
+    """A path as one would write it in the folder one stands in."""
+    return os.path.relpath(where) if Path(where).is_absolute() and Path(where).is_relative_to(Path.cwd()) else where
+
+
+def counted(number: int, noun: str, several: str = "") -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "target"), counted(3, "target"), counted(0, "study", "studies")
+    ('1 target', '3 targets', '0 studies')
+    """
+    return f"{number} {noun if number == 1 else several or noun + 's'}"
 
 
 @dataclass(frozen=True, slots=True)

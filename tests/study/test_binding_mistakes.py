@@ -60,6 +60,14 @@ MISTAKES = [
     ("studies/boarding-school/study.yaml", "authors:", "figures: [in_bad]\nauthors:", "Y207", "in_bed", "study.yaml"),
     ("models/influenza.py", "model = Model(", "modell = Model(", "M123", "model", "models/influenza.py"),
     ("models/influenza.py", "rate=contact_rate", "rate=contct_rate", "M124", "contct_rate", "models/influenza.py"),
+    (
+        "models/influenza.py",
+        "model = Model(",
+        "import sys\nsys.exit(3)\nmodel = Model(",
+        "M124",
+        "SystemExit: 3",
+        "models/influenza.py",
+    ),
     ("models/influenza.py", "model = Model(", "model = Model((", "M124", "line", "models/influenza.py"),
     (
         "models/influenza.py",

@@ -6,6 +6,7 @@ On a terminal one line is written over again; elsewhere (a log, CI) a line comes
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -66,7 +67,7 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._quiet = quiet
-        self._on_terminal = self._stream.isatty() if on_terminal is None else on_terminal
+        self._on_terminal = _can_be_redrawn(self._stream) if on_terminal is None else on_terminal
         self._step: _Step | None = None
         self._shown = float("-inf")
         self._lock = threading.Lock()
@@ -125,6 +126,11 @@ class Progress:
         except (OSError, ValueError):
             # Nobody reads any more (the terminal was closed); the work goes on without a word.
             self._quiet = True
+
+
+def _can_be_redrawn(stream: TextIO) -> bool:
+    """A dumb terminal (an editor's shell) shows the codes that take a line away again instead of obeying them."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def line(name: str, done: float, total: float | None, elapsed: float, left: float | None, note: str = "") -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
         check_study,
+        damaged_runs,
         find_run,
         find_studies,
         find_study,
@@ -22,6 +23,7 @@ _HOME = {
     "BoundStudy": "_binding",
     "Result": "_line",
     "check_study": "_repository",
+    "damaged_runs": "_repository",
     "find_run": "_repository",
     "find_studies": "_repository",
     "find_study": "_repository",
@@ -36,6 +38,7 @@ __all__ = [
     "BoundStudy",
     "Result",
     "check_study",
+    "damaged_runs",
     "find_run",
     "find_studies",
     "find_study",

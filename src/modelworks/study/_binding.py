@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from modelworks import units
 from modelworks.calibration import Prior, Target
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, ModelworksError, near
+from modelworks.errors import Letters, ModelworksError, counted, near
 from modelworks.inputs import ParameterEntry, Series, StudyInputs, TargetEntry, check_files
 from modelworks.model import (
     CompiledModel,
@@ -105,8 +105,9 @@ class BoundStudy:
     def in_words(self) -> str:
         points = sum(int(o.included.sum()) for o in self.observations)
         return (
-            f"model {self.model.name}, {len(self.priors)} parameters to find, {len(self.fixed)} fixed, "
-            f"{len(self.observations)} targets with {points} values, {len(self.inputs.study.scenarios)} scenarios"
+            f"model {self.model.name}, {counted(len(self.priors), 'parameter')} to find, {len(self.fixed)} fixed, "
+            f"{counted(len(self.observations), 'target')} with {counted(points, 'value')}, "
+            f"{counted(len(self.inputs.study.scenarios), 'scenario')}"
         )
 
     def summary(self) -> dict[str, Any]:

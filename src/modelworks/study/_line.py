@@ -21,6 +21,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelworks.errors import counted
 from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
 from modelworks.study import _projection, stages
 from modelworks.study._binding import BoundStudy, bind
@@ -79,11 +80,12 @@ class Result:
     answer: str | None = None
     seconds: float = 0.0
     table: Table | None = None
+    unread: int = 0
 
     def line(self) -> str:
         """`calibrate: 12.1 s · run 7f3a21 · 2 stages unchanged`."""
         fresh = [s for s in self.stages if not s["reused"]]
-        parts = [", ".join(f"{s['name']} {s['seconds']:.1f} s" for s in fresh) or "nothing to do: no input has changed"]
+        parts = [", ".join(f"{s['name']} {s['seconds']:.1f} s" for s in fresh) or self._without_work()]
         if self.run is not None:
             parts.append(f"run {self.run.id}")
         if len(fresh) < len(self.stages) and fresh:
@@ -92,7 +94,14 @@ class Result:
         damaged = [s["name"] for s in self.stages if s.get("damaged")]
         if damaged:
             parts.append(f"made again, for what was kept of it was damaged: {', '.join(damaged)}")
+        if self.unread:
+            parts.append(f"{counted(self.unread, 'run')} of this study can not be read: modelworks list")
         return " · ".join(parts)
+
+    def _without_work(self) -> str:
+        if not self.published:
+            return "nothing to do: no input has changed"
+        return "put together anew from stages that were finished before"
 
     @property
     def next(self) -> str:
@@ -345,11 +354,13 @@ def _sources(folder: Any, prefix: str = "") -> list[tuple[str, bytes]]:
 def _published(
     study: BoundStudy, until: str, finished: dict[str, Path], done: list[dict[str, Any]], as_read: _AsRead, began: float
 ) -> Result:
-    """Publish a run of these stages, unless the latest run is of the very same ones."""
+    """Publish a run of these stages, unless there is one that holds them already, and perhaps later ones too."""
     store = Store(study.inputs.repository.store)
     record = _record(study, until, finished, done, began) | {"provenance": dict(as_read.provenance)}
     marks = {each["name"]: each["fingerprint"] for each in done}
-    alike = (run for run in store.runs(study.name) if run.record.get("fingerprints") == marks)
+    alike = (
+        run for run in store.runs(study.name) if marks.items() <= dict(run.record.get("fingerprints") or {}).items()
+    )
     # A run that was damaged since is not what we hand out; a new one is.
     same = next((run for run in alike if not run.verify()), None)
     result = Result(
@@ -363,6 +374,7 @@ def _published(
         record.get("answer"),
         time.perf_counter() - began,
         table_of(study, until, finished),
+        len(store.damaged(study.name)),
     )
     if same is None:
         region = study.inputs.study.region or "everywhere"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ def _imported(path: Path, content: bytes, shown: str) -> Any:
     The text itself is compiled: Python's own cache of compiled modules takes a file for unchanged when
     an edit keeps its size within one second.
     """
-    name = f"_team_model_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    name = f"_team_model_{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
     module = ModuleType(name)
     module.__file__ = str(path)
     # A dataclass looks its module up by name.
@@ -86,7 +87,8 @@ def _imported(path: Path, content: bytes, shown: str) -> Any:
         exec(compile(content, str(path), "exec"), module.__dict__)
     except ModelworksError as error:
         raise ModelworksError([_placed(letter, error, path, shown) for letter in error.letters]) from error
-    except Exception as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
+    # `sys.exit` in a model's file would end the command without a word.
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
         _tell(error, path, shown)
     finally:
         del sys.modules[name]
@@ -107,7 +109,8 @@ def _called(build: Any, data: Mapping[str, pd.DataFrame], path: Path, shown: str
             file=shown,
             line=line,
         )
-    except Exception as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
+    # `sys.exit` in a model's file would end the command without a word.
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a team's file raises is told as a letter
         _tell(error, path, shown)
 
 

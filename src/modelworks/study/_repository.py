@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from modelworks.errors import fail
+from modelworks.errors import Letter, ModelworksError, disk_letter, fail
 from modelworks.inputs import Repository
 from modelworks.runs import Run, Store
 from modelworks.study._binding import BoundStudy, bind
@@ -28,15 +29,13 @@ def find_study(name: str | None, *, start: Path | None = None) -> Path:
     here = (start or Path.cwd()).resolve()
     if (here / "study.yaml").is_file():
         return here
-    folders = repository.studies()
+    folders = _studies(repository)
     if len(folders) == 1:
         return folders[0]
     fail(
         "Y304",
         f"there are {len(folders)} studies here, and none was named",
-        hint="name one of " + ", ".join(f"`{each.name}`" for each in folders)
-        if folders
-        else "make one: modelworks new NAME",
+        hint="name one of " + ", ".join(f"`{each.name}`" for each in folders),
     )
 
 
@@ -44,7 +43,23 @@ def find_studies(name: str | None, *, start: Path | None = None) -> list[Path]:
     """One study by name, or all of the repository."""
     if name is not None:
         return [find_study(name, start=start)]
-    folders = list(Repository.around(start or Path.cwd()).studies())
+    return _studies(Repository.around(start or Path.cwd()))
+
+
+def _studies(repository: Repository) -> list[Path]:
+    """Every study of the repository, of which there is at least one; a folder that hides its own is told of."""
+    letters: list[Letter] = []
+
+    def refused(error: OSError) -> None:
+        # That there is no folder of studies yet is no mistake of its own.
+        if not isinstance(error, FileNotFoundError):
+            letters.append(disk_letter(error))
+
+    for _ in os.walk(repository.root / "studies", onerror=refused):
+        pass
+    if letters:
+        raise ModelworksError(letters)
+    folders = list(repository.studies())
     if not folders:
         fail("Y304", "there is no study in this repository yet", hint="make one: modelworks new NAME")
     return folders
@@ -64,13 +79,24 @@ def runs_of_repository(folder: Path, *, study: str | None = None) -> list[Run]:
     return list(store_around(folder).runs(study))
 
 
+def damaged_runs(folder: Path) -> list[Letter]:
+    """A letter for each run of the repository around a folder that can not be read."""
+    return store_around(folder).damaged()
+
+
 def find_run(folder: Path, text: str | None) -> Run:
-    """A run by the beginning of its id, by its key, or the latest of a study named; else the latest of all."""
+    """A run by the beginning of its id, by its key, or the latest of a study named; else the latest of all.
+
+    The latest is the latest with a report, where there is one: who asks for a study's run means its result, and not
+    the quick look at its model that came after.
+    """
     store = store_around(folder)
     known = list(store.runs())
+    if not known and (damaged := store.damaged()):
+        raise ModelworksError(damaged)
     if not known:
         fail("R110", "there are no runs here yet", hint="modelworks run STUDY makes one")
-    if text is None:
-        return known[0]
-    of_study = [run for run in known if run.record.get("study") == text]
-    return of_study[0] if of_study else store.find(text)
+    meant = [run for run in known if text is None or run.record.get("study") == text]
+    if text is not None and not meant:
+        return store.find(text)
+    return next((run for run in meant if run.file("report.html") is not None), meant[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from modelworks.errors import fail
+from modelworks.errors import ModelworksError, disk_letter, fail
 from modelworks.report import environment, policy, stylesheet
 from modelworks.runs import Run
 from modelworks.website._entries import REPORT, StudyEntry, studies
@@ -27,10 +27,23 @@ def publish_site(runs: Iterable[Run], out: Path) -> Path:
     Raises
     ------
     ModelworksError
-        R130 when the folder holds anything but a site of ours.
+        R130 when the folder holds anything but a site of ours, Y119 when it can not be written.
     """
     out = out.resolve()
-    _check_place(out)
+    entries = studies(runs)
+    try:
+        _check_place(out)
+        _replace(out, entries)
+    except OSError as error:
+        # What we write beside the site bears a name that nobody gave it.
+        if not str(error.filename).startswith(str(out.with_name(f".{out.name}."))):
+            raise
+        raise ModelworksError([disk_letter(error, out)]) from error
+    return out
+
+
+def _replace(out: Path, entries: list[StudyEntry]) -> None:
+    """Make the site aside and put it in its place by renaming."""
     out.parent.mkdir(parents=True, exist_ok=True)
     aside, former = (out.with_name(f".{out.name}.{which}") for which in ("new", "old"))
     if former.exists() and not out.exists():
@@ -38,12 +51,11 @@ def publish_site(runs: Iterable[Run], out: Path) -> Path:
         former.rename(out)
     for left_over in (aside, former):
         shutil.rmtree(left_over, ignore_errors=True)
-    write_site(studies(runs), aside)
+    write_site(entries, aside)
     if out.exists():
         out.rename(former)
     aside.rename(out)
     shutil.rmtree(former, ignore_errors=True)
-    return out
 
 
 def write_site(entries: list[StudyEntry], folder: Path) -> None:
