@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from modelworks.model import (
     Model,
     Output,
     Parameter,
+    Pulse,
     Setting,
     Stratification,
     Transition,
@@ -55,6 +58,12 @@ WRITTEN: list[tuple[dict[str, object], dict[str, str]]] = [
     ({"flows": [Entry("births", "susceptible", number=table([0, 10], [4, 6]))]}, {
         "births: number": "2 values, 0 4 to 10 6",
     }),
+    ({"flows": [Pulse("ship", at=[10, 30], destination="ill", number=7)]}, {
+        "ship: when": "10, 30", "ship: number": "7",
+    }),
+    ({"flows": [Pulse("campaign", at=date(2024, 1, 1), source="ill", destination="susceptible", share=rate)]}, {
+        "campaign: when": "2024-01-01",
+    }),
     ({"stratifications": [Stratification("age", AGES, split=[0.2, 0.8], widths=[15])]}, {
         "age: share of people": "young 0.2, old 0.8", "age: width of the band": "young 15",
     }),
@@ -66,8 +75,8 @@ WRITTEN: list[tuple[dict[str, object], dict[str, str]]] = [
     }),
     ({"stratifications": [AGE], "flows": infection(contacts=Contacts({"age": [
         Setting("home", HOME), Setting("school", HOME, scale=rate)]}))}, {
-        "infection: contacts by age (1 of 2)": "young meet 2, 1; old meet 0.5, 3",
-        "infection: contacts by age (2 of 2)": "(young meet 2, 1; old meet 0.5, 3) × rate",
+        "infection: contacts by age, home": "young meet 2, 1; old meet 0.5, 3",
+        "infection: contacts by age, school": "(young meet 2, 1; old meet 0.5, 3) × rate",
     }),
     ({"stratifications": [AGE], "flows": infection(susceptibility=by("age", [0.5, 2]), rate=2 / (1 - rate))}, {
         "infection: rate": "2 / (1 − rate)", "infection: susceptibility": "young 0.5, old 2",

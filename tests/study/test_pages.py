@@ -30,6 +30,16 @@ def test_a_count_is_labelled_with_the_time_it_is_over(
     assert _pages._output_labels(study)["left"] == f"left ({said})"
 
 
+def test_a_title_that_says_the_time_is_not_told_it_again(tmp_path: Path, decay: Decay) -> None:
+    """ "Left per day (people per day)" is once too often."""
+    folder = decay(tmp_path, DAYS)
+    file = folder.parents[1] / "models" / "decay.py"
+    text = file.read_text(encoding="utf-8")
+    titled = text.replace('events("leaving"), "people"', 'events("leaving"), "people", title="Left per day"')
+    file.write_text(titled, encoding="utf-8")
+    assert _pages._output_labels(bind(folder))["left"] == "Left per day (people)"
+
+
 def test_a_parameter_is_called_as_in_the_files(tmp_path: Path, decay: Decay) -> None:
     """`mean_stay` in a table and "mean stay" in a picture look like two."""
     assert _pages._parameter_labels(bind(decay(tmp_path, DAYS))) == {"rate": "rate (per day)"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.model._declaration import Entry, Infection, Pulse, Stratification, Transition
+from modelworks.model._declaration import Entry, Infection, Pulse, Setting, Stratification, Transition
 from modelworks.model._expression import (
     By,
     Constant,
@@ -147,15 +147,20 @@ def _infection(flow: Infection, model: Model, per: str) -> Iterator[Written]:
         if flow.contacts is None or stratification is None:
             continue
         settings = flow.contacts.settings(stratification)
-        for number, (matrix, scale) in enumerate(settings, start=1):
-            one = f" ({number} of {len(settings)})" if len(settings) > 1 else ""
+        for title, (matrix, scale) in zip(_titles(flow.contacts.by[name]), settings, strict=True):
             yield Written(
-                f"{flow.name}: contacts by {name}{one}",
+                f"{flow.name}: contacts by {name}{title}",
                 _matrix(matrix, stratification, scale, names),
                 f"people {per}",
                 matrix,
                 tuple(stratification.strata),
             )
+
+
+def _titles(contacts: Any) -> list[str]:
+    """What tells the settings apart whose contacts add up; nothing where there is one matrix."""
+    several = isinstance(contacts, Sequence) and bool(contacts) and isinstance(contacts[0], Setting)
+    return [f", {each.name}" for each in contacts] if several else [""]
 
 
 def _outputs(model: Model) -> Iterator[Written]:

@@ -224,7 +224,13 @@ def _output_labels(study: BoundStudy) -> dict[str, str]:
         strata = ", ".join(stratum for _, stratum in column.strata)
         titles.setdefault(column.name, f"{titles[column.output]}, {strata}")
         units.setdefault(column.name, units[column.output])
-    return {name: f"{title} ({units[name]})" for name, title in titles.items()}
+    time = study.inputs.study.time
+    over = per_words(time.every, time.unit)
+    # A title may say itself over which time it counts.
+    shown = {
+        name: units[name].removesuffix(f" {over}") if over in each else units[name] for name, each in titles.items()
+    }
+    return {name: f"{title} ({shown[name]})" for name, title in titles.items()}
 
 
 def shown_units(study: BoundStudy) -> dict[str, str]:
