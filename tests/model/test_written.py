@@ -101,3 +101,11 @@ def test_a_large_matrix_is_told_by_its_size_and_is_there_to_draw() -> None:
     assert found.matrix is not None
     assert found.matrix.shape == (16, 16)
     assert found.strata == tuple(ages)
+
+
+def test_the_unit_of_one_rate_is_not_that_of_the_next() -> None:
+    """A density-dependent infection is per infectious person too; who recovers does so per day."""
+    recovery = Transition("recovery", "ill", "susceptible", rate=0.2)
+    made = model(flows=[*infection(rate=0.001, density_dependent=True), recovery])
+    units = {each.name: each.unit for each in written_numbers(made)}
+    assert units == {"infection: rate": "per day per person", "recovery: rate": "per day"}

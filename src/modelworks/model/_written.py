@@ -113,9 +113,9 @@ def _flows(model: Model) -> Iterator[Written]:
         if _holds_numbers(number):
             kind = "number" if isinstance(flow, Entry) else "rate"
             meets = isinstance(flow, Infection) and flow.contacts is not None
-            if isinstance(flow, Infection) and flow.density_dependent:
-                per = f"{per} per person"
-            unit = "probability" if meets else f"people {per}" if isinstance(flow, Entry) else per
+            dense = isinstance(flow, Infection) and flow.density_dependent
+            rate = f"{per} per person" if dense else "probability" if meets else per
+            unit = f"people {per}" if isinstance(flow, Entry) else rate
             yield Written(f"{flow.name}: {kind}", in_words(number, _names(model)), unit)
         if isinstance(flow, Transition) and flow.stages > 1:
             yield Written(f"{flow.name}: stages", str(flow.stages))
