@@ -51,7 +51,7 @@ def test_settings_with_a_mistake_are_a_letter(repository: Path, text: str, word:
     assert word in str(raised.value)
 
 
-@pytest.mark.parametrize("store", ["models/school.py", "models/school.py/runs", "/proc/runs"])
+@pytest.mark.parametrize("store", ["models/school.py", "models/school.py/runs", "/proc/runs", "a" * 999])
 def test_a_store_that_can_not_be_is_told_before_anything_is_run(repository: Path, study: Path, store: str) -> None:
     """After a calibration of an hour it would be too late."""
     (repository / "modelworks.toml").write_text(f"store = '{store}'\n", encoding="utf-8")

@@ -137,6 +137,8 @@ ALONE = [
     ("targets.yaml", "column: in_bed", "column: in_bad", ["T103"]),
     ("study.yaml", "start: 1978-01-21", "start: 1978-01-24", ["T109"]),
     ("../../data/catalogue.yaml", "file: raw/boarding", "file: raw/bearding", ["D102"]),
+    ("study.yaml", "contact_rate: {multiply: ", "contact_rat: {multiply: ", ["Y127"]),
+    ("study.yaml", "contact_rate: {multiply: ", "contact_rate: {multiply: -", ["Y130"]),
     ("../../data/catalogue.yaml", "file: raw/boarding", "file: ../../../raw/boarding", ["Y115"]),
     ("../../data/raw/boarding-school-1978.csv", "1978-01-22,", "1978-01-22, ", ["D103"]),
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
     from modelworks.inputs.likelihoods import LikelihoodEntry
-    from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share
+    from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
     from modelworks.inputs.priors import Bounds, PriorEntry
     from modelworks.inputs.quantities import Quantity
     from modelworks.inputs.repository import Repository
@@ -52,6 +52,7 @@ _HOME = {
     "check_files": "study_inputs",
     "largest_share": "parameters",
     "read_study": "study_inputs",
+    "turns_sign": "parameters",
 }
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "check_files",
     "largest_share",
     "read_study",
+    "turns_sign",
 ]
 
 

@@ -63,6 +63,11 @@ class ParameterEntry:
         return self.place.line
 
 
+def turns_sign(factor: float, entry: ParameterEntry) -> bool:
+    """Whether a factor is below 0 where the parameter's bounds do not say that it may be."""
+    return factor < 0 and (entry.bounds is None or entry.bounds.low >= 0)
+
+
 @dataclass(frozen=True)
 class Parameters(Mapping[str, ParameterEntry]):
     """Every parameter by name. `file` is the study's own file.

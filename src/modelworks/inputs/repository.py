@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.errors import Letters, fail, near
-from modelworks.inputs._reading import resolve, shown
+from modelworks.inputs._nodes import shortened
+from modelworks.inputs._reading import is_a_path, resolve, shown
 
 SETTINGS = "modelworks.toml"
 STUDY_FILE = "study.yaml"
@@ -95,7 +96,10 @@ def _read(root: Path) -> Repository:
     title = settings.text("title", root.name)
     store = settings.text("store", "runs")
     people = settings.texts("people")
-    _check_store(root / store, settings)
+    if is_a_path(store):
+        _check_store(root / store, settings)
+    else:
+        settings.say(f"`store` is {shortened(store)!r}, which is no path", 'name a folder, as in `store = "runs"`')
     letters.raise_if_any()
     return Repository(root, title, root / store, people)
 

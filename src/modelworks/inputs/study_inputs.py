@@ -12,7 +12,7 @@ from modelworks.inputs._nodes import Place
 from modelworks.inputs._reading import InputFile, Reading
 from modelworks.inputs._series import check_series
 from modelworks.inputs.catalogue import Catalogue, check_dataset, read_catalogue
-from modelworks.inputs.parameters import Parameters, read_parameters
+from modelworks.inputs.parameters import Parameters, read_parameters, turns_sign
 from modelworks.inputs.repository import SETTINGS, STUDY_FILE, Repository, check_store
 from modelworks.inputs.scenarios import Multiply
 from modelworks.inputs.study_file import StudyDraft, StudyFile, read_study_file
@@ -136,7 +136,7 @@ def _check_scenario_values(draft: StudyDraft, parameters: Parameters, letters: L
                 continue
             place = scenario.places[name]
             if isinstance(change, Multiply):
-                if change.multiply < 0 and (entry.bounds is None or entry.bounds.low >= 0):
+                if turns_sign(change.multiply, entry):
                     message = f"the scenario `{scenario.name}` multiplies `{name}` by {change.multiply:g}"
                     letters.add(
                         "Y130",

@@ -422,7 +422,7 @@ def _about_periods(entry: TargetEntry, series: Series, spans: Sequence[tuple[dat
             file=entry.at("covers", "output").file,
             line=entry.at("covers", "output").line,
         )
-    overlapping = [b[0] for a, b in pairwise(spans) if a[1] > b[0]]
+    overlapping = [b[0] for a, b in pairwise(spans) if a[0] < b[0] < a[1]]
     if overlapping:
         letters.add(
             "T205",

@@ -40,7 +40,9 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: P
     """
     if path.is_dir():
         fail(
-            "M123", f"the model `{shown}` is a folder, but a file is wanted", hint=near(shown, _model_files(path, root))
+            "M123",
+            f"the model `{shown}` is a folder, but a file is wanted",
+            hint=near(shown, _model_files(path, root) or _model_files(path.parent, root)),
         )
     if not path.is_file():
         fail("M123", f"there is no model file `{shown}`", hint=near(shown, _model_files(path.parent, root)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
-from modelworks.inputs import Bounds, ParameterEntry, Quantity, StudyInputs, largest_share
+from modelworks.inputs import Bounds, ParameterEntry, Quantity, StudyInputs, largest_share, turns_sign
 from modelworks.model import Model, OutputColumn, Parameter, output_columns
 from modelworks.study._model_file import ModelFile, load_model
 
@@ -72,6 +72,8 @@ def check_scenarios(
             )
         for name, change in scenario.parameters.items():
             place = scenario.places[name]
+            if name not in inputs.parameters.names:  # whoever read the files told so
+                continue
             if name not in model.parameters:
                 letters.add(
                     "Y204",
@@ -86,6 +88,8 @@ def check_scenarios(
                 continue
             entry = inputs.parameters[name]
             limits = allowed(model.parameters[name], entry, factors[name])
+            if not isinstance(change, (int, float)) and turns_sign(change.multiply, entry):
+                continue
             if isinstance(change, (int, float)):
                 value, how = float(change), f"sets `{name}` to {change:g}"
             else:
