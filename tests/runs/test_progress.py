@@ -114,3 +114,19 @@ def test_a_log_is_one_json_object_a_line(tmp_path: Path) -> None:
     first, second = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
     assert first == {"time": "2026-11-21T05:15:00.000Z", "event": "started", "stage": "calibrate", "chains": 4}
     assert second["note"] == "zwei\nZeilen"
+
+
+def test_a_dumb_terminal_gets_lines_and_no_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell inside of an editor shows the code that takes a line away instead of obeying it."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for kind, is_redrawn in (("xterm", True), ("dumb", False)):
+        monkeypatch.setenv("TERM", kind)
+        stream = Terminal()
+        progress = Progress(stream=stream)
+        progress.start("calibrate", 4)
+        progress.finish()
+        assert ("\x1b" in stream.getvalue()) is is_redrawn

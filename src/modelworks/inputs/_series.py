@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks import units
-from modelworks.errors import Letter, Letters, ModelworksError, fail, near
+from modelworks.errors import Letter, Letters, ModelworksError, counted, fail, near
 from modelworks.inputs.catalogue import Catalogue, Dataset
 
 if TYPE_CHECKING:
@@ -119,14 +119,14 @@ def _about_days(target: TargetEntry, found: Observed, time: TimeSpan | None) -> 
     if twice:
         yield Letter(
             "T112",
-            f"{what} has more than one value on {len(twice)} days, the first on {twice[0]}",
+            f"{what} has more than one value on {counted(len(twice), 'day')}, the first on {twice[0]}",
             "keep one a day; a series of several places needs a column for each",
         )
     outside = [] if time is None else [day for day in days if not time.start <= day <= time.end]
     if outside and time is not None:
         yield Letter(
             "T109",
-            f"{what} has {len(outside)} values outside the study's time, the first on {outside[0]}",
+            f"{what} has {counted(len(outside), 'value')} outside the study's time, the first on {outside[0]}",
             f"the study runs from {time.start} to {time.end}: move its `time:`, or limit the target with "
             "`from:` and `to:`",
             *target.at("values", "dataset"),
@@ -140,7 +140,7 @@ def _about_values(target: TargetEntry, found: Observed) -> Iterator[Letter]:
     if missing and target.likelihood.counts:
         yield Letter(
             "T108",
-            f"{what} has {len(missing)} values missing, the first on {missing[0]}",
+            f"{what} has {counted(len(missing), 'value')} missing, the first on {missing[0]}",
             f"a missing count is not zero, and `{family}` is for counts: leave the row out of the data, or limit "
             "the target with `from:` and `to:`",
         )

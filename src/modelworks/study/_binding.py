@@ -398,7 +398,8 @@ def _observation(
     if outside:
         letters.add(
             "T203",
-            f"the target `{entry.name}` has {len(outside)} values outside the model's time, the first on {outside[0]}",
+            f"the target `{entry.name}` has {counted(len(outside), 'value')} outside the model's time, "
+            f"the first on {outside[0]}",
             hint=f"the model runs from {time.start} to {time.end}: move `time:` in "
             "study.yaml, or limit the target with `from:` and `to:`",
             file=entry.at("values", "dataset").file,
@@ -486,7 +487,8 @@ def check_twice(observations: Sequence[Observations], letters: Letters) -> None:
             letters.add(
                 "T208",
                 f"the targets `{one.entry.name}` and `{other.entry.name}` both take `{one.entry.column}` of "
-                f"`{one.entry.dataset}` on {len(both)} days, the first on {both[0]}: each value would count twice",
+                f"`{one.entry.dataset}` on {counted(len(both), 'day')}, the first on {both[0]}: "
+                "each value would count twice",
                 hint="remove one of them, or part them with `from:` and `to:`",
                 file=other.entry.file,
                 line=other.entry.line,
