@@ -175,6 +175,7 @@ DECLARED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "M129",
         "people per day",
     ),
+    "a matrix that does not say between whom": (lambda: Contacts([[1.0]]), "M104", "strata of what"),
     "strata in a text": (lambda: model(stratifications=[Stratification("age", "young old")]), "M128", "'young', 'old'"),
     "compartments in a text": (lambda: Model("m", "SEIR", [], {}, {}), "M128", "write a list"),
     "contacts labelled with other ages": (

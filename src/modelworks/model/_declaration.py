@@ -98,6 +98,14 @@ class Contacts:
 
     by: Mapping[str, ArrayLike | Sequence[Setting]]
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.by, Mapping):
+            fail(
+                "M104",
+                f"contacts are given as a {type(self.by).__name__}, which does not say between the strata of what",
+                hint='write Contacts({"age": matrix})',
+            )
+
     def settings(self, stratification: Stratification) -> tuple[tuple[Array, Expression], ...]:
         """The matrices and scales of one stratification, checked; row and column in the order of its strata."""
         name, size = stratification.name, len(stratification.strata)
