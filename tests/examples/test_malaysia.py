@@ -46,7 +46,6 @@ NEAR_THE_FIT = {
     "detection_october": 0.1,
     "delta_transmissibility": 1.92,
     "delta_arrivals": 1.95,
-    "delta_fatality": 2.4,
     "protection_two_doses": 0.64,
 }
 
