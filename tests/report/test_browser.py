@@ -64,6 +64,9 @@ class Visit:
 
 
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
+# Panels of which a reader sees a part only; pairs of parameters, all in one drawing, may be scrolled on a phone.
+CUT_PANELS = """[...document.querySelectorAll('figure:not(#figure-pairs) .panel')]
+  .filter(panel => panel.scrollWidth > panel.clientWidth).length"""
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
@@ -76,6 +79,8 @@ def test_every_figure_is_drawn_without_a_word_or_a_request(browser: Browser, rep
     assert visit.count(".live svg") >= 6
     assert visit.count(".still:visible") == 0
     assert visit.ask(OVERFLOW) <= 0
+    assert visit.count(".live[data-columns] .panel") > 1
+    assert visit.ask(CUT_PANELS) == 0
 
 
 def test_dates_lie_along_the_axis(browser: Browser, report: Path) -> None:

@@ -25,10 +25,11 @@
     const specs = JSON.parse(document.getElementById(figure.dataset.specs).textContent);
     figure.classList.add("is-drawing");
     try {
-      for (const spec of specs) {
-        const panel = place.appendChild(document.createElement("div"));
+      // All panels stand before the first is drawn, for each takes its width from the columns they share.
+      const panels = specs.map(() => place.appendChild(document.createElement("div")));
+      for (const [k, panel] of panels.entries()) {
         panel.className = "panel";
-        await window.vegaEmbed(panel, spec, options);
+        await window.vegaEmbed(panel, specs[k], options);
       }
       figure.classList.add("is-live");
     } catch (error) {
