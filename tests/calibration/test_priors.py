@@ -7,13 +7,40 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from modelworks.calibration import Prior
 from modelworks.calibration.priors import FAMILIES
 from modelworks.errors import ModelworksError
 
 INF = math.inf
+
+
+class LogitNormal:
+    """scipy has none: the normal of scipy in the log odds, by a change of variables, its moments by quadrature."""
+
+    def __init__(self, median: float, sigma: float) -> None:
+        self.inside = stats.norm(special.logit(median), sigma)
+
+    def ppf(self, shares: Any) -> Any:
+        return special.expit(self.inside.ppf(shares))
+
+    def cdf(self, x: Any) -> Any:
+        return self.inside.cdf(special.logit(x))
+
+    def logpdf(self, x: Any) -> Any:
+        return self.inside.logpdf(special.logit(x)) - np.log(x) - np.log1p(-x)
+
+    def mean(self) -> float:
+        return float(self.inside.expect(special.expit, epsabs=1e-13))
+
+    def std(self) -> float:
+        second = self.inside.expect(lambda z: special.expit(z) ** 2, epsabs=1e-13)
+        return float(np.sqrt(second - self.mean() ** 2))
+
+    def support(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
 
 # Family, arguments, bounds, the same distribution by scipy.
 CASES: list[tuple[str, dict[str, float], tuple[float | None, float | None] | None, Any]] = [
@@ -27,6 +54,9 @@ CASES: list[tuple[str, dict[str, float], tuple[float | None, float | None] | Non
     ("log_uniform", {"lower": 1e-4, "upper": 10}, None, stats.loguniform(1e-4, 10)),
     ("beta", {"a": 2.5, "b": 0.8}, None, stats.beta(2.5, 0.8)),
     ("gamma", {"mean": 3, "sd": 2}, None, stats.gamma(2.25, scale=4 / 3)),
+    ("logit_normal", {"median": 0.2, "sigma": 0.8}, None, LogitNormal(0.2, 0.8)),
+    ("student_t", {"location": -1, "scale": 0.5, "df": 4.5}, None, stats.t(4.5, -1, 0.5)),
+    ("cauchy", {"location": 3, "scale": 0.5}, None, stats.cauchy(3, 0.5)),
     ("half_normal", {"sd": 2.5}, None, stats.halfnorm(scale=2.5)),
     ("half_cauchy", {"scale": 0.5}, None, stats.halfcauchy(scale=0.5)),
     ("exponential", {"mean": 0.2}, None, stats.expon(scale=0.2)),
@@ -143,6 +173,8 @@ def test_a_prior_says_itself_in_words(family: str, arguments: Any, bounds: Any, 
         ("uniform", {"lower": 2, "upper": 1}, None, "C103", "lower"),
         ("uniform", {"lower": 0, "upper": INF}, None, "C103", "upper"),
         ("log_uniform", {"lower": 0, "upper": 1}, None, "C103", "lower"),
+        ("logit_normal", {"median": 1.5, "sigma": 1}, None, "C103", "below 1"),
+        ("student_t", {"location": 0, "scale": 1, "df": 0}, None, "C103", "df"),
         ("normal", {"mean": 1, "sd": 1}, (2, 1), "C104", "bounds"),
         ("normal", {"mean": 0, "sd": 0.01}, (5, 6), "C104", "nothing"),
         ("log_normal", {"median": 1, "sigma": 1}, (0, 10), "C104", "log_normal"),

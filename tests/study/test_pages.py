@@ -45,6 +45,17 @@ def test_a_parameter_is_called_as_in_the_files(tmp_path: Path, decay: Decay) -> 
     assert _pages._parameter_labels(bind(decay(tmp_path, DAYS))) == {"rate": "rate (per day)"}
 
 
+def test_a_prior_stated_by_an_interval_is_told_with_it(study: Path) -> None:
+    """Who wrote "95% between 1 and 3" looks for that, and whoever checks it for the mean and the sd."""
+    file = study / "parameters.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("{normal: {mean: 2, sd: 1}}", "{normal: {95%: [1, 3]}}"), encoding="utf-8")
+    said = "normal with mean 2 and sd 0.510213, cut at 0 (95% between 1 and 3 before the cut)"
+    rows = {row.name: row.value for row in _pages._assumption_rows(bind(study))}
+    assert rows["contact_rate"] == said
+    assert rows["boys"] == "763"
+
+
 @pytest.mark.parametrize(
     ("likelihood", "said"),
     [

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from modelworks.errors import near
+from modelworks.errors import ModelworksError, near
+from modelworks.inputs import _scalars
 from modelworks.inputs._fields import Fields
-from modelworks.inputs._nodes import MappingNode, Place, ScalarNode, in_words, kind, shortened
+from modelworks.inputs._intervals import SCALES, SOLVE, arguments_of
+from modelworks.inputs._nodes import MappingNode, Place, ScalarNode, SequenceNode, in_words, kind, shortened
 
 Arguments = Mapping[str, float]
 
@@ -49,11 +51,15 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PriorEntry:
-    """A family and its arguments: `normal`, `{"mean": 2.0, "sd": 1.0}`."""
+    """A family and its arguments: `normal`, `{"mean": 2.0, "sd": 1.0}`.
+
+    `stated` is how it was written where that was by an interval: `95% between 3 and 7`.
+    """
 
     family: str
     arguments: Arguments
     place: Place
+    stated: str = ""
 
     @property
     def support(self) -> tuple[float, float]:
@@ -61,6 +67,8 @@ class PriorEntry:
         return FAMILIES[self.family].support(self.arguments)
 
     def __str__(self) -> str:
+        if self.stated:
+            return f"{self.family}({self.stated})"
         return f"{self.family}(" + ", ".join(f"{name}={value:g}" for name, value in self.arguments.items()) + ")"
 
 
@@ -98,6 +106,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "log_uniform": Family(("lower", "upper"), frozenset({"lower", "upper"}), _as_stated),
         "beta": Family(("a", "b"), frozenset({"a", "b"}), _unit_interval),
         "gamma": Family(("mean", "sd"), frozenset({"mean", "sd"}), _above_zero),
+        "logit_normal": Family(("median", "sigma"), frozenset({"median", "sigma"}), _unit_interval),
+        "student_t": Family(("location", "scale", "df"), frozenset({"scale", "df"}), _everywhere),
+        "cauchy": Family(("location", "scale"), frozenset({"scale"}), _everywhere),
         "half_normal": Family(("sd",), frozenset({"sd"}), _above_zero),
         "half_cauchy": Family(("scale",), frozenset({"scale"}), _above_zero),
         "exponential": Family(("mean",), frozenset({"mean"}), _above_zero),
@@ -132,7 +143,39 @@ def read_prior(fields: Fields) -> PriorEntry | None:
             "P107", f"{fields.what}: the prior `{family}` is {kind(below)}", f"write `{family}: {{{form}}}`", "prior"
         )
         return None
+    if any(name.endswith("%") for name in below.fields):
+        return _with_interval(family, below, fields)
     return _with_arguments(family, below, fields)
+
+
+def _with_interval(family: str, node: MappingNode, owner: Fields) -> PriorEntry | None:
+    """A prior stated as in `{95%: [3, 7]}`."""
+    what = f"{owner.what}: the prior `{family}`"
+    name, value = next((name, value) for name, value in node.fields.items() if name.endswith("%"))
+    if family not in SOLVE and family not in SCALES:
+        hint = f"give its arguments, {', '.join(FAMILIES[family].arguments)}"
+        owner.say("P107", f"{what} can not be stated by an interval", hint, "prior")
+        return None
+    items = value.items if isinstance(value, SequenceNode) else ()
+    if len(node.fields) > 1 or len(items) != 2:
+        owner.say("P107", f"{what} is {in_words(node)}", "write one interval alone, as in `{95%: [3, 7]}`", "prior")
+        return None
+    try:
+        percent, low, high = (
+            _scalars.number(each if isinstance(each, ScalarNode) else ScalarNode("", False, each.place), what)
+            for each in (ScalarNode(name[:-1], False, node.keys[name]), *items)
+        )
+        if not 0 < percent < 100:
+            owner.say("P117", f"{what} has {percent:g}% in an interval", "write a share between 0% and 100%", "prior")
+            return None
+        arguments = arguments_of(family, percent / 100, low, high)
+    except ModelworksError as error:
+        for letter in error.letters:
+            message = letter.message if letter.code != "P117" else f"{owner.what}: the prior {letter.message}"
+            owner.say(letter.code, message, letter.hint, "prior")
+        return None
+    stated = f"{percent:g}% between {low:g} and {high:g}"
+    return PriorEntry(family, MappingProxyType(arguments), owner.place("prior"), stated)
 
 
 def _with_arguments(family: str, node: MappingNode, owner: Fields) -> PriorEntry | None:
@@ -170,6 +213,8 @@ def impossible(family: str, arguments: Arguments) -> str:
     for name in sorted(FAMILIES[family].positive):
         if arguments[name] <= 0:
             return f"`{name}` {arguments[name]:g}, which must be above 0"
+    if family == "logit_normal" and arguments["median"] >= 1:
+        return f"`median` {arguments['median']:g}, which must be below 1"
     lower, upper = arguments.get("lower", -math.inf), arguments.get("upper", math.inf)
     if lower >= upper:
         return f"`lower` {lower:g}, which must be below `upper` {upper:g}"

@@ -120,6 +120,15 @@ class BoundStudy:
             "scenarios": list(self.inputs.study.scenarios),
         }
 
+    def belief(self, name: str) -> str:
+        """What is believed of a parameter, in words; with the interval it was stated by."""
+        if name in self.fixed:
+            return f"{self.fixed[name]:g}"
+        words, entry = self.priors[name].in_words(), self.inputs.parameters[name].prior
+        stated = "" if entry is None else entry.stated
+        cut = " before the cut" if ", cut at" in words else ""
+        return f"{words} ({stated}{cut})" if stated else words
+
     def centre(self) -> Array:
         """The middle of what is believed: each prior's median, each fixed value; in the order of `names`."""
         medians = [float(prior.quantile(0.5)) for prior in self.priors.values()]

@@ -283,7 +283,7 @@ def _posterior_rows(study: BoundStudy, posterior: Posterior) -> Iterator[Posteri
     for row in summary({name: np.asarray(posterior.draws(name)) for name in study.priors}):
         entry = study.inputs.parameters[row.name]
         yield PosteriorRow(
-            row.name, entry.meaning or "", entry.unit, study.priors[row.name].in_words(), row.mean, row.sd,
+            row.name, entry.meaning or "", entry.unit, study.belief(row.name), row.mean, row.sd,
             row.q025, row.q50, row.q975, row.r_hat, row.ess_bulk, row.ess_tail,
         )  # fmt: skip
 
@@ -332,10 +332,9 @@ def _forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[
 def _assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
     for name in study.names:
         entry = study.inputs.parameters[name]
-        value = study.priors[name].in_words() if name in study.priors else f"{study.fixed[name]:g}"
         place = f"{entry.file}, line {entry.line}"
         yield AssumptionRow(
-            name, value, entry.unit, entry.source, place, entry.meaning or "", entry.by or "",
+            name, study.belief(name), entry.unit, entry.source, place, entry.meaning or "", entry.by or "",
             str(entry.when or ""), entry.why or "",
         )  # fmt: skip
 

@@ -18,13 +18,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from modelworks.calibration.priors._bijection import Bijection, Image
 from modelworks.calibration.priors.beta import Beta
+from modelworks.calibration.priors.cauchy import Cauchy
 from modelworks.calibration.priors.exponential import Exponential
 from modelworks.calibration.priors.gamma import Gamma
 from modelworks.calibration.priors.half_cauchy import HalfCauchy
 from modelworks.calibration.priors.half_normal import HalfNormal
 from modelworks.calibration.priors.log_normal import LogNormal
 from modelworks.calibration.priors.log_uniform import LogUniform
+from modelworks.calibration.priors.logit_normal import LogitNormal
 from modelworks.calibration.priors.normal import Normal
+from modelworks.calibration.priors.student_t import StudentT
 from modelworks.calibration.priors.truncated_normal import TruncatedNormal, log_mass
 from modelworks.calibration.priors.uniform import Uniform
 from modelworks.errors import Letters, fail, near
@@ -43,6 +46,9 @@ FAMILIES: Mapping[str, type[Family]] = MappingProxyType(
         "log_uniform": LogUniform,
         "beta": Beta,
         "gamma": Gamma,
+        "logit_normal": LogitNormal,
+        "student_t": StudentT,
+        "cauchy": Cauchy,
         "half_normal": HalfNormal,
         "half_cauchy": HalfCauchy,
         "exponential": Exponential,
@@ -196,6 +202,8 @@ def _check_arguments(family: str, arguments: Mapping[str, float]) -> None:
     letters.raise_if_any()
     if "lower" in arguments and not arguments["lower"] < arguments["upper"]:
         fail("C103", f"`lower` {arguments['lower']:g} of the prior `{family}` is not below `upper`")
+    if family == "logit_normal" and not arguments["median"] < 1:
+        fail("C103", f"`median` {arguments['median']:g} of the prior `{family}` is not below 1")
     if family == "truncated_normal":
         _cut(*(float(arguments[name]) for name in wanted))
 
