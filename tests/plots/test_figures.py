@@ -80,6 +80,12 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "prior_posterior": lambda: plots.figure("prior_posterior")(
         draws(), {"contact_rate": np.random.default_rng(3).standard_cauchy(1000)}, labels=LABELS
     ),
+    "prior_predictive": lambda: plots.figure("prior_predictive")(
+        quantiles("in_bed"), observed(held_out=2), quantiles("in_bed", level=140), labels=LABELS
+    ),
+    "priors": lambda: plots.figure("priors")(
+        {"contact_rate": np.random.default_rng(3).standard_cauchy(1000)}, labels=LABELS
+    ),
     "ranks": lambda: plots.figure("ranks")(draws(), labels=LABELS),
     "scenarios": lambda: plots.figure("scenarios")(*scenario_tables(), labels=LABELS),
     "strata": lambda: plots.figure("strata")(

@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 200, 120
 WIDEST = 10.0
 
 PRIOR, POSTERIOR = "Prior", "Posterior"
+COLOURS = {PRIOR: GREY, POSTERIOR: BLUE}
 
 
 def draw(
@@ -83,8 +84,8 @@ def panel(samples: Mapping[str, NDArray[np.float64]], low: float, high: float, t
     colour = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": [PRIOR, POSTERIOR], "range": [GREY, BLUE]},
-        "legend": {"title": None},
+        "scale": {"domain": list(samples), "range": [COLOURS[name] for name in samples]},
+        "legend": {"title": None} if len(samples) > 1 else None,
     }
     axis = {"title": None, "tickCount": 4, "labelExpr": SHORT_NUMBER}
     return {

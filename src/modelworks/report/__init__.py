@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modelworks.report._markdown import render_markdown
     from modelworks.report._tables import tables, write_tables
     from modelworks.report._templates import environment, policy, stylesheet
-    from modelworks.report._write import write_report
+    from modelworks.report._write import write_figure, write_report
     from modelworks.report.page import (
         AssumptionRow,
         CheckRow,
@@ -46,6 +46,7 @@ _HOME = {
     "render_markdown": "_markdown",
     "stylesheet": "_templates",
     "tables": "_tables",
+    "write_figure": "_write",
     "write_report": "_write",
     "write_tables": "_tables",
 }
@@ -68,6 +69,7 @@ __all__ = [
     "render_markdown",
     "stylesheet",
     "tables",
+    "write_figure",
     "write_report",
     "write_tables",
 ]

@@ -100,6 +100,12 @@ class Progress:
         with self._lock:
             self._close()
 
+    def say(self, text: str) -> None:
+        """Something to be read now, before a long step, and never taken away; quiet or not."""
+        with self._lock:
+            self._close()
+            self._write(f"{text}\n")
+
     def _move(self, step: _Step, done: float, note: str) -> None:
         step.done = done if step.total is None else min(done, step.total)
         step.note = note

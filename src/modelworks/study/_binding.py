@@ -136,10 +136,13 @@ class BoundStudy:
 
     def spread(self) -> Array:
         """What is believed, far and wide: always the same draws of the priors, shape (draw, name), as in `names`."""
-        key = np.random.default_rng(0)
-        draws = [prior.sample(key, DRAWS_TRIED) for prior in self.priors.values()]
-        fixed = [np.full(DRAWS_TRIED, value) for value in self.fixed.values()]
-        return np.column_stack([*draws, *fixed]) if self.names else np.zeros((1, 0))
+        draws = self.prior_draws(np.random.default_rng(0), DRAWS_TRIED)
+        return np.column_stack([draws[name] for name in self.names]) if self.names else np.zeros((1, 0))
+
+    def prior_draws(self, key: np.random.Generator, number: int) -> dict[str, Array]:
+        """Independent draws of what is believed, each parameter's as an array (draw,); the fixed ones repeated."""
+        draws = {name: prior.sample(key, number) for name, prior in self.priors.items()}
+        return draws | {name: np.full(number, value) for name, value in self.fixed.items()}
 
     def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
         """The model for some output times, its step settled at the centre of the priors and stable all over them."""

@@ -25,6 +25,7 @@ from modelworks.errors import counted
 from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
 from modelworks.study import _projection, stages
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._prior_predictive import letters_of
 from modelworks.study._summaries import Table, table_of
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ BEFORE: dict[str, tuple[str, ...]] = {
     stages.PROJECT: (stages.CALIBRATE,),
     stages.REPORT: (stages.SIMULATE, stages.CALIBRATE, stages.DIAGNOSE, stages.PROJECT),
 }
+# Run first though no number depends on it: who hears that the priors can not foresee the data need not calibrate.
+AHEAD: dict[str, tuple[str, ...]] = {stages.CALIBRATE: (stages.SIMULATE,)}
 # What turns units and dates of the files into the model's, outside any room.
 MEASURES = ("units.py", "dates.py")
 ROOMS: dict[str, tuple[str, ...]] = {
-    stages.SIMULATE: ("model", "study", *MEASURES),
+    stages.SIMULATE: ("model", "calibration", "study", *MEASURES),
     stages.CALIBRATE: ("model", "calibration", "study", *MEASURES),
     stages.DIAGNOSE: ("diagnostics",),
     stages.PROJECT: ("model", "study", *MEASURES),
@@ -61,6 +64,7 @@ NUMBERS_OF_STUDY = (
     "_model_file.py",
     "_team_files.py",
     "_projection.py",
+    "_prior_predictive.py",
 )
 # Packages whose other edition may give other numbers from the same seed.
 PACKAGES = ("numpy", "llvmlite", "nutpie")
@@ -188,6 +192,9 @@ def _run(
             if found is None:
                 raise RuntimeError(f"the stage {name} was finished but is not in {cache.root}")
         finished[name] = found
+        if name == stages.SIMULATE:
+            for letter in letters_of(found):
+                progress.say(str(letter))
         seconds = time.perf_counter() - started
         done.append({"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3), "reused": reused})
         if damaged:
@@ -225,7 +232,7 @@ def needed(until: str) -> list[str]:
     wanted: list[str] = []
 
     def visit(name: str) -> None:
-        for each in BEFORE[name]:
+        for each in (*AHEAD.get(name, ()), *BEFORE[name]):
             visit(each)
         if name not in wanted:
             wanted.append(name)
@@ -286,7 +293,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
     # Which values are held out is said of each target; a day that moves none of them changes nothing.
     settings = _plain(replace(asked.calibration, until=None))
     return {
-        stages.SIMULATE: world,
+        stages.SIMULATE: {**world, "targets": targets, "seed": asked.calibration.seed},
         stages.CALIBRATE: {**world, "targets": targets, "calibration": settings},
         stages.DIAGNOSE: {},
         stages.PROJECT: {

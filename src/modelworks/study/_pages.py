@@ -24,14 +24,18 @@ from modelworks.report import (
     Section,
     StageRow,
     TargetRow,
+    write_figure,
     write_report,
 )
 from modelworks.report.words import plural
 from modelworks.study import _projection
 from modelworks.study._binding import BoundStudy, Observations
+from modelworks.study._prior_predictive import figure_of, letters_of
 from modelworks.study._questions import BASELINE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from modelworks.calibration import Posterior
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 
 # More panels than this in one figure and nobody looks at any of them.
 MOST_OUTPUTS = 8
+# Draws enough for a smooth density.
+DRAWS_SHOWN = 2000
 # An error of the solver that might show beside the scatter of the best of data.
 WORTH_SAYING = 1e-3
 
@@ -87,6 +93,24 @@ def page(work: Work) -> Page:
     )
 
 
+def write_beliefs(work: Work) -> None:
+    """Pictures of the priors, and of what they foresee beside what was seen, before anything is calibrated."""
+    study = work.study
+    if not study.priors:
+        return
+    key = np.random.default_rng(study.inputs.study.calibration.seed)
+    draws = study.prior_draws(key, DRAWS_SHOWN)
+    found = {name: draws[name] for name in study.priors}
+    write_figure(plots.figure("priors")(found, labels=_parameter_labels(study)), work.folder / "figures")
+    foreseen = _foreseen(study, work.folder)
+    if foreseen is not None:
+        write_figure(foreseen, work.folder / "figures")
+
+
+def _foreseen(study: BoundStudy, folder: Path) -> Figure | None:
+    return figure_of(folder, observed_table(study), _target_labels(study)) if study.observations else None
+
+
 # -- pictures --------------------------------------------------------------------------------------
 
 
@@ -107,6 +131,9 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
             labels=_target_labels(study),
         )
         yield Section("Does it fit what was seen?", (fit,))
+    foreseen = _foreseen(study, work.finished["simulate"])
+    if foreseen is not None:
+        yield Section("Could the assumptions have foreseen it?", (foreseen,))
     shown, split = _shown(study)
     captions = {**_output_labels(study), **_scenario_labels(study)}
     asked: list[Figure] = []
@@ -376,6 +403,9 @@ def _warnings(work: Work) -> Iterator[str]:
             "run the study with a smaller step before small differences are believed."
         )
     yield from calibration["warnings"]
+    yield from (
+        letter.message[0].upper() + letter.message[1:] + "." for letter in letters_of(work.finished["simulate"])
+    )
     held = sum(int((~o.included).sum()) for o in work.study.observations)
     if held:
         until = work.study.inputs.study.calibration.until

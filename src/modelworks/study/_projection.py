@@ -93,10 +93,10 @@ def _beside_targets(
     if not study.observations or not study.priors:
         empty = pd.DataFrame(columns=["output", "time", *LEVELS])
         return empty, empty.copy()
-    found = _predicted(study, draws, progress, cores)
+    found = predicted(study, draws, progress, cores)
     return (
-        _at_observations(study, found.predicted),
-        _at_observations(study, found.observations(_key(study))),
+        at_observations(study, found.predicted),
+        at_observations(study, found.observations(_key(study))),
     )
 
 
@@ -108,7 +108,7 @@ def held_out(
     if not hidden:
         return {}, {}
     draws = thinned_draws(study, posterior, DRAWS_JUDGED)
-    new = _predicted(study, draws, progress, cores).observations(_key(study))
+    new = predicted(study, draws, progress, cores).observations(_key(study))
     by_target = {each.entry.name: values for each, values in zip(study.observations, new, strict=True)}
     seen = {each.entry.name: each.values for each in study.observations}
     return (
@@ -117,7 +117,7 @@ def held_out(
     )
 
 
-def _predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None) -> Predictions:
+def predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None) -> Predictions:
     """What is predicted for every observation, also those held out."""
     model = study.compiled(study.calibration_times())
     density = LogDensity(
@@ -132,7 +132,7 @@ def _key(study: BoundStudy) -> np.random.Generator:
     return np.random.default_rng([study.inputs.study.calibration.seed, NEW_OBSERVATIONS])
 
 
-def _at_observations(study: BoundStudy, by_target: Sequence[Array]) -> pd.DataFrame:
+def at_observations(study: BoundStudy, by_target: Sequence[Array]) -> pd.DataFrame:
     """Quantiles over draws (draw, point) of each target, in the middle of what each value stands for."""
     import pandas as pd
 

@@ -22,6 +22,7 @@ from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.model import measure_error
 from modelworks.study import _pages, _projection
 from modelworks.study._binding import BoundStudy
+from modelworks.study._prior_predictive import foresee
 
 if TYPE_CHECKING:
     from modelworks.runs import Progress
@@ -55,13 +56,17 @@ class Work:
 
 
 def simulate_stage(work: Work) -> None:
-    """One run at the middle of what is believed: every output over time, and the solver's error."""
+    """One run at the middle of what is believed, the solver's error, and what the priors foresee of the data."""
     study = work.study
     model = study.compiled(study.report_times)
     outputs = model.run(study.centre())
     _projection.series_table(study, model.compiled, outputs).to_parquet(work.folder / "outputs.parquet", index=False)
     if model.accuracy is not None:
         work.write_json("solver.json", {**asdict(model.accuracy), "time_unit": study.model.time})
+    foreseen = foresee(study, work.progress, work.cores)
+    if foreseen is not None:
+        foreseen.write(work.folder)
+    _pages.write_beliefs(work)
 
 
 def calibrate_stage(work: Work) -> None:
