@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from modelworks import cli
+from modelworks.cli import _words
 from modelworks.errors import ModelworksError
 from modelworks.website import publish_site
 
@@ -267,9 +268,9 @@ def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPat
     """https://no-color.org, and the shells inside of editors."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert cli._colour() is None
+    assert _words._colour() is None
     monkeypatch.setenv(*setting)
-    assert cli._colour() is False
+    assert _words._colour() is False
 
 
 def test_a_locale_without_umlauts_is_no_obstacle(team: Path) -> None:

@@ -21,12 +21,16 @@ STUDY_FILE = "study.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Where a team keeps its studies. `store` is the folder of the runs; `people` are as in the settings."""
+    """Where a team keeps its studies. `store` is the folder of the runs; `people` are as in the settings.
+
+    `index` is the address of a database that finds runs quickly, where the team has one; empty for a file of our own.
+    """
 
     root: Path
     title: str
     store: Path
     people: tuple[str, ...] = ()
+    index: str = ""
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -96,12 +100,14 @@ def _read(root: Path) -> Repository:
     title = settings.text("title", root.name)
     store = settings.text("store", "runs")
     people = settings.texts("people")
+    index = settings.text("index", "") if "index" in settings.values else ""
+    _check_index(index, settings)
     if is_a_path(store):
         _check_store(root / store, settings)
     else:
         settings.say(f"`store` is {shortened(store)!r}, which is no path", 'name a folder, as in `store = "runs"`')
     letters.raise_if_any()
-    return Repository(root, title, root / store, people)
+    return Repository(root, title, root / store, people, index)
 
 
 def _check_store(store: Path, settings: _Settings) -> None:
@@ -109,6 +115,21 @@ def _check_store(store: Path, settings: _Settings) -> None:
     there = next((each for each in (store, *store.parents) if os.path.lexists(each)), store)
     if not there.is_dir():
         settings.say(f"`store` leads to `{there.name}`, which is no folder", 'name a folder, as in `store = "runs"`')
+
+
+def _check_index(index: str, settings: _Settings) -> None:
+    """An address of SQLite or PostgreSQL, without a password: this file is committed."""
+    if not index:
+        return
+    kind, _, rest = index.partition("://")
+    if kind.partition("+")[0] not in ("sqlite", "postgresql"):
+        example = 'write `index = "postgresql+psycopg://user@host/database"`, or leave it out'
+        settings.say(f"`index` is {shortened(index)!r}, which is no address of SQLite or PostgreSQL", example)
+    elif ":" in rest.partition("@")[0] and "@" in rest:
+        settings.say(
+            "`index` holds a password, which everybody who sees this file could read",
+            "take it out; PostgreSQL finds it in PGPASSWORD or in the file .pgpass",
+        )
 
 
 def check_store(repository: Repository, letters: Letters) -> None:
@@ -149,7 +170,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 class _Settings:
     """The settings by name, each of its type."""
 
-    KNOWN = ("title", "store", "people")
+    KNOWN = ("title", "store", "index", "people")
 
     def __init__(self, values: dict[str, Any], letters: Letters) -> None:
         self.values = values

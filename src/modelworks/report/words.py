@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
@@ -27,6 +27,7 @@ _LINK = re.compile(
 )
 # Not from `calendar`, whose names are in the language of the machine.
 _MONTHS = "January February March April May June July August September October November December"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TRAILING = ".,;:)]}'’”"
 
 
@@ -108,6 +109,41 @@ def interval(median: float | None, low: float | None, high: float | None) -> str
     if low is None or high is None:
         return number(median)
     return f"{number(median)} ({number(low)} to {number(high)})"
+
+
+def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """How far a median moved, in words, and whether that is beyond what the earlier run thought likely.
+
+    >>> change({"median": 3.3}, {"median": 3.0, "low": 2.5, "high": 3.6})
+    'up by 10%'
+    >>> change({"median": 1.5}, {"median": 3.0, "low": 2.5, "high": 3.6})
+    'down by 50%, outside the earlier interval'
+    >>> change({"median": 3.0}, {"median": 3.0}), change({}, {"median": 3.0}), change({"median": 3.0}, {})
+    ('the same', 'no longer asked', 'new')
+    """
+    if not now or not before:
+        return "new" if now else "no longer asked"
+    median, earlier = now.get("median"), before.get("median")
+    if median is None or earlier is None:
+        return ""
+    if median == earlier:
+        return "the same"
+    low, high = before.get("low"), before.get("high")
+    is_outside = low is not None and high is not None and not low <= median <= high
+    return _distance(median, earlier, now) + (", outside the earlier interval" if is_outside else "")
+
+
+def _distance(median: float, earlier: float, now: Mapping[str, Any]) -> str:
+    if _DAY.match(str(now.get("text") or "")):
+        # A day is a number only to the model.
+        return "later" if median > earlier else "earlier"
+    direction = "up" if median > earlier else "down"
+    if not earlier or (median > 0) != (earlier > 0):
+        return f"{direction} by {number(abs(median - earlier))}"
+    percent = 100 * abs(median / earlier - 1)
+    if percent < 0.1:
+        return f"{direction} by less than 0.1%"
+    return f"{direction} by {number(percent, decimals=0 if percent >= 9.95 else 1)}%"
 
 
 def moment(text: str) -> str:

@@ -11,24 +11,59 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.runs._cache import StageCache
+    from modelworks.runs._compare import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, compare
+    from modelworks.runs._find import Condition, Wanted, condition
     from modelworks.runs._fingerprint import fingerprint
+    from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._log import Log
     from modelworks.runs._progress import Progress
-    from modelworks.runs._provenance import provenance
+    from modelworks.runs._provenance import person, provenance
     from modelworks.runs._run import Run
     from modelworks.runs._store import Store
 
 _HOME = {
+    "Comparison": "_compare",
+    "Condition": "_find",
+    "Difference": "_compare",
+    "Index": "_index",
+    "KINDS_OF_DIFFERENCE": "_compare",
+    "Listing": "_index",
     "Log": "_log",
+    "Number": "_compare",
     "Progress": "_progress",
+    "Row": "_index",
     "Run": "_run",
     "StageCache": "_cache",
     "Store": "_store",
+    "Wanted": "_find",
+    "compare": "_compare",
+    "condition": "_find",
     "fingerprint": "_fingerprint",
+    "person": "_provenance",
     "provenance": "_provenance",
 }
 
-__all__ = ["Log", "Progress", "Run", "StageCache", "Store", "fingerprint", "provenance"]
+__all__ = [
+    "KINDS_OF_DIFFERENCE",
+    "Comparison",
+    "Condition",
+    "Difference",
+    "Index",
+    "Listing",
+    "Log",
+    "Number",
+    "Progress",
+    "Row",
+    "Run",
+    "StageCache",
+    "Store",
+    "Wanted",
+    "compare",
+    "condition",
+    "fingerprint",
+    "person",
+    "provenance",
+]
 
 
 def __getattr__(name: str) -> Any:

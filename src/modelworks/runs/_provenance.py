@@ -6,6 +6,7 @@ checksum, and may be one that must not leave.
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import re
@@ -34,6 +35,18 @@ def provenance(folder: Path) -> dict[str, Any]:
     `person` (`user.name` of git), `machine`, `packages`. What is not known is None.
     """
     return {**_git(folder), "machine": machine(), "packages": installed()}
+
+
+def person(folder: Path) -> str:
+    """Who is at work, as git knows them, or else as the machine does."""
+    known = _ask(folder, "config", "user.name")
+    if known:
+        return known
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run as a number nobody gave a name.
+        return "unknown"
 
 
 def machine() -> dict[str, Any]:

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.runs._assembly import assemble
 from modelworks.runs._atomic import attempt
 from modelworks.runs._log import utc_now
-from modelworks.runs._run import Run, id_of, open_run
+from modelworks.runs._marks import Mark, mark_names, mark_now, read_marks, write_mark
+from modelworks.runs._run import RECORD, Run, id_of, open_run
 
 # study/model/region/time/commit7-id
 DEPTH = 5
 ID_DIGITS = 6
 NO_COMMIT = "0000000"
 
+# A change in the same tick of a disk's clock as our look would not show in the folder's time.
+UNSETTLED_SECONDS = 2.0
+
 _FOLDER = re.compile(rf"[0-9a-f]{{7}}-[0-9a-f]{{{ID_DIGITS}}}")
+
+# Folder → when its list of names last changed, in nanoseconds, and whether that was long enough before our look.
+Looked: TypeAlias = Mapping[str, tuple[int, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has come and gone since somebody last looked: keys of runs, and where and when was looked now."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
+    looked: Looked
+    forgotten: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.looked or self.forgotten)
 
 
 class Store:
@@ -29,6 +52,11 @@ class Store:
     def __init__(self, root: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.root = root
         self._clock = clock
+
+    @property
+    def address(self) -> str:
+        """What tells this store from others."""
+        return str(self.root.resolve())
 
     def publish(
         self,
@@ -99,6 +127,44 @@ class Store:
             fail("R102", f"`{text}` fits {len(matching)} runs", hint=f"give one more digit of the id: {shown}")
         return open_run(folders[matching[0]], matching[0])
 
+    # -- what came and went ----------------------------------------------------------------------------
+
+    def stamp(self, key: str) -> str | None:
+        """What changes when a run's record is written over; None where there is no such run."""
+        try:
+            state = (self.root / key / RECORD).stat()
+        except FileNotFoundError:
+            return "without a record" if (self.root / key).is_dir() else None
+        return f"{state.st_mtime_ns} {state.st_size}"
+
+    def open(self, key: str) -> Run:
+        """The run of a key; R103 where it can not be read."""
+        return open_run(self.root / key, key)
+
+    def changes(self, seen: Looked, known: Callable[[str], Collection[str]]) -> Changes:
+        """What came and went since somebody looked, reading only folders whose list of names changed since.
+
+        `known` gives the keys that were found below a folder `study/model/region`. A run that was taken out of the
+        innermost folder by hand, and nothing else, does not show here; `stamp` tells of it.
+        """
+        look = _Look(self.root, seen)
+        for folder in self._levels(DEPTH - 2):
+            look.at(folder.relative_to(self.root).as_posix(), known)
+        look.at_what_is_gone(known)
+        return look.changes()
+
+    def mark_names(self) -> set[str]:
+        """The files of all remarks about runs."""
+        return mark_names(self.root)
+
+    def marks(self, names: Collection[str] | None = None) -> Iterator[tuple[str, Mark]]:
+        """Remarks with the names of their files, in the order of time."""
+        return read_marks(self.root, names)
+
+    def remark(self, run: str, kind: str, text: str = "", *, by: str) -> None:
+        """Say something of a run that holds from now on: a tag, a pin, a comment."""
+        write_mark(self.root, mark_now(run, kind, text, by, self._clock()))
+
     def _survey(self, study: str | None) -> tuple[list[Run], list[Letter]]:
         found: list[Run] = []
         letters: list[Letter] = []
@@ -114,11 +180,16 @@ class Store:
 
     def _folders(self, study: str | None = None) -> Iterator[Path]:
         """The folder of every published run; attempts and anything hidden are no runs."""
+        folders = self._levels(DEPTH, study)
+        return (each for each in sorted(folders) if _FOLDER.fullmatch(each.name) and each.is_dir())
+
+    def _levels(self, depth: int, study: str | None = None) -> list[Path]:
+        """Everything that lies so deep in the store, of one study or of all; nothing hidden."""
         levels = [self.root] if study is None else [self.root / study]
-        for _ in range(DEPTH - (study is not None)):
+        for _ in range(depth - (study is not None)):
             levels = [below for above in levels if above.is_dir() for below in above.iterdir()]
             levels = [each for each in levels if not each.name.startswith(".")]
-        return (each for each in sorted(levels) if _FOLDER.fullmatch(each.name) and each.is_dir())
+        return levels
 
     def _key(self, folder: Path) -> str:
         return folder.relative_to(self.root).as_posix()
@@ -128,6 +199,68 @@ class Store:
         while (candidate := secrets.token_hex(ID_DIGITS // 2)) in taken:
             pass
         return candidate
+
+
+class _Look:
+    """One look at what lies in a store, against what was seen the last time."""
+
+    def __init__(self, root: Path, seen: Looked) -> None:
+        self.root, self.seen = root, seen
+        self.added: set[str] = set()
+        self.removed: set[str] = set()
+        self.looked: dict[str, tuple[int, bool]] = {}
+        self.there: set[str] = set()
+
+    def at(self, region: str, known: Callable[[str], Collection[str]]) -> None:
+        """Look at a folder `study/model/region`, and into those folders below it that may have changed."""
+        self.there.add(region)
+        # Only what had changed just before the last look can have changed again without a trace.
+        doubtful = {folder for folder in self.seen if folder.startswith(f"{region}/")}
+        changed = not self._is_as_seen(region)
+        if not (changed or doubtful):
+            return
+        before = set(known(region))
+        moments = {key.rpartition("/")[0] for key in before}
+        now = {f"{region}/{name}" for name in _names(self.root / region)} if changed else moments | doubtful
+        found = {key for key in before if key.rpartition("/")[0] in now - doubtful}
+        for folder in (now - moments) | doubtful:
+            self.there.add(folder)
+            self._is_as_seen(folder)
+            found |= {f"{folder}/{name}" for name in _names(self.root / folder) if _FOLDER.fullmatch(name)}
+        self.added |= found - before
+        self.removed |= before - found
+
+    def at_what_is_gone(self, known: Callable[[str], Collection[str]]) -> None:
+        """Folders that were seen and are no more."""
+        for folder in self.seen.keys() - self.there:
+            if folder.count("/") == DEPTH - 3:
+                self.removed.update(known(folder))
+
+    def changes(self) -> Changes:
+        # A settled folder of a moment need not be remembered: its runs are, and it is not looked at again.
+        kept = {f: each for f, each in self.looked.items() if f.count("/") == DEPTH - 3 or not each[1]}
+        gone = {folder for folder in self.seen if folder not in self.there or folder in self.looked}
+        return Changes(frozenset(self.added), frozenset(self.removed), kept, frozenset(gone - kept.keys()))
+
+    def _is_as_seen(self, folder: str) -> bool:
+        """Whether a folder's list of names is surely the one of the last look; if not, it is looked at now."""
+        try:
+            # Asked before the names are read: what changes in between is then found the next time.
+            changed = (self.root / folder).stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        if self.seen.get(folder) == (changed, True):
+            return True
+        age = (time.time_ns() - changed) / 1e9
+        self.looked[folder] = (changed, age > UNSETTLED_SECONDS)
+        return False
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if not name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def folder_name(text: str) -> str:

@@ -21,6 +21,9 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from modelworks.calibration import Posterior
 from modelworks.errors import counted
 from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
 from modelworks.study import _projection, stages
@@ -408,17 +411,35 @@ def _record(
         "fingerprints": {each["name"]: each["fingerprint"] for each in done},
         "seconds": round(time.perf_counter() - began, 3),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": asked.calibration.seed,
-        "parameters": {name: {"value": study.fixed[name]} for name in study.fixed},
+        "calibration": _plain(asked.calibration),
+        "parameters": {name: {"value": study.fixed[name], "unit": _unit(study, name)} for name in study.fixed},
         "data": {name: study.inputs.catalogue[d].sha256 for name, d in asked.data.items()},
     }
+    if stages.CALIBRATE in finished:
+        record["parameters"] |= _calibrated(study, finished[stages.CALIBRATE])
     if stages.DIAGNOSE in finished:
         diagnosis = json.loads((finished[stages.DIAGNOSE] / "diagnosis.json").read_text(encoding="utf-8"))
         record |= {"verdict": diagnosis["verdict"], "sentences": diagnosis["sentences"]}
+        # What is said of one target is in the tables; these are of the calibration as a whole.
+        record["measures"] = {each["name"]: each["value"] for each in diagnosis["checks"] if not each["about"]}
     if stages.PROJECT in finished:
         quantities = json.loads((finished[stages.PROJECT] / "quantities.json").read_text(encoding="utf-8"))
         record |= {"quantities": quantities, "answer": _projection.answer(asked.answer, quantities)}
     return record
+
+
+def _calibrated(study: BoundStudy, folder: Path) -> dict[str, Any]:
+    """Where the draws of each calibrated parameter lie, in the parameter's unit."""
+    posterior = Posterior.read(folder / "posterior.nc")
+    return {
+        name: {"median": float(median), "low": float(low), "high": float(high), "unit": _unit(study, name)}
+        for name in study.priors
+        for low, median, high in [np.quantile(np.asarray(posterior.draws(name)), [0.025, 0.5, 0.975])]
+    }
+
+
+def _unit(study: BoundStudy, name: str) -> str:
+    return study.inputs.parameters[name].unit
 
 
 def input_files(study: BoundStudy) -> dict[str, Path]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelworks.errors import Letter, ModelworksError, disk_letter, fail
 from modelworks.inputs import Repository
-from modelworks.runs import Run, Store
+from modelworks.runs import Run, Store, person
 from modelworks.study._binding import BoundStudy, bind
+
+if TYPE_CHECKING:
+    from modelworks.runs import Index
 
 SETTINGS = "modelworks.toml"
 
@@ -72,6 +76,29 @@ def check_study(folder: Path) -> BoundStudy:
 
 def store_around(folder: Path) -> Store:
     return Store(Repository.around(folder).store)
+
+
+def index_around(folder: Path) -> Index:
+    """What finds runs quickly, of the repository around a folder."""
+    from modelworks.runs import Index
+
+    repository = Repository.around(folder)
+    return Index(Store(repository.store), repository.index or _own_index(repository.root))
+
+
+def _own_index(root: Path) -> str:
+    """A file of the repository's own; where nothing can be written, one that lasts as long as the command."""
+    kept = root / ".modelworks"
+    writable = os.access(kept if kept.is_dir() else root, os.W_OK)
+    return f"sqlite:///{kept / 'index.sqlite'}" if writable else "sqlite://"
+
+
+def remark(folder: Path, run: str, kind: str, text: str) -> Run:
+    """Say something of a run that holds from now on (`tag`, `untag`, `pin`, `unpin`); gives the run."""
+    store = store_around(folder)
+    found = find_run(folder, run)
+    store.remark(found.key, kind, text, by=person(folder))
+    return found
 
 
 def runs_of_repository(folder: Path, *, study: str | None = None) -> list[Run]:

@@ -112,40 +112,5 @@ def _moved(name: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> Move
         unit=str(named.get("unit") or ""),
         now=str(now.get("text") or "–"),
         before=str(before.get("text") or "–"),
-        change=change(now, before),
+        change=words.change(now, before),
     )
-
-
-def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
-    """How far a median moved, in words, and whether that is beyond what the earlier run thought likely.
-
-    >>> change({"median": 3.3}, {"median": 3.0, "low": 2.5, "high": 3.6})
-    'up by 10%'
-    >>> change({"median": 1.5}, {"median": 3.0, "low": 2.5, "high": 3.6})
-    'down by 50%, outside the earlier interval'
-    >>> change({"median": 3.0}, {"median": 3.0}), change({}, {"median": 3.0}), change({"median": 3.0}, {})
-    ('the same', 'no longer asked', 'new')
-    """
-    if not now or not before:
-        return "new" if now else "no longer asked"
-    median, earlier = now.get("median"), before.get("median")
-    if median is None or earlier is None:
-        return ""
-    if median == earlier:
-        return "the same"
-    low, high = before.get("low"), before.get("high")
-    is_outside = low is not None and high is not None and not low <= median <= high
-    return _distance(median, earlier, now) + (", outside the earlier interval" if is_outside else "")
-
-
-def _distance(median: float, earlier: float, now: Mapping[str, Any]) -> str:
-    if _DAY.match(str(now.get("text") or "")):
-        # A day is a number only to the model.
-        return "later" if median > earlier else "earlier"
-    direction = "up" if median > earlier else "down"
-    if not earlier or (median > 0) != (earlier > 0):
-        return f"{direction} by {words.number(abs(median - earlier))}"
-    percent = 100 * abs(median / earlier - 1)
-    if percent < 0.1:
-        return f"{direction} by less than 0.1%"
-    return f"{direction} by {words.number(percent, decimals=0 if percent >= 9.95 else 1)}%"

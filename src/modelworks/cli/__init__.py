@@ -7,65 +7,34 @@ words into calls and results into lines.
 from __future__ import annotations
 
 import io
-import json
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 import modelworks
+from modelworks.cli import _runs
+from modelworks.cli._words import (
+    MARKS,
+    json_option,
+    next_step,
+    quiet_option,
+    say,
+    say_letters,
+    show,
+    show_json,
+    table,
+    takes_everything,
+    tell,
+)
 from modelworks.errors import Letter, ModelworksError, counted, disk_letter, fail, near
 from modelworks.errors import explain as explanation
 
-MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "stop": ("✗", "red")}
 # A script that goes on after a run asks for this; 1 is a mistake in a file, 2 one on the command line.
 DO_NOT_USE = 3
-
-
-def say(text: str = "") -> None:
-    """To the person, not into a pipe."""
-    click.echo(text, err=True, color=_colour())
-
-
-def show(text: str) -> None:
-    """To stdout: the data that was asked for."""
-    click.echo(text, color=_colour())
-
-
-def show_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=not _takes_everything(sys.stdout), default=str))
-
-
-def _colour() -> bool | None:
-    """No colour where it is not wanted (no-color.org) or not understood; else as the stream can show it."""
-    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
-
-
-def next_step(text: str) -> None:
-    say(f"next: {text}")
-
-
-def tell(letters: Sequence[Letter], *, as_json: bool) -> None:
-    """All letters, in the order of the files they are about."""
-    if as_json:
-        show_json({"verdict": "stop", "mistakes": [letter.as_dict() for letter in letters]})
-        return
-    _say_letters(letters)
-    if len(letters) > 1:
-        next_step(f"mend the {len(letters)} mistakes above; `modelworks explain {letters[0].code}` is about the first")
-        return
-    # What is wrong with the command, and not with a file, is mended by what the hint says.
-    what = "mend the mistake above" if letters[0].file or not letters[0].hint else "do as the hint says"
-    next_step(f"{what}; `modelworks explain {letters[0].code}` says more")
-
-
-def _say_letters(letters: Sequence[Letter]) -> None:
-    for letter in letters:
-        say(click.style(letter.code, fg="red", bold=True) + str(letter)[len(letter.code) :] + "\n")
 
 
 class Line(click.Group):
@@ -92,8 +61,6 @@ def line() -> None:
     """From a disease model in a file to a result someone signs."""
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress; only the result and mistakes.")
 study_argument = click.argument("study", required=False)
 
 
@@ -158,7 +125,7 @@ def _present(result: Any, *, as_json: bool) -> None:
         show_json(result.as_dict())
         return
     if result.table is not None and result.table[1]:
-        _table(*result.table)
+        table(*result.table)
         say()
     if result.verdict:
         # On stdout as the answer is: the one is never read without the other.
@@ -218,39 +185,6 @@ def publish(folder: Path) -> None:
     next_step(f"open {folder}/index.html")
 
 
-@line.command("list")
-@click.option("--study", help="Only runs of this study.")
-@click.option("--verdict", type=click.Choice(["fine", "look", "stop"]), help="Only runs with this verdict.")
-@json_option
-def list_runs(study: str | None, verdict: str | None, as_json: bool) -> None:
-    """The runs of the repository, the latest first."""
-    from modelworks.study import damaged_runs, runs_of_repository
-
-    runs = [
-        run
-        for run in runs_of_repository(Path.cwd(), study=study)
-        if verdict is None or run.record.get("verdict") == verdict
-    ]
-    if as_json:
-        show_json([{"id": run.id, "key": run.key, **_headline(run.record)} for run in runs])
-        _say_letters(damaged_runs(Path.cwd()))
-        return
-    rows = [(run.id, *(str(v or "") for v in _headline(run.record).values())) for run in runs]
-    _table(("run", "study", "finished", "verdict", "seconds", "answer"), rows)
-    _say_letters(damaged_runs(Path.cwd()))
-    next_step("modelworks show RUN" if runs else "modelworks run --all")
-
-
-def _headline(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "study": record.get("study"),
-        "finished": str(record.get("finished", ""))[:16].replace("T", " "),
-        "verdict": record.get("verdict"),
-        "seconds": record.get("seconds"),
-        "answer": record.get("answer"),
-    }
-
-
 @line.command("show")
 @click.argument("what", required=False)
 @click.option("--model", "as_model", is_flag=True, help="The model's diagram, as SVG to stdout or into --output.")
@@ -270,7 +204,7 @@ def show_run(what: str | None, as_model: bool, as_equations: bool, output: Path 
     from modelworks.study import damaged_runs, find_run
 
     run = find_run(Path.cwd(), what)
-    _say_letters(damaged_runs(Path.cwd()))
+    say_letters(damaged_runs(Path.cwd()))
     if as_json:
         show_json({"id": run.id, "key": run.key, "path": str(run.path), **run.record})
         return
@@ -284,6 +218,16 @@ def show_run(what: str | None, as_model: bool, as_equations: bool, output: Path 
     show(f"{'files':>9}  " + ("all as they were written" if not different else f"CHANGED: {', '.join(different)}"))
     page = run.file("report.html")
     next_step(f"open {page}" if page is not None else f"modelworks report {run.record.get('study') or run.study}")
+
+
+def _headline(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "study": record.get("study"),
+        "finished": str(record.get("finished", ""))[:16].replace("T", " "),
+        "verdict": record.get("verdict"),
+        "seconds": record.get("seconds"),
+        "answer": record.get("answer"),
+    }
 
 
 def _show_model(what: str | None, output: Path | None, *, as_equations: bool, as_json: bool) -> None:
@@ -310,6 +254,10 @@ def _write_model(written: str, output: Path, *, as_picture: bool) -> None:
         output.write_bytes(vl_convert.svg_to_png(written, scale=2))
     else:
         output.write_text(written, encoding="utf-8")
+
+
+for each_command in _runs.COMMANDS:
+    line.add_command(each_command)
 
 
 @line.command()
@@ -355,18 +303,6 @@ def _after(findings: Sequence[Any]) -> str:
     return "modelworks run --all"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Aligned columns; the last one is cut to the width of the terminal."""
-    lines = [tuple(header), *(tuple(row) for row in rows)]
-    widths = [max(len(cells[k]) for cells in lines) for k in range(len(header))]
-    room = max(20, shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * len(widths))
-    for cells in lines:
-        # A pipe gets everything; only a person's terminal has an edge.
-        whole = len(cells[-1]) <= room or not sys.stdout.isatty()
-        last = cells[-1] if whole else cells[-1][: room - 1] + "…"
-        show("  ".join([*(c.ljust(w) for c, w in zip(cells[:-1], widths[:-1], strict=True)), last]).rstrip())
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; a mistake is a letter and exit status 1, an interruption 130."""
     if arguments is None and sys.getfilesystemencoding() != "utf-8":
@@ -384,11 +320,7 @@ def _never_stumble(stream: Any) -> None:
     A name that is no text at all goes out as the bytes it came as.
     """
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="surrogateescape" if _takes_everything(stream) else "backslashreplace")
-
-
-def _takes_everything(stream: Any) -> bool:
-    return str(getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+        stream.reconfigure(errors="surrogateescape" if takes_everything(stream) else "backslashreplace")
 
 
 def _guarded(work: Callable[[], Any], as_json: bool) -> int:

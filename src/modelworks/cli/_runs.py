@@ -1,0 +1,203 @@
+"""Commands about the record: list runs, lay them side by side, hold them to their checksums, remark on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelworks.cli._words import MARKS, json_option, next_step, say, say_letters, show, show_json, table
+from modelworks.errors import counted
+
+if TYPE_CHECKING:
+    from modelworks.runs import Comparison, Number, Row
+
+# What fits a screen; a script asks for --json and gets all.
+ROWS_SHOWN = 50
+
+
+@click.command("list")
+@click.option("--study", help="Only runs of this study.")
+@click.option("--model", help="Only runs of this model.")
+@click.option("--region", help="Only runs of this region.")
+@click.option("--commit", help="Only runs of this commit; its first digits will do.")
+@click.option("--tag", help="Only runs with this tag.")
+@click.option("--person", help="Only runs by this person.")
+@click.option("--verdict", type=click.Choice(["fine", "look", "stop"]), help="Only runs with this verdict.")
+@click.option("--since", metavar="DAY", help="Only runs published on this day or later.")
+@click.option("--until", metavar="DAY", help="Only runs published on this day or earlier.")
+@click.option("--where", multiple=True, metavar="CONDITION", help="As in 'contact_rate >= 1.5'; repeat for several.")
+@click.option("--limit", type=click.IntRange(1), help=f"How many to show ({ROWS_SHOWN}, or all with --json).")
+@json_option
+def list_runs(where: Sequence[str], limit: int | None, as_json: bool, **asked: Any) -> None:
+    """The runs of the repository, the latest first.
+
+    A condition is about a parameter (its value, or the median of its posterior), a number the study asks for, or a
+    measure of the calibration.
+    """
+    from modelworks.runs import Wanted, condition
+    from modelworks.study import index_around
+
+    shown = limit if limit is not None or as_json else ROWS_SHOWN
+    wanted = Wanted(**asked, conditions=tuple(condition(text) for text in where), limit=shown)
+    with index_around(Path.cwd()) as index:
+        listing = index.select(wanted)
+    if as_json:
+        show_json([_as_dict(row) for row in listing.rows])
+        say_letters(listing.damaged)
+        return
+    header = ("run", "study", "region", "finished", "verdict", "tags", "answer")
+    table(header, [_cells(row) for row in listing.rows])
+    if len(listing.rows) < listing.total:
+        say(f"{len(listing.rows)} of {listing.total:,} runs; --limit shows more")
+    say_letters(listing.damaged)
+    next_step("modelworks show RUN" if listing.rows else "modelworks run --all")
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    return {**dataclasses.asdict(row), "finished": _moment(row)}
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    remarks = ", ".join([*(["pinned"] if row.pinned else []), *row.tags])
+    return (row.id, row.study, row.region, _moment(row), row.verdict or "", remarks, row.answer or "")
+
+
+def _moment(row: Row) -> str:
+    return (row.finished or "")[:16].replace("T", " ")
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN…")
+@click.option("--code", "with_code", is_flag=True, help="Also the lines of the input files that differ.")
+@json_option
+def compare_runs(runs: Sequence[str], with_code: bool, as_json: bool) -> None:
+    """What differs between runs, and which numbers moved by how much.
+
+    A RUN is the beginning of its id, its key, or a study: then its latest run with a report.
+    """
+    from modelworks.runs import compare
+    from modelworks.study import find_run
+
+    if len(runs) < 2:
+        raise click.UsageError("a comparison takes two runs or more: modelworks compare RUN RUN")
+    found = [find_run(Path.cwd(), each) for each in runs]
+    comparison = compare(found)
+    if as_json:
+        show_json(_comparison_as_dict(comparison, with_code=with_code))
+        return
+    _show_comparison(comparison)
+    if with_code and comparison.code:
+        show("\n" + comparison.code.rstrip())
+    elif comparison.code and comparison.of("code"):
+        next_step(f"modelworks compare {' '.join(run.id for run in found)} --code shows the lines that differ")
+        return
+    next_step(f"modelworks show {found[-1].id}")
+
+
+def _comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str, Any]:
+    told = {
+        "runs": [{"id": run.id, "key": run.key} for run in comparison.runs],
+        "same_inputs": comparison.same_inputs,
+        "differences": [dataclasses.asdict(each) for each in comparison.differences],
+        "numbers": [{**dataclasses.asdict(each), "moved": each.moved} for each in comparison.numbers],
+    }
+    return told | ({"code": comparison.code} if with_code else {})
+
+
+def _show_comparison(comparison: Comparison) -> None:
+    from modelworks.runs import KINDS_OF_DIFFERENCE
+
+    ids = [run.id for run in comparison.runs]
+    for kind in KINDS_OF_DIFFERENCE:
+        found = comparison.of(kind)
+        if found:
+            show(click.style(kind, bold=True))
+            table(("", *ids), [(each.name, *(_cell(value) for value in each.values)) for each in found])
+            show("")
+    if comparison.numbers:
+        show(click.style("numbers", bold=True))
+        table(("", *ids, "change"), [_number_cells(each) for each in comparison.numbers])
+    if comparison.same_inputs:
+        moved = any(each.moved for each in comparison.numbers)
+        say("The runs were made from the same inputs" + (": what moved did so by chance alone." if moved else "."))
+
+
+def _cell(value: str | None) -> str:
+    text = "–" if value is None else value or "(empty)"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _number_cells(number: Number) -> tuple[str, ...]:
+    from modelworks.report import words
+
+    told = ["–" if each is None else _in_words(each) for each in number.values]
+    name = f"{number.title} ({number.unit})" if number.unit else number.title
+    return (name, *told, words.change(number.values[-1] or {}, number.values[0] or {}))
+
+
+def _in_words(said: Mapping[str, Any]) -> str:
+    from modelworks.report import words
+
+    return str(said.get("text") or words.interval(said.get("median"), said.get("low"), said.get("high")))
+
+
+@click.command("verify")
+@click.argument("runs", nargs=-1, metavar="[RUN…]")
+@click.option("--all", "everything", is_flag=True, help="Every run of the repository.")
+@json_option
+def verify_runs(runs: Sequence[str], everything: bool, as_json: bool) -> None:
+    """Whether every file of a run is as it was written, to the last bit."""
+    from modelworks.study import damaged_runs, find_run, runs_of_repository
+
+    if bool(runs) == everything:
+        raise click.UsageError("name runs, or give --all")
+    found = runs_of_repository(Path.cwd()) if everything else [find_run(Path.cwd(), each) for each in runs]
+    unread = damaged_runs(Path.cwd()) if everything else []
+    told = {run.id: run.verify() for run in found}
+    if as_json:
+        show_json([{"id": run.id, "key": run.key, "whole": not told[run.id], "changed": told[run.id]} for run in found])
+    else:
+        for run in found:
+            mark, colour = MARKS["stop" if told[run.id] else "fine"]
+            state = "; ".join(told[run.id]) or "as it was written"
+            show(f"{click.style(mark, fg=colour)} {run.id} {run.key.split('/')[0]}: {state}")
+    say_letters(unread)
+    changed = sum(bool(each) for each in told.values()) + len(unread)
+    if changed:
+        next_step("copy the run again from where it was published, or reproduce it; do not use its numbers")
+        raise click.exceptions.Exit(1)
+    next_step("modelworks list" if everything else f"modelworks show {found[0].id}")
+
+
+@click.command("tag")
+@click.argument("run")
+@click.argument("tags", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Take the tags away.")
+def tag_run(run: str, tags: Sequence[str], remove: bool) -> None:
+    """Give a run tags, by which it is found: `modelworks list --tag paper`."""
+    from modelworks.study import remark
+
+    for each in tags:
+        found = remark(Path.cwd(), run, "untag" if remove else "tag", each)
+    say(f"{'took from' if remove else 'gave'} {found.id} {counted(len(tags), 'tag')}: {', '.join(tags)}")
+    next_step(f"modelworks list --tag {tags[0]}")
+
+
+@click.command("pin")
+@click.argument("run")
+@click.option("--remove", is_flag=True, help="Let it be pruned again.")
+@click.option("--why", default="", help="Why it is kept, for whoever asks later.")
+def pin_run(run: str, remove: bool, why: str) -> None:
+    """Keep a run for ever: no pruning removes it."""
+    from modelworks.study import remark
+
+    found = remark(Path.cwd(), run, "unpin" if remove else "pin", why)
+    say(f"{found.id} is {'no longer pinned' if remove else 'pinned'}")
+    next_step(f"modelworks show {found.id}")
+
+
+COMMANDS = (list_runs, compare_runs, verify_runs, tag_run, pin_run)

@@ -1,0 +1,223 @@
+"""The index is quick, follows the folders by itself, and is worth nothing when they say otherwise."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from modelworks.errors import ModelworksError
+from modelworks.runs import Index, Listing, Run, Store, Wanted, condition
+
+Publish = Callable[..., Run]
+
+
+@pytest.fixture
+def index(store: Store, tmp_path: Path) -> Index:
+    return Index(store, f"sqlite:///{tmp_path / 'index.sqlite'}")
+
+
+def ids(listing: Listing) -> list[str]:
+    return [row.id for row in listing.rows]
+
+
+def test_a_new_run_is_found_without_being_told_of(index: Index, publish: Publish) -> None:
+    assert ids(index.select()) == []
+    first = publish(verdict="fine")
+    assert ids(index.select()) == [first.id]
+    second = publish("tb", verdict="look")
+    assert ids(index.select()) == [second.id, first.id]
+
+
+def test_what_is_asked_for_is_found(index: Index, publish: Publish) -> None:
+    early = publish(
+        verdict="fine", parameters={"rate": {"value": 1.2}}, provenance={"commit": "abc1234", "person": "Ada"}
+    )
+    late = publish(
+        "tb",
+        verdict="look",
+        parameters={"rate": {"median": 2.5, "low": 2.0, "high": 3.0}},
+        quantities={"deaths": {"median": 40.0, "low": 30.0, "high": 55.0}},
+        measures={"divergences": 0.0},
+    )
+    for wanted, expected in {
+        Wanted(study="TB"): [late],
+        Wanted(verdict="fine"): [early],
+        Wanted(commit="abc"): [early],
+        Wanted(person="Ada"): [early],
+        Wanted(region="england", limit=1): [late],
+        Wanted(model="seir"): [],
+        Wanted(since="2026-11-22"): [],
+        Wanted(since="2026-11-21", until="2026-11"): [late, early],
+        Wanted(until="2026-11-20"): [],
+        Wanted(conditions=(condition("rate > 2"),)): [late],
+        Wanted(conditions=(condition("rate<=1.2"),)): [early],
+        Wanted(conditions=(condition("rate > 1"), condition("deaths=40"))): [late],
+        Wanted(conditions=(condition("divergences == 0"),)): [late],
+    }.items():
+        assert ids(index.select(wanted)) == [run.id for run in expected], wanted
+
+
+def test_a_limit_says_how_many_there_are(index: Index, publish: Publish) -> None:
+    runs = [publish() for _ in range(4)]
+    listing = index.select(Wanted(limit=2))
+    assert ids(listing) == [runs[3].id, runs[2].id]
+    assert listing.total == 4
+
+
+def test_a_number_no_run_has_is_a_letter_with_the_near_names(index: Index, publish: Publish) -> None:
+    publish(parameters={"contact_rate": {"value": 1.0}})
+    with pytest.raises(ModelworksError, match="R151") as raised:
+        index.select(Wanted(conditions=(condition("contact_rat > 1"),)))
+    assert "contact_rate" in raised.value.letters[0].hint
+
+
+@pytest.mark.parametrize("text", ["rate", "rate is 2", "> 2", "rate > high", ""])
+def test_a_condition_that_says_nothing_is_a_letter(text: str) -> None:
+    with pytest.raises(ModelworksError, match="R151"):
+        condition(text)
+
+
+def test_tags_and_pins_are_remarks_that_do_not_touch_the_run(store: Store, index: Index, publish: Publish) -> None:
+    kept, other = publish(), publish()
+    store.remark(kept.key, "tag", "paper", by="Ada")
+    store.remark(kept.key, "pin", "figure 2", by="Ada")
+    store.remark(other.key, "tag", "draft", by="Ada")
+    assert ids(index.select(Wanted(tag="paper"))) == [kept.id]
+    assert ids(index.select(Wanted(pinned=True))) == [kept.id]
+    store.remark(kept.key, "untag", "paper", by="Bob")
+    store.remark(kept.key, "tag", "submitted", by="Bob")
+    (row,) = index.select(Wanted(pinned=True)).rows
+    assert row.tags == ("submitted",)
+    assert kept.verify() == []
+
+
+def test_a_tag_is_one_word(store: Store, publish: Publish) -> None:
+    with pytest.raises(ModelworksError, match="R140"):
+        store.remark(publish().key, "tag", "for the paper", by="Ada")
+
+
+def test_a_run_that_was_damaged_or_removed_by_hand_is_not_shown(index: Index, publish: Publish) -> None:
+    """Even where no folder's list of names changed that we look at."""
+    damaged, removed, whole = publish(verdict="fine"), publish(), publish()
+    assert len(ids(index.select())) == 3
+    (damaged.path / "run.json").chmod(0o644)
+    (damaged.path / "run.json").write_text("{", encoding="utf-8")
+    shutil.rmtree(removed.path)
+    listing = index.select()
+    assert ids(listing) == [whole.id]
+    assert listing.total == 1
+    assert [letter.code for letter in listing.damaged] == ["R103"]
+    (damaged.path / "run.json").write_text(json.dumps({"verdict": "look"}), encoding="utf-8")
+    assert ids(index.select(Wanted(verdict="look"))) == [damaged.id]
+
+
+def test_an_index_that_is_no_database_is_made_anew(store: Store, publish: Publish, tmp_path: Path) -> None:
+    """A cut power line may leave anything; nothing in the file is worth a word to its owner."""
+    run = publish()
+    (tmp_path / "index.sqlite").write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    assert ids(Index(store, f"sqlite:///{tmp_path / 'index.sqlite'}").select()) == [run.id]
+
+
+def test_an_index_of_another_edition_is_made_anew(
+    store: Store, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = publish()
+    url = f"sqlite:///{tmp_path / 'index.sqlite'}"
+    assert ids(Index(store, url).select()) == [run.id]
+    monkeypatch.setattr("modelworks.runs._index.EDITION", 0)
+    assert ids(Index(store, url).select()) == [run.id]
+
+
+@pytest.mark.needs("psycopg")
+def test_a_server_that_is_not_there_is_a_letter_without_the_password(store: Store) -> None:
+    with pytest.raises(ModelworksError, match="R150") as raised:
+        Index(store, "postgresql+psycopg://ada:secret@127.0.0.1:9/runs").select()
+    assert "secret" not in str(raised.value)
+
+
+class Life(RuleBasedStateMachine):
+    """Runs come, go, are copied, remarked on and broken, while an index looks now and then."""
+
+    runs: Bundle[str] = Bundle("runs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp())
+        seconds = itertools.count()
+        self.store = Store(
+            self.root / "runs", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(seconds) // 2)
+        )
+        self.stage = self.root / "stage"
+        self.stage.mkdir()
+        (self.stage / "table.csv").write_text("a\n1\n", encoding="utf-8")
+        self.index = Index(self.store, f"sqlite:///{self.root / 'index.sqlite'}")
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.root)
+
+    @rule(target=runs, study=st.sampled_from(["flu", "tb"]), region=st.sampled_from(["a", "b"]), rate=st.integers(0, 9))
+    def publish(self, study: str, region: str, rate: int) -> str:
+        record = {"verdict": "fine", "parameters": {"rate": {"value": float(rate)}}}
+        return self.store.publish((study, "sir", region), stages={"simulate": self.stage}, record=record).key
+
+    @rule(run=consumes(runs), whole=st.booleans())
+    def remove(self, run: str, whole: bool) -> None:
+        folder = self.store.root / run
+        shutil.rmtree(folder, ignore_errors=True)
+        if whole and folder.parent.is_dir() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+
+    @rule(run=consumes(runs))
+    def remove_region(self, run: str) -> None:
+        shutil.rmtree((self.store.root / run).parent.parent, ignore_errors=True)
+
+    @rule(target=runs, run=runs)
+    def copy_in(self, run: str) -> str:
+        """From another machine: a folder that nobody published here."""
+        source = self.store.root / run
+        copy = source.with_name(f"{source.name[:8]}{(int(source.name[8:], 16) + 1) % 16**6:06x}")
+        if source.exists() and not copy.exists():
+            shutil.copytree(source, copy)
+        return copy.relative_to(self.store.root).as_posix()
+
+    @rule(run=runs, text=st.sampled_from(["", "{", '{"verdict": "look"}']))
+    def write_over(self, run: str, text: str) -> None:
+        record = self.store.root / run / "run.json"
+        if record.exists():
+            record.chmod(0o644)
+            record.write_text(text, encoding="utf-8")
+
+    @rule(run=runs, kind=st.sampled_from(["tag", "untag", "pin", "unpin"]))
+    def remark(self, run: str, kind: str) -> None:
+        self.store.remark(run, kind, "paper", by="Ada")
+
+    @rule()
+    def look(self) -> None:
+        self.index.select(Wanted(limit=1))
+
+    @invariant()
+    def is_what_the_folders_say(self) -> None:
+        with Index(self.store, "sqlite://") as fresh:
+            assert shown(self.index) == shown(fresh)
+        assert sorted(ids(self.index.select())) == sorted(run.id for run in self.store.runs())
+
+
+def shown(index: Index) -> tuple[object, ...]:
+    listing = index.select()
+    return listing.rows, listing.total, listing.damaged
+
+
+TestLife = pytest.mark.slow(Life.TestCase)
+TestLife.settings = settings(
+    max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+)
