@@ -368,6 +368,57 @@ def _stages() -> Animal:
     return Animal(model, {"rate": 0.7, "onset": 0.2, "death": 0.05, "late": 0.5}, DAYS)
 
 
+def _histories() -> Animal:
+    """Two strains; infection counts on in what people were, discharge vaccinates."""
+    rate, effect, severe = parameters("rate", "effect", "severe")
+    protected = by("history", [1.0, effect, 0.5 * effect])
+    model = Model(
+        "histories",
+        ["s", "i", "h"],
+        [
+            Infection(
+                "infection",
+                "s",
+                "i",
+                rate,
+                {"i": protected},
+                Contacts({"age": [[1.0, 0.5], [0.4, 0.8]]}),
+                protected * by("dose", [1.0, 0.6]),
+                "strain",
+                {"clinical": {"mild": 1 - severe * protected, "severe": severe * protected}},
+                becoming={"history": {"none": "once", "once": "more"}},
+            ),
+            Transition("recovery", "i", "s", 0.2, where={"clinical": "mild"}),
+            Transition("admission", "i", "h", 0.3, where={"clinical": "severe"}, becoming={"history": "more"}),
+            Transition("discharge", "h", "s", 0.2 * protected, stages=3, becoming={"dose": "given"}),
+            Transition(
+                "forgetting",
+                "h",
+                "s",
+                0.1,
+                where={"dose": "given"},
+                becoming={"history": "none", "dose": {"given": "none"}},
+            ),
+        ],
+        {"s": 900.0, "i": 100.0},
+        {
+            "i": Output(people("i", by=["age", "history"]), by=["age", "history"]),
+            "first": Output(events("infection", by=["strain", "age"], history="none"), by=["strain", "age"]),
+            "again": Output(events("infection", by=["history"]), by=["history"]),
+            "discharged": Output(events("discharge", by=["dose"], times=protected), by=["dose"]),
+            "forgot": events("forgetting", history=["once", "more"]),
+        },
+        [
+            Stratification("history", ["none", "once", "more"], split=[0.7, 0.2, 0.1]),
+            Stratification("age", names("age", 2), split=[0.4, 0.6]),
+            Stratification("dose", ["none", "given"], split=[0.8, 0.2]),
+            Stratification("clinical", ["mild", "severe"], compartments=["i"], split=[0.9, 0.1]),
+            Stratification("strain", ["old", "new"], compartments=["i"], split=[0.5, 0.5]),
+        ],
+    )
+    return Animal(model, {"rate": 0.5, "effect": 0.6, "severe": 0.3}, DAYS)
+
+
 ZOO: dict[str, Callable[[], Animal]] = {
     "plain": _plain,
     "ages": _ages,
@@ -377,6 +428,7 @@ ZOO: dict[str, Callable[[], Animal]] = {
     "vaccines": _vaccines,
     "functions": _functions,
     "stages": _stages,
+    "histories": _histories,
 }
 
 

@@ -21,6 +21,7 @@ from modelworks.model import (
     Move,
     Output,
     Parameter,
+    Pulse,
     Setting,
     Stratification,
     Time,
@@ -85,6 +86,48 @@ DECLARED: dict[str, tuple[Callable[[], Any], str, str]] = {
         lambda: model(stratifications=[Stratification("x", ["a", "b"], compartments=["recoverd"])]),
         "M101",
         "`recovered`",
+    ),
+    "a change of a stratum that only the destination has": (
+        lambda: model(infection={"becoming": {"strain": "new"}}, stratifications=[STRAIN]),
+        "M133",
+        "`split` says who goes where",
+    ),
+    "a change of nothing in particular": (lambda: model(transition(becoming="one")), "M133", "what changes"),
+    "a change of the strain": (
+        lambda: model(
+            infection={"strain": "strain", "becoming": {"strain": "new"}},
+            stratifications=[Stratification("strain", ["old", "new"], split="old")],
+        ),
+        "M133",
+        "that of who infected them",
+    ),
+    "a change and shares of one stratification": (
+        lambda: model(
+            transition(becoming={"vaccine": "one"}, split={"vaccine": {"none": 0.5, "one": 0.5}}),
+            stratifications=[VACCINE],
+        ),
+        "M126",
+        "`becoming`",
+    ),
+    "a change into a stratum that is not": (
+        lambda: model(transition(becoming={"vaccine": "two"}), stratifications=[VACCINE]),
+        "M103",
+        "`vaccine`",
+    ),
+    "a change from a stratum that is not": (
+        lambda: model(transition(becoming={"vaccine": {"non": "one"}}), stratifications=[VACCINE]),
+        "M103",
+        "`none`",
+    ),
+    "a change of a stratification that is not": (
+        lambda: model(transition(becoming={"vacine": "one"}), stratifications=[VACCINE]),
+        "M103",
+        "did you mean `vaccine`?",
+    ),
+    "a pulse that changes who leaves for good": (
+        lambda: Pulse("ship", 3.0, "infectious", share=0.5, becoming={"vaccine": "one"}),
+        "M131",
+        "name both",
     ),
     "two flows of one name": (lambda: model(transition(name="recovery")), "M102", "a name of its own"),
     "one stratum twice": (lambda: Stratification("age", ["young", "young"]), "M102", "once"),

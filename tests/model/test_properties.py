@@ -65,6 +65,7 @@ class Recipe:
     strains: bool = False
     latent: bool = False
     turnover: bool = False
+    history: bool = False  # how often people were infected, which makes them less susceptible
     people: float = 1.0  # how many for each person
     unit: float = 1.0  # of the model's time units in a day
     mirrored: bool = False  # everything listed in the opposite order
@@ -90,12 +91,13 @@ def recipes(**fixed: Any) -> st.SearchStrategy[Recipe]:
         "strains": st.booleans(),
         "latent": st.booleans(),
         "turnover": st.booleans(),
+        "history": st.booleans(),
     }
     return st.builds(Recipe, **{**pieces, **{name: st.just(value) for name, value in fixed.items()}})
 
 
 everything = Recipe(
-    seed=1, ages=3, ageing=True, places=2, vaccine="everybody", strains=True, latent=True, turnover=True
+    seed=1, ages=3, ageing=True, places=2, vaccine="everybody", strains=True, latent=True, turnover=True, history=True
 )
 
 
@@ -165,6 +167,12 @@ def declared(recipe: Recipe) -> Model:
         carriers = ["exposed", "infectious"] if recipe.latent else ["infectious"]
         stratifications.append(Stratification("strain", listed, compartments=carriers, split={"old": 0.7, "new": 0.3}))
         rate = rate * by("strain", {"old": 1.0, "new": 1.4})
+    becoming: dict[str, Any] = {}
+    if recipe.history:
+        listed = ["more", "once", "none"] if recipe.mirrored else ["none", "once", "more"]
+        stratifications.append(Stratification("history", listed, split={"none": 0.9, "once": 0.1}))
+        susceptible = susceptible * by("history", {"none": 1.0, "once": 0.5, "more": 0.2})
+        becoming = {"history": {"none": "once", "once": "more"}}
     if recipe.spare:
         stratifications.append(Stratification("spare", [f"spare {k}" for k in range(recipe.spare)], split="spare 1"))
     first = "exposed" if recipe.latent else "infectious"
@@ -178,6 +186,7 @@ def declared(recipe: Recipe) -> Model:
             Contacts(mixing) if mixing else None,
             susceptible,
             "strain" if recipe.strains else None,
+            becoming=becoming,
         ),
         Transition("recovery", "infectious", "recovered", recovering),
         Transition(

@@ -29,6 +29,9 @@ FEWEST = 1e-90
 
 Split: TypeAlias = Mapping[str, Number | Mapping[str, Number] | str]
 
+# By stratification: the stratum that everybody comes into, or for some strata the one their people come into.
+Becoming: TypeAlias = Mapping[str, str | Mapping[str, str]]
+
 
 @dataclass(frozen=True, eq=False)
 class Stratification:
@@ -193,6 +196,11 @@ class Transition:
     Where the destination is split in a way the source is not, `split` says who goes where:
     `split={"clinical": {"mild": 1 - severe, "severe": severe}}`.
 
+    People keep every stratum they have in both compartments, but for what `becoming` says:
+    `becoming={"history": "infected"}`, or from stratum to stratum,
+    `becoming={"history": {"none": "once", "once": "more"}}`, where those not named stay as they are. The rate,
+    `where`, `split` and `events(...)` go by what a person was before.
+
     With `stages` above one the time people spend in the source before they make this transition is not
     exponential but Erlang (a gamma distribution of that shape) with the same mean of one over the rate: people who
     arrive, or start there, pass that many stages one after the other, each at `stages` times the rate. Whatever
@@ -206,6 +214,7 @@ class Transition:
     split: Split = field(default_factory=dict)
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     stages: int = 1
+    becoming: Becoming = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.stages, bool) or not isinstance(self.stages, int) or self.stages < 1:
@@ -242,6 +251,7 @@ class Infection:
 
     `strain` names the stratification by which infections differ: each stratum of it infects on its
     own, and the newly infected carry it. `susceptibility` multiplies the rate for the susceptible.
+    `becoming` changes what else people are, as for a `Transition`.
     """
 
     name: str
@@ -255,6 +265,7 @@ class Infection:
     split: Split = field(default_factory=dict)
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     density_dependent: bool = False
+    becoming: Becoming = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.contacts is not None and not isinstance(self.contacts, Contacts):
@@ -305,7 +316,7 @@ class Pulse:
     fewer, and in proportion to how many there are in each stratum). `source` and `destination` are compartments, or
     each one stratum: `source={"dose": "none"}, destination={"dose": "one"}` in all compartments so split. Without a
     source people come from outside, a number of them, shared out by `split` as in an `Entry`; without a destination
-    they leave for good.
+    they leave for good. Between two compartments, `becoming` changes what else people are, as for a `Transition`.
 
     An output of the same moment shows what was before, and `events(...)` counts the pulse in the interval that begins
     with it. Pulses of one moment all see the people there were before any of them.
@@ -319,6 +330,7 @@ class Pulse:
     number: Number | None = None
     split: Split = field(default_factory=dict)
     where: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    becoming: Becoming = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         wrong = self._misfit()
@@ -341,6 +353,8 @@ class Pulse:
             return "does not go from one stratum to another of one stratification", (
                 'write source={"dose": "none"}, destination={"dose": "one"}'
             )
+        if self.becoming and not all(isinstance(each, str) for each in ends):
+            return "has `becoming`, but does not lead from one compartment to another", "name both, or leave it out"
         if (self.share is None) == (self.number is None):
             return "needs either a share or a number", "give share=… of those who are there, or number=… of people"
         if self.source is None and self.number is None:
@@ -355,7 +369,9 @@ class Pulse:
             ((name, origin),) = self.source.items()
             return Move(self.name, name, origin, self.destination[name], share, where=self.where)
         if isinstance(self.destination, str) and isinstance(self.source, str):
-            return Transition(self.name, self.source, self.destination, share, self.split, self.where)
+            return Transition(
+                self.name, self.source, self.destination, share, self.split, self.where, becoming=self.becoming
+            )
         if isinstance(self.destination, str) and self.number is not None:
             return Entry(self.name, self.destination, self.number, self.split)
         return Exit(self.name, str(self.source), share, self.where)
@@ -372,6 +388,16 @@ class Pulse:
 def _is_change_of_stratum(source: object, destination: object) -> bool:
     both = isinstance(source, Mapping) and isinstance(destination, Mapping)
     return both and len(source) == 1 and list(source) == list(destination)  # type: ignore[call-overload,arg-type]
+
+
+def changes_in_words(becoming: Becoming) -> list[str]:
+    """What people become on their way, for a picture or a table."""
+    return [
+        f"{name} becomes {given}"
+        if isinstance(given, str)
+        else f"{name} changes, " + ", ".join(f"{before} to {after}" for before, after in given.items())
+        for name, given in becoming.items()
+    ]
 
 
 def stages_of(flows: Iterable[Flow]) -> list[Stratification]:

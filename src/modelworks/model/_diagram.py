@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Transition
+from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Transition, changes_in_words
 from modelworks.model._model import Model
 
 WIDTH, HEIGHT = 150, 46
@@ -169,7 +169,9 @@ def _notes(model: Model) -> list[str]:
         shown = names if len(names) < 80 else f"{stratification.strata[0]} … {stratification.strata[-1]}"
         notes.append(f"{stratification.name}: {len(stratification.strata)} strata, {shown}; splits {whom}{moving}")
     for flow in _flows(model):
-        if isinstance(flow, Move):
+        if isinstance(flow, (Transition, Infection)):
+            notes += [f"{flow.name.replace('_', ' ')}: {each}" for each in changes_in_words(flow.becoming)]
+        elif isinstance(flow, Move):
             notes.append(f"{flow.name.replace('_', ' ')}: {flow.stratification} from {flow.origin} to {flow.target}")
         elif isinstance(flow, Exit):
             named = [flow.source] if isinstance(flow.source, str) else flow.source

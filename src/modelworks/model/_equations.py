@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Stratification, Transition
+from modelworks.model._declaration import (
+    Entry,
+    Exit,
+    Flow,
+    Infection,
+    Move,
+    Pulse,
+    Stratification,
+    Transition,
+    changes_in_words,
+)
 from modelworks.model._expression import (
     By,
     Constant,
@@ -135,7 +145,8 @@ class _Writer:
         rate = self._force(flow, self._own(flow)) if isinstance(flow, Infection) else self._tex(flow.rate)
         stages = flow.stages if isinstance(flow, Transition) else 1
         passed = f", in {stages} stages, $({stages})$ the last" if stages > 1 else ""
-        return _words(flow.name), words[flow.source], words[flow.destination], f"${rate}${passed}"
+        changes = "".join(f"; {_words(each)}" for each in changes_in_words(flow.becoming))
+        return _words(flow.name), words[flow.source], words[flow.destination], f"${rate}${passed}{changes}"
 
     def _described_pulse(self, pulse: Pulse) -> tuple[str, ...]:
         """Where people go and how many of them, and when: nothing of it is in the derivatives."""
@@ -143,7 +154,8 @@ class _Writer:
         given, of = (pulse.number, "people") if pulse.share is None else (pulse.share, "of those there")
         much = f"${self._tex(expression(0.0 if given is None else given))}$ {of}"
         moments = [t.isoformat() if isinstance(t, date) else f"{t:g}" for t in pulse.moments]
-        return name, origin, target, f"{much}, at an instant: {_few(moments)}"
+        changes = "".join(f"; {_words(each)}" for each in changes_in_words(pulse.becoming))
+        return name, origin, target, f"{much}, at an instant: {_few(moments)}{changes}"
 
     # -- derivatives -----------------------------------------------------------------------------
 
@@ -193,7 +205,8 @@ class _Writer:
         """From a source that may be split otherwise: what it alone is split by is summed over."""
         strain = flow.strain if isinstance(flow, Infection) else None
         of_source = {s.name for s in self.model.strata_of(flow.source)}
-        kept = {name: index for name, index in at.items() if name in of_source and name != strain}
+        changed = {name for name in flow.becoming if name in at}
+        kept = {name: index for name, index in at.items() if name in of_source and name not in {strain, *changed}}
         lost = [name for name in self.letters if name in of_source and name not in kept]
         left = {**kept, **{name: self.letters[name] + "'" for name in lost}}
         shares = "".join(
@@ -202,12 +215,28 @@ class _Writer:
             if name not in of_source and name != strain
         )
         total = rf"\sum_{{{','.join(left[name] for name in lost)}}} " if lost else ""
-        front = f"{total}{shares}{self._within(flow.where, left)}"
+        became = "".join(
+            self._became(name, flow.becoming[name], at[name], left[name]) for name in lost if name in changed
+        )
+        front = f"{total}{became}{shares}{self._within(flow.where, left)}"
         people = self._people(flow.source, left)
         if isinstance(flow, Infection):
             carried = {**left, **({strain: at[strain]} if strain in at else {})} if strain else left
             return rf"{front}{self._force(flow, carried)} \, {people}"
         return _in_last_stage(flow, self._product(front, flow.rate, left), people)
+
+    def _became(self, name: str, given: str | Mapping[str, str], after: str, before: str) -> str:
+        """A factor that is one where people of the stratum `before` come into the stratum `after`."""
+        if isinstance(given, str):
+            return _bracket(after, [given])
+        symbol = self.named.setdefault(
+            id(given), rf"\phi^{{({sum('phi' in each for each in self.named.values()) + 1})}}"
+        )
+        later = [_text(given.get(stratum, stratum)) for stratum in self._strata(name)]
+        self.definitions[f"{symbol}_{{{self.letters[name]}}}"] = (
+            rf"\left({', '.join(later)}\right) \text{{ by {_words(name)}}}"
+        )
+        return rf"\left[{after} = {symbol}_{{{before}}}\right] \, "
 
     def _moving(self, flow: Move, compartment: str, at: At) -> list[str]:
         named = self.model.compartments if flow.compartments is None else flow.compartments

@@ -279,7 +279,8 @@ def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: s
     """Events of a flow since the output before, for outputs only.
 
     An event is in the strata its person has afterwards: a dose that moves people from `none` to `one`
-    happens in `one`. Who leaves for good is in the strata they had.
+    happens in `one`. Who leaves for good is in the strata they had, and so is who changes them by `becoming` on
+    the way from one compartment to another: `events("infection", history="none")` are first infections.
 
     `times` is what each event counts, at the moment it happens: `events("onset", times=detection)` is
     right where detection changes within the interval, `detection * events("onset")` is not.

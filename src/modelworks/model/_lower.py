@@ -19,6 +19,7 @@ import numpy as np
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, fail, near
 from modelworks.model._declaration import (
+    Becoming,
     Contacts,
     Entry,
     Exit,
@@ -78,7 +79,8 @@ class AlreadyTold(Exception):  # noqa: N818 (nothing is wrong with what raises i
 class _Moved:
     """People moved by one flow out of one row: under which strata, how many.
 
-    The strata are those they have afterwards; of someone who leaves for good, those they had.
+    The strata are those they have afterwards; of someone who leaves for good, and where `becoming` changes them,
+    those they had.
     """
 
     strata: Strata
@@ -96,9 +98,10 @@ class _Lowering:
         self.positions = {name: k for k, name in enumerate(self.model.parameters)}
         self.stages = stages_of(self.model.flows)
         self.model = replace(self.model, stratifications=(*self.model.stratifications, *self.stages))
-        # A strain is chosen stratum by stratum by an infection, which rows can be and lanes can not.
-        strains = {flow.strain for flow in self.model.flows if isinstance(flow, Infection)}
-        everywhere = [s for s in self.model.stratifications if self._splits_all(s) and s.name not in strains]
+        # What a flow chooses stratum by stratum, a strain or what people become, rows can be and lanes can not.
+        chosen = {flow.strain for flow in self.model.flows if isinstance(flow, Infection)}
+        chosen |= {name for flow in self.model.flows for name in getattr(flow, "becoming", ())}
+        everywhere = [s for s in self.model.stratifications if self._splits_all(s) and s.name not in chosen]
         self.lane = max(everywhere, key=lambda s: len(s.strata), default=None)
         if self.lane is not None and len(self.lane.strata) < 2:
             self.lane = None
@@ -526,7 +529,7 @@ class _Lowering:
                 fail(
                     "M126",
                     f"{of} has shares by `{name}`, which change nothing: {reason}",
-                    hint="leave the shares out; a change of stratum is a Move",
+                    hint="leave the shares out; people change stratum by a Move, or by what a flow says in `becoming`",
                 )
 
     def _transition(self, flow: Transition, of: str) -> None:
@@ -534,6 +537,7 @@ class _Lowering:
         (destination,) = self._compartments(flow.destination, of)
         where, mask = self._selection(flow.where, of)
         self._used_split(flow.split, destination, self._kept(source), of)
+        becoming = self._becoming(flow, of)
         for _, strata in self._somebody(self._chosen([source], where), of):
             rate = self._rate(flow.name, expression(flow.rate), strata, of)
             rate = self.graph.multiply(self.graph.constant(float(flow.stages)), rate)
@@ -545,7 +549,8 @@ class _Lowering:
                 self._carry(f"stages before {flow.name}", source, source, strata, onward, people)
                 continue
             for arrived, share in self._shares(destination, strata, flow.split, of, default=False):
-                self._carry(flow.name, source, destination, strata, arrived, self.graph.multiply(people, share))
+                part = self.graph.multiply(people, share)
+                self._carry(flow.name, source, destination, strata, arrived, part, becoming)
 
     def _infection(self, flow: Infection, of: str) -> None:
         (source,) = self._compartments(flow.source, of)
@@ -555,6 +560,7 @@ class _Lowering:
         if flow.strain is not None:
             strains = [{flow.strain: each} for each in self._stratification(flow.strain, of).strata]
         self._used_split(flow.split, destination, {*self._kept(source), flow.strain or ""}, of)
+        becoming = self._becoming(flow, of)
         for _, strata in self._somebody(self._chosen([source], where), of):
             for strain in strains:
                 carried = {**strata, **strain}
@@ -564,7 +570,36 @@ class _Lowering:
                 hazard = self.graph.multiply(self.graph.multiply(rate, susceptibility), pressure)
                 people = self._masked(self.graph.multiply(hazard, self._people_in(source, strata)), mask)
                 for arrived, share in self._shares(destination, carried, flow.split, of, default=False):
-                    self._carry(flow.name, source, destination, strata, arrived, self.graph.multiply(people, share))
+                    part = self.graph.multiply(people, share)
+                    self._carry(flow.name, source, destination, strata, arrived, part, becoming)
+
+    def _becoming(self, flow: Transition | Infection, of: str) -> Becoming:
+        """What strata become on the way, when source and destination have them and nothing else chooses them."""
+        if not isinstance(flow.becoming, Mapping):
+            fail(
+                "M133",
+                f"{of} has `becoming` as a {type(flow.becoming).__name__}, which does not say what changes",
+                hint='write becoming={"history": "infected"}, or {"history": {"none": "once"}}',
+            )
+        for name, given in flow.becoming.items():
+            stratification = self._stratification(name, of)
+            for stratum in [given] if isinstance(given, str) else [*given, *given.values()]:
+                self._stratum(stratification, stratum, of)
+            for compartment in (flow.source, flow.destination):
+                if name not in self._kept(compartment):
+                    fail(
+                        "M133",
+                        f"{of} changes `{name}`, which does not split `{compartment}`",
+                        hint=f"let `{name}` split both `{flow.source}` and `{flow.destination}`; where only the "
+                        "destination is split by it, `split` says who goes where",
+                    )
+            if isinstance(flow, Infection) and name == flow.strain:
+                fail(
+                    "M133",
+                    f"{of} changes `{name}`, which is its strain: the newly infected carry that of who infected them",
+                    hint="leave `becoming` out, or `strain`",
+                )
+        return flow.becoming
 
     def _kept(self, compartment: str) -> set[str]:
         """The stratifications whose strata people take along when they leave a compartment."""
@@ -731,9 +766,21 @@ class _Lowering:
         if not self.pulsing:
             self.leaving[row].append(rate)
 
-    def _carry(self, flow: str, source: str, destination: str, left: Strata, arrived: Strata, people: int) -> None:
-        """Take people out of one row and put the same people into another."""
-        self._book(flow, self._row(source, left), self._row(destination, arrived), {**left, **arrived}, people)
+    def _carry(
+        self,
+        flow: str,
+        source: str,
+        destination: str,
+        left: Strata,
+        arrived: Strata,
+        people: int,
+        becoming: Becoming = NOWHERE,
+    ) -> None:
+        """Take people out of one row and put the same people into another; what they become is not yet counted."""
+        later = dict(arrived)
+        for name, given in becoming.items():
+            later[name] = given if isinstance(given, str) else given.get(arrived[name], arrived[name])
+        self._book(flow, self._row(source, left), self._row(destination, later), {**left, **arrived}, people)
 
     def _book(
         self, flow: str, source: int | None, destination: int | None, strata: Strata, people: int, shift: int = 0
