@@ -39,7 +39,7 @@ from modelworks.model import (
 from modelworks.model._graph import Depends
 from modelworks.model._program import Program
 from modelworks.model.backends.interpreter import evaluate
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
 
 Array: TypeAlias = NDArray[np.float64]
 Interpreted: TypeAlias = Callable[[Program, Grid, Array], Array]

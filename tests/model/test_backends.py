@@ -13,7 +13,7 @@ from modelworks.model import CompiledModel, Model, Transition, people, settle_st
 from modelworks.model._lower import lower
 from modelworks.model._program import Program
 from modelworks.model.backends.interpreter import evaluate
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
 
 Array = Any
 
@@ -120,11 +120,10 @@ def test_a_table_is_the_integral_of_its_pieces(kind: str) -> None:
 
 def test_the_text_of_a_kernel_does_not_depend_on_when_it_is_written(animal: Any) -> None:
     """Lowering twice gives the same program, or the cache would never be met."""
-    from modelworks.model.backends.native import Layout, _Writer
+    from modelworks.model.backends.native import Kernel
 
     def text() -> str:
-        program = lower(animal.model)
-        layout = Layout.of(program)
-        return str(_Writer(program, layout).forward()) + str(_Writer(program, layout).backward())
+        kernel = Kernel(lower(animal.model))
+        return str(kernel._writer().forward()) + str(kernel._writer().backward())
 
     assert text() == text()

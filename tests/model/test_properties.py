@@ -34,7 +34,7 @@ from modelworks.model import (
     table,
 )
 from modelworks.model._lower import lower
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
 
 Array = NDArray[np.float64]
 Series = dict[tuple[str, frozenset[tuple[str, str]]], Array]

@@ -29,7 +29,7 @@ from modelworks.model import (
     table,
 )
 from modelworks.model._lower import lower
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
 
 AGE = Stratification("age", ["child", "adult", "old"], split=[0.2, 0.5, 0.3])
 DOSE = Stratification("dose", ["none", "one"], split="none")

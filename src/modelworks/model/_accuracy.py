@@ -30,17 +30,29 @@ MOST_BREAKDOWNS = 12
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The step in use, and the error it makes in any output, as a part of that output's largest value."""
+    """The step in use, and the error it makes in any output, as a part of that output's largest value.
+
+    The error is not a number where the step is part of the model.
+    """
 
     step: float
     error: float
+
+    def __str__(self) -> str:
+        if np.isnan(self.error):
+            return f"steps of {self.step:g}; no error estimate: the step is part of the model"
+        return f"steps of at most {self.step:.3g}; the largest error is {self.error:.1e} of an output's largest value"
 
 
 def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) -> Accuracy:
     """Set the longest step whose error is at most `wanted`, and say what the error is.
 
-    The error is measured, by halving the step: Richardson's estimate for a method of order four.
+    The error is measured, by halving the step: Richardson's estimate for a method of order four. Where the step is
+    part of the model it stays, and there is no error.
     """
+    if compiled.method.order is None:
+        compiled.run(values)  # tells what is impossible, and where
+        return Accuracy(compiled.step, np.nan)
     span = float(compiled.times[-1] - compiled.times[0])
     fastest = largest_exit_rate(compiled, values)
     if not np.isfinite(fastest):
@@ -95,7 +107,9 @@ def longest_stable_step(compiled: CompiledModel, draws: Array) -> float:
 
 
 def measure_error(compiled: CompiledModel, values: Array) -> float:
-    """The error of the step in use at other parameter values."""
+    """The error of the step in use at other parameter values; not a number where the step is part of the model."""
+    if compiled.method.order is None:
+        return np.nan
     # A copy shares the machine code; the model itself goes on with its own step, also in other threads.
     finer = copy.copy(compiled).with_step(compiled.step / 2)
     return difference(compiled.run(values), finer.run(values)) * 16 / 15

@@ -10,7 +10,8 @@ import numpy as np
 from modelworks.model._graph import Array
 from modelworks.model._program import Program
 from modelworks.model.backends.native import Kernel
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
+from modelworks.model.solvers._method import FixedStep
 
 # Runs side by side: two of the widest registers, so that one addition need not wait for the last.
 RUNS = 16
@@ -19,8 +20,9 @@ RUNS = 16
 class Batches:
     """Runs sixteen draws in about the time of one; compiled when first asked for, and shared by copies of a model."""
 
-    def __init__(self, lowered: Callable[[], Program]) -> None:
+    def __init__(self, lowered: Callable[[], Program], method: FixedStep) -> None:
         self._lowered = lowered
+        self._method = method
         self._lock = threading.Lock()
         self._kernel: Kernel | None = None
         self._data: tuple[Grid, Array] | None = None
@@ -48,7 +50,7 @@ class Batches:
         """The kernel, and what depends on time alone on this grid."""
         with self._lock:
             if self._kernel is None:
-                self._kernel = Kernel(self._lowered().side_by_side(RUNS))
+                self._kernel = Kernel(self._lowered().side_by_side(RUNS), self._method)
             if self._data is None or self._data[0] is not grid:
                 self._data = (grid, self._kernel.data(grid))
             return self._kernel, self._data[1]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, fail
+from modelworks.errors import Letters, fail, near
 from modelworks.model._batch import RUNS, Batches
 from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
 from modelworks.model._graph import _FOLD, Array
@@ -20,7 +20,9 @@ from modelworks.model._lower import lower
 from modelworks.model._model import Model
 from modelworks.model._program import Guard, Program
 from modelworks.model.backends.native import Kernel, Tape
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers import SOLVERS
+from modelworks.model.solvers._grid import Grid
+from modelworks.model.solvers._method import FixedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class CompiledModel:
     `parameters` is the order of the values it takes; `outputs` the names of its columns; `times` the
     model times of its rows. An output that counts events holds, in each row, those since the row
     before (none in the first). It may be used from several threads at once.
+
+    `solver` is `rk4`, or `euler`, whose `step` has to be given: it is part of the model.
     """
 
     def __init__(
@@ -52,29 +56,31 @@ class CompiledModel:
         *,
         calendar: Calendar | None = None,
         step: float | None = None,
+        solver: str = "rk4",
     ) -> None:
+        self.method = _solver(solver, step)
         self.model = model
         self.calendar = calendar
         self.times = _increasing(times)
         self.program = lower(model, calendar)
-        self.kernel = Kernel(self.program)
+        self.kernel = Kernel(self.program, self.method)
         self.parameters = self.program.parameters
         self.columns = tuple(_columns(model, self.program))
         self.outputs = tuple(column.name for column in self.columns)
         self._guarded = _guarded(self.kernel)
-        self._batches = Batches(lambda: lower(model, calendar)) if self.program.width == 1 else None
+        self._batches = Batches(lambda: lower(model, calendar), self.method) if self.program.width == 1 else None
         self.with_step(step if step is not None else _narrowest_gap(self.times))
 
     def at(self, times: Sequence[float] | Array) -> CompiledModel:
         """The same model for other output times; nothing is compiled again."""
         other = copy.copy(self)
         other.times = _increasing(times)
-        return other.with_step(_narrowest_gap(other.times))
+        return other.with_step(self.step if self.method.order is None else _narrowest_gap(other.times))
 
     def with_step(self, step: float) -> CompiledModel:
         """Set the longest step of the solver, in the model's time unit."""
         self.step = step
-        self.grid = Grid.covering(self.times, self.program.knots, step, self.program.pulses)
+        self.grid = Grid.covering(self.times, self.program.knots, step, self.program.pulses, self.method)
         self._data = self.kernel.data(self.grid)
         # What depends on time alone is the same in every run.
         self._suspect_data = any(
@@ -227,6 +233,22 @@ class CompiledModel:
 
     def _when(self, time: float) -> str:
         return moment_in_words(self.model, self.calendar, time)
+
+
+def _solver(name: str, step: float | None) -> FixedStep:
+    """The method of a solver's name; one whose step is part of the model needs it."""
+    if name not in SOLVERS:
+        fail("S122", f"there is no solver `{name}`", hint=near(name, SOLVERS))
+    method = SOLVERS[name]
+    if step is not None and not (np.isfinite(step) and step > 0):
+        fail("S120", f"the step is {step}, but a step takes some time", hint="give a number above zero")
+    if method.order is None and step is None:
+        fail(
+            "S120",
+            f"`{name}` has no step",
+            hint="the step is part of a difference equation: name it in the model's time unit, `step=1`",
+        )
+    return method
 
 
 def output_columns(model: Model, calendar: Calendar | None = None) -> tuple[OutputColumn, ...]:

@@ -54,7 +54,7 @@ from modelworks.model._expression import (
 from modelworks.model._graph import UNARY, Depends, Graph
 from modelworks.model._monotone import monotone_slopes
 from modelworks.model._program import Column, Guard, Jump, Program, Row
-from modelworks.model.solvers.rk4 import moments_of_pulse
+from modelworks.model.solvers._grid import moments_of_pulse
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model

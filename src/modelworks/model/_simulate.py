@@ -26,8 +26,8 @@ class Outputs:
     """What a run gave: every output over time, in its strata.
 
     `values` is (time, column), or (draw, time, column) of stochastic runs; `error` the largest error of the
-    solver in any output, as a part of that output's largest value (not a number where chance decides); `step` the
-    solver's longest step in the model's time unit.
+    solver in any output, as a part of that output's largest value (not a number where chance decides, or where the
+    step is part of the model); `step` the solver's longest step in the model's time unit.
     """
 
     values: Array
@@ -75,6 +75,8 @@ def simulate(
     *,
     start: date | None = None,
     accuracy: float = 1e-5,
+    solver: str = "rk4",
+    step: float | None = None,
 ) -> Outputs:
     """Run a model once.
 
@@ -89,6 +91,11 @@ def simulate(
     accuracy
         The largest error wanted in any output, as a part of that output's largest value. The step
         is halved until the measured error is below it.
+    solver
+        `rk4`, or `euler` for difference equations, in which people move by the rates at a step's start.
+    step
+        The step of `euler`, in the model's time unit. It is part of the model, so there is no error estimate. Other
+        solvers choose their own, and take no longer one than this.
 
     Raises
     ------
@@ -97,7 +104,7 @@ def simulate(
         which the run left what is possible.
     """
     calendar = Calendar(model.time, start) if start is not None else None
-    compiled = CompiledModel(model.checked(), times, calendar=calendar)
+    compiled = CompiledModel(model.checked(), times, calendar=calendar, step=step, solver=solver)
     vector = compiled.vector(parameters)
     settled = settle_step(compiled, vector, accuracy)
     units = {name: output.unit for name, output in model.series.items()}

@@ -22,7 +22,7 @@ from modelworks.model._simulate import Outputs
 from modelworks.model._whole_people import whole_people
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.backends.stochastic import METHODS, Failure, Flock, Steps, StochasticKernel
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
 
 # Where nothing else is said, people decide once a day.
 DAY = {"days": 1.0, "years": 1 / 365.25}

@@ -18,7 +18,8 @@ from modelworks.model._graph import Graph, Node
 from modelworks.model._lower import lower
 from modelworks.model._program import Program, Schedule
 from modelworks.model.backends.interpreter import evaluate
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
+from modelworks.model.solvers.rk4 import RK4
 
 Values = dict[int, Any]
 
@@ -34,8 +35,14 @@ def jax_function(compiled: CompiledModel) -> Callable[[Any], Any]:
     Raises
     ------
     ModelworksError
-        S119 where JAX is not installed.
+        S119 where JAX is not installed, S121 where the model's solver is not `rk4`.
     """
+    if compiled.method is not RK4:
+        fail(
+            "S121",
+            f"a function of JAX is not to be had with the solver `{compiled.method.name}`",
+            hint="compile the model with the solver `rk4`",
+        )
     try:
         import jax
     except ImportError:

@@ -1,7 +1,7 @@
 """The default backend: the graph as one native kernel, run forward and backward.
 
-The kernel integrates with the classical Runge-Kutta method of order four on a given grid of steps
-(`solvers/rk4.py`) and writes the outputs; the backward kernel is its exact discrete adjoint, so a
+The kernel integrates with an explicit Runge-Kutta method (`solvers/rk4.py`, `solvers/euler.py`) on a given grid of
+steps and writes the outputs; the backward kernel is its exact discrete adjoint, so a
 gradient is that of the numbers the forward run printed, not of an ideal solution. Stages are
 recomputed from the stored start of each step: memory grows with the number of steps, not stages.
 
@@ -15,7 +15,7 @@ import ctypes
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +23,17 @@ import numpy as np
 from llvmlite import ir
 
 from modelworks.model._graph import Array
-from modelworks.model._program import Program, Schedule, Slots
+from modelworks.model._program import Program
 from modelworks.model.backends import _cache
-from modelworks.model.backends._emit import DOUBLE, FLAGS, INTEGER, POINTER, Emitter, Source, Watch
+from modelworks.model.backends._emit import DOUBLE, INTEGER, POINTER
 from modelworks.model.backends._loops import Loops
+from modelworks.model.backends._parts import Layout, Parts
 from modelworks.model.backends.interpreter import evaluate
-from modelworks.model.solvers.rk4 import Grid
+from modelworks.model.solvers._grid import Grid
+from modelworks.model.solvers._method import FixedStep
+from modelworks.model.solvers.rk4 import RK4
 
-# The classical tableau: each stage adds `weight * h * k` to the result and starts the next one
-# from `y + reach * h * k`.
-WEIGHTS = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
-REACHES = (1 / 2, 1 / 2, 1.0)
-# Which of the three moments of a step (start, middle, end) a stage looks at.
-MOMENTS = (0, 1, 1, 2)
-
-# Negative people beyond this part of everybody are no round-off of a fourth-order method.
+# Negative people beyond this part of everybody are no round-off of a solver.
 TOLERATED = 1e-6
 
 # The arguments of the two exported functions: pointers to float64 (`counts`, `suspect`: int64), but for the last ones.
@@ -53,52 +49,17 @@ def _signature(answer: Any, arguments: Sequence[str]) -> Any:
     return ctypes.CFUNCTYPE(answer, *kinds)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where everything lies in the kernel's buffers."""
-
-    schedule: Schedule
-    run: Slots
-    data: Slots
-    moment: Slots
-    output: int  # numbers written at each output
-    output_offsets: tuple[int, ...]
-    state: int  # numbers in a whole state
-    people: int  # of these, the leading ones that are people and not accumulators
-
-    @staticmethod
-    def of(program: Program) -> Layout:
-        schedule = Schedule.of(program)
-        graph = program.graph
-        # Initial states live at the front of the run buffer, a full row each, whatever their nodes.
-        state = len(program.rows) * graph.width
-        run = Slots.lay_out(graph, [schedule.run_nodes])
-        offsets, size = [], 0
-        for node in program.observed:
-            offsets.append(size)
-            size += graph.width if graph.nodes[node].wide else 1
-        return Layout(
-            schedule,
-            Slots({node: offset + state for node, offset in run.offsets.items()}, run.size + state),
-            Slots.lay_out(graph, [schedule.data_nodes]),
-            Slots.lay_out(graph, [schedule.moment_nodes]),
-            size,
-            tuple(offsets),
-            state,
-            len(program.stocks) * graph.width,
-        )
-
-
 class Kernel:
     """A compiled program. Its methods may be called from several threads at once.
 
     Where the lanes are runs, `parameters` is (parameter, run) laid out flat, and so is the gradient.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, method: FixedStep = RK4) -> None:
         self.program = program
+        self.method = method
         self.layout = Layout.of(program)
-        self._content = f"{_cache.of_code()} {program.content()}"
+        self._content = f"{method} {_cache.of_code()} {program.content()}"
         self._library = _cache.library(f"forward {self._content}", lambda: str(self._writer().forward()))
         self._forward = _signature(ctypes.c_int64, FORWARD)(self._library.address("forward"))
         self._adjoint: _cache.Library | None = None
@@ -107,7 +68,7 @@ class Kernel:
         self._tolerated = TOLERATED / (program.width if program.graph.runs else 1)
 
     def _writer(self) -> _Writer:
-        return _Writer(self.program, self.layout)
+        return _Writer(self.program, self.layout, self.method)
 
     def _compile_adjoint(self) -> None:
         """Done when first asked for: who only simulates does not wait for it."""
@@ -164,7 +125,10 @@ class Kernel:
         if self._adjoint is None:
             self._compile_adjoint()
         (gradient, run_bar, moment_bar, _), (at_gradient, at_run, at_moment, work) = _block(
-            (max(parameters.size, 1),), tape.run.shape, tape.moment.shape, (8 * self.layout.state,)
+            (max(parameters.size, 1),),
+            tape.run.shape,
+            tape.moment.shape,
+            ((len(self.method.weights) + 4) * self.layout.state,),
         )
         for each in (gradient, run_bar, moment_bar):
             each.fill(0.0)
@@ -211,19 +175,12 @@ def _block(*shapes: tuple[int, ...]) -> tuple[list[Array], list[int]]:
     return arrays, [first + (end - size) * memory.itemsize for size, end in zip(sizes, ends, strict=True)]
 
 
-class _Writer:
-    """Writes the module of a program: small functions for each part, and two loops that call them."""
+class _Writer(Parts):
+    """Writes the two loops that call a model's parts."""
 
-    def __init__(self, program: Program, layout: Layout) -> None:
-        self.program = program
-        self.layout = layout
-        self.graph = program.graph
-        self.width = program.width
-        self.llvm = ir.Module(name="model")
-        self.functions: dict[str, ir.Function] = {}
-        self.limits: dict[int, set[tuple[float, float]]] = {}
-        for guard in program.guards:
-            self.limits.setdefault(guard.node, set()).add(guard.limits)
+    def __init__(self, program: Program, layout: Layout, method: FixedStep) -> None:
+        super().__init__(program, layout)
+        self.method = method
 
     def forward(self) -> ir.Module:
         """The module of one run."""
@@ -244,272 +201,6 @@ class _Writer:
         self._observe_adjoint()
         self._backward()
         return self.llvm
-
-    # -- parts -----------------------------------------------------------------------------------
-
-    def _begin(self, name: str, arguments: Sequence[str]) -> tuple[Emitter, dict[str, ir.Value]]:
-        """Open an internal function whose arguments are buffers that do not overlap."""
-        function = ir.Function(self.llvm, ir.FunctionType(ir.VoidType(), [POINTER] * len(arguments)), name)
-        function.linkage = "internal"
-        for argument, title in zip(function.args, arguments, strict=True):
-            argument.name = title
-            argument.add_attribute("noalias")
-        entry = function.append_basic_block("entry")
-        body = function.append_basic_block("body")
-        scratch = ir.IRBuilder(entry)
-        scratch.position_before(scratch.branch(body))
-        self.functions[name] = function
-        emitter = Emitter(self.graph, self.llvm, ir.IRBuilder(body), scratch)
-        return emitter, dict(zip(arguments, function.args, strict=True))
-
-    def _parameters(self, pointer: ir.Value) -> dict[int, Source]:
-        return {
-            index: Source(pointer, self._place(index))
-            for index, node in enumerate(self.graph.nodes)
-            if node.operation == "parameter"
-        }
-
-    def _place(self, parameter: int) -> int:
-        """Where a parameter lies among the values, and its derivative in the gradient."""
-        node = self.graph.nodes[parameter]
-        return int(node.data[0]) * (self.width if node.wide else 1)
-
-    def _slots(self, slots: Slots, pointer: ir.Value) -> dict[int, Source]:
-        return {node: Source(pointer, offset) for node, offset in slots.offsets.items()}
-
-    def _state(self, pointer: ir.Value) -> dict[int, Source]:
-        return {self.graph.state(row): Source(pointer, row * self.width) for row in range(len(self.program.rows))}
-
-    def _inputs(self, names: dict[str, ir.Value]) -> dict[int, Source]:
-        """What a function of the state may load."""
-        return {
-            **self._slots(self.layout.run, names["run"]),
-            **self._slots(self.layout.data, names["data"]),
-            **self._slots(self.layout.moment, names["moment"]),
-            **self._state(names["state"]),
-        }
-
-    def _run_outputs(self) -> list[tuple[int, int]]:
-        """What is computed once a run: (node, offset) in the run buffer."""
-        initial = [(node, row * self.width) for row, node in enumerate(self.program.initial)]
-        return [*initial, *self.layout.run.offsets.items()]
-
-    def _before_run(self) -> None:
-        emit, names = self._begin("before_run", ["parameters", "run", "suspect"])
-        watch = Watch(emit, self.limits)
-        outputs = self._run_outputs()
-        places = _grouped(outputs)
-        sources = self._parameters(names["parameters"])
-
-        def sink(node: int, value: ir.Value) -> None:
-            watch.look(node, value)
-            for offset in places[node]:
-                whole_row = offset < self.layout.state
-                emit.store(emit.widen(value) if whole_row else value, names["run"], offset)
-
-        emit.compute(places, sources, sink)
-        watch.tell(names["suspect"])
-        emit.builder.ret_void()
-
-    def _before_run_adjoint(self) -> None:
-        emit, names = self._begin("before_run_adjoint", ["parameters", "run_bar", "gradient"])
-        sources = self._parameters(names["parameters"])
-        parameters = list(sources)
-        outputs: dict[int, int] = {}
-        for node, offset in self._run_outputs():
-            # An initial state is a full row, so its cotangent is wide even where its node is not.
-            wide = (self.width > 1 and offset < self.layout.state) or self.graph.nodes[node].wide
-            cotangent = self.graph.cotangent(offset, wide)
-            sources[cotangent] = Source(names["run_bar"], offset)
-            if wide and not self.graph.nodes[node].wide:
-                cotangent = self.graph.total(cotangent)
-            outputs[node] = self.graph.add(outputs[node], cotangent) if node in outputs else cotangent
-        self._add_adjoints(
-            emit,
-            self.graph.pullback(outputs, parameters),
-            sources,
-            [
-                (parameters, names["gradient"], self._place),
-            ],
-        )
-        emit.builder.ret_void()
-
-    def _at_moment(self) -> None:
-        emit, names = self._begin("at_moment", ["run", "data", "moment", "suspect"])
-        watch = Watch(emit, self.limits)
-        sources = {**self._slots(self.layout.run, names["run"]), **self._slots(self.layout.data, names["data"])}
-        offsets = self.layout.moment.offsets
-
-        def sink(node: int, value: ir.Value) -> None:
-            watch.look(node, value)
-            emit.store(value, names["moment"], offsets[node])
-
-        emit.compute(offsets, sources, sink)
-        watch.tell(names["suspect"])
-        emit.builder.ret_void()
-
-    def _at_moment_adjoint(self) -> None:
-        emit, names = self._begin("at_moment_adjoint", ["run", "data", "moment_bar", "run_bar"])
-        sources = {**self._slots(self.layout.run, names["run"]), **self._slots(self.layout.data, names["data"])}
-        outputs = self._cotangents(self.layout.moment.offsets.items(), names["moment_bar"], sources)
-        run = self.layout.run.offsets
-        leaves = [*run, *self.layout.data.offsets]
-        adjoints = self.graph.pullback(outputs, leaves)
-        self._add_adjoints(emit, adjoints, sources, [(list(run), names["run_bar"], run.__getitem__)])
-        emit.builder.ret_void()
-
-    def _stage(self, name: str, *, first: bool) -> None:
-        """A fused Runge-Kutta stage: the derivative of `state`, and at once what follows from it.
-
-        `factors` are how much of the slope goes into the step's result, and how much into the state that the
-        next stage looks at (after the last there is none, and its factor is zero).
-        """
-        emit, names = self._begin(name, ["start", "state", "result", "next", "run", "data", "moment", "factors"])
-        weight, reach = (emit.widen(emit.load(Source(names["factors"], k), wide=False)) for k in range(2))
-        places = _grouped((node, row * self.width) for row, node in enumerate(self.program.derivatives))
-        wide = self.width > 1
-
-        def moved(base: ir.Value, factor: ir.Value, slope: ir.Value) -> ir.Value:
-            return emit.builder.fadd(base, emit.builder.fmul(factor, slope, flags=FLAGS), flags=FLAGS)
-
-        def sink(node: int, value: ir.Value) -> None:
-            slope = emit.widen(value)
-            for offset in places[node]:
-                start = emit.load(Source(names["start"], offset), wide)
-                held = start if first else emit.load(Source(names["result"], offset), wide)
-                emit.store(moved(held, weight, slope), names["result"], offset)
-                emit.store(moved(start, reach, slope), names["next"], offset)
-
-        emit.compute(places, self._inputs(names), sink)
-        emit.builder.ret_void()
-
-    def _derivative(self) -> None:
-        """The derivative alone, for recomputing stages on the way back."""
-        emit, names = self._begin("derivative", ["state", "run", "data", "moment", "slope"])
-        places = _grouped((node, row * self.width) for row, node in enumerate(self.program.derivatives))
-
-        def sink(node: int, value: ir.Value) -> None:
-            for offset in places[node]:
-                emit.store(emit.widen(value), names["slope"], offset)
-
-        emit.compute(places, self._inputs(names), sink)
-        emit.builder.ret_void()
-
-    def _derivative_adjoint(self) -> None:
-        rows = [(node, row * self.width) for row, node in enumerate(self.program.derivatives)]
-        self._state_adjoint("derivative_adjoint", rows, whole_rows=True, add=False)
-
-    def _observe(self) -> None:
-        emit, names = self._begin("observe", ["state", "run", "data", "moment", "outputs", "suspect"])
-        watch = Watch(emit, self.limits)
-        places = _grouped(self._columns())
-
-        def sink(node: int, value: ir.Value) -> None:
-            watch.look(node, value)
-            for offset in places[node]:
-                emit.store(value, names["outputs"], offset)
-
-        emit.compute(places, self._inputs(names), sink)
-        watch.tell(names["suspect"])
-        emit.builder.ret_void()
-
-    def _observe_adjoint(self) -> None:
-        self._state_adjoint("observe_adjoint", self._columns(), whole_rows=False, add=True)
-
-    def _columns(self) -> list[tuple[int, int]]:
-        return list(zip(self.program.observed, self.layout.output_offsets, strict=True))
-
-    def _state_adjoint(self, name: str, outputs: list[tuple[int, int]], *, whole_rows: bool, add: bool) -> None:
-        """Adjoint of a function of the state; `add` says whether `state_bar` is added to or set."""
-        emit, names = self._begin(
-            name, ["state", "run", "data", "moment", "cotangent", "state_bar", "run_bar", "moment_bar"]
-        )
-        sources = self._inputs(names)
-        states = self._state(names["state"])
-        given: dict[int, int] = {}
-        for node, offset in outputs:
-            wide = self.width > 1 and (whole_rows or self.graph.nodes[node].wide)
-            cotangent = self.graph.cotangent(offset, wide)
-            sources[cotangent] = Source(names["cotangent"], offset)
-            if wide and not self.graph.nodes[node].wide:
-                cotangent = self.graph.total(cotangent)
-            given[node] = self.graph.add(given[node], cotangent) if node in given else cotangent
-        run, moment = self.layout.run.offsets, self.layout.moment.offsets
-        leaves = [*run, *moment, *self.layout.data.offsets, *states]
-        adjoints = self.graph.pullback(given, leaves)
-        self._add_adjoints(
-            emit,
-            adjoints,
-            sources,
-            [
-                (list(run), names["run_bar"], run.__getitem__),
-                (list(moment), names["moment_bar"], moment.__getitem__),
-            ],
-        )
-        self._state_bars(emit, adjoints, sources, states, names["state_bar"], add=add)
-        emit.builder.ret_void()
-
-    def _state_bars(
-        self,
-        emit: Emitter,
-        adjoints: dict[int, int],
-        sources: dict[int, Source],
-        states: dict[int, Source],
-        pointer: ir.Value,
-        *,
-        add: bool,
-    ) -> None:
-        reached = {node: adjoints[node] for node in states if node in adjoints}
-        places: dict[int, list[int]] = {}
-        for node, adjoint in reached.items():
-            places.setdefault(adjoint, []).append(states[node].offset)
-
-        def sink(adjoint: int, value: ir.Value) -> None:
-            for offset in places[adjoint]:
-                (emit.increase if add else emit.store)(emit.widen(value), pointer, offset)
-
-        emit.compute(places, sources, sink)
-        if not add:
-            nothing = emit.widen(ir.Constant(DOUBLE, 0.0))
-            for node in states.keys() - reached.keys():
-                emit.store(nothing, pointer, states[node].offset)
-
-    def _cotangents(
-        self, outputs: Iterable[tuple[int, int]], pointer: ir.Value, sources: dict[int, Source]
-    ) -> dict[int, int]:
-        given = {}
-        for node, offset in outputs:
-            cotangent = self.graph.cotangent(offset, self.graph.nodes[node].wide)
-            sources[cotangent] = Source(pointer, offset)
-            given[node] = cotangent
-        return given
-
-    def _add_adjoints(
-        self,
-        emit: Emitter,
-        adjoints: dict[int, int],
-        sources: dict[int, Source],
-        targets: list[tuple[list[int], ir.Value, Callable[[int], int]]],
-    ) -> None:
-        """Add the adjoint of each leaf to its place in a buffer of the same layout."""
-        for leaves, pointer, offset in targets:
-            wanted = [(adjoints[leaf], leaf) for leaf in leaves if leaf in adjoints]
-            places: dict[int, list[int]] = {}
-            for adjoint, leaf in wanted:
-                places.setdefault(adjoint, []).append(leaf)
-
-            def sink(
-                adjoint: int,
-                value: ir.Value,
-                places: dict[int, list[int]] = places,
-                pointer: ir.Value = pointer,
-                offset: Callable[[int], int] = offset,
-            ) -> None:
-                for leaf in places[adjoint]:
-                    shaped = emit.widen(value) if self.graph.nodes[leaf].wide else value
-                    emit.increase(shaped, pointer, offset(leaf))
-
-            emit.compute(places, sources, sink)
 
     # -- loops -----------------------------------------------------------------------------------
 
@@ -557,10 +248,13 @@ class _Writer:
                 for inputs in at:
                     loops.call("at_moment", *inputs, given["suspect"])
                 h = b.load(loops.element(given["steps"], step), typ=DOUBLE)
-                for stage, (here, there) in enumerate(((state, one), (one, two), (two, one), (one, two))):
-                    factors = loops.numbers(loops.scaled(h, WEIGHTS[stage]), loops.scaled(h, (*REACHES, 0.0)[stage]))
+                here, there, other = state, one, two
+                reaches = (*self.method.reaches, 0.0)
+                for stage, weight in enumerate(self.method.weights):
+                    factors = loops.numbers(loops.scaled(h, weight), loops.scaled(h, reaches[stage]))
                     part = "later_stage" if stage else "first_stage"
-                    loops.call(part, state, here, result, there, *at[MOMENTS[stage]], factors)
+                    loops.call(part, state, here, result, there, *at[self.method.moments[stage]], factors)
+                    here, there, other = there, other, there
                 loops.copy(state, result, size)
                 b.store(b.add(step, loops.integer(1)), done)
             inputs = self._at(loops, given, b.add(output, last))
@@ -577,7 +271,7 @@ class _Writer:
         """The adjoint of one run; `run_bar`, `moment_bar` and `gradient` come in as zeros."""
         loops, given = self._open("backward", ir.VoidType(), BACKWARD)
         b, size, run_bar = loops.builder, self.layout.state, given["run_bar"]
-        *scratch, state_bar = self._rows(loops, given["work"], 8)
+        *scratch, state_bar = self._rows(loops, given["work"], len(self.method.weights) + 4)
         loops.clear(state_bar, 0, size)
         steps_taken = loops.total(given["counts"], given["number"])
         last = b.mul(steps_taken, loops.integer(3))
@@ -612,32 +306,25 @@ class _Writer:
     ) -> None:
         """The adjoint of one step: from the state after it to the state before."""
         b, size, run_bar = loops.builder, self.layout.state, given["run_bar"]
-        slope, second, third, fourth, seed, bar, sum_bar = scratch
+        slope, *later, seed, bar, sum_bar = scratch
+        method, last = self.method, len(self.method.weights) - 1
         h = b.load(loops.element(given["steps"], step), typ=DOUBLE)
         points = self._moments_of(loops, step)
         at = [self._at(loops, given, point) for point in points]
         bars = [self._moment_row(loops, given["moment_bar"], point) for point in points]
-        states = [loops.row(given["starts"], step, size), second, third, fourth]
-        for stage in range(3):
-            loops.call("derivative", states[stage], *at[MOMENTS[stage]], slope)
-            loops.combine(states[stage + 1], states[0], slope, loops.scaled(h, REACHES[stage]), size)
+        states = [loops.row(given["starts"], step, size), *later]
+        for stage in range(last):
+            loops.call("derivative", states[stage], *at[method.moments[stage]], slope)
+            loops.combine(states[stage + 1], states[0], slope, loops.scaled(h, method.reaches[stage]), size)
         loops.copy(sum_bar, state_bar, size)
-        for stage in (3, 2, 1, 0):
+        for stage in range(last, -1, -1):
             # Adjoint of this stage's slope: through the result, and through the next stage's state.
-            loops.scale(seed, state_bar, loops.scaled(h, WEIGHTS[stage]), size)
-            if stage < 3:
-                loops.combine(seed, seed, bar, loops.scaled(h, REACHES[stage]), size)
-            here = MOMENTS[stage]
+            loops.scale(seed, state_bar, loops.scaled(h, method.weights[stage]), size)
+            if stage < last:
+                loops.combine(seed, seed, bar, loops.scaled(h, method.reaches[stage]), size)
+            here = method.moments[stage]
             loops.call("derivative_adjoint", states[stage], *at[here], seed, bar, run_bar, bars[here])
             loops.combine(sum_bar, sum_bar, bar, ir.Constant(DOUBLE, 1.0), size)
         loops.copy(state_bar, sum_bar, size)
         for inputs, moment_bar in zip(at, bars, strict=True):
             loops.call("at_moment_adjoint", *inputs[:2], moment_bar, run_bar)
-
-
-def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
-    """All places of each node."""
-    places: dict[int, list[int]] = {}
-    for node, offset in pairs:
-        places.setdefault(node, []).append(offset)
-    return places

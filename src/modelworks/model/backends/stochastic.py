@@ -22,11 +22,11 @@ from modelworks.model._graph import Array
 from modelworks.model._jumps import Jumps
 from modelworks.model._program import Program
 from modelworks.model.backends import _cache
+from modelworks.model.backends._parts import Layout, Parts
 from modelworks.model.backends._routines import Routines, signature
 from modelworks.model.backends.interpreter import evaluate
-from modelworks.model.backends.native import Layout, _Writer
 from modelworks.model.solvers import _jumping, chain_binomial, exact, tau_leap
-from modelworks.model.solvers.rk4 import Grid, moments_of_pulse
+from modelworks.model.solvers._grid import Grid, moments_of_pulse
 
 METHODS: dict[str, Callable[..., Any]] = {
     "chain_binomial": chain_binomial.advance,
@@ -194,7 +194,7 @@ class StochasticKernel:
         return None if failed < 0 else Failure(some.start + failed, int(trouble[0]), int(trouble[1]))
 
 
-class _StochasticWriter(_Writer):
+class _StochasticWriter(Parts):
     """Writes the functions of the model that a stochastic run calls."""
 
     def parts(self) -> ir.Module:

@@ -1,0 +1,127 @@
+"""The grid of steps from the first output to the last.
+
+Outputs fall on steps, and so do knots of tables and events: between them everything is smooth and
+a method has its order.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.errors import fail
+from modelworks.model._graph import Array
+from modelworks.model.solvers._method import FixedStep
+from modelworks.model.solvers.rk4 import RK4
+
+# How far behind a pulse its moments lie, as a part of its time (at least of one): nearer than anything else that
+# happens, and further than round-off, so that no other step has one of these moments.
+BEHIND = 1e-12
+
+
+def moments_of_pulse(time: float) -> tuple[float, float]:
+    """The moment at which all else stands still for a pulse, and the one at which it happens."""
+    behind = BEHIND * max(1.0, abs(time))
+    return time + behind, time + 2 * behind
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Steps from the first output to the last.
+
+    `steps` (step,) are their sizes; `counts` (output,) how many lie before each output; `moments`
+    (3 * step + output,) the start, middle and end of each step, and behind them the outputs; `pulses`
+    (step,) the time of the pulse that a step is, or not a number.
+    """
+
+    outputs: Array
+    steps: Array
+    counts: NDArray[np.int64]
+    starts: Array
+    ends: Array
+    pulses: Array
+    method: FixedStep = RK4
+
+    @staticmethod
+    def covering(
+        outputs: Array,
+        knots: tuple[float, ...],
+        longest: float,
+        pulses: tuple[float, ...] = (),
+        method: FixedStep = RK4,
+    ) -> Grid:
+        """The coarsest grid with steps no longer than `longest` that meets all outputs, knots and pulses.
+
+        A pulse at the time of an output comes after it. Where the step is part of the model, all steps are of exactly
+        this length, and tables are read where they begin, whether or not a knot lies between.
+        """
+        times = np.asarray(outputs, dtype=float)
+        placed_pulses = _placed(pulses, times)
+        met = (*(knots if method.order is not None else ()), *placed_pulses)
+        inside = [stop for stop in met if times[0] < stop < times[-1]]
+        stops = np.unique(np.concatenate([times, inside]))
+        happening: list[float] = []
+        sizes: list[float] = []
+        starts: list[float] = []
+        ends: list[float] = []
+        for left, right in itertools.pairwise(stops.tolist()):
+            here = placed_pulses.get(left, [])
+            starts.extend([left] * len(here))
+            ends.extend([left] * len(here))
+            sizes.extend([method.pulse_step] * len(here))
+            number = _steps_between(left, right, longest, method)
+            # Made so that the last edge is the stop itself, to the last bit: a table may step there.
+            edges = np.linspace(left, right, number + 1)
+            starts.extend(edges[:-1])
+            ends.extend(edges[1:])
+            sizes.extend([(right - left) / number] * number)
+            happening.extend([*here, *[np.nan] * number])
+        placed = np.searchsorted(np.asarray(ends), times[1:] - 1e-9 * np.maximum(1.0, np.abs(times[1:]))) + 1
+        counts = np.diff(np.concatenate([[0, 0], placed])).astype(np.int64)
+        return Grid(
+            times, np.asarray(sizes), counts, np.asarray(starts), np.asarray(ends), np.asarray(happening), method
+        )
+
+    @cached_property
+    def addresses(self) -> tuple[int, int]:
+        """Where `steps` and `counts` lie in memory, as the kernel takes them."""
+        return self.steps.ctypes.data, self.counts.ctypes.data
+
+    @cached_property
+    def moments(self) -> Array:
+        middle = self.starts + self.steps / 2
+        # A table that steps at the end of a step holds its old value until there.
+        end = np.nextafter(self.ends, -np.inf)
+        moments = np.stack([self.starts, middle, end], axis=1)
+        for step in np.flatnonzero(np.isfinite(self.pulses)):
+            moments[step], moments[step, self.method.moments[-1]] = moments_of_pulse(float(self.pulses[step]))
+        return np.concatenate([moments.ravel(), self.outputs])
+
+
+def _steps_between(left: float, right: float, longest: float, method: FixedStep) -> int:
+    """How many steps lie between two stops."""
+    exactly = (right - left) / longest
+    if method.order is not None:
+        # The tolerance keeps a gap that is a whole number of steps but for round-off whole.
+        return max(1, int(np.ceil(exactly - 1e-9)))
+    if round(exactly) < 1 or abs(exactly - round(exactly)) > 1e-6:
+        fail(
+            "S120",
+            f"from {left:g} to {right:g} there are {exactly:.6g} steps of {longest:g}, which is not a whole number",
+            hint=f"with `{method.name}` the step is part of the model: let outputs and pulses fall on steps",
+        )
+    return round(exactly)
+
+
+def _placed(pulses: tuple[float, ...], outputs: Array) -> dict[float, list[float]]:
+    """The pulses at each of the times they happen; one that misses an output by round-off is at the output."""
+    found: dict[float, list[float]] = {}
+    for pulse in pulses:
+        nearest = float(outputs[np.argmin(np.abs(outputs - pulse))])
+        place = nearest if abs(nearest - pulse) <= 1e-9 * max(1.0, abs(pulse)) else pulse
+        found.setdefault(place, []).append(pulse)
+    return found
