@@ -20,8 +20,10 @@ from modelworks.model import (
     Stratification,
     Transition,
     basic_reproduction_number,
+    basic_reproduction_numbers,
     by,
     effective_reproduction_number,
+    effective_reproduction_numbers,
     people,
     simulate,
     table,
@@ -114,6 +116,25 @@ def test_each_strain_has_its_own() -> None:
     assert basic_reproduction_number(model, {}, strain="old") == pytest.approx(3.0, rel=1e-12)
     assert basic_reproduction_number(model, {}, strain="new") == pytest.approx(2.0, rel=1e-12)
     assert basic_reproduction_number(model, {}) == pytest.approx(3.0, rel=1e-12)
+
+
+def test_the_numbers_of_all_strains_come_together() -> None:
+    """Those asked for one by one; who is of no strain, or of another disease's, has no number among them."""
+    model, times = two_strains(0.4), np.arange(0.0, 60.0, 5.0)
+    assert basic_reproduction_numbers(model, {}) == pytest.approx({"old": 3.0, "new": 2.0}, rel=1e-12)
+    found = effective_reproduction_numbers(model, {}, times)
+    for strain, series in found.items():
+        np.testing.assert_array_equal(series, effective_reproduction_number(model, {}, times, strain=strain))
+    largest = effective_reproduction_number(model, {}, times)
+    np.testing.assert_allclose(np.maximum(*found.values()), largest, rtol=1e-12)
+    with pytest.raises(ModelworksError, match=r"S116.*with a `strain`"):
+        basic_reproduction_numbers(sir(), SIR)
+    late = model.extended(
+        compartments=["e"],
+        flows=[Infection("meals", "s", "e", 0.1, "i"), Transition("onset", "e", "i", 0.1, split={"strain": "old"})],
+    )
+    with pytest.raises(ModelworksError, match=r"S116.*infected in e carry no strain"):
+        basic_reproduction_numbers(late, {})
 
 
 def test_people_who_can_be_infected_again_count_in_rt() -> None:

@@ -47,7 +47,12 @@ if TYPE_CHECKING:
     )
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
-    from modelworks.model._reproduction import basic_reproduction_number, effective_reproduction_number
+    from modelworks.model._reproduction import (
+        basic_reproduction_number,
+        basic_reproduction_numbers,
+        effective_reproduction_number,
+        effective_reproduction_numbers,
+    )
     from modelworks.model._simulate import Outputs, run_many, simulate
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model._written import Written, written_numbers
@@ -92,7 +97,12 @@ _WHERE = {
     ),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
-    "_reproduction": ("basic_reproduction_number", "effective_reproduction_number"),
+    "_reproduction": (
+        "basic_reproduction_number",
+        "basic_reproduction_numbers",
+        "effective_reproduction_number",
+        "effective_reproduction_numbers",
+    ),
     "_simulate": ("Outputs", "run_many", "simulate"),
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "_written": ("Written", "written_numbers"),
@@ -125,10 +135,12 @@ __all__ = [
     "Transition",
     "Written",
     "basic_reproduction_number",
+    "basic_reproduction_numbers",
     "by",
     "cos",
     "diagram",
     "effective_reproduction_number",
+    "effective_reproduction_numbers",
     "equilibrium",
     "events",
     "exp",

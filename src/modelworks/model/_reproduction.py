@@ -68,10 +68,7 @@ def basic_reproduction_number(
     >>> round(basic_reproduction_number(sir(), values), 9)
     2.5
     """
-    generations = _Generations(model.checked(), Calendar(model.time, start) if start else None)
-    vector = generations.vector(parameters)
-    state = generations.disease_free(vector, time)
-    return generations.largest(vector, time, state, strain)
+    return float(_at_start(model, parameters, time, start, [strain])[0])
 
 
 def effective_reproduction_number(
@@ -89,16 +86,71 @@ def effective_reproduction_number(
     stays as it is at that moment: an instantaneous number. For an SIR it is $\mathcal{R}_0 S / N$.
     The arguments are those of `simulate` and of `basic_reproduction_number`.
     """
+    return _over_time(model, parameters, times, start, [strain], accuracy)[:, 0]
+
+
+def basic_reproduction_numbers(
+    model: Model, parameters: Mapping[str, float], *, time: float = 0.0, start: date | None = None
+) -> dict[str, float]:
+    r"""$\mathcal{R}_0$ of each strain: of its own infections where no other strain is about.
+
+    The arguments are those of `basic_reproduction_number`, which gives the largest of these.
+    """
+    strains = _strains(model)
+    found = _at_start(model, parameters, time, start, strains)
+    return dict(zip(strains, found.tolist(), strict=True))
+
+
+def effective_reproduction_numbers(
+    model: Model,
+    parameters: Mapping[str, float],
+    times: Sequence[float] | Array,
+    *,
+    start: date | None = None,
+    accuracy: float = 1e-5,
+) -> dict[str, Array]:
+    r"""$\mathcal{R}_t$ of each strain in the population of each moment, all strains in it, shape (time,) each.
+
+    The arguments are those of `effective_reproduction_number`, which gives the largest of these.
+    """
+    strains = _strains(model)
+    found = _over_time(model, parameters, times, start, strains, accuracy)
+    return dict(zip(strains, found.T, strict=True))
+
+
+def _strains(model: Model) -> list[str]:
+    """The strains of all infections."""
+    names = {flow.strain for flow in model.flows if isinstance(flow, Infection)}
+    found = [stratum for each in model.stratifications if each.name in names for stratum in each.strata]
+    if not found:
+        fail("S116", f"`{model.name}` has no infection with a `strain`", hint="ask for the number of all together")
+    return found
+
+
+def _at_start(
+    model: Model, parameters: Mapping[str, float], time: float, start: date | None, strains: Sequence[str | None]
+) -> Array:
+    generations = _Generations(model.checked(), Calendar(model.time, start) if start else None)
+    vector = generations.vector(parameters)
+    return generations.largest(vector, time, generations.disease_free(vector, time), strains)
+
+
+def _over_time(
+    model: Model,
+    parameters: Mapping[str, float],
+    times: Sequence[float] | Array,
+    start: date | None,
+    strains: Sequence[str | None],
+    accuracy: float,
+) -> Array:
+    """The numbers of some strains at each time of a run, shape (time, strain)."""
     calendar = Calendar(model.time, start) if start else None
     generations = _Generations(model.checked(), calendar)
     compiled = CompiledModel(model, times, calendar=calendar)
     vector = compiled.vector(parameters)
     settle_step(compiled, vector, accuracy)
-    found = [
-        generations.largest(vector, float(time), state, strain)
-        for time, state in zip(compiled.times, compiled.states(vector), strict=True)
-    ]
-    return np.array(found)
+    moments = zip(compiled.times, compiled.states(vector), strict=True)
+    return np.stack([generations.largest(vector, float(time), state, strains) for time, state in moments])
 
 
 @dataclass(frozen=True)
@@ -198,16 +250,17 @@ class _Generations:
 
     # -- the number ------------------------------------------------------------------------------
 
-    def largest(self, vector: Array, time: float, state: Array, strain: str | None = None) -> float:
-        """The spectral radius of $F V^{-1}$."""
+    def largest(self, vector: Array, time: float, state: Array, strains: Sequence[str | None]) -> Array:
+        """The spectral radius of $F V^{-1}$ among the infected of each strain; of all where it is none, (strain,)."""
         F, V, births = self.matrices(vector, time, state)
-        inside = self.infected(F, V)
-        if strain is not None:
-            inside &= self._of_strain(strain)
+        infected = self.infected(F, V)
+        # Those born infected are infected by who bore them.
+        return np.array([self._radius(F + births, V, infected & self._of_strain(each, infected)) for each in strains])
+
+    def _radius(self, F: Array, V: Array, inside: Mask) -> float:
         if not inside.any():
             return 0.0
-        # Those born infected are infected by who bore them.
-        F, V = (F + births)[np.ix_(inside, inside)], V[np.ix_(inside, inside)]
+        F, V = F[np.ix_(inside, inside)], V[np.ix_(inside, inside)]
         # Rates of very different size are no trouble; somebody who never leaves is.
         scale = np.abs(V).max(axis=0)
         if np.any(scale == 0) or 1 / np.linalg.cond(V / np.where(scale == 0, 1.0, scale)) < 1e-14:
@@ -225,13 +278,23 @@ class _Generations:
             hint="let them recover, be removed or die at a rate above zero",
         )
 
-    def _of_strain(self, strain: str) -> Mask:
-        names = {flow.strain for flow in self.model.flows if isinstance(flow, Infection) and flow.strain}
-        known = [s for each in self.model.stratifications if each.name in names for s in each.strata]
+    def _of_strain(self, strain: str | None, infected: Mask) -> Mask:
+        """The states of a strain, which every infected state is to have; all states where there is none."""
+        if strain is None:
+            return np.ones_like(infected)
+        known = _strains(self.model)
         if strain not in known:
             fail("S116", f"`{self.model.name}` has no strain `{strain}`", hint=near(strain, known))
-        rows = [any((name, strain) in self.program.rows[k].strata for name in names) for k in self.program.stocks]
-        return np.repeat(np.array(rows), self.program.width)
+        names = {flow.strain for flow in self.model.flows if isinstance(flow, Infection)}
+        carried = [[s for name, s in self.program.rows[k].strata if name in names] for k in self.program.stocks]
+        for k, strains in zip(self.program.stocks, carried, strict=True):
+            if not strains and infected[_block(k, self.program.width)].any():
+                fail(
+                    "S116",
+                    f"the infected in {self.program.rows[k].name} carry no strain, so none has a number of its own",
+                    hint="let the stratification of strains split every compartment of the infected",
+                )
+        return np.repeat(np.array([strain in strains for strains in carried]), self.program.width)
 
     # -- nobody infected -------------------------------------------------------------------------
 
