@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def runs(repository: Path, tmp_path: Path) -> list[Run]:
     stage = tmp_path / "stage"
     stage.mkdir()
     (stage / "report.html").write_text("<p>", encoding="utf-8")
-    store = Store(repository / "runs")
+    moments = iter(datetime(2026, 11, 20 + k, 10, tzinfo=UTC) for k in range(2))
+    store = Store(repository / "runs", clock=lambda: next(moments))
     return [
         store.publish(
             ("flu", "sir", "england"),
@@ -126,4 +128,39 @@ def test_an_address_of_an_index_that_will_not_do_is_a_letter(repository: Path, i
     ended = said("list")
     assert isinstance(ended.exception, ModelworksError)
     assert "Y132" in str(ended.exception)
+    assert hint in str(ended.exception)
+
+
+def test_old_runs_go_and_come_back(runs: list[Run], repository: Path) -> None:
+    early = runs[0]
+    text = 'title = "Ours"\n[retention]\nkeep_days = 0\nkeep_latest = 1\n'
+    (repository / "modelworks.toml").write_text(text, encoding="utf-8")
+    planned = json.loads(said("prune", "--dry-run", "--json").stdout)
+    assert [each["id"] for each in planned["leaving"]] == [early.id]
+    assert early.id in said("list").stdout
+    assert CliRunner().invoke(line, ["prune"], input="n\n").exit_code == 1
+    assert early.id in said("list").stdout
+    assert "moved into the trash" in said("prune", "--yes").stderr
+    assert early.id not in said("list").stdout
+    assert early.key in said("list", "--pruned").stdout
+    assert "(trash)" in said("storage").stdout
+    assert "every file as it was written" in said("restore", early.id).stderr
+    assert early.id in said("list").stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "hint"),
+    [
+        ("keep_day = 3", "keep_days"),
+        ("keep_latest = 2.5", "3"),
+        ("keep_days = -1", "30"),
+        ('keep_tags = "paper"', '["'),
+    ],
+)
+def test_a_mistake_in_what_is_kept_is_a_letter(repository: Path, setting: str, hint: str) -> None:
+    """Before anything is touched."""
+    (repository / "modelworks.toml").write_text(f"[retention]\n{setting}\n", encoding="utf-8")
+    ended = said("prune", "--yes")
+    assert isinstance(ended.exception, ModelworksError)
+    assert ended.exception.codes == ("Y132",)
     assert hint in str(ended.exception)

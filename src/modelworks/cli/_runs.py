@@ -30,9 +30,10 @@ ROWS_SHOWN = 50
 @click.option("--since", metavar="DAY", help="Only runs published on this day or later.")
 @click.option("--until", metavar="DAY", help="Only runs published on this day or earlier.")
 @click.option("--where", multiple=True, metavar="CONDITION", help="As in 'contact_rate >= 1.5'; repeat for several.")
+@click.option("--pruned", is_flag=True, help="Instead, the runs that were pruned and not restored.")
 @click.option("--limit", type=click.IntRange(1), help=f"How many to show ({ROWS_SHOWN}, or all with --json).")
 @json_option
-def list_runs(where: Sequence[str], limit: int | None, as_json: bool, **asked: Any) -> None:
+def list_runs(where: Sequence[str], limit: int | None, pruned: bool, as_json: bool, **asked: Any) -> None:
     """The runs of the repository, the latest first.
 
     A condition is about a parameter (its value, or the median of its posterior), a number the study asks for, or a
@@ -41,6 +42,9 @@ def list_runs(where: Sequence[str], limit: int | None, as_json: bool, **asked: A
     from modelworks.runs import Wanted, condition
     from modelworks.study import index_around
 
+    if pruned:
+        _list_pruned(as_json=as_json)
+        return
     shown = limit if limit is not None or as_json else ROWS_SHOWN
     wanted = Wanted(**asked, conditions=tuple(condition(text) for text in where), limit=shown)
     with index_around(Path.cwd()) as index:
@@ -55,6 +59,18 @@ def list_runs(where: Sequence[str], limit: int | None, as_json: bool, **asked: A
         say(f"{len(listing.rows)} of {listing.total:,} runs; --limit shows more")
     say_letters(listing.damaged)
     next_step("modelworks show RUN" if listing.rows else "modelworks run --all")
+
+
+def _list_pruned(*, as_json: bool) -> None:
+    from modelworks.runs import pruned
+    from modelworks.study import retention_around
+
+    found = list(pruned(retention_around(Path.cwd())[0]))
+    if as_json:
+        show_json([why for _, why in found])
+        return
+    table(("pruned on", "by", "run"), [(str(why["pruned"])[:10], str(why["by"]), key) for key, why in found])
+    next_step("modelworks restore RUN" if found else "modelworks list")
 
 
 def _as_dict(row: Row) -> dict[str, Any]:

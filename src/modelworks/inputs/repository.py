@@ -6,8 +6,8 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,15 @@ from modelworks.inputs._reading import is_a_path, resolve, shown
 
 SETTINGS = "modelworks.toml"
 STUDY_FILE = "study.yaml"
+# What may be said of which runs are kept, and of which type it is.
+RETENTION: Mapping[str, type] = {
+    "keep_days": float,
+    "keep_latest": int,
+    "keep_verdicts": list,
+    "keep_tags": list,
+    "budget_gb": float,
+    "trash_days": float,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class Repository:
     """Where a team keeps its studies. `store` is the folder of the runs; `people` are as in the settings.
 
     `index` is the address of a database that finds runs quickly, where the team has one; empty for a file of our own.
+    `retention` says which runs are kept, of what is said; the rest is as usual.
     """
 
     root: Path
@@ -31,6 +41,7 @@ class Repository:
     store: Path
     people: tuple[str, ...] = ()
     index: str = ""
+    retention: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -102,12 +113,13 @@ def _read(root: Path) -> Repository:
     people = settings.texts("people")
     index = settings.text("index", "") if "index" in settings.values else ""
     _check_index(index, settings)
+    retention = settings.retention()
     if is_a_path(store):
         _check_store(root / store, settings)
     else:
         settings.say(f"`store` is {shortened(store)!r}, which is no path", 'name a folder, as in `store = "runs"`')
     letters.raise_if_any()
-    return Repository(root, title, root / store, people, index)
+    return Repository(root, title, root / store, people, index, retention)
 
 
 def _check_store(store: Path, settings: _Settings) -> None:
@@ -167,10 +179,25 @@ def _parsed(path: Path) -> dict[str, Any]:
         )
 
 
+_SAID = {
+    list: ("a list of texts", '["paper"]'),
+    int: ("a whole number from 0 up", "3"),
+    float: ("a number from 0 up", "30"),
+}
+
+
+def _is_of(kind: type, value: object) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        return False
+    return kind is float or isinstance(value, int)
+
+
 class _Settings:
     """The settings by name, each of its type."""
 
-    KNOWN = ("title", "store", "index", "people")
+    KNOWN = ("title", "store", "index", "people", "retention")
 
     def __init__(self, values: dict[str, Any], letters: Letters) -> None:
         self.values = values
@@ -192,6 +219,23 @@ class _Settings:
             return tuple(value)
         self.say(f"`{name}` is {value!r}, but a list of texts is wanted", f'write `{name} = ["Ada Lovelace"]`')
         return ()
+
+    def retention(self) -> dict[str, Any]:
+        """Which runs are kept, each setting of its type."""
+        group = self.values.get("retention", {})
+        if not isinstance(group, dict):
+            self.say(f"`retention` is {group!r}, but a table is wanted", "write [retention] and then keep_days = 90")
+            return {}
+        found: dict[str, Any] = {}
+        for name, value in group.items():
+            if name not in RETENTION:
+                self.say(f"`retention.{name}` is not a setting", near(name, RETENTION))
+            elif not _is_of(RETENTION[name], value):
+                what, example = _SAID[RETENTION[name]]
+                self.say(f"`retention.{name}` is {value!r}, but {what} is wanted", f"write {name} = {example}")
+            else:
+                found[name] = tuple(value) if RETENTION[name] is list else RETENTION[name](value)
+        return found
 
     def say(self, message: str, hint: str) -> None:
         self.letters.add("Y132", message, hint=hint, file=SETTINGS)

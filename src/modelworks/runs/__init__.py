@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modelworks.runs._log import Log
     from modelworks.runs._progress import Progress
     from modelworks.runs._provenance import person, provenance
+    from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
     from modelworks.runs._run import Run
     from modelworks.runs._store import Store
 
@@ -30,17 +31,26 @@ _HOME = {
     "Listing": "_index",
     "Log": "_log",
     "Number": "_compare",
+    "Plan": "_retention",
+    "Policy": "_retention",
     "Progress": "_progress",
     "Row": "_index",
     "Run": "_run",
     "StageCache": "_cache",
     "Store": "_store",
+    "Usage": "_retention",
     "Wanted": "_find",
     "compare": "_compare",
     "condition": "_find",
+    "empty_trash": "_retention",
     "fingerprint": "_fingerprint",
     "person": "_provenance",
+    "plan": "_retention",
     "provenance": "_provenance",
+    "prune": "_retention",
+    "pruned": "_retention",
+    "restore": "_retention",
+    "usage": "_retention",
 }
 
 __all__ = [
@@ -52,17 +62,26 @@ __all__ = [
     "Listing",
     "Log",
     "Number",
+    "Plan",
+    "Policy",
     "Progress",
     "Row",
     "Run",
     "StageCache",
     "Store",
+    "Usage",
     "Wanted",
     "compare",
     "condition",
+    "empty_trash",
     "fingerprint",
     "person",
+    "plan",
     "provenance",
+    "prune",
+    "pruned",
+    "restore",
+    "usage",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from modelworks.runs._atomic import attempt
@@ -42,6 +42,15 @@ class StageCache:
         with attempt(self.root, stage) as made:
             yield made.folder
             made.publish(destination)
+
+    def forget(self, fingerprints: Iterable[str]) -> None:
+        """Remove finished stages; who asks for one again does it again."""
+        for each in fingerprints:
+            folder = self._folder(each)
+            if folder.is_dir():
+                # Renamed first, so that a half-removed stage is never taken for a finished one.
+                with attempt(self.root, "forgotten") as made:
+                    folder.rename(made.folder / "stage")
 
     def _folder(self, fingerprint: str) -> Path:
         if not _FINGERPRINT.fullmatch(fingerprint):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         index_around,
         remark,
         repository_around,
+        retention_around,
         runs_of_repository,
     )
     from modelworks.study._template import new_repository, new_study
@@ -34,6 +35,7 @@ _HOME = {
     "new_study": "_template",
     "remark": "_repository",
     "repository_around": "_repository",
+    "retention_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "new_study",
     "remark",
     "repository_around",
+    "retention_around",
     "run_study",
     "runs_of_repository",
 ]

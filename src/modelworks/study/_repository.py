@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelworks.errors import Letter, ModelworksError, disk_letter, fail
 from modelworks.inputs import Repository
-from modelworks.runs import Run, Store, person
+from modelworks.runs import Policy, Run, StageCache, Store, person
 from modelworks.study._binding import BoundStudy, bind
 
 if TYPE_CHECKING:
@@ -91,6 +91,16 @@ def _own_index(root: Path) -> str:
     kept = root / ".modelworks"
     writable = os.access(kept if kept.is_dir() else root, os.W_OK)
     return f"sqlite:///{kept / 'index.sqlite'}" if writable else "sqlite://"
+
+
+def retention_around(folder: Path) -> tuple[Store, Policy, StageCache]:
+    """The store around a folder, what of it is kept, and the finished stages beside it."""
+    repository = Repository.around(folder)
+    return (
+        Store(repository.store),
+        Policy(**repository.retention),
+        StageCache(repository.root / ".modelworks" / "stages"),
+    )
 
 
 def remark(folder: Path, run: str, kind: str, text: str) -> Run:
