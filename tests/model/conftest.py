@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -85,6 +86,54 @@ def run_interpreted(program: Program, grid: Grid, parameters: Array) -> Array:
 def interpreted() -> Interpreted:
     """A run without machine code: slow, plain, and written apart from the kernel."""
     return run_interpreted
+
+
+def run_by_scipy(program: Program, grid: Grid, parameters: Array) -> Array:
+    """Outputs (time, column) by DOP853, from one knot of the tables to the next."""
+    from scipy.integrate import solve_ivp
+
+    graph, size = program.graph, len(program.rows)
+
+    def values(nodes: Any, time: float, state: Array | None) -> list[Array]:
+        found = evaluate(
+            graph,
+            list(nodes),
+            parameters=parameters[None, :],
+            times=np.array([time]),
+            state=None if state is None else state.reshape(1, size, program.width),
+        )
+        return [found[node].ravel() for node in nodes]
+
+    def whole(nodes: Any, time: float, state: Array | None) -> Array:
+        return np.stack([np.broadcast_to(each, program.width) for each in values(nodes, time, state)]).ravel()
+
+    state = whole(program.initial, grid.outputs[0], None)
+    columns = [column.node for column in program.columns]
+    outputs = [np.concatenate(values(columns, grid.outputs[0], state))]
+    counters = np.repeat([row.accumulates for row in program.rows], program.width)
+    for left, right in pairwise(grid.outputs.tolist()):
+        stops = [left, *(knot for knot in program.knots if left < knot < right), right]
+        for start, end in pairwise(stops):
+            # A table that steps at the end holds its old value until there.
+            last = np.nextafter(end, start)
+            solved = solve_ivp(
+                lambda t, y, last=last: whole(program.derivatives, min(t, last), y),
+                (start, end),
+                state,
+                method="DOP853",
+                rtol=1e-10,
+                atol=1e-9,
+            )
+            state = solved.y[:, -1]
+        outputs.append(np.concatenate(values(columns, right, state)))
+        state[counters] = 0.0
+    return np.stack(outputs)
+
+
+@pytest.fixture(scope="session")
+def by_scipy() -> Interpreted:
+    """A run by another method, at ten digits."""
+    return run_by_scipy
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,53 +10,8 @@ import pytest
 
 from modelworks.model import CompiledModel, Model, Transition, people, settle_step, table
 from modelworks.model._lower import lower
-from modelworks.model._program import Program
-from modelworks.model.backends.interpreter import evaluate
-from modelworks.model.solvers._grid import Grid
 
 Array = Any
-
-
-def by_scipy(program: Program, grid: Grid, parameters: Array) -> Array:
-    """Outputs (time, column) by DOP853, from one knot of the tables to the next."""
-    from scipy.integrate import solve_ivp
-
-    graph, size = program.graph, len(program.rows)
-
-    def values(nodes: Any, time: float, state: Array | None) -> list[Array]:
-        found = evaluate(
-            graph,
-            list(nodes),
-            parameters=parameters[None, :],
-            times=np.array([time]),
-            state=None if state is None else state.reshape(1, size, program.width),
-        )
-        return [found[node].ravel() for node in nodes]
-
-    def whole(nodes: Any, time: float, state: Array | None) -> Array:
-        return np.stack([np.broadcast_to(each, program.width) for each in values(nodes, time, state)]).ravel()
-
-    state = whole(program.initial, grid.outputs[0], None)
-    columns = [column.node for column in program.columns]
-    outputs = [np.concatenate(values(columns, grid.outputs[0], state))]
-    counters = np.repeat([row.accumulates for row in program.rows], program.width)
-    for left, right in pairwise(grid.outputs.tolist()):
-        stops = [left, *(knot for knot in program.knots if left < knot < right), right]
-        for start, end in pairwise(stops):
-            # A table that steps at the end holds its old value until there.
-            last = np.nextafter(end, start)
-            solved = solve_ivp(
-                lambda t, y, last=last: whole(program.derivatives, min(t, last), y),
-                (start, end),
-                state,
-                method="DOP853",
-                rtol=1e-10,
-                atol=1e-9,
-            )
-            state = solved.y[:, -1]
-        outputs.append(np.concatenate(values(columns, right, state)))
-        state[counters] = 0.0
-    return np.stack(outputs)
 
 
 def assert_close(found: Array, expected: Array, part: float) -> None:
@@ -84,7 +38,7 @@ def test_runs_side_by_side_are_the_runs_one_by_one(animal: Any) -> None:
         assert_close(each, expected, part=1e-12)
 
 
-def test_the_kernel_agrees_with_scipy(animal: Any) -> None:
+def test_the_kernel_agrees_with_scipy(animal: Any, by_scipy: Callable[..., Array]) -> None:
     """A method of order eight that chooses its own steps."""
     compiled = CompiledModel(animal.model, animal.times)
     at = compiled.vector(animal.values)

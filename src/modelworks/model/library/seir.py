@@ -5,6 +5,11 @@ from __future__ import annotations
 from modelworks.model._declaration import Infection, Output, Transition
 from modelworks.model._expression import Parameter, events, people
 from modelworks.model._model import Model
+from modelworks.model.library._example import Example
+
+EXAMPLE = Example(
+    {"contact_rate": 0.5, "latency_rate": 0.3, "recovery_rate": 0.2, "population": 1e5, "first_cases": 10}, until=250
+)
 
 
 def seir() -> Model:
