@@ -9,6 +9,7 @@ one member a file.
 
 from __future__ import annotations
 
+from modelworks.calibration._beliefs import Beliefs
 from modelworks.calibration._calibrate import calibrate
 from modelworks.calibration._log_density import LogDensity
 from modelworks.calibration._posterior import Posterior
@@ -17,10 +18,13 @@ from modelworks.calibration._progress import Progress
 from modelworks.calibration._settings import Settings
 from modelworks.calibration._simulator import DifferentiableSimulator, Simulator
 from modelworks.calibration._target import Target
+from modelworks.calibration.groups import Group, group
 from modelworks.calibration.priors import Prior
 
 __all__ = [
+    "Beliefs",
     "DifferentiableSimulator",
+    "Group",
     "LogDensity",
     "Posterior",
     "Predictions",
@@ -30,5 +34,6 @@ __all__ = [
     "Simulator",
     "Target",
     "calibrate",
+    "group",
     "predictions",
 ]

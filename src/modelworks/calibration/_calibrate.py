@@ -60,7 +60,7 @@ def calibrate(density: LogDensity, settings: Settings | None = None, progress: P
     failed = density.failed_runs
     values = density.constrain(drawn.positions)
     prior = density.prior_values(np.random.default_rng(of_prior), PRIOR_DRAWS)
-    after = predictions(density, values.reshape(-1, density.dimension), cores, listener)
+    after = predictions(density, values.reshape(-1, len(density.free)), cores, listener)
     before = predictions(density, prior[:PRIOR_RUNS], cores, listener)
     shape = (asked.chains, asked.draws)
     groups = {
@@ -94,7 +94,7 @@ def _optimum(density: LogDensity, drawn: Draws) -> dict[str, float] | None:
     """The parameters at the best optimum that was found, where one was searched for."""
     if drawn.optimum is None:
         return None
-    return dict(zip(density.parameters, density.constrain(drawn.optimum).tolist(), strict=True))
+    return dict(zip(density.free, density.constrain(drawn.optimum).tolist(), strict=True))
 
 
 # -- groups ----------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def _dataset(arrays: Mapping[str, tuple[NDArray[Any], tuple[str, ...]]]) -> xarr
 
 def _of_parameters(density: LogDensity, values: Array) -> xarray.Dataset:
     """From values (chain, draw, parameter)."""
-    return _dataset({name: (values[..., place], ()) for place, name in enumerate(density.parameters)})
+    return _dataset({name: (values[..., place], ()) for place, name in enumerate(density.free)})
 
 
 def _of_points(density: LogDensity, arrays: Sequence[Array], shape: tuple[int, int]) -> xarray.Dataset:
@@ -144,7 +144,7 @@ def _points(target: str) -> str:
 
 def _warnings(density: LogDensity, drawn: Draws, values: Array, before: Predictions) -> list[str]:
     """Sentences for whoever asked for the calibration."""
-    said = [*_of_mixing(density.parameters, values), *drawn.warnings]
+    said = [*_of_mixing(density.free, values), *drawn.warnings]
     if before.failed:
         said.append(
             f"{before.failed} of {PRIOR_RUNS} runs with draws of the priors left what is possible for the model: "

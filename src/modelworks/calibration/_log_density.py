@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from modelworks.calibration._beliefs import Beliefs
 from modelworks.calibration._log_density_check import check
 from modelworks.calibration._observation import Observation
 from modelworks.calibration._simulator import Simulator, has_gradient
 from modelworks.calibration._target import Target
+from modelworks.calibration.groups import Group
 from modelworks.calibration.priors import Prior
 from modelworks.errors import Letter, ModelworksError, fail
 
@@ -43,9 +45,9 @@ class FailedRuns:
 class LogDensity:
     """The log posterior density of a study's parameters, up to a constant.
 
-    Samplers move on the real line: a *position* (parameter,) stands for the *values* of the parameters
-    that have a prior, in the order of `parameters`; the logarithm of the Jacobian is included. A
-    run of the model that fails has density zero and is counted in `failed_runs`.
+    Samplers move on the real line: a *position* (coordinate,) stands for the *values* of the parameters
+    that are free, in the order of `free`; the logarithm of the Jacobian is included. A run of the model
+    that fails has density zero and is counted in `failed_runs`.
 
     Parameters
     ----------
@@ -56,11 +58,13 @@ class LogDensity:
     targets : sequence of Target
     fixed : mapping of parameter to float
         Those whose value is known.
+    groups : sequence of Group
+        Parameters to find that are believed in together.
 
     Raises
     ------
     ModelworksError
-        C203, C209 to C212 and C301 to C307: names, shapes and ranges that do not fit each other, all at once.
+        C106, C203, C209 to C212 and C301 to C307: names, shapes and ranges that do not fit each other, all at once.
     """
 
     def __init__(
@@ -70,15 +74,13 @@ class LogDensity:
         simulator: Simulator,
         targets: Sequence[Target],
         fixed: Mapping[str, float] | None = None,
+        groups: Sequence[Group] = (),
     ) -> None:
-        known = dict(fixed or {})
-        check(priors, known, simulator, targets)
-        self.priors = dict(priors)
-        self.fixed = known
+        check(priors, groups, dict(fixed or {}), simulator, targets)
+        self.beliefs = Beliefs(priors, groups, fixed)
         self.simulator = simulator
         self.failed_runs = FailedRuns()
-        names = (*priors, *known)
-        self._values = np.array([math.nan] * len(priors) + [float(value) for value in known.values()])
+        names = self.beliefs.names
         self._of_simulator = np.array([names.index(name) for name in simulator.parameters], dtype=np.intp)
         self._as_is = self._of_simulator.tolist() == list(range(len(names)))
         self.observations = tuple(
@@ -89,19 +91,24 @@ class LogDensity:
             )
             for target in targets
         )
-        self._coordinates = [
-            (prior.bijection.from_line, prior.distribution.log_density, prior.distribution.gradient)
-            for prior in priors.values()
-        ]
+
+    @property
+    def priors(self) -> Mapping[str, Prior]:
+        return self.beliefs.priors
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The parameters to find, in the order of a position."""
-        return tuple(self.priors)
+        """A name for each coordinate of a position: the parameter it moves; see `free`."""
+        return self.beliefs.coordinates
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The parameters to find, in the order of `constrain`; of a group there may be more than coordinates."""
+        return self.beliefs.free
 
     @property
     def dimension(self) -> int:
-        return len(self.priors)
+        return len(self.parameters)
 
     @property
     def has_gradient(self) -> bool:
@@ -111,64 +118,45 @@ class LogDensity:
 
     def value(self, position: Array) -> float:
         """The log density at a position; minus infinity where it is impossible."""
-        values, _, log_prior, _ = self._moved(position)
-        if not math.isfinite(log_prior):
+        at = self.beliefs.place(position)
+        if at is None or not math.isfinite(at.log_prior):
             return -math.inf
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            outputs = self._run(values)
+            outputs = self._run(at.values)
             if outputs is None:
                 return -math.inf
-            total = log_prior
+            total = at.log_prior
             for each in self.observations:
-                total += each.total(outputs, values)
-        return self._settled(total, values, outputs)
+                total += each.total(outputs, at.values)
+        return self._settled(total, at.values, outputs)
 
     def value_and_gradient(self, position: Array) -> tuple[float, Array]:
         """The log density at a position, and its gradient (parameter,); only where `has_gradient`."""
         if not has_gradient(self.simulator):
             raise TypeError("the simulator has no gradient: ask `has_gradient` first")
-        values, slopes, log_prior, gradient = self._moved(position)
-        nowhere = np.zeros(len(self._coordinates))
-        if not math.isfinite(log_prior):
+        at = self.beliefs.place(position)
+        nowhere = np.zeros(self.dimension)
+        if at is None or not math.isfinite(at.log_prior):
             return -math.inf, nowhere
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             try:
-                outputs, pullback = self.simulator.run_with_pullback(self._given(values))
+                outputs, pullback = self.simulator.run_with_pullback(self._given(at.values))
             except ModelworksError as error:
                 self.failed_runs.add(error)
                 return -math.inf, nowhere
-            cotangent, by_value = np.zeros(outputs.shape), np.zeros(values.size)
-            total = log_prior
+            cotangent, by_value = np.zeros(outputs.shape), np.zeros(at.values.size)
+            total = at.log_prior
             for each in self.observations:
-                total += each.total_and_slopes(outputs, values, cotangent, by_value)
-            total = self._settled(total, values, outputs)
+                total += each.total_and_slopes(outputs, at.values, cotangent, by_value)
+            total = self._settled(total, at.values, outputs)
             if total == -math.inf:
                 return total, nowhere
             by_value[self._of_simulator] += pullback(cotangent)
-            gradient += slopes * by_value[: slopes.size]
+            gradient = self.beliefs.gradient(position, at, by_value)
         # The product is one quick operation, and finite but for gradients that are looked at closely.
         if not math.isfinite(gradient @ gradient) and not np.isfinite(gradient).all():
-            self._tell_of_gradient(gradient, values)
+            self._tell_of_gradient(gradient, at.values)
         return total, gradient
-
-    def _moved(self, position: Array) -> tuple[Array, Array, float, Array]:
-        """All values, the slopes of the free ones, the log prior with its Jacobian, and its gradient."""
-        values = self._values.copy()
-        free = []
-        slopes = []
-        by_position = []
-        total = 0.0
-        for u, (from_line, log_density, gradient) in zip(position.tolist(), self._coordinates, strict=True):
-            x, slope, log_jacobian, log_jacobian_slope = from_line(u)
-            log_prior = log_density(x)
-            if log_prior == -math.inf or not math.isfinite(slope):
-                return values, self._values, -math.inf, self._values
-            total += log_prior + log_jacobian
-            free.append(x)
-            slopes.append(slope)
-            by_position.append(gradient(x) * slope + log_jacobian_slope)
-        values[: len(free)] = free
-        return values, np.array(slopes), total, np.array(by_position)
 
     def _given(self, values: Array) -> Array:
         return values if self._as_is else values[self._of_simulator]
@@ -184,36 +172,26 @@ class LogDensity:
     # -- positions and values --------------------------------------------------------------------
 
     def constrain(self, positions: ArrayLike) -> Array:
-        """The parameters' values (…, parameter) at positions (…, parameter)."""
-        at = np.asarray(positions, dtype=np.float64)
-        flat = at.reshape(-1, self.dimension)
-        values = [[move[0](u)[0] for move, u in zip(self._coordinates, row, strict=True)] for row in flat.tolist()]
-        return np.array(values, dtype=np.float64).reshape(at.shape)
+        """The free parameters' values (…, free) at positions (…, coordinate)."""
+        return self.beliefs.values(positions)
 
     def unconstrain(self, values: ArrayLike) -> Array:
-        """The positions (…, parameter) of values (…, parameter); infinite at the ends of a support."""
-        given = np.asarray(values, dtype=np.float64)
-        maps = [prior.bijection.to_line for prior in self.priors.values()]
-        flat = given.reshape(-1, self.dimension).tolist()
-        positions = [[to_line(x) for to_line, x in zip(maps, row, strict=True)] for row in flat]
-        return np.array(positions, dtype=np.float64).reshape(given.shape)
+        """The positions (…, coordinate) of values (…, free); infinite at the ends of a support."""
+        return self.beliefs.positions(values)
 
     def prior_values(self, key: np.random.Generator, number: int) -> Array:
-        """Independent draws of the priors, shape (number, parameter)."""
-        return np.column_stack([prior.sample(key, number) for prior in self.priors.values()])
+        """Independent draws of the priors, shape (number, free)."""
+        return self.beliefs.sample(key, number)
 
     def prior_positions(self, key: np.random.Generator, number: int) -> Array:
-        """Independent draws of the priors as positions, shape (number, parameter)."""
+        """Independent draws of the priors as positions, shape (number, coordinate)."""
         return self.unconstrain(self.prior_values(key, number))
 
     # -- what is predicted -----------------------------------------------------------------------
 
     def all_values(self, values: Array) -> Array:
         """Values of the free parameters (…, free) with those of the fixed ones behind them (…, parameter)."""
-        full = np.empty((*values.shape[:-1], self._values.size))
-        full[...] = self._values
-        full[..., : self.dimension] = values
-        return full
+        return self.beliefs.everything(values)
 
     def predict(self, values: Array) -> list[Array] | None:
         """Each target's predictions at every point, for all values (parameter,); None where the run fails."""
@@ -223,7 +201,7 @@ class LogDensity:
 
     def why_impossible(self) -> str:
         """What is wrong at the middle of the priors: a run that fails, or an observation that can not be."""
-        values = np.array([float(prior.quantile(0.5)) for prior in self.priors.values()])
+        values = self.beliefs.centre()
         everything = self.all_values(values)
         try:
             with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -266,4 +244,4 @@ class LogDensity:
         )
 
     def _named(self, values: Array) -> str:
-        return ", ".join(f"{name} = {value:.6g}" for name, value in zip(self.parameters, values, strict=False))
+        return ", ".join(f"{name} = {value:.6g}" for name, value in zip(self.free, values, strict=False))

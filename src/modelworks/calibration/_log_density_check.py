@@ -7,17 +7,23 @@ from collections.abc import Mapping, Sequence
 
 from modelworks.calibration._simulator import Simulator
 from modelworks.calibration._target import Target
+from modelworks.calibration.groups import Group
 from modelworks.calibration.likelihoods import Range
 from modelworks.calibration.priors import Prior
-from modelworks.errors import Letters, near
+from modelworks.errors import Letters, ModelworksError, near
 
 
 def check(
-    priors: Mapping[str, Prior], fixed: Mapping[str, float], simulator: Simulator, targets: Sequence[Target]
+    priors: Mapping[str, Prior],
+    groups: Sequence[Group],
+    fixed: Mapping[str, float],
+    simulator: Simulator,
+    targets: Sequence[Target],
 ) -> None:
     """Raise one `ModelworksError` with all that does not fit."""
     letters = Letters()
-    _check_parameters(priors, fixed, simulator, targets, letters)
+    _check_parameters(priors, groups, fixed, simulator, targets, letters)
+    members = {member: group for group in groups for member in group.members}
     names = [target.name for target in targets]
     if not targets:
         letters.add("C306", "there is no target, so there is nothing to calibrate to", hint="add an observed series")
@@ -25,23 +31,31 @@ def check(
         letters.add("C305", f"there is more than one target called `{name}`", hint="give each its own name")
     for target in targets:
         _check_target(target, simulator, letters)
-        _check_arguments(target, priors, fixed, letters)
+        _check_arguments(target, {**priors, **members}, fixed, letters)
     letters.raise_if_any()
 
 
 def _check_parameters(
     priors: Mapping[str, Prior],
+    groups: Sequence[Group],
     fixed: Mapping[str, float],
     simulator: Simulator,
     targets: Sequence[Target],
     letters: Letters,
 ) -> None:
-    known = (*priors, *fixed)
+    free = (*priors, *(member for group in groups for member in group.members))
+    known = (*free, *fixed)
     used = {*simulator.parameters, *(name for target in targets for name in target.parameters.values())}
-    if not priors:
+    for group in groups:
+        used |= {*group.parameters.values(), *group.members}
+        try:
+            group.check(priors, fixed)
+        except ModelworksError as error:
+            letters.extend(error.letters)
+    if not free:
         letters.add("C304", "no parameter has a prior, so there is nothing to find", hint="give one a prior")
-    for name in sorted(priors.keys() & fixed.keys()):
-        letters.add("C301", f"`{name}` has a prior and a fixed value", hint="keep one of them")
+    for name in sorted({name for name in known if known.count(name) > 1}):
+        letters.add("C301", f"`{name}` has more than one of a prior, a group and a fixed value", hint="keep one")
     for name in simulator.parameters:
         if name not in known:
             letters.add(
@@ -72,7 +86,9 @@ def _check_target(target: Target, simulator: Simulator, letters: Letters) -> Non
         )
 
 
-def _check_arguments(target: Target, priors: Mapping[str, Prior], fixed: Mapping[str, float], letters: Letters) -> None:
+def _check_arguments(
+    target: Target, priors: Mapping[str, Prior | Group], fixed: Mapping[str, float], letters: Letters
+) -> None:
     for argument, name in target.parameters.items():
         allowed = target.family.arguments[argument]
         what = f"`{argument}` of the target `{target.name}`"
@@ -85,7 +101,7 @@ def _check_arguments(target: Target, priors: Mapping[str, Prior], fixed: Mapping
             letters.add("C203", f"{what} is `{name}` = {fixed[name]:g}, but must be {allowed.in_words()}")
 
 
-def _check_prior(what: str, name: str, prior: Prior, allowed: Range, letters: Letters) -> None:
+def _check_prior(what: str, name: str, prior: Prior | Group, allowed: Range, letters: Letters) -> None:
     low, high = prior.support
     if not allowed.can_be_found:
         letters.add("C210", f"{what} is `{name}`, which has a prior", hint="give it a value: it can not be estimated")
