@@ -213,6 +213,18 @@ PARAMETERS_FILE = [
     prior("{log_normal: {95%: [-1, 3]}}", "P117", "`log_normal` can not"),
     prior("{half_normal: {95%: [1, 3]}}", "P117", "begins at 0"),
     prior("{truncated_normal: {95%: [1, 3]}}", "P107", "mean, sd, lower, upper"),
+    prior("{normal: {mean: typical, sd: 1}}", "P118", "typical"),
+    prior("{log_normal: {median: contact_rat, sigma: 1}}", "P118", "did you mean `contact_rate`"),
+    prior("{normal: {mean: contact_rate}}", "P107", "lacks its argument `sd`"),
+    prior("{random_walk: {start: 1, sd: 1, sigma: 1}}", "P107", "no argument `sigma`"),
+    prior("{random_walk: {start: 1,000, sd: 1}}", "P107", "no argument `000`"),
+    prior("{random_walk: 1}", "P107", "start"),
+    prior("{random_walk: {start: [1], sd: 1}}", "P107", "the name of a parameter"),
+    prior("{spline: {start: 1, sd: 1, pieces: many}}", "Y122", "number"),
+    prior("{dirichlet: {concentration: {north: 1, south: lots}}}", "Y122", "number"),
+    prior("{dirichlet: {concentration: {north: [1]}}}", "P107", "by label"),
+    prior("{multivariate_normal: {mean: 0, sd: 1, correlation: 0.5}}", "P107", "by pairs of labels"),
+    prior("{multivariate_normal: {mean: 0, sd: 1, correlation: {north: 0.5}}}", "P107", "by label"),
     prior("{uniform: {lower: 1,000, upper: 2000}}", "P107", "1000"),
 ]
 

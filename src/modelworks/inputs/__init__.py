@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelworks.inputs._series import Series
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
+    from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.likelihoods import LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
     from modelworks.inputs.priors import Bounds, PriorEntry
@@ -32,6 +33,7 @@ _HOME = {
     "Column": "columns",
     "Dataset": "catalogue",
     "Earlier": "_nodes",
+    "GroupEntry": "groups",
     "InputFile": "_reading",
     "LikelihoodEntry": "likelihoods",
     "Multiply": "scenarios",
@@ -50,6 +52,7 @@ _HOME = {
     "Targets": "targets",
     "TimeSpan": "study_file",
     "check_files": "study_inputs",
+    "group_of": "groups",
     "largest_share": "parameters",
     "read_study": "study_inputs",
     "turns_sign": "parameters",
@@ -62,6 +65,7 @@ __all__ = [
     "Column",
     "Dataset",
     "Earlier",
+    "GroupEntry",
     "InputFile",
     "LikelihoodEntry",
     "Multiply",
@@ -80,6 +84,7 @@ __all__ = [
     "Targets",
     "TimeSpan",
     "check_files",
+    "group_of",
     "largest_share",
     "read_study",
     "turns_sign",

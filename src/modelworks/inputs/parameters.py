@@ -12,7 +12,8 @@ from modelworks.errors import Letters, ModelworksError
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._layers import Layered, Layers, merged_entries
 from modelworks.inputs._nodes import Earlier, Place
-from modelworks.inputs.priors import LEAST_MASS, Bounds, PriorEntry, effective_support, mass_within, read_prior
+from modelworks.inputs.groups import GroupEntry, group_of
+from modelworks.inputs.priors import LEAST_MASS, Bounds, PriorEntry, effective_support, is_cut, mass_within, read_prior
 
 FIELDS = ("value", "prior", "unit", "source", "bounds", "meaning", "by", "when", "why")
 INSTEAD = (frozenset({"value"}), frozenset({"prior"}))
@@ -37,13 +38,15 @@ def largest_share(unit: str) -> float:
 class ParameterEntry:
     """One parameter as the files give it, in its own unit; exactly one of `value` and `prior` is there.
 
+    Of a group (`transmission[north]`, `transmission[south]`) it is what is said of all members that have no entry
+    of their own.
     `place` is its name in the highest file that says something of it; `history` is what that and
     other files overrode, the lowest first.
     """
 
     name: str
     value: float | None
-    prior: PriorEntry | None
+    prior: PriorEntry | GroupEntry | None
     unit: str
     source: str
     bounds: Bounds | None
@@ -83,6 +86,18 @@ class Parameters(Mapping[str, ParameterEntry]):
 
     def __getitem__(self, name: str) -> ParameterEntry:
         return self.entries[name]
+
+    def of(self, name: str) -> ParameterEntry:
+        """The entry of a parameter: its own, or that of its group."""
+        return self.entries[name if name in self.entries else group_of(name)]
+
+    def reads(self, name: str) -> bool:
+        """Whether `of` has an answer."""
+        return name in self.entries or group_of(name) in self.entries
+
+    def have(self, name: str) -> bool:
+        """Whether a parameter, or its group, has an entry, be it one with a mistake."""
+        return name in self.names or group_of(name) in self.names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
@@ -128,15 +143,16 @@ def _entry(name: str, layered: Layered, letters: Letters) -> ParameterEntry | No
 
 
 def _check_name(name: str, fields: Fields) -> None:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}(\[[^\[\]/]{1,80}\])?", name):
         fields.say(
             "P115",
             f"`{name[:80]}` can not be the name of a parameter",
-            "use letters, digits and `_`, as in contact_rate, and begin with a letter",
+            "use letters, digits and `_`, as in contact_rate, and begin with a letter; one of a group has its label "
+            "in brackets, as in contact_rate[north]",
         )
 
 
-def _value_or_prior(fields: Fields) -> tuple[float | None, PriorEntry | None]:
+def _value_or_prior(fields: Fields) -> tuple[float | None, PriorEntry | GroupEntry | None]:
     if ("value" in fields) == ("prior" in fields):
         both = "both a value and a prior" if "value" in fields else "neither a value nor a prior"
         fields.say(
@@ -192,7 +208,7 @@ def _check_bounds(entry: ParameterEntry, fields: Fields) -> None:
         )
     if entry.prior is None:
         return
-    if entry.prior.family == "normal":
+    if is_cut(entry.prior):
         mass = mass_within(entry.prior, bounds)
         if mass < LEAST_MASS:
             fields.say(
@@ -250,7 +266,10 @@ def _check_not_negative(entry: ParameterEntry, fields: Fields, code: str, noun: 
         fields.say(code, message, hint, "value")
         return
     message = f"the prior of `{entry.name}`, {entry.prior}, reaches below 0, but {noun} is never below 0"
-    fields.say(code, message, "add `bounds: {lower: 0}`, which cuts a normal there, or take a log_normal", "prior")
+    hint = "add `bounds: {lower: 0}`, which cuts a normal there, or take a log_normal"
+    if isinstance(entry.prior, GroupEntry):
+        hint = "take the log_ form of the group, as in log_normal or log_random_walk"
+    fields.say(code, message, hint, "prior")
 
 
 def _check_share(entry: ParameterEntry, largest: float, fields: Fields) -> None:
@@ -263,11 +282,11 @@ def _check_share(entry: ParameterEntry, largest: float, fields: Fields) -> None:
     else:
         what = f"has a prior, {entry.prior}, from {low:g} to {high:g}"
         # Bounds cut a normal, and no other family.
-        cut = (
-            f"add `bounds: {{lower: 0, upper: {largest:g}}}`" if entry.prior and entry.prior.family == "normal" else ""
-        )
+        cut = f"add `bounds: {{lower: 0, upper: {largest:g}}}`" if is_cut(entry.prior) else ""
         inside = "take a beta or uniform prior" if largest == 1 else "take a uniform prior"
         hint = f"{inside}, or {cut or f'a truncated_normal with `lower: 0, upper: {largest:g}`'}"
+        if isinstance(entry.prior, GroupEntry):
+            hint = "take the logit_ form of the group, as in logit_normal or logit_random_walk"
     fields.say("P111", f"`{entry.name}` {what}, but a {entry.unit} lies between 0 and {largest:g}", hint, name)
 
 

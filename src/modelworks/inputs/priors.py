@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from modelworks.errors import ModelworksError, near
 from modelworks.inputs import _scalars
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._intervals import SCALES, SOLVE, arguments_of
 from modelworks.inputs._nodes import MappingNode, Place, ScalarNode, SequenceNode, in_words, kind, shortened
+from modelworks.inputs.groups import EXCHANGEABLE, GROUPS, GroupEntry, is_name, read_group
 
 Arguments = Mapping[str, float]
 
@@ -120,7 +121,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 LEAST_MASS = 0.01
 
 
-def read_prior(fields: Fields) -> PriorEntry | None:
+def read_prior(fields: Fields) -> PriorEntry | GroupEntry | None:
     """The prior under `prior:`, or None with letters."""
     node = fields.mapping("prior", "{normal: {mean: 2, sd: 1}}")
     if node is None:
@@ -134,15 +135,19 @@ def read_prior(fields: Fields) -> PriorEntry | None:
         )
         return None
     family, below = next(iter(node.fields.items()))
-    if family not in FAMILIES:
-        fields.say("P106", f"{fields.what}: `{shortened(family)}` is not a prior", near(family, FAMILIES), "prior")
+    if family not in FAMILIES and family not in GROUPS:
+        hint = near(family, [*FAMILIES, *GROUPS])
+        fields.say("P106", f"{fields.what}: `{shortened(family)}` is not a prior", hint, "prior")
         return None
     if not isinstance(below, MappingNode):
-        form = ", ".join(f"{name}: …" for name in FAMILIES[family].arguments)
+        wanted = FAMILIES[family].arguments if family in FAMILIES else GROUPS[family].arguments
+        form = ", ".join(f"{name}: …" for name in wanted)
         fields.say(
             "P107", f"{fields.what}: the prior `{family}` is {kind(below)}", f"write `{family}: {{{form}}}`", "prior"
         )
         return None
+    if family not in FAMILIES or (family in EXCHANGEABLE and any(map(is_name, below.fields.values()))):
+        return read_group(family, below, fields)
     if any(name.endswith("%") for name in below.fields):
         return _with_interval(family, below, fields)
     return _with_arguments(family, below, fields)
@@ -236,9 +241,14 @@ def mass_within(prior: PriorEntry, bounds: Bounds) -> float:
     return (math.erfc(-high / math.sqrt(2)) - math.erfc(-low / math.sqrt(2))) / 2
 
 
-def effective_support(prior: PriorEntry, bounds: Bounds | None) -> tuple[float, float]:
+def is_cut(prior: PriorEntry | GroupEntry | None) -> TypeGuard[PriorEntry]:
+    """Whether bounds cut a prior: a normal's, and no other's; a group is none."""
+    return isinstance(prior, PriorEntry) and prior.family == "normal"
+
+
+def effective_support(prior: PriorEntry | GroupEntry, bounds: Bounds | None) -> tuple[float, float]:
     """Where a parameter can lie: the prior's support, cut at the bounds if it is a normal."""
     low, high = prior.support
-    if bounds is None or prior.family != "normal":
+    if bounds is None or not is_cut(prior):
         return low, high
     return max(low, bounds.low), min(high, bounds.high)

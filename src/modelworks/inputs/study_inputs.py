@@ -12,6 +12,7 @@ from modelworks.inputs._nodes import Place
 from modelworks.inputs._reading import InputFile, Reading
 from modelworks.inputs._series import check_series
 from modelworks.inputs.catalogue import Catalogue, check_dataset, read_catalogue
+from modelworks.inputs.groups import GroupEntry, group_of
 from modelworks.inputs.parameters import Parameters, read_parameters, turns_sign
 from modelworks.inputs.repository import SETTINGS, STUDY_FILE, Repository, check_store
 from modelworks.inputs.scenarios import Multiply
@@ -111,18 +112,24 @@ def _check_parameter_names(draft: StudyDraft, parameters: Parameters, targets: T
     def say(code: str, message: str, name: str, place: Place) -> None:
         letters.add(code, message, hint=near(name, parameters.names), file=place.file, line=place.line)
 
+    for entry in parameters.values():
+        if isinstance(entry.prior, GroupEntry):
+            for name in entry.prior.names:
+                if name not in parameters.names:
+                    message = f"the prior of `{entry.name}` names a parameter `{name}`, which has no entry"
+                    say("P118", message, name, entry.prior.place)
     for target in targets.values():
         for name in target.likelihood.names:
-            if name not in parameters.names:
+            if not parameters.have(name):
                 message = f"the likelihood of the target `{target.name}` names a parameter `{name}`, which has no entry"
                 say("T106", message, name, target.likelihood.place)
     for scenario in draft.scenarios.values():
         for name in scenario.parameters:
-            if name not in parameters.names:
+            if not parameters.have(name):
                 message = f"the scenario `{scenario.name}` changes a parameter `{name}`, which has no entry"
                 say("Y127", message, name, scenario.places[name])
     for quantity in draft.quantities.values():
-        if quantity.parameter is not None and quantity.parameter not in parameters.names:
+        if quantity.parameter is not None and not parameters.have(quantity.parameter):
             message = f"the quantity `{quantity.name}` is a parameter `{quantity.parameter}`, which has no entry"
             say("Y127", message, quantity.parameter, quantity.place)
 
@@ -131,7 +138,7 @@ def _check_scenario_values(draft: StudyDraft, parameters: Parameters, letters: L
     """A scenario sets a parameter within the parameter's own bounds, and turns no sign."""
     for scenario in draft.scenarios.values():
         for name, change in scenario.parameters.items():
-            entry = parameters.entries.get(name)
+            entry = parameters.entries.get(name, parameters.entries.get(group_of(name)))
             if entry is None:
                 continue
             place = scenario.places[name]

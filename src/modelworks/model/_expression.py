@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias, Union
@@ -89,6 +89,40 @@ class Parameter(Expression):
     lower: float | None = None
     upper: float | None = None
     meaning: str = ""
+
+    @classmethod
+    def group(
+        cls,
+        name: str,
+        labels: Iterable[object],
+        unit: str = "dimensionless",
+        *,
+        lower: float | None = None,
+        upper: float | None = None,
+        meaning: str = "",
+    ) -> dict[str, Parameter]:
+        """One parameter for each label, by label, that a study may say something of together.
+
+        Labels are regions, ages or strata, to be given to `by`; or dates, whose values are given to `table`.
+
+        >>> [each.name for each in Parameter.group("contacts", ["north", "south"], "per day").values()]
+        ['contacts[north]', 'contacts[south]']
+
+        Raises
+        ------
+        ModelworksError
+            M140: no label, the same twice, or one that can not stand in a name.
+        """
+        texts = [str(label) for label in labels]
+        for text in texts or [""]:
+            if not text or texts.count(text) > 1 or any(sign in text for sign in "[]/"):
+                what = f"the label `{text}`" + (" twice" if texts.count(text) > 1 else "") if texts else "no labels"
+                fail(
+                    "M140",
+                    f"the group of parameters `{name}` has {what}",
+                    hint="give each member a label of its own, without brackets or a slash, as in north or 2021-01-11",
+                )
+        return {text: cls(f"{name}[{text}]", unit, lower, upper, meaning) for text in texts}
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from modelworks import units
 from modelworks.calibration import Prior, Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, counted, near
-from modelworks.inputs import ParameterEntry, Series, StudyInputs, TargetEntry, check_files
+from modelworks.inputs import ParameterEntry, PriorEntry, Series, StudyInputs, TargetEntry, check_files
 from modelworks.model import (
     CompiledModel,
     Model,
@@ -32,6 +32,7 @@ from modelworks.model import (
     settle_step,
 )
 from modelworks.study._model_file import ModelFile, load_model
+from modelworks.study._parameters import BoundParameters, bind_parameters
 from modelworks.study._questions import check_figures, check_quantities, check_scenario_models, check_scenarios, grid
 from modelworks.study._scaled import ScaledModel
 
@@ -78,10 +79,27 @@ class BoundStudy:
     file: ModelFile
     calendar: Calendar
     data: Mapping[str, pd.DataFrame]
-    factors: Mapping[str, float]
-    priors: Mapping[str, Prior]
-    fixed: Mapping[str, float]
+    parameters: BoundParameters
     observations: tuple[Observations, ...]
+
+    @property
+    def factors(self) -> Mapping[str, float]:
+        """What turns each parameter's unit into the model's."""
+        return self.parameters.factors
+
+    @property
+    def priors(self) -> Mapping[str, Prior]:
+        """The parameters to find that are believed in one by one; see `free`."""
+        return self.parameters.priors
+
+    @property
+    def fixed(self) -> Mapping[str, float]:
+        return self.parameters.fixed
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Every parameter to find: those with a prior, then the members of groups."""
+        return self.parameters.beliefs.free
 
     @property
     def name(self) -> str:
@@ -93,8 +111,16 @@ class BoundStudy:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every parameter of the study: those with a prior, then those with a value."""
-        return (*self.priors, *self.fixed)
+        """Every parameter of the study: those to find, then those with a value."""
+        return self.parameters.beliefs.names
+
+    def entry(self, name: str) -> ParameterEntry:
+        """What the files say of a parameter, or of its group."""
+        return self.parameters.entries[name]
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The parameters that a name of the files stands for: itself, or the members of its group."""
+        return tuple(each for each in self.names if each == name or each.startswith(f"{name}["))
 
     @cached_property
     def report_times(self) -> Array:
@@ -105,7 +131,7 @@ class BoundStudy:
     def in_words(self) -> str:
         points = sum(int(o.included.sum()) for o in self.observations)
         return (
-            f"model {self.model.name}, {counted(len(self.priors), 'parameter')} to find, {len(self.fixed)} fixed, "
+            f"model {self.model.name}, {counted(len(self.free), 'parameter')} to find, {len(self.fixed)} fixed, "
             f"{counted(len(self.observations), 'target')} with {counted(points, 'value')}, "
             f"{counted(len(self.inputs.study.scenarios), 'scenario')}"
         )
@@ -114,7 +140,7 @@ class BoundStudy:
         return {
             "study": self.name,
             "model": self.model.name,
-            "free_parameters": list(self.priors),
+            "free_parameters": list(self.free),
             "fixed_parameters": dict(self.fixed),
             "targets": {o.entry.name: int(o.included.sum()) for o in self.observations},
             "scenarios": list(self.inputs.study.scenarios),
@@ -124,15 +150,22 @@ class BoundStudy:
         """What is believed of a parameter, in words; with the interval it was stated by."""
         if name in self.fixed:
             return f"{self.fixed[name]:g}"
-        words, entry = self.priors[name].in_words(), self.inputs.parameters[name].prior
-        stated = "" if entry is None else entry.stated
+        if name not in self.priors:
+            return next(group.in_words() for group in self.parameters.groups if name in group.members)
+        words, prior = self.priors[name].in_words(), self.entry(name).prior
+        stated = prior.stated if isinstance(prior, PriorEntry) else ""
         cut = " before the cut" if ", cut at" in words else ""
         return f"{words} ({stated}{cut})" if stated else words
 
+    def support(self, name: str) -> tuple[float, float]:
+        """Between which values a parameter to find lies."""
+        if name in self.priors:
+            return self.priors[name].support
+        return next(group.support for group in self.parameters.groups if name in group.members)
+
     def centre(self) -> Array:
         """The middle of what is believed: each prior's median, each fixed value; in the order of `names`."""
-        medians = [float(prior.quantile(0.5)) for prior in self.priors.values()]
-        return np.array([*medians, *self.fixed.values()], dtype=float)
+        return np.array(list(self.parameters.centre.values()), dtype=float)
 
     def spread(self) -> Array:
         """What is believed, far and wide: always the same draws of the priors, shape (draw, name), as in `names`."""
@@ -141,8 +174,8 @@ class BoundStudy:
 
     def prior_draws(self, key: np.random.Generator, number: int) -> dict[str, Array]:
         """Independent draws of what is believed, each parameter's as an array (draw,); the fixed ones repeated."""
-        draws = {name: prior.sample(key, number) for name, prior in self.priors.items()}
-        return draws | {name: np.full(number, value) for name, value in self.fixed.items()}
+        beliefs = self.parameters.beliefs
+        return dict(zip(beliefs.names, beliefs.everything(beliefs.sample(key, number)).T, strict=True))
 
     def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
         """The model for some output times, its step settled at the centre of the priors and stable all over them."""
@@ -236,11 +269,10 @@ def bind(folder: Path) -> BoundStudy:
         letters.extend(letter for letter in error.letters if letter not in letters.collected)
         raise ModelworksError(letters) from error
     calendar = _calendar(inputs, file.model, letters)
-    factors, priors, fixed = _parameters(inputs, file.model, letters)
+    parameters = bind_parameters(inputs, file.model, letters)
     observations = _observations(inputs, file.model, calendar, letters)
     check_twice(observations, letters)
-    centre = {name: float(prior.quantile(0.5)) for name, prior in priors.items()} | fixed
-    check_scenarios(inputs, file.model, factors, centre, letters)
+    check_scenarios(inputs, file.model, parameters, letters)
     check_quantities(inputs, file.model, calendar, letters)
     check_figures(inputs, file.model, calendar, letters)
     if not letters:
@@ -248,7 +280,7 @@ def bind(folder: Path) -> BoundStudy:
         check_scenario_models(inputs, file, data, calendar, letters)
     if letters:
         raise ModelworksError(dict.fromkeys(letters))
-    return BoundStudy(inputs, file, calendar, data, factors, priors, fixed, tuple(observations))
+    return BoundStudy(inputs, file, calendar, data, parameters, tuple(observations))
 
 
 def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.bool_]) -> Array:
@@ -282,75 +314,6 @@ def _calendar(inputs: StudyInputs, model: Model, letters: Letters) -> Calendar:
             line=line,
         )
     return Calendar(model.time, time.start)
-
-
-def _parameters(
-    inputs: StudyInputs, model: Model, letters: Letters
-) -> tuple[dict[str, float], dict[str, Prior], dict[str, float]]:
-    """Every parameter of the model and the likelihoods, each with what turns its unit into the model's."""
-    declared = model.parameters
-    used = {str(a) for t in inputs.targets.values() for a in t.likelihood.arguments.values() if isinstance(a, str)}
-    # A likelihood that can not be read, or names what has no entry, was told; a name left over may be what it means.
-    sure = inputs.targets.complete and used <= set(inputs.parameters.names)
-    factors: dict[str, float] = {}
-    priors: dict[str, Prior] = {}
-    fixed: dict[str, float] = {}
-    for name, entry in inputs.parameters.items():
-        if name not in declared and name not in used:
-            if not sure:
-                continue
-            letters.add(
-                "P201",
-                f"`{name}` is not a parameter of the model `{model.name}`, nor of any target's likelihood",
-                hint=near(name, [*declared, *used]),
-                file=entry.file,
-                line=entry.line,
-            )
-            continue
-        try:
-            factors[name] = _factor(entry, declared[name].unit) if name in declared else 1.0
-            if entry.prior is not None:
-                priors[name] = Prior.of(entry.prior.family, entry.prior.arguments, entry.bounds)
-            elif entry.value is not None:
-                fixed[name] = float(entry.value)
-        except ModelworksError as error:
-            letters.extend(letter.at(entry.file, entry.line) for letter in error.letters)
-            continue
-        if name in declared:
-            _within(entry, model, factors[name], priors.get(name), letters)
-    for name, parameter in declared.items():
-        # An entry with a mistake of its own has had its letter, as has a file that can not be read.
-        if inputs.parameters.complete and name not in inputs.parameters.names:
-            letters.add(
-                "P202",
-                f"the model `{model.name}` needs `{name}` ({parameter.unit}), which has no entry",
-                hint=f"add a value or a prior, a unit and a source: {parameter.meaning or 'see the model file'}",
-                file=inputs.parameters.file,
-            )
-    return factors, priors, fixed
-
-
-def _factor(entry: ParameterEntry, wanted: str) -> float:
-    return units.parse(entry.unit).factor_to(units.parse(wanted))
-
-
-def _within(entry: ParameterEntry, model: Model, factor: float, prior: Prior | None, letters: Letters) -> None:
-    """The value, or everything the prior holds possible, lies within what the model takes."""
-    parameter = model.parameters[entry.name]
-    low, high = prior.support if prior is not None else (entry.value, entry.value)
-    for side, mine, limit in (("below", low, parameter.lower), ("above", high, parameter.upper)):
-        if limit is None or mine is None:
-            continue
-        beyond = factor * mine < limit - 1e-12 if side == "below" else factor * mine > limit + 1e-12
-        if beyond:
-            what = f"the prior of `{entry.name}` reaches" if prior is not None else f"`{entry.name}` is"
-            letters.add(
-                "P203" if prior is not None else "P204",
-                f"{what} {side} {limit:g} {parameter.unit}, where the model stops",
-                hint="add `bounds:`, which cut the prior there" if prior is not None else "check its sign and its unit",
-                file=entry.file,
-                line=entry.line,
-            )
 
 
 def _observations(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> list[Observations]:
@@ -539,9 +502,9 @@ def _moved(day: date, months: int) -> date:
 def _about_likelihood(entry: TargetEntry, inputs: StudyInputs, letters: Letters) -> None:
     """A parameter of a likelihood is taken as it stands in the files, so its unit is the likelihood's own."""
     for argument, name in entry.likelihood.arguments.items():
-        if not isinstance(name, str) or name not in inputs.parameters:
+        if not isinstance(name, str) or not inputs.parameters.reads(name):
             continue
-        parameter = inputs.parameters[name]
+        parameter = inputs.parameters.of(name)
         wanted = units.parse({"sd": entry.unit, "trials": "people"}.get(argument, "dimensionless"))
         given = units.parse(parameter.unit)
         # Trials may be people, or a number without a unit.

@@ -62,6 +62,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 NUMBERS_OF_STUDY = (
     "stages.py",
     "_binding.py",
+    "_parameters.py",
     "_questions.py",
     "_scaled.py",
     "_model_file.py",
@@ -260,7 +261,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
     parameters = {
         name: {
             "value": entry.value,
-            "prior": None if entry.prior is None else [entry.prior.family, dict(entry.prior.arguments)],
+            "prior": None if entry.prior is None else [entry.prior.family, _plain(entry.prior.arguments)],
             "unit": entry.unit,
             "bounds": entry.bounds,
         }
@@ -271,7 +272,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
         "data": {name: _table_hash(table) for name, table in study.data.items()},
         "parameters": _plain(parameters),
         # Draws are taken one parameter after the other.
-        "order": list(study.priors),
+        "order": list(study.free),
         "time": _plain(asked.time),
         "packages": [metadata.version(package) for package in PACKAGES],
     }

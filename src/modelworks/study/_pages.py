@@ -96,11 +96,11 @@ def page(work: Work) -> Page:
 def write_beliefs(work: Work) -> None:
     """Pictures of the priors, and of what they foresee beside what was seen, before anything is calibrated."""
     study = work.study
-    if not study.priors:
+    if not study.free:
         return
     key = np.random.default_rng(study.inputs.study.calibration.seed)
     draws = study.prior_draws(key, DRAWS_SHOWN)
-    found = {name: draws[name] for name in study.priors}
+    found = {name: draws[name] for name in study.free}
     write_figure(plots.figure("priors")(found, labels=_parameter_labels(study)), work.folder / "figures")
     foreseen = _foreseen(study, work.folder)
     if foreseen is not None:
@@ -121,7 +121,7 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
     ribbons = pd.read_parquet(work.finished["project"] / "outputs.parquet")
     differences = pd.read_parquet(work.finished["project"] / "differences.parquet")
     baseline = _projection.baseline_name(study)
-    draws = {name: np.asarray(posterior.draws(name)) for name in study.priors}
+    draws = {name: np.asarray(posterior.draws(name)) for name in study.free}
     labels = _parameter_labels(study)
     if study.observations:
         fit = plots.figure("fit")(
@@ -147,7 +147,7 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
     if asked:
         yield Section("What if?" if len(set(ribbons["scenario"])) > 1 else "What the model says", tuple(asked))
     if draws:
-        prior = {name: np.asarray(posterior.prior(name)) for name in study.priors}
+        prior = {name: np.asarray(posterior.prior(name)) for name in study.free}
         yield Section(
             "What did the data teach?",
             (
@@ -240,7 +240,7 @@ def _by_stratum(study: BoundStudy, ribbons: pd.DataFrame, outputs: list[str]) ->
 
 def _parameter_labels(study: BoundStudy) -> dict[str, str]:
     """Names as in the files, the tables and the checks, so that nobody has to guess that two are the same."""
-    return {name: f"{name} ({study.inputs.parameters[name].unit})" for name in study.priors}
+    return {name: f"{name} ({study.entry(name).unit})" for name in study.free}
 
 
 def _output_labels(study: BoundStudy) -> dict[str, str]:
@@ -307,8 +307,8 @@ def _scenario_labels(study: BoundStudy) -> dict[str, str]:
 
 
 def _posterior_rows(study: BoundStudy, posterior: Posterior) -> Iterator[PosteriorRow]:
-    for row in summary({name: np.asarray(posterior.draws(name)) for name in study.priors}):
-        entry = study.inputs.parameters[row.name]
+    for row in summary({name: np.asarray(posterior.draws(name)) for name in study.free}):
+        entry = study.entry(row.name)
         yield PosteriorRow(
             row.name, entry.meaning or "", entry.unit, study.belief(row.name), row.mean, row.sd,
             row.q025, row.q50, row.q975, row.r_hat, row.ess_bulk, row.ess_tail,
@@ -358,10 +358,15 @@ def _forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[
 
 def _assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
     for name in study.names:
-        entry = study.inputs.parameters[name]
+        entry = study.entry(name)
+        members = [each for each in study.names if study.entry(each) is entry]
+        if name != members[0]:
+            continue
         place = f"{entry.file}, line {entry.line}"
+        # Members of a group are believed in together, and told of together.
+        value = study.belief(name) if len(members) == 1 else f"{study.belief(name)} ({len(members)} parameters)"
         yield AssumptionRow(
-            name, study.belief(name), entry.unit, entry.source, place, entry.meaning or "", entry.by or "",
+            entry.name, value, entry.unit, entry.source, place, entry.meaning or "", entry.by or "",
             str(entry.when or ""), entry.why or "",
         )  # fmt: skip
 

@@ -52,7 +52,7 @@ class Foreseen:
 
 def foresee(study: BoundStudy, progress: Progress, cores: int | None) -> Foreseen | None:
     """Runs with draws of the priors held against the data; None where there is no target, no prior or no run."""
-    if not study.observations or not study.priors:
+    if not study.observations or not study.free:
         return None
     key = np.random.default_rng([study.inputs.study.calibration.seed, PRIOR_DRAWS])
     found = predicted(study, study.prior_draws(key, DRAWS), progress, cores)

@@ -15,6 +15,7 @@ from modelworks.errors import ModelworksError, fail
 from modelworks.model import CompiledModel, run_many
 from modelworks.study._binding import BoundStudy
 from modelworks.study._questions import BASELINE, allowed, projection_times, quantity_unit, row_shares, takes
+from modelworks.study._scaled import ScaledModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ def _beside_targets(
     """At every observation, also those held out: quantiles of what is expected, and of new observations."""
     import pandas as pd
 
-    if not study.observations or not study.priors:
+    if not study.observations or not study.free:
         empty = pd.DataFrame(columns=["output", "time", *LEVELS])
         return empty, empty.copy()
     found = predicted(study, draws, progress, cores)
@@ -120,11 +121,15 @@ def held_out(
 def predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None) -> Predictions:
     """What is predicted for every observation, also those held out."""
     model = study.compiled(study.calibration_times())
-    density = LogDensity(
-        priors=study.priors, fixed=study.fixed, simulator=model, targets=study.targets(model, every=True)
-    )
-    values = np.column_stack([draws[name] for name in study.priors])
+    density = log_density(study, model, every=True)
+    values = np.column_stack([draws[name] for name in study.free])
     return predictions(density, values, Settings(cores=cores).threads(), progress)
+
+
+def log_density(study: BoundStudy, model: ScaledModel, *, every: bool = False) -> LogDensity:
+    """What is believed of a study times the likelihood of its targets; with `every` also of those held out."""
+    known, targets = study.parameters, study.targets(model, every=every)
+    return LogDensity(priors=known.priors, groups=known.groups, fixed=known.fixed, simulator=model, targets=targets)
 
 
 def _key(study: BoundStudy) -> np.random.Generator:
@@ -146,7 +151,7 @@ def at_observations(study: BoundStudy, by_target: Sequence[Array]) -> pd.DataFra
 
 def thinned_draws(study: BoundStudy, posterior: Posterior, number: int) -> dict[str, Array]:
     """Evenly spaced draws over all chains, each parameter's as an array (draw,), in the files' units."""
-    flat = {name: np.asarray(posterior.draws(name)).reshape(-1) for name in study.priors}
+    flat = {name: np.asarray(posterior.draws(name)).reshape(-1) for name in study.free}
     total = next(iter(flat.values())).size if flat else 1
     chosen = np.unique(np.linspace(0, total - 1, min(number, total)).round().astype(int))
     fixed = {name: np.full(chosen.size, value) for name, value in study.fixed.items()}
@@ -168,12 +173,13 @@ def _prepared(
     if scenario is not None:
         data.update({name: study.inputs.catalogue[dataset].table() for name, dataset in scenario.data.items()})
         for name, change in scenario.parameters.items():
-            changed[name] = (
-                changed[name] * change.multiply
-                if hasattr(change, "multiply")
-                else np.full_like(changed[name], float(change))
-            )
-            _check_taken(study, scenario, name, changed[name])
+            for member in study.members(name):
+                changed[member] = (
+                    changed[member] * change.multiply
+                    if hasattr(change, "multiply")
+                    else np.full_like(changed[member], float(change))
+                )
+                _check_taken(study, scenario, name, member, changed[member])
     scaled = study.compiled(times, data if scenario is not None and scenario.data else None)
     rows = np.column_stack([changed[name] for name in scaled.parameters])
     return scaled.compiled, np.array([scaled.given(row) for row in rows])
@@ -192,15 +198,15 @@ def _told_of(name: str) -> Iterator[None]:
         raise ModelworksError(said) from error
 
 
-def _check_taken(study: BoundStudy, scenario: Scenario, name: str, values: Array) -> None:
+def _check_taken(study: BoundStudy, scenario: Scenario, name: str, member: str, values: Array) -> None:
     """What a scenario makes of the draws is what the model takes."""
-    entry = study.inputs.parameters[name]
-    limits = allowed(study.model.parameters[name], entry, study.factors[name])
+    entry = study.entry(member)
+    limits = allowed(study.model.parameters[member], entry, study.factors[member])
     beyond = [value for value in values if not takes(limits, value)]
     if beyond:
         fail(
             "Y202",
-            f"the scenario `{scenario.name}` brings `{name}` out of its limits in {len(beyond)} of {len(values)} "
+            f"the scenario `{scenario.name}` brings `{member}` out of its limits in {len(beyond)} of {len(values)} "
             f"draws, as to {beyond[0]:g}, but it lies {limits} ({entry.unit})",
             hint="take a factor nearer to 1, or set the parameter to a number",
             file=scenario.places[name].file,
@@ -260,7 +266,7 @@ def _quantities(
     draws: Mapping[str, Array],
 ) -> dict[str, Any]:
     """Each named number of the study: median and 95% interval over draws."""
-    every = {name: np.asarray(posterior.draws(name)) for name in study.priors}
+    every = {name: np.asarray(posterior.draws(name)) for name in study.free}
     every |= {name: np.asarray(value) for name, value in study.fixed.items()}
     in_model = {name: values * study.factors[name] for name, values in every.items() if name in study.model.parameters}
     derived = compiled.derived(in_model)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
-from modelworks.inputs import Bounds, ParameterEntry, Quantity, StudyInputs, largest_share, turns_sign
+from modelworks.inputs import Bounds, Multiply, ParameterEntry, Quantity, StudyInputs, largest_share, turns_sign
 from modelworks.model import Model, OutputColumn, Parameter, output_columns
 from modelworks.study._model_file import ModelFile, load_model
+from modelworks.study._parameters import BoundParameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +57,8 @@ def row_shares(calendar: Calendar, times: Array, asked: Quantity, *, counts_even
     return np.concatenate([[0.0], np.clip(within / np.diff(times), 0.0, 1.0)])
 
 
-def check_scenarios(
-    inputs: StudyInputs, model: Model, factors: Mapping[str, float], centre: Mapping[str, float], letters: Letters
-) -> None:
-    """A scenario changes parameters the model has, to values the model takes; `centre` has the middle of each."""
+def check_scenarios(inputs: StudyInputs, model: Model, parameters: BoundParameters, letters: Letters) -> None:
+    """A scenario changes parameters the model has, to values the model takes."""
     for scenario in inputs.study.scenarios.values():
         if scenario.name == BASELINE and (scenario.parameters or scenario.data):
             letters.add(
@@ -72,9 +71,10 @@ def check_scenarios(
             )
         for name, change in scenario.parameters.items():
             place = scenario.places[name]
-            if name not in inputs.parameters.names:  # whoever read the files told so
+            if not inputs.parameters.have(name):  # whoever read the files told so
                 continue
-            if name not in model.parameters:
+            members = [each for each in model.parameters if each == name or each.startswith(f"{name}[")]
+            if not members:
                 letters.add(
                     "Y204",
                     f"the scenario `{scenario.name}` changes `{name}`, which `{model.name}` does not have: "
@@ -83,29 +83,35 @@ def check_scenarios(
                     file=place.file,
                     line=place.line,
                 )
-                continue
-            if name not in centre:  # its own mistake is told where it is
-                continue
-            entry = inputs.parameters[name]
-            limits = allowed(model.parameters[name], entry, factors[name])
-            if not isinstance(change, (int, float)) and turns_sign(change.multiply, entry):
-                continue
-            if isinstance(change, (int, float)):
-                value, how = float(change), f"sets `{name}` to {change:g}"
-            else:
-                # Other draws are looked at when there are some: with the middle one outside, most are.
-                value = centre[name] * change.multiply
-                middle = "" if entry.prior is None else " from its prior's median"
-                how = f"multiplies `{name}` by {change.multiply:g}, to {value:g}{middle}"
-                limits = narrower(limits, entry.bounds)
-            if not takes(limits, value):
+            # One whose own mistake is told where it is has no middle.
+            known = (model.parameters[each] for each in members if each in parameters.centre)
+            fault = next(filter(None, (_beyond(each, change, parameters) for each in known)), "")
+            if fault:
                 letters.add(
                     "Y202",
-                    f"the scenario `{scenario.name}` {how}, but it lies {limits} ({entry.unit})",
+                    f"the scenario `{scenario.name}` {fault}",
                     hint="correct the number; limits are the model's, a share's, and `bounds:` in parameters.yaml",
                     file=place.file,
                     line=place.line,
                 )
+
+
+def _beyond(parameter: Parameter, change: float | Multiply, parameters: BoundParameters) -> str:
+    """How a change takes a parameter out of its limits, or nothing."""
+    name = parameter.name
+    entry = parameters.entries[name]
+    limits = allowed(parameter, entry, parameters.factors[name])
+    if not isinstance(change, Multiply):
+        value, how = float(change), f"sets `{name}` to {change:g}"
+    elif turns_sign(change.multiply, entry):
+        return ""
+    else:
+        # Other draws are looked at when there are some: with the middle one outside, most are.
+        value = parameters.centre[name] * change.multiply
+        middle = "" if entry.prior is None else " from its prior's median"
+        how = f"multiplies `{name}` by {change.multiply:g}, to {value:g}{middle}"
+        limits = narrower(limits, entry.bounds)
+    return "" if takes(limits, value) else f"{how}, but it lies {limits} ({entry.unit})"
 
 
 def allowed(parameter: Parameter, entry: ParameterEntry, factor: float) -> Bounds:
@@ -174,7 +180,7 @@ def check_quantities(inputs: StudyInputs, model: Model, calendar: Calendar, lett
             message, hint = fault
             letters.add("Y203", f"the quantity `{asked.name}` {message}", hint=hint, file=asked.file, line=asked.line)
             continue
-        if asked.parameter is not None and asked.parameter not in inputs.parameters:
+        if asked.parameter is not None and not inputs.parameters.reads(asked.parameter):
             continue  # the files' own letters say so
         try:
             quantity_unit(asked, inputs, model)
@@ -240,7 +246,7 @@ def quantity_unit(asked: Quantity, inputs: StudyInputs, model: Model) -> tuple[f
     if asked.derived is not None or asked.statistic == "peak_date":
         return 1.0, asked.unit
     if asked.parameter is not None:
-        given = inputs.parameters[asked.parameter].unit
+        given = inputs.parameters.of(asked.parameter).unit
     else:
         given = model.series[str(asked.output).partition("[")[0]].unit
     if asked.unit in ("", given):

@@ -54,11 +54,11 @@ def _posterior(study: BoundStudy, folder: Path) -> Table:
             row.name,
             in_words(row.q50),
             f"{in_words(row.q025)} to {in_words(row.q975)}",
-            study.inputs.parameters[row.name].unit,
+            study.entry(row.name).unit,
             f"{row.r_hat:.3f}",
             f"{min(row.ess_bulk, row.ess_tail):.0f}",
         )
-        for row in summary({name: np.asarray(posterior.draws(name)) for name in study.priors})
+        for row in summary({name: np.asarray(posterior.draws(name)) for name in study.free})
     ]
     return ("parameter", "median", "95% interval", "unit", "R-hat", "effective draws"), rows
 

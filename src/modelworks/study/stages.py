@@ -121,7 +121,7 @@ STAGES: dict[str, Callable[[Work], None]] = {
 def log_density(study: BoundStudy) -> LogDensity:
     """Priors times likelihood of a study, as the samplers take it."""
     model = study.compiled(study.calibration_times())
-    return LogDensity(priors=study.priors, fixed=study.fixed, simulator=model, targets=study.targets(model))
+    return _projection.log_density(study, model)
 
 
 def solver_error(study: BoundStudy, posterior: Posterior) -> float:
@@ -136,12 +136,12 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
     """The diagnosis of a posterior."""
     later, unseen = _projection.held_out(study, posterior, progress, cores)
     return diagnose(
-        {name: np.asarray(posterior.draws(name)) for name in study.priors},
-        prior_draws={name: np.asarray(posterior.prior(name)) for name in study.priors},
+        {name: np.asarray(posterior.draws(name)) for name in study.free},
+        prior_draws={name: np.asarray(posterior.prior(name)) for name in study.free},
         sample_stats=posterior.sample_stats_arrays(),
         predictive=posterior.predictive(),
         observed=posterior.observed(),
-        bounds={name: prior.support for name, prior in study.priors.items()},
+        bounds={name: study.support(name) for name in study.free},
         held_out_predictive=later,
         held_out_observed=unseen,
     )

@@ -43,9 +43,11 @@ class Family:
 def group(family: str, name: str, labels: Sequence[str], arguments: Mapping[str, Argument]) -> Group:
     """The group `name` with a member `name[label]` for each label; `name` itself where there is no label.
 
-    >>> walk = group("log_random_walk", "contacts", ["week 1", "week 2"], {"start": 2.0, "sigma": 0.1})
-    >>> walk.members, walk.in_words()
-    (('contacts[week 1]', 'contacts[week 2]'), 'random walk of the logarithm from 2, with steps of 0.1')
+    >>> walk = group("log_random_walk", "contacts", ["2021-02-01", "2021-01-01"], {"start": 2.0, "sigma": 0.1})
+    >>> walk.members
+    ('contacts[2021-01-01]', 'contacts[2021-02-01]')
+    >>> walk.in_words()
+    'random walk of the logarithm from 2, with steps of 0.1'
 
     Raises
     ------
@@ -76,7 +78,7 @@ def _exchangeable(family: Family, name: str, labels: Sequence[str], arguments: M
 
 
 def _walk(family: Family, name: str, labels: Sequence[str], arguments: Mapping[str, Argument]) -> Group:
-    _need(labels, 2, name)
+    labels, _ = _in_order(name, labels)
     members = members_of(name, labels)
     # The first member is the start; each later one is a step from the one before.
     return _gaussian(family, members, members[1:], _sums(len(labels)), arguments, labels)
@@ -84,7 +86,7 @@ def _walk(family: Family, name: str, labels: Sequence[str], arguments: Mapping[s
 
 def _spline(family: Family, name: str, labels: Sequence[str], arguments: Mapping[str, Argument]) -> Group:
     """A cubic spline whose coefficients walk (Lang and Brezger 2004, doi:10.1198/1061860043010)."""
-    _need(labels, 2, name)
+    labels, at = _in_order(name, labels)
     pieces = arguments["pieces"]
     if not isinstance(pieces, (int, float)) or pieces != int(pieces) or not 1 <= pieces < len(labels):
         fail(
@@ -92,7 +94,7 @@ def _spline(family: Family, name: str, labels: Sequence[str], arguments: Mapping
             f"`{name}` has a spline of {pieces} pieces through {len(labels)} members",
             hint="give a whole number of pieces, fewer than members",
         )
-    basis = _bumps(_positions(labels), int(pieces))
+    basis = _bumps(at, int(pieces))
     coordinates = tuple(f"{name}[spline {k}]" for k in range(1, basis.shape[1]))
     return _gaussian(family, members_of(name, labels), coordinates, basis @ _sums(basis.shape[1]), arguments, labels)
 
@@ -191,16 +193,22 @@ def _sums(size: int) -> Array:
     return np.tril(np.ones((size, size)), -1)[:, : size - 1]
 
 
-def _positions(labels: Sequence[str]) -> Array:
-    """Where labels lie on an axis: days, numbers, or one after the other."""
+def _in_order(name: str, labels: Sequence[str]) -> tuple[list[str], Array]:
+    """Labels in the order of time with their places, in days where they are dates."""
+    _need(labels, 2, name)
     for read in (lambda text: float(date.fromisoformat(text).toordinal()), float):
         try:
-            found = np.array([read(label) for label in labels])
+            places = {label: read(label) for label in labels}
         except ValueError:
             continue
-        if (np.diff(found) > 0).all():
-            return found
-    return np.arange(float(len(labels)))
+        if len(set(places.values())) == len(places):
+            ordered = sorted(places, key=places.__getitem__)
+            return ordered, np.array([places[label] for label in ordered])
+    fail(
+        "C105",
+        f"`{name}` goes from one label to the next, but {', '.join(labels[:4])} have no order",
+        hint="label its members by dates, as in 2021-01-11, or by numbers",
+    )
 
 
 def _bumps(at: Array, pieces: int) -> Array:
