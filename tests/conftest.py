@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,8 +49,18 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: (references_folder().parent / "peers" / "peer_reference.npz").is_file(),
         "put the folder `peers`, with other people's models and results, beside the reference numbers",
     ),
+    "registry": (lambda: registry_answers(), "connect to a package registry that pip knows"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
+
+
+@functools.cache
+def registry_answers() -> bool:
+    """Whether packages can be had, by asking for a small one."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["pip", "download", "--quiet", "--no-deps", "--dest", folder, "iniconfig"]
+        ended = subprocess.run([sys.executable, "-m", *words], capture_output=True, check=False, timeout=60)
+    return ended.returncode == 0
 
 
 # Numbers of other people that no command installs, and that are not ours to pass on: a clone by itself does without.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelworks.cli._words import MARKS, json_option, next_step, say, say_letters, show, show_json, table
+from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, say_letters, show, show_json, table
 from modelworks.errors import counted
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # What fits a screen; a script asks for --json and gets all.
 ROWS_SHOWN = 50
+REASONS_SHOWN = 8
 
 
 @click.command("list")
@@ -189,6 +190,40 @@ def verify_runs(runs: Sequence[str], everything: bool, as_json: bool) -> None:
     next_step("modelworks list" if everything else f"modelworks show {found[0].id}")
 
 
+@click.command("reproduce")
+@click.argument("run")
+@click.option("--here", is_flag=True, help="With the packages of today, instead of an environment like that of then.")
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="A new folder for all that is made.")
+@json_option
+@quiet_option
+def reproduce_run(run: str, here: bool, keep: Path | None, as_json: bool, quiet: bool) -> None:
+    """Make a run again from its own folder, and say whether the same came out.
+
+    Its environment is made anew from its lock, its inputs are those it holds, and its code is the code of then.
+    """
+    from modelworks.study import find_run, reproduce
+
+    made = reproduce(find_run(Path.cwd(), run), here=here, keep=keep, quiet=quiet)
+    if as_json:
+        told = {"run": made.run.id, "verdict": made.verdict, "sentences": made.sentences, "reasons": made.reasons}
+        show_json(told | {"seconds": round(made.seconds, 3)})
+    else:
+        mark, colour = MARKS["stop" if made.verdict == "different" else "fine"]
+        show(click.style(f"{mark} {made.verdict}", fg=colour, bold=True) + f": {made.sentences[0]}")
+        for sentence in made.sentences[1:]:
+            say(f"  {sentence}")
+        if made.reasons:
+            say("what else is not as it was, and may be why:")
+        for reason in made.reasons[:REASONS_SHOWN]:
+            say(f"  {reason}")
+        if len(made.reasons) > REASONS_SHOWN:
+            say(f"  and {len(made.reasons) - REASONS_SHOWN} more; --json has all")
+    if made.verdict == "different":
+        next_step("modelworks reproduce RUN --keep FOLDER leaves both to be looked at")
+        raise click.exceptions.Exit(1)
+    next_step(f"modelworks show {made.run.id}")
+
+
 @click.command("tag")
 @click.argument("run")
 @click.argument("tags", nargs=-1, required=True)
@@ -216,4 +251,4 @@ def pin_run(run: str, remove: bool, why: str) -> None:
     next_step(f"modelworks show {found.id}")
 
 
-COMMANDS = (list_runs, compare_runs, verify_runs, tag_run, pin_run)
+COMMANDS = (list_runs, compare_runs, verify_runs, reproduce_run, tag_run, pin_run)

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.runs._cache import StageCache
     from modelworks.runs._compare import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, compare
+    from modelworks.runs._environment import (
+        Source,
+        find_source,
+        forget_source,
+        make_environment,
+        python_like,
+    )
     from modelworks.runs._find import Condition, Wanted, condition
     from modelworks.runs._fingerprint import fingerprint
     from modelworks.runs._index import Index, Listing, Row
@@ -36,6 +43,7 @@ _HOME = {
     "Progress": "_progress",
     "Row": "_index",
     "Run": "_run",
+    "Source": "_environment",
     "StageCache": "_cache",
     "Store": "_store",
     "Usage": "_retention",
@@ -43,12 +51,16 @@ _HOME = {
     "compare": "_compare",
     "condition": "_find",
     "empty_trash": "_retention",
+    "find_source": "_environment",
     "fingerprint": "_fingerprint",
+    "forget_source": "_environment",
+    "make_environment": "_environment",
     "person": "_provenance",
     "plan": "_retention",
     "provenance": "_provenance",
     "prune": "_retention",
     "pruned": "_retention",
+    "python_like": "_environment",
     "restore": "_retention",
     "usage": "_retention",
 }
@@ -67,6 +79,7 @@ __all__ = [
     "Progress",
     "Row",
     "Run",
+    "Source",
     "StageCache",
     "Store",
     "Usage",
@@ -74,12 +87,16 @@ __all__ = [
     "compare",
     "condition",
     "empty_trash",
+    "find_source",
     "fingerprint",
+    "forget_source",
+    "make_environment",
     "person",
     "plan",
     "provenance",
     "prune",
     "pruned",
+    "python_like",
     "restore",
     "usage",
 ]

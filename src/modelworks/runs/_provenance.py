@@ -6,17 +6,18 @@ checksum, and may be one that must not leave.
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import os
 import platform
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from modelworks.runs._assembly import installed
+from modelworks.runs._environment import own_source
+from modelworks.runs._git import ask_git
 
 # What a person writes to say how a result is made. Anything else that is not committed is named, not kept.
 _WRITTEN = {".py", ".yaml", ".yml", ".toml", ".md", ".txt", ".r", ".jl", ".c", ".cpp", ".h", ".rs", ".sh", ".stan"}
@@ -25,21 +26,21 @@ _SECRET = re.compile(
 )
 _LARGEST_FILE_BYTES = 200_000
 _LARGEST_PATCH_BYTES = 2_000_000
-_PATIENCE_SECONDS = 20.0
 
 
 def provenance(folder: Path) -> dict[str, Any]:
     """Everything known of how a result made in a folder now comes about; works without git too.
 
     Keys: `commit`, `branch`, `dirty`, `patch` (of code and settings, for `git apply`), `not_in_patch` (names),
-    `person` (`user.name` of git), `machine`, `packages`. What is not known is None.
+    `person` (`user.name` of git), `machine`, `packages`, `modelworks` (the code of ours). What is not known is None.
     """
-    return {**_git(folder), "machine": machine(), "packages": installed()}
+    ours = dataclasses.asdict(own_source())
+    return {**_git(folder), "machine": machine(), "packages": installed(), "modelworks": ours}
 
 
 def person(folder: Path) -> str:
     """Who is at work, as git knows them, or else as the machine does."""
-    known = _ask(folder, "config", "user.name")
+    known = ask_git(folder, "config", "user.name")
     if known:
         return known
     try:
@@ -62,10 +63,10 @@ def machine() -> dict[str, Any]:
 
 
 def _git(folder: Path) -> dict[str, Any]:
-    root = _ask(folder, "rev-parse", "--show-toplevel")
+    root = ask_git(folder, "rev-parse", "--show-toplevel")
     known: dict[str, Any] = dict.fromkeys(("commit", "branch", "dirty", "patch"))
     if not root:
-        return {**known, "not_in_patch": [], "person": _ask(folder, "config", "user.name") or None}
+        return {**known, "not_in_patch": [], "person": ask_git(folder, "config", "user.name") or None}
     top = Path(root.strip())
     tracked, untracked = _changed(top)
     kept = [name for name in tracked if _may_be_kept(top, name)]
@@ -74,19 +75,19 @@ def _git(folder: Path) -> dict[str, Any]:
     is_small = len(patch.encode("utf-8", "replace")) <= _LARGEST_PATCH_BYTES
     left_out = sorted({*tracked, *untracked} - ({*kept, *new} if is_small else set()))
     return {
-        "commit": _ask(top, "rev-parse", "--verify", "HEAD") or None,
-        "branch": _ask(top, "rev-parse", "--abbrev-ref", "HEAD") or None,
+        "commit": ask_git(top, "rev-parse", "--verify", "HEAD") or None,
+        "branch": ask_git(top, "rev-parse", "--abbrev-ref", "HEAD") or None,
         "dirty": bool(tracked or untracked),
         "patch": patch if patch and is_small else None,
         "not_in_patch": left_out,
-        "person": _ask(top, "config", "user.name") or None,
+        "person": ask_git(top, "config", "user.name") or None,
     }
 
 
 def _changed(top: Path) -> tuple[list[str], list[str]]:
     """Names of files that differ from the last commit, and of those that git neither knows nor ignores."""
-    tracked = _ask(top, "diff", "--name-only", "--no-renames", "-z", "HEAD", raw=True) or ""
-    untracked = _ask(top, "ls-files", "--others", "--exclude-standard", "-z", raw=True) or ""
+    tracked = ask_git(top, "diff", "--name-only", "--no-renames", "-z", "HEAD", raw=True) or ""
+    untracked = ask_git(top, "ls-files", "--others", "--exclude-standard", "-z", raw=True) or ""
     return [name for name in tracked.split("\0") if name], [name for name in untracked.split("\0") if name]
 
 
@@ -102,33 +103,13 @@ def _patch(top: Path, tracked: list[str], untracked: list[str]) -> str:
     # No program of the user's own, no colours: the patch must be one that `git apply` reads.
     plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--binary")
     prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
-    parts = [_ask(top, "diff", *plain, *prefixes, "HEAD", "--", *tracked, raw=True)] if tracked else []
+    parts = [ask_git(top, "diff", *plain, *prefixes, "HEAD", "--", *tracked, raw=True)] if tracked else []
     # With --no-index git exits with 1 where files differ, as they always do from nothing.
     parts += [
-        _ask(top, "diff", *plain, *prefixes, "--no-index", "--", os.devnull, name, raw=True, fine=(0, 1))
+        ask_git(top, "diff", *plain, *prefixes, "--no-index", "--", os.devnull, name, raw=True, fine=(0, 1))
         for name in untracked
     ]
     return "".join(part for part in parts if part)
-
-
-def _ask(folder: Path, *words: str, raw: bool = False, fine: tuple[int, ...] = (0,)) -> str | None:
-    """What git answers; None where there is no git, no repository, or no answer in good time."""
-    program = shutil.which("git")
-    if program is None:
-        return None
-    # Looking must not take the locks of the person who is at work in the same repository.
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    try:
-        answer = subprocess.run(
-            [program, "-C", str(folder), "-c", "core.quotepath=false", *words],
-            capture_output=True, timeout=_PATIENCE_SECONDS, env=environment, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    if answer.returncode not in fine:
-        return None
-    text = answer.stdout.decode("utf-8", "replace")
-    return text if raw else text.strip()
 
 
 def _processor() -> str:

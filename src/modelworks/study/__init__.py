@@ -20,10 +20,12 @@ if TYPE_CHECKING:
         retention_around,
         runs_of_repository,
     )
+    from modelworks.study._reproduce import Reproduction, reproduce
     from modelworks.study._template import new_repository, new_study
 
 _HOME = {
     "BoundStudy": "_binding",
+    "Reproduction": "_reproduce",
     "Result": "_line",
     "check_study": "_repository",
     "damaged_runs": "_repository",
@@ -35,6 +37,7 @@ _HOME = {
     "new_study": "_template",
     "remark": "_repository",
     "repository_around": "_repository",
+    "reproduce": "_reproduce",
     "retention_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
@@ -42,6 +45,7 @@ _HOME = {
 
 __all__ = [
     "BoundStudy",
+    "Reproduction",
     "Result",
     "check_study",
     "damaged_runs",
@@ -53,6 +57,7 @@ __all__ = [
     "new_study",
     "remark",
     "repository_around",
+    "reproduce",
     "retention_around",
     "run_study",
     "runs_of_repository",
