@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from modelworks.model._declaration import Contacts, Entry, Exit, Flow, Infection, Output, Stratification, Transition
 from modelworks.model._expression import Number, Parameter, by, events, leaving, length_of_year, people
 from modelworks.model._model import Model
+from modelworks.model.library._bands import age_bands
 from modelworks.model.library._example import Example
 
 EXAMPLE = Example(
@@ -68,7 +69,9 @@ def seir_age(
     parts = np.asarray(widths, dtype=float) / np.sum(widths) if shares is None else np.asarray(shares, dtype=float)
     met = np.tile(10 * parts, (len(parts), 1)) if contacts is None else contacts
     days = [length_of_year("days") * width for width in widths]
-    ages = Stratification("age", _bands(widths), split=parts.tolist(), widths=days if demography else None)
+    ages = Stratification(
+        "age", age_bands([0.0, *accumulate(widths[:-1])]), split=parts.tolist(), widths=days if demography else None
+    )
     flows: list[Flow] = [
         Infection(
             "infection",
@@ -97,14 +100,3 @@ def seir_age(
             "incidence": Output(events("onset", by=["age"]), by=["age"], title="New infectious people"),
         },
     )
-
-
-def _bands(widths: Sequence[float]) -> list[str]:
-    """What age bands are called: `0-14`, `15-64`, `65+`.
-
-    >>> _bands((15, 50, 15))
-    ['0-14', '15-64', '65+']
-    """
-    starts = [0.0, *accumulate(widths[:-1])]
-    named = [f"{a:g}-{b - 1:g}" if b - a >= 2 else f"{a:g}" for a, b in pairwise(starts)]
-    return [*named, f"{starts[-1]:g}+"]
