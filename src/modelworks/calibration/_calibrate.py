@@ -131,7 +131,7 @@ def _observed(density: LogDensity) -> xarray.Dataset:
     import xarray
 
     targets = [each.target for each in density.observations]
-    return xarray.Dataset({target.name: ((_points(target.name),), target.observed) for target in targets})
+    return xarray.Dataset({target.name: ((_points(target.name),), target.exact) for target in targets})
 
 
 def _points(target: str) -> str:

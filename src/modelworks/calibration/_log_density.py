@@ -83,14 +83,7 @@ class LogDensity:
         names = self.beliefs.names
         self._of_simulator = np.array([names.index(name) for name in simulator.parameters], dtype=np.intp)
         self._as_is = self._of_simulator.tolist() == list(range(len(names)))
-        self.observations = tuple(
-            Observation.of(
-                target,
-                simulator.outputs.index(target.output),
-                {argument: names.index(parameter) for argument, parameter in target.parameters.items()},
-            )
-            for target in targets
-        )
+        self.observations = tuple(Observation.of(target, simulator.outputs, names) for target in targets)
 
     @property
     def priors(self) -> Mapping[str, Prior]:
@@ -197,7 +190,7 @@ class LogDensity:
         """Each target's predictions at every point, for all values (parameter,); None where the run fails."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             outputs = self._run(values)
-        return None if outputs is None else [each.every.predict(outputs[:, each.column]) for each in self.observations]
+        return None if outputs is None else [each.predict(outputs, values) for each in self.observations]
 
     def why_impossible(self) -> str:
         """What is wrong at the middle of the priors: a run that fails, or an observation that can not be."""
@@ -207,7 +200,7 @@ class LogDensity:
             with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
                 outputs = self.simulator.run(self._given(everything))
                 for each in self.observations:
-                    predicted = each.seen.predict(outputs[:, each.column])
+                    predicted = each.predict(outputs, everything)[each.target.present]
                     likely = each.log_likelihood(predicted, everything)
                     if not np.isfinite(likely).all():
                         point = int(np.argmin(np.isfinite(likely)))

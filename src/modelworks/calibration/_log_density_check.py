@@ -45,7 +45,7 @@ def _check_parameters(
 ) -> None:
     free = (*priors, *(member for group in groups for member in group.members))
     known = (*free, *fixed)
-    used = {*simulator.parameters, *(name for target in targets for name in target.parameters.values())}
+    used = {*simulator.parameters, *(name for target in targets for name in target.names)}
     for group in groups:
         used |= {*group.parameters.values(), *group.members}
         try:
@@ -71,12 +71,13 @@ def _check_parameters(
 
 
 def _check_target(target: Target, simulator: Simulator, letters: Letters) -> None:
-    if target.output not in simulator.outputs:
-        letters.add(
-            "C211",
-            f"the target `{target.name}` looks at an output `{target.output}`, which the model does not have",
-            hint=near(target.output, simulator.outputs),
-        )
+    for output in dict.fromkeys(target.outputs):
+        if output not in simulator.outputs:
+            letters.add(
+                "C211",
+                f"the target `{target.name}` looks at an output `{output}`, which the model does not have",
+                hint=near(output, simulator.outputs),
+            )
     rows, times = target.weights.shape[1], len(simulator.times)
     if rows != times:
         letters.add(
@@ -89,6 +90,12 @@ def _check_target(target: Target, simulator: Simulator, letters: Letters) -> Non
 def _check_arguments(
     target: Target, priors: Mapping[str, Prior | Group], fixed: Mapping[str, float], letters: Letters
 ) -> None:
+    for name in dict.fromkeys(target.multipliers or ()):
+        if name not in priors and name not in fixed:
+            hint = near(name, (*priors, *fixed))
+            letters.add(
+                "C209", f"a multiplier of the target `{target.name}` is `{name}`, which is not a parameter", hint=hint
+            )
     for argument, name in target.parameters.items():
         allowed = target.family.arguments[argument]
         what = f"`{argument}` of the target `{target.name}`"

@@ -34,6 +34,13 @@ class Predictions:
                 for each, predicted in zip(self.density.observations, self.predicted, strict=True)
             ]
 
+    def expected(self) -> list[Array]:
+        """The mean of what is observed of each target, (sample, point): of a proportion of trials a count."""
+        return [
+            each.expected(predicted, self.values)
+            for each, predicted in zip(self.density.observations, self.predicted, strict=True)
+        ]
+
     def observations(self, key: np.random.Generator) -> list[Array]:
         """New observations of each target around its predictions, (sample, point)."""
         return [

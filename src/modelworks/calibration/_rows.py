@@ -44,3 +44,30 @@ class Rows:
         """
         by_weight = self._weights * (slopes if self._single else np.repeat(slopes, self._counts))
         return np.bincount(self._times, by_weight, minlength=self.shape[1]).astype(np.float64, copy=False)
+
+
+class Looks:
+    """Rows of several outputs: each point looks at one column of a model's outputs."""
+
+    def __init__(self, weights: ArrayLike, columns: ArrayLike) -> None:
+        matrix, places = np.asarray(weights, dtype=np.float64), np.asarray(columns, dtype=np.intp)
+        self._size = places.size
+        self._parts = [
+            (int(column), np.flatnonzero(places == column), Rows(matrix[places == column]))
+            for column in np.unique(places)
+        ]
+
+    def predict(self, outputs: Array) -> Array:
+        """The weighted sums (point,) of outputs (time, output)."""
+        if len(self._parts) == 1:
+            column, _, rows = self._parts[0]
+            return rows.predict(outputs[:, column])
+        found = np.empty(self._size)
+        for column, points, rows in self._parts:
+            found[points] = rows.predict(outputs[:, column])
+        return found
+
+    def spread(self, slopes: Array, cotangent: Array) -> None:
+        """Add derivatives by each point (point,) to those by the outputs (time, output)."""
+        for column, points, rows in self._parts:
+            cotangent[:, column] += rows.spread(slopes if len(self._parts) == 1 else slopes[points])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,9 @@ from modelworks.calibration.likelihoods import Likelihood, likelihood
 from modelworks.errors import Letters, near
 
 Array = NDArray[np.float64]
+
+# "Fewer than" so many is the highest limit for a count: its probability is a sum of as many terms.
+HIGHEST_LIMIT = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,7 +26,7 @@ class Target:
     Parameters
     ----------
     name : str
-    output : str
+    output : str, or one for each point
         The column of the simulator that is observed.
     observed : float array, shape (point,)
         In the unit of the prediction; NaN where nothing was observed, which is then left out of the
@@ -34,6 +37,12 @@ class Target:
         A family of `likelihoods`.
     arguments : mapping
         Of the likelihood: a number, an array (point,), or the name of a parameter.
+    censored : bool array, shape (point,), optional
+        Where it is only known that an observation lies below the number given for it.
+    multipliers : the name of a parameter for each point, optional
+        What each prediction is multiplied by: the effect of a day of the week, say.
+    weight : float
+        What the log likelihood of each point is multiplied by; one unless somebody has a reason.
 
     Raises
     ------
@@ -43,11 +52,14 @@ class Target:
     """
 
     name: str
-    output: str
+    output: str | Sequence[str]
     observed: Array
     weights: Array
     likelihood: str
     arguments: Mapping[str, float | str | Array] = field(default_factory=dict)
+    censored: NDArray[np.bool_] | None = None
+    multipliers: Sequence[str] | None = None
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "observed", np.asarray(self.observed, dtype=np.float64))
@@ -70,9 +82,24 @@ class Target:
         return np.isfinite(self.observed)
 
     @property
+    def exact(self) -> Array:
+        """The observations, shape (point,); NaN also where only a limit is known."""
+        return self.observed if self.censored is None else np.where(self.censored, np.nan, self.observed)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The output of each point."""
+        return (self.output,) * self.observed.size if isinstance(self.output, str) else tuple(self.output)
+
+    @property
     def parameters(self) -> dict[str, str]:
         """The likelihood's arguments that are parameters of the study: argument → parameter."""
         return {name: value for name, value in self.arguments.items() if isinstance(value, str)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every parameter that the target itself depends on."""
+        return (*self.parameters.values(), *dict.fromkeys(self.multipliers or ()))
 
     def _check_shapes(self, letters: Letters) -> None:
         observed, weights = self.observed, self.weights
@@ -83,6 +110,11 @@ class Target:
                 hint="observations are (point,) and weights (point, time), with the same points",
             )
             return
+        for what, given in (("outputs", self.outputs), ("limits", self.censored), ("multipliers", self.multipliers)):
+            if given is not None and len(given) != observed.size:
+                letters.add("C205", f"the target `{self.name}` has {len(given)} {what} for {observed.size} points")
+        if not 0 < self.weight < np.inf:
+            letters.add("C213", f"the weight of the target `{self.name}` is {self.weight:g}, but must be above 0")
         if not np.isfinite(weights).all():
             letters.add("C205", f"the target `{self.name}` has a weight that is not a number")
         elif observed.size and not weights.any(axis=1).all():
@@ -139,6 +171,10 @@ class Target:
             "above zero": (self.observed <= 0, "numbers above 0"),
             "anything": (np.zeros(self.observed.shape, dtype=bool), "numbers"),
         }[family.observable]
+        if self.censored is not None and family.observable == "counts":
+            # Nothing lies below a limit of zero, and a sum up to a limit takes as long as the limit is high.
+            wrong |= self.censored & ((self.observed < 1) | (self.observed > HIGHEST_LIMIT))
+            rule += f", and limits from 1 to {HIGHEST_LIMIT:,}"
         for mask, told in ((wrong, rule), (self.observed > most, "no more than the trials")):
             found = np.flatnonzero(mask & self.present)
             if found.size:

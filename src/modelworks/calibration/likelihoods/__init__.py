@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import importlib
 
-from modelworks.calibration.likelihoods._likelihood import Likelihood, Range, Slopes
+from modelworks.calibration.likelihoods._likelihood import Array, Likelihood, Range, Slopes
 from modelworks.errors import fail, near
 
-FAMILIES = ("poisson", "negative_binomial", "normal", "log_normal", "binomial", "beta_binomial")
+FAMILIES = (
+    "poisson",
+    "negative_binomial",
+    "normal",
+    "log_normal",
+    "binomial",
+    "beta_binomial",
+    "multinomial",
+    "dirichlet_multinomial",
+)
 
-__all__ = ["FAMILIES", "Likelihood", "Range", "Slopes", "likelihood"]
+__all__ = ["FAMILIES", "Likelihood", "Range", "Slopes", "likelihood", "slopes_below"]
 
 
 def likelihood(name: str) -> Likelihood:
@@ -28,3 +37,10 @@ def likelihood(name: str) -> Likelihood:
     if not isinstance(found, Likelihood):
         raise TypeError(f"{name}.{name.upper()} is not a Likelihood")
     return found
+
+
+def slopes_below(family: Likelihood, *, limits: Array, predicted: Array, **arguments: float | Array) -> Slopes:
+    """`slopes` of a family for observations of which it is only known that they lie below `limits`."""
+    from modelworks.calibration.likelihoods import _below
+
+    return _below.slopes_below(family, limits=limits, predicted=predicted, **arguments)

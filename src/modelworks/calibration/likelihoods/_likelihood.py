@@ -61,6 +61,10 @@ class Likelihood:
     seen and what was predicted can not be swapped. `log_likelihood` is of each point; whoever wants the
     log likelihood of all *sums* it. `slopes` gives it with its derivatives, and `sample` takes a key and
     draws new observations in the shape of `predicted`.
+
+    `below` is like `slopes`, of observations of which only a limit is known that they lie below; families of
+    counts need none, for theirs is a sum. `expected` is the mean of what is observed, where that is not what is
+    predicted but, as of a proportion of trials, something made of it.
     """
 
     name: str
@@ -69,3 +73,5 @@ class Likelihood:
     log_likelihood: Callable[..., Array]
     slopes: Callable[..., Slopes]
     sample: Callable[..., Array]
+    below: Callable[..., Slopes] | None = None
+    expected: Callable[..., Array] | None = None

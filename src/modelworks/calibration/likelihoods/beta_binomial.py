@@ -7,7 +7,7 @@ from scipy.special import xlog1py, xlogy
 
 from modelworks.calibration.likelihoods._likelihood import SMALLEST_PREDICTION, Array, Likelihood, Range, Slopes
 from modelworks.calibration.likelihoods._rising import log_rising, log_rising_slope
-from modelworks.calibration.likelihoods.binomial import ROUND_OFF, inside, log_ways
+from modelworks.calibration.likelihoods.binomial import ROUND_OFF, expected, inside, log_ways
 
 
 def log_likelihood(*, observed: Array, predicted: Array, trials: float | Array, overdispersion: float | Array) -> Array:
@@ -19,7 +19,7 @@ def log_likelihood(*, observed: Array, predicted: Array, trials: float | Array, 
 
     $$\log\binom{n}{y} + y \log p + R(y, s/p) + (n-y) \log q + R(n-y, s/q) - R(n, s).$$
     """
-    s = _scatter(overdispersion)
+    s = scatter(overdispersion)
     p, q = inside(predicted), inside(1.0 - predicted)
     missed = trials - observed
     value = (
@@ -34,7 +34,7 @@ def log_likelihood(*, observed: Array, predicted: Array, trials: float | Array, 
 
 
 def slopes(*, observed: Array, predicted: Array, trials: float | Array, overdispersion: float | Array) -> Slopes:
-    s = _scatter(overdispersion)
+    s = scatter(overdispersion)
     p, q = inside(predicted), inside(1.0 - predicted)
     missed = trials - observed
     had, had_not = log_rising_slope(observed, s / p), log_rising_slope(missed, s / q)
@@ -48,14 +48,14 @@ def sample(
     key: np.random.Generator, *, predicted: Array, trials: float | Array, overdispersion: float | Array
 ) -> Array:
     """Binomial counts whose probabilities scatter by a beta distribution."""
-    s = np.maximum(_scatter(overdispersion), SMALLEST_PREDICTION)
+    s = np.maximum(scatter(overdispersion), SMALLEST_PREDICTION)
     p = inside(predicted)
     scattered = key.beta(p / s, (1.0 - p) / s)
     number = np.broadcast_to(np.asarray(trials), predicted.shape).astype(np.int64)
     return key.binomial(number, scattered).astype(np.float64)
 
 
-def _scatter(overdispersion: float | Array) -> float | Array:
+def scatter(overdispersion: float | Array) -> float | Array:
     """ρ/(1 − ρ), kept off infinity."""
     return overdispersion / np.maximum(1.0 - overdispersion, SMALLEST_PREDICTION)
 
@@ -67,4 +67,5 @@ BETA_BINOMIAL = Likelihood(
     log_likelihood,
     slopes,
     sample,
+    expected=expected,
 )

@@ -43,6 +43,18 @@ def inside(predicted: Array) -> Array:
 # By how much a sum of proportions may exceed one without meaning anything.
 ROUND_OFF = 1e-9
 
+
+def expected(*, predicted: Array, trials: float | Array, **_: float | Array) -> Array:
+    """How many of the trials are expected to have it."""
+    return np.asarray(trials * predicted)
+
+
 BINOMIAL = Likelihood(
-    "binomial", "counts", {"trials": Range(0.0, above=True, can_be_found=False)}, log_likelihood, slopes, sample
+    "binomial",
+    "counts",
+    {"trials": Range(0.0, above=True, can_be_found=False)},
+    log_likelihood,
+    slopes,
+    sample,
+    expected=expected,
 )

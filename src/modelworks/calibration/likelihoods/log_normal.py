@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from modelworks.calibration.likelihoods._below import of_standardised
 from modelworks.calibration.likelihoods._likelihood import SMALLEST_PREDICTION, Array, Likelihood, Range, Slopes
 from modelworks.calibration.likelihoods.normal import LOG_ROOT_TWO_PI
 
@@ -29,4 +30,18 @@ def sample(key: np.random.Generator, *, predicted: Array, sigma: float | Array) 
     return np.asarray(np.maximum(predicted, 0.0) * np.exp(sigma * key.standard_normal(predicted.shape)))
 
 
-LOG_NORMAL = Likelihood("log_normal", "above zero", {"sigma": Range(0.0, above=True)}, log_likelihood, slopes, sample)
+def _standardised(limits: Array, predicted: Array, sigma: float | Array) -> tuple[Array, Array, Array]:
+    median = np.maximum(predicted, SMALLEST_PREDICTION)
+    z = np.log(limits / median) / sigma
+    return z, -1.0 / (sigma * median), -z / sigma
+
+
+LOG_NORMAL = Likelihood(
+    "log_normal",
+    "above zero",
+    {"sigma": Range(0.0, above=True)},
+    log_likelihood,
+    slopes,
+    sample,
+    of_standardised("sigma", _standardised),
+)

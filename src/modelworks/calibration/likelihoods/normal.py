@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from modelworks.calibration.likelihoods._below import of_standardised
 from modelworks.calibration.likelihoods._likelihood import Array, Likelihood, Range, Slopes
 
 LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
@@ -30,4 +31,17 @@ def sample(key: np.random.Generator, *, predicted: Array, sd: float | Array) -> 
     return np.asarray(predicted + sd * key.standard_normal(predicted.shape))
 
 
-NORMAL = Likelihood("normal", "anything", {"sd": Range(0.0, above=True)}, log_likelihood, slopes, sample)
+def _standardised(limits: Array, predicted: Array, sd: float | Array) -> tuple[Array, Array, Array]:
+    z = (limits - predicted) / sd
+    return z, -1.0 / (sd + np.zeros_like(z)), -z / sd
+
+
+NORMAL = Likelihood(
+    "normal",
+    "anything",
+    {"sd": Range(0.0, above=True)},
+    log_likelihood,
+    slopes,
+    sample,
+    of_standardised("sd", _standardised),
+)
