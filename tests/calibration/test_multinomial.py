@@ -19,12 +19,13 @@ COUNTS = np.array([[3.0, 0.0, 7.0], [0.0, 0.0, 1.0], [120.0, 40.0, 2.0]])
 # Amounts of which the shares are meant: infections by strain, say.
 AMOUNTS = np.array([[20.0, 5.0, 60.0], [0.2, 0.1, 0.4], [5000.0, 2500.0, 40.0]])
 TRIALS = COUNTS.sum(axis=1)
-GIVEN: dict[str, Any] = {"trials": np.repeat(TRIALS, 3), "categories": 3.0}
+GIVEN: dict[str, Any] = {"trials": np.tile(TRIALS, 3), "categories": 3.0}
 DISPERSED = [0.0005, 0.05, 0.6]
 
 
 def flat(values: Array) -> Array:
-    return values.reshape(-1)
+    """All times of the first category, then those of the next."""
+    return values.T.reshape(-1)
 
 
 def multinomial(amounts: Array) -> Array:
@@ -43,7 +44,7 @@ def dirichlet_multinomial(amounts: Array, overdispersion: float) -> Array:
 def test_the_sum_of_each_time_is_scipys() -> None:
     """Of the amounts only the shares matter; a category without counts has a term too."""
     value = likelihood("multinomial").log_likelihood(observed=flat(COUNTS), predicted=flat(AMOUNTS), **GIVEN)
-    np.testing.assert_allclose(value.reshape(3, 3).sum(axis=1), multinomial(AMOUNTS), rtol=1e-11)
+    np.testing.assert_allclose(value.reshape(3, 3).sum(axis=0), multinomial(AMOUNTS), rtol=1e-11)
 
 
 @pytest.mark.parametrize("overdispersion", DISPERSED)
@@ -53,15 +54,15 @@ def test_with_more_scatter_the_sum_is_scipys_too(overdispersion: float) -> None:
         observed=flat(COUNTS), predicted=flat(AMOUNTS), overdispersion=overdispersion, **GIVEN
     )
     np.testing.assert_allclose(
-        value.reshape(3, 3).sum(axis=1), dirichlet_multinomial(AMOUNTS, overdispersion), rtol=1e-8
+        value.reshape(3, 3).sum(axis=0), dirichlet_multinomial(AMOUNTS, overdispersion), rtol=1e-8
     )
 
 
 def test_two_categories_are_a_beta_binomial() -> None:
     """And without overdispersion a binomial."""
     observed, share = np.array([3.0, 9.0]), np.array([0.2, 0.7])
-    both = np.column_stack([observed, 12 - observed]).reshape(-1)
-    amounts = np.column_stack([share, 1 - share]).reshape(-1)
+    both = np.concatenate([observed, 12 - observed])
+    amounts = np.concatenate([share, 1 - share])
     for name, simple, more in (
         ("multinomial", "binomial", {}),
         ("dirichlet_multinomial", "beta_binomial", {"overdispersion": 0.1}),
@@ -70,7 +71,7 @@ def test_two_categories_are_a_beta_binomial() -> None:
             observed=both, predicted=amounts, trials=np.full(4, 12.0), categories=2.0, **more
         )
         wanted = likelihood(simple).log_likelihood(observed=observed, predicted=share, trials=12.0, **more)
-        np.testing.assert_allclose(found.reshape(2, 2).sum(axis=1), wanted, rtol=1e-12)
+        np.testing.assert_allclose(found.reshape(2, 2).sum(axis=0), wanted, rtol=1e-12)
 
 
 @given(
@@ -104,13 +105,13 @@ def test_new_counts_have_the_mean_and_the_variance_stated(overdispersion: float 
     family = likelihood("multinomial" if overdispersion is None else "dirichlet_multinomial")
     given = GIVEN | ({} if overdispersion is None else {"overdispersion": overdispersion})
     many = np.broadcast_to(flat(AMOUNTS), (40_000, 9)).copy()
-    drawn = family.sample(np.random.default_rng(2), predicted=many, **given).reshape(-1, 3, 3)
+    drawn = family.sample(np.random.default_rng(2), predicted=many, **given).reshape(-1, 3, 3).swapaxes(1, 2)
     assert (drawn.sum(axis=2) == TRIALS).all()
     p = AMOUNTS / AMOUNTS.sum(axis=1, keepdims=True)
     n = TRIALS[:, np.newaxis]
     np.testing.assert_allclose(drawn.mean(axis=0), n * p, rtol=0.05, atol=0.02)
     assert family.expected is not None
-    np.testing.assert_allclose(family.expected(predicted=flat(AMOUNTS), **given).reshape(3, 3), n * p)
+    np.testing.assert_allclose(family.expected(predicted=flat(AMOUNTS), **given), flat(n * p))
     variance = n * p * (1 - p) * (1 + (n - 1) * (overdispersion or 0.0))
     np.testing.assert_allclose(drawn.var(axis=0), variance, rtol=0.08, atol=0.02)
 

@@ -12,6 +12,7 @@ from modelworks.study import _pages
 from modelworks.study._binding import BoundStudy, bind
 
 Decay = Callable[..., Path]
+FORM = "; variance = mean + overdispersion × mean²"
 DAYS = "start: 2021-01-01, end: 2021-02-10, every: 1"
 
 
@@ -59,9 +60,9 @@ def test_a_prior_stated_by_an_interval_is_told_with_it(study: Path) -> None:
 @pytest.mark.parametrize(
     ("likelihood", "said"),
     [
-        ("negative_binomial: {overdispersion: 0.02}", "negative binomial (overdispersion 0.02)"),
-        ("negative_binomial: {overdispersion: overdispersion}", "negative binomial (overdispersion calibrated)"),
-        ("negative_binomial: {overdispersion: noise}", "negative binomial (overdispersion 0.3 as noise)"),
+        ("negative_binomial: {overdispersion: 0.02}", "negative binomial (overdispersion 0.02)" + FORM),
+        ("negative_binomial: {overdispersion: overdispersion}", "negative binomial (overdispersion calibrated)" + FORM),
+        ("negative_binomial: {overdispersion: noise}", "negative binomial (overdispersion 0.3 as noise)" + FORM),
     ],
 )
 def test_a_likelihood_says_each_of_its_arguments_once(tmp_path: Path, decay: Decay, likelihood: str, said: str) -> None:

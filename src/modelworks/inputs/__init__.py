@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
     from modelworks.inputs.groups import GroupEntry, group_of
-    from modelworks.inputs.likelihoods import LikelihoodEntry
+    from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
     from modelworks.inputs.priors import Bounds, PriorEntry
     from modelworks.inputs.quantities import Quantity
@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from modelworks.inputs.scenarios import Multiply, Scenario
     from modelworks.inputs.study_file import CalibrationSettings, ProjectionSettings, StudyFile, TimeSpan
     from modelworks.inputs.study_inputs import StudyInputs, check_files, read_study
-    from modelworks.inputs.targets import TargetEntry, Targets
+    from modelworks.inputs.targets import WEEKDAYS, TargetEntry, Targets
 
 _HOME = {
+    "WEEKDAYS": "targets",
     "Bounds": "priors",
+    "ByDate": "likelihoods",
     "CalibrationSettings": "study_file",
     "Catalogue": "catalogue",
     "Column": "columns",
     "Dataset": "catalogue",
     "Earlier": "_nodes",
+    "FromColumn": "likelihoods",
     "GroupEntry": "groups",
     "InputFile": "_reading",
     "LikelihoodEntry": "likelihoods",
@@ -59,12 +62,15 @@ _HOME = {
 }
 
 __all__ = [
+    "WEEKDAYS",
     "Bounds",
+    "ByDate",
     "CalibrationSettings",
     "Catalogue",
     "Column",
     "Dataset",
     "Earlier",
+    "FromColumn",
     "GroupEntry",
     "InputFile",
     "LikelihoodEntry",

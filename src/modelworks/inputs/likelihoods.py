@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
+from typing import TypeAlias
 
 from modelworks.errors import ModelworksError, near
 from modelworks.inputs import _scalars
@@ -16,12 +18,14 @@ from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, kind,
 class Family:
     """The form of a likelihood: its arguments, and which observations it can be asked about.
 
-    `counts` take whole numbers from zero on; `above_zero` only numbers above zero.
+    `counts` take whole numbers from zero on; `above_zero` only numbers above zero; `categories` are held against each
+    other, each a stratum of one output.
     """
 
     arguments: tuple[str, ...]
     counts: bool = False
     above_zero: bool = False
+    categories: bool = False
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -32,16 +36,35 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "log_normal": Family(("sigma",), above_zero=True),
         "binomial": Family(("trials",), counts=True),
         "beta_binomial": Family(("trials", "overdispersion"), counts=True),
+        "multinomial": Family((), counts=True, categories=True),
+        "dirichlet_multinomial": Family(("overdispersion",), counts=True, categories=True),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
+class FromColumn:
+    """An argument that stands beside each value, in a column of the same dataset."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByDate:
+    """An argument written out for each date of the values."""
+
+    values: Mapping[date, float]
+
+
+Argument: TypeAlias = float | str | FromColumn | ByDate
+
+
+@dataclass(frozen=True, slots=True)
 class LikelihoodEntry:
-    """A family and its arguments, each a number or the name of a parameter."""
+    """A family and its arguments, each a number, the name of a parameter, or a number for each value."""
 
     family: str
-    arguments: Mapping[str, float | str]
+    arguments: Mapping[str, Argument]
     place: Place
 
     @property
@@ -56,6 +79,10 @@ class LikelihoodEntry:
     @property
     def above_zero(self) -> bool:
         return FAMILIES[self.family].above_zero
+
+    @property
+    def categories(self) -> bool:
+        return FAMILIES[self.family].categories
 
 
 def read_likelihood(fields: Fields) -> LikelihoodEntry | None:
@@ -95,7 +122,7 @@ def _with_arguments(family: str, node: Node | None, owner: Fields) -> Likelihood
     for name in given:
         if name not in wanted:
             owner.say("T105", f"{what} has no argument `{shortened(name)}`", takes, "likelihood")
-    values: dict[str, float | str] = {}
+    values: dict[str, Argument] = {}
     for name in wanted:
         if name not in given:
             owner.say("T105", f"{what} lacks its argument `{name}`", takes, "likelihood")
@@ -106,16 +133,41 @@ def _with_arguments(family: str, node: Node | None, owner: Fields) -> Likelihood
     return LikelihoodEntry(family, MappingProxyType(values), owner.place("likelihood"))
 
 
-def _argument(node: Node, name: str, what: str, owner: Fields) -> float | str | None:
-    """A number, or the name of a parameter."""
+def _argument(node: Node, name: str, what: str, owner: Fields) -> Argument | None:
+    """A number, the name of a parameter, or where there is a number for each value."""
+    if isinstance(node, MappingNode):
+        return _for_each(node, name, what, owner)
     if not isinstance(node, ScalarNode) or node.is_empty:
-        hint = "write a number, or the name of a parameter"
+        hint = "write a number, the name of a parameter, or `{column: ...}` for one beside each value"
         owner.letters.add(
             "T105", f"{what}: `{name}` is {kind(node)}", hint=hint, file=node.place.file, line=node.place.line
         )
         return None
     if not _scalars.looks_like_a_number(node.text.strip()):
         return node.text.strip()
+    return _number(node, name, what, owner)
+
+
+def _for_each(node: MappingNode, name: str, what: str, owner: Fields) -> Argument | None:
+    """`{column: tested}`, or `{2018: 300, 2019: 412}`."""
+    fields = Fields(node, owner.letters, f"{what}: `{name}`")
+    if list(node.fields) == ["column"]:
+        column = fields.text("column")
+        return None if column is None else FromColumn(column)
+    found: dict[date, float] = {}
+    for text, each in node.fields.items():
+        try:
+            when = _scalars.day(ScalarNode(text, False, node.keys[text]), f"{what}: `{name}`")
+        except ModelworksError as error:
+            owner.letters.extend(error.letters)
+            continue
+        value = _number(each, name, what, owner) if isinstance(each, ScalarNode) else fields.number(text)
+        if value is not None:
+            found[when] = value
+    return ByDate(MappingProxyType(found))
+
+
+def _number(node: ScalarNode, name: str, what: str, owner: Fields) -> float | None:
     try:
         value = _scalars.number(node, f"{what}: `{name}`")
     except ModelworksError as error:

@@ -119,9 +119,10 @@ def _check_parameter_names(draft: StudyDraft, parameters: Parameters, targets: T
                     message = f"the prior of `{entry.name}` names a parameter `{name}`, which has no entry"
                     say("P118", message, name, entry.prior.place)
     for target in targets.values():
-        for name in target.likelihood.names:
+        for name in (*target.likelihood.names, *([] if target.weekday is None else [target.weekday])):
             if not parameters.have(name):
-                message = f"the likelihood of the target `{target.name}` names a parameter `{name}`, which has no entry"
+                whose = "the likelihood of the target" if name in target.likelihood.names else "`weekday` of the target"
+                message = f"{whose} `{target.name}` names a parameter `{name}`, which has no entry"
                 say("T106", message, name, target.likelihood.place)
     for scenario in draft.scenarios.values():
         for name in scenario.parameters:

@@ -62,6 +62,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 NUMBERS_OF_STUDY = (
     "stages.py",
     "_binding.py",
+    "_observations.py",
     "_parameters.py",
     "_questions.py",
     "_scaled.py",
@@ -279,13 +280,17 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
     targets = [
         {
             "name": o.entry.name,
-            "output": o.column,
+            "outputs": list(o.columns),
             "values": o.values.tolist(),
             "starts": o.starts.tolist(),
             "ends": o.ends.tolist(),
             "included": o.included.tolist(),
             "factor": o.factor,
             "likelihood": [o.entry.likelihood.family, _plain(o.entry.likelihood.arguments)],
+            "arguments": {name: values.tolist() for name, values in o.arguments.items()},
+            "limited": o.limited.tolist(),
+            "multipliers": o.multipliers,
+            "weight": o.entry.weight,
         }
         for o in study.observations
     ]

@@ -29,9 +29,11 @@ from modelworks.report import (
 )
 from modelworks.report.words import plural
 from modelworks.study import _projection
-from modelworks.study._binding import BoundStudy, Observations
+from modelworks.study._binding import BoundStudy
+from modelworks.study._observations import Observations
 from modelworks.study._prior_predictive import figure_of, letters_of
 from modelworks.study._questions import BASELINE
+from modelworks.study._target_words import likelihood_in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,11 +190,12 @@ def _fit_ribbons(work: Work, baseline: pd.DataFrame) -> pd.DataFrame:
     fitted = pd.read_parquet(work.finished["project"] / "fitted.parquet")
     parts = []
     for each in work.study.observations:
-        part = fitted[fitted["output"] == each.entry.name]
-        if (each.starts == each.ends).all():
-            part = baseline[baseline["output"] == each.column].copy()
+        part = fitted[fitted["output"].isin(each.names)]
+        if (each.starts == each.ends).all() and each.is_the_output:
+            part = baseline[baseline["output"] == each.columns[0]].copy()
             part[list(_projection.LEVELS)] *= each.factor
-        parts.append(part.assign(output=each.entry.name))
+            part = part.assign(output=each.entry.name)
+        parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
@@ -203,10 +206,13 @@ def observed_table(study: BoundStudy) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
             {
-                "target": each.entry.name,
-                "output": each.entry.name,
+                "target": each.names,
+                "output": each.names,
                 "time": _projection.moments(study, (each.starts + each.ends) / 2),
                 "value": each.values,
+                # Of a limit, all that lies below it.
+                "low": np.where(each.limited, 0.0, each.values),
+                "high": each.values,
                 "included": each.included,
             }
         )
@@ -284,9 +290,13 @@ def per_words(every: float, unit: str) -> str:
 
 def _target_labels(study: BoundStudy) -> dict[str, str]:
     titles = {name: output.title for name, output in study.model.series.items()}
-    return {
-        o.entry.name: f"{o.entry.title or titles.get(o.column) or o.column} ({_unit(o)})" for o in study.observations
-    }
+    found = {}
+    for each in study.observations:
+        title = each.entry.title or titles.get(each.entry.output) or each.entry.output
+        for name in dict.fromkeys(each.names):
+            category = f", {name[len(each.entry.name) + 1 : -1]}" if name != each.entry.name else ""
+            found[name] = f"{title}{category} ({_unit(each)})"
+    return found
 
 
 def _unit(observed: Observations) -> str:
@@ -329,26 +339,16 @@ def _change(change: Any) -> str:
 def _target_rows(study: BoundStudy) -> Iterator[TargetRow]:
     for each in study.observations:
         entry = each.entry
-        arguments = ", ".join(_argument(study, k, v) for k, v in entry.likelihood.arguments.items())
-        family = entry.likelihood.family.replace("_", " ")
         source = entry.source or (study.inputs.catalogue[entry.dataset].source if entry.dataset else "")
         yield TargetRow(
-            entry.name, each.column, entry.unit, entry.covers, int(each.included.sum()), int((~each.included).sum()),
+            entry.name, entry.output, entry.unit, entry.covers, int(each.included.sum()), int((~each.included).sum()),
             min(each.dates).isoformat(), max(each.dates).isoformat(),
-            f"{family} ({arguments})" if arguments else family, source,
+            likelihood_in_words(study, each), source,
         )  # fmt: skip
 
 
-def _argument(study: BoundStudy, name: str, value: Any) -> str:
-    """What an argument of a likelihood is: a number, or a parameter with what is done about it."""
-    if not isinstance(value, str):
-        return f"{name} {value:g}"
-    what = f"{name} {study.fixed[value]:g}" if value in study.fixed else f"{name} calibrated"
-    return what if value == name else f"{what} as {value}"
-
-
 def _forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[ForecastRow]:
-    units = {each.entry.name: _unit(each) for each in study.observations}
+    units = {name: _unit(each) for each in study.observations for name in each.names}
     for row in diagnosis["forecasts"]:
         yield ForecastRow(
             row["target"], units[row["target"]], row["points"], row["inside"], row["chance"], row["crps"],
@@ -408,6 +408,9 @@ def _warnings(work: Work) -> Iterator[str]:
             "run the study with a smaller step before small differences are believed."
         )
     yield from calibration["warnings"]
+    for each in work.study.observations:
+        if each.entry.weight != 1:
+            yield f"The target {each.entry.name} counts {each.entry.weight:g} times what its data say: {each.entry.why}."
     yield from (
         letter.message[0].upper() + letter.message[1:] + "." for letter in letters_of(work.finished["simulate"])
     )

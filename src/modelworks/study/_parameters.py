@@ -48,9 +48,9 @@ def bind_parameters(inputs: StudyInputs, model: Model, letters: Letters) -> Boun
     found, before = BoundParameters(), len(letters.collected)
     declared = model.parameters
     entries = inputs.parameters
-    asked = {str(a) for t in inputs.targets.values() for a in t.likelihood.arguments.values() if isinstance(a, str)}
+    asked = dict.fromkeys(name for target in inputs.targets.values() for name in target.parameters)
     of_groups = {name for e in entries.values() if isinstance(e.prior, GroupEntry) for name in e.prior.names}
-    used = tuple(dict.fromkeys((*declared, *sorted(asked), *sorted(of_groups))))
+    used = tuple(dict.fromkeys((*declared, *asked, *sorted(of_groups))))
     # A likelihood that can not be read, or names what has no entry, was told; a name left over may be what it means.
     sure = inputs.targets.complete and all(map(entries.have, asked))
     for name, entry in entries.items():

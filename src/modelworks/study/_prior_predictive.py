@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.errors import Letter, counted
-from modelworks.study._binding import BoundStudy, Observations
+from modelworks.study._binding import BoundStudy
+from modelworks.study._observations import Observations
 from modelworks.study._projection import at_observations, in_words, predicted
 
 if TYPE_CHECKING:
@@ -63,13 +64,14 @@ def foresee(study: BoundStudy, progress: Progress, cores: int | None) -> Foresee
     letters = [
         letter for each, values in zip(study.observations, new, strict=True) for letter in _beyond(study, each, values)
     ]
-    return Foreseen(at_observations(study, found.predicted), at_observations(study, new), tuple(letters), found.failed)
+    return Foreseen(at_observations(study, found.expected()), at_observations(study, new), tuple(letters), found.failed)
 
 
 def _beyond(study: BoundStudy, observed: Observations, foreseen: Array) -> Iterator[Letter]:
     """A letter where observations lie outside every draw (draw, point); it names the one farthest out."""
     low, high = foreseen.min(axis=0), foreseen.max(axis=0)
-    gap = np.maximum(low - observed.values, observed.values - high)
+    # Of what is only known to lie below a limit, nothing is foreseen too low.
+    gap = np.maximum(low - observed.values, np.where(observed.limited, -np.inf, observed.values - high))
     outside = np.flatnonzero(gap > 0)
     if not outside.size:
         return
@@ -78,8 +80,9 @@ def _beyond(study: BoundStudy, observed: Observations, foreseen: Array) -> Itera
     others = f", and so it is with {counted(outside.size - 1, 'other value')}" if outside.size > 1 else ""
     yield Letter(
         "T209",
-        f"the priors can not foresee what the target `{entry.name}` saw on {observed.dates[worst]}: "
-        f"{in_words(observed.values[worst])} {entry.unit}, where {len(foreseen)} draws of them range from "
+        f"the priors can not foresee what the target `{observed.names[worst]}` saw on {observed.dates[worst]}: "
+        f"{'below ' if observed.limited[worst] else ''}{in_words(observed.values[worst])} {entry.unit}, "
+        f"where {len(foreseen)} draws of them range from "
         f"{in_words(low[worst])} to {in_words(high[worst])}{others}",
         "look for a wrong unit, date or number of zeros in the data; then widen the priors on which the target depends",
         *entry.at("values", "dataset"),

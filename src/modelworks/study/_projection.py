@@ -96,7 +96,7 @@ def _beside_targets(
         return empty, empty.copy()
     found = predicted(study, draws, progress, cores)
     return (
-        at_observations(study, found.predicted),
+        at_observations(study, found.expected()),
         at_observations(study, found.observations(_key(study))),
     )
 
@@ -105,17 +105,18 @@ def held_out(
     study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None
 ) -> tuple[ByTarget, ByTarget]:
     """Of each target, what was kept from the calibration: as predicted (draw, point), and as observed (point,)."""
-    hidden = {each.entry.name: ~each.included for each in study.observations if not each.included.all()}
-    if not hidden:
+    if all(each.included.all() for each in study.observations):
         return {}, {}
     draws = thinned_draws(study, posterior, DRAWS_JUDGED)
     new = predicted(study, draws, progress, cores).observations(_key(study))
-    by_target = {each.entry.name: values for each, values in zip(study.observations, new, strict=True)}
-    seen = {each.entry.name: each.values for each in study.observations}
-    return (
-        {name: by_target[name][:, points] for name, points in hidden.items()},
-        {name: seen[name][points] for name, points in hidden.items()},
-    )
+    later: ByTarget = {}
+    unseen: ByTarget = {}
+    for each, values in zip(study.observations, new, strict=True):
+        for name in dict.fromkeys(each.names):
+            points = each.of(name) & ~each.included
+            if points.any():
+                later[name], unseen[name] = values[:, points], each.exact[points]
+    return later, unseen
 
 
 def predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None) -> Predictions:
@@ -145,7 +146,7 @@ def at_observations(study: BoundStudy, by_target: Sequence[Array]) -> pd.DataFra
     for each, values in zip(study.observations, by_target, strict=True):
         levels = np.quantile(values, list(LEVELS.values()), axis=0)
         time = moments(study, (each.starts + each.ends) / 2)
-        parts.append(pd.DataFrame({"output": each.entry.name, "time": time, **dict(zip(LEVELS, levels, strict=True))}))
+        parts.append(pd.DataFrame({"output": each.names, "time": time, **dict(zip(LEVELS, levels, strict=True))}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -15,6 +15,7 @@ from modelworks.calibration.likelihoods.multinomial import (
     by_time,
     counts_of,
     expected,
+    flat,
     of_first,
     shares,
 )
@@ -68,7 +69,7 @@ def sample(
     # So much scatter that every gamma is zero: one category has all, and which is chance.
     nothing = by_time(scattered, categories).sum(axis=-1, keepdims=True) == 0
     whole = np.where(nothing, by_time(counts_of(key, p, 1.0, categories), categories), by_time(scattered, categories))
-    return counts_of(key, whole.reshape(p.shape), trials, categories)
+    return counts_of(key, flat(whole), trials, categories)
 
 
 DIRICHLET_MULTINOMIAL = Likelihood(

@@ -7,7 +7,8 @@ from scipy.special import gammaln, xlogy
 
 from modelworks.calibration.likelihoods._likelihood import SMALLEST_PREDICTION, Array, Likelihood, Range, Slopes
 
-# Points lie one category after the other within each time; `categories` says how many there are.
+# All points of a category come before those of the next, each in the order of time; `categories` says how many there
+# are.
 ARGUMENTS = {
     "trials": Range(0.0, above=True, can_be_found=False),
     "categories": Range(2.0, can_be_found=False),
@@ -46,13 +47,13 @@ def shares(predicted: Array, categories: float) -> tuple[Array, Array]:
     """Shares (…, point) of amounts (…, point), and the sum of its time at each point."""
     amounts = by_time(np.maximum(predicted, 0.0), categories)
     total = np.maximum(amounts.sum(axis=-1, keepdims=True), SMALLEST_PREDICTION)
-    return (amounts / total).reshape(predicted.shape), np.broadcast_to(total, amounts.shape).reshape(predicted.shape)
+    return flat(amounts / total), flat(np.broadcast_to(total, amounts.shape))
 
 
 def by_amount(by_share: Array, p: Array, total: Array, categories: float) -> Array:
     """Derivatives by shares as derivatives by the amounts they are made of."""
     mean = by_time(by_share * p, categories).sum(axis=-1, keepdims=True)
-    return np.asarray((by_time(by_share, categories) - mean).reshape(p.shape) / total)
+    return np.asarray(flat(by_time(by_share, categories) - mean) / total)
 
 
 def counts_of(key: np.random.Generator, p: Array, trials: float | Array, categories: float) -> Array:
@@ -61,17 +62,23 @@ def counts_of(key: np.random.Generator, p: Array, trials: float | Array, categor
     # Where nothing at all is predicted every category is as good as another.
     sums = by_category.sum(axis=-1, keepdims=True)
     even = np.where(sums > 0, by_category / np.where(sums > 0, sums, 1.0), 1.0 / categories)
-    return key.multinomial(number, even).astype(np.float64).reshape(p.shape)
+    return flat(key.multinomial(number, even).astype(np.float64))
 
 
 def by_time(values: Array, categories: float) -> Array:
     """(…, point) as (…, time, category)."""
-    return values.reshape(*values.shape[:-1], -1, int(categories))
+    return values.reshape(*values.shape[:-1], int(categories), -1).swapaxes(-1, -2)
+
+
+def flat(values: Array) -> Array:
+    """And back."""
+    turned = values.swapaxes(-1, -2)
+    return turned.reshape(*turned.shape[:-2], -1)
 
 
 def of_first(value: Array, observed: Array, categories: float) -> Array:
     """A term of each time, at its first category and zero at the others."""
-    first = np.arange(observed.shape[-1]) % int(categories) == 0
+    first = np.arange(observed.shape[-1]) < observed.shape[-1] // int(categories)
     return np.asarray(np.where(first, value, 0.0))
 
 
