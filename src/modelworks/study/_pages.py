@@ -300,7 +300,9 @@ def _target_labels(study: BoundStudy) -> dict[str, str]:
 
 
 def _unit(observed: Observations) -> str:
-    """The target's unit; of a count also the time it is over."""
+    """The target's unit; of a count also the time it is over; of trials what is shown, which is how many had it."""
+    if "trials" in observed.entry.likelihood.arguments:
+        return "of those examined"
     return (
         observed.entry.unit
         if observed.entry.covers == "instant"
@@ -410,7 +412,8 @@ def _warnings(work: Work) -> Iterator[str]:
     yield from calibration["warnings"]
     for each in work.study.observations:
         if each.entry.weight != 1:
-            yield f"The target {each.entry.name} counts {each.entry.weight:g} times what its data say: {each.entry.why}."
+            counts = f"counts {each.entry.weight:g} times what its data say"
+            yield f"The target {each.entry.name} {counts}: {each.entry.why}."
     yield from (
         letter.message[0].upper() + letter.message[1:] + "." for letter in letters_of(work.finished["simulate"])
     )
