@@ -1,13 +1,15 @@
 """Units as epidemiologists write them: `per day`, `people`, `per 100,000 people`, `proportion`.
 
-A unit is a factor and two exponents, of time (in days) and of people. Numbers that are pure
-(`proportion`, `percent`, `ratio`) have neither. Enough to know whether a value fits what a model
+A unit is a factor and exponents: of time (in days), of people, and of what else a disease passes through
+(`cells per ml`, `mosquitoes`). Numbers that are pure (`proportion`, `percent`, `ratio`) have none.
+Enough to know whether a value fits what a model
 asks for, and to turn one into the other; anything richer belongs to a units library.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from modelworks.errors import fail, near
@@ -29,20 +31,31 @@ _PURE = {
     "%": 0.01,
 }
 _PEOPLE = ("people", "person", "case", "death", "admission", "infection", "notification", "birth", "dose", "boy")
+# What is neither time nor people: each word with what it measures, and how much of it.
+_OTHER = {
+    "cell": ("cells", 1.0),
+    "mosquito": ("mosquitoes", 1.0),
+    "mosquitoe": ("mosquitoes", 1.0),
+    "vector": ("vectors", 1.0),
+    "litre": ("litres", 1.0),
+    "liter": ("litres", 1.0),
+    "ml": ("litres", 0.001),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """`text` as written; `factor` to the base unit; exponents of time (days) and of people."""
+    """`text` as written; `factor` to the base unit; exponents of time (days), of people, and of others by name."""
 
     text: str
     factor: float
     time: int
     people: int
+    others: tuple[tuple[str, int], ...] = ()
 
     def fits(self, other: Unit) -> bool:
         """Whether a number in this unit can be turned into the other."""
-        return (self.time, self.people) == (other.time, other.people)
+        return (self.time, self.people, self.others) == (other.time, other.people, other.others)
 
     def factor_to(self, other: Unit) -> float:
         """What to multiply a number in this unit by to have it in the other.
@@ -61,7 +74,7 @@ class Unit:
 
 def known_words() -> list[str]:
     """Every word a unit may be made of, for hints and for the docs."""
-    return sorted([*_TIME, *_PURE, *_PEOPLE, "per"])
+    return sorted([*_TIME, *_PURE, *_PEOPLE, *_OTHER, "per"])
 
 
 def parse(text: str) -> Unit:
@@ -74,6 +87,7 @@ def parse(text: str) -> Unit:
     """
     words = text.strip().lower().replace("/", " per ").replace("-", " ").split()
     factor, time, people, sign = 1.0, 0, 0, 1
+    others: Counter[str] = Counter()
     if not words:
         fail("P121", "the unit is empty", hint="write `dimensionless` for a number without a unit")
     for word in words:
@@ -89,9 +103,13 @@ def parse(text: str) -> Unit:
             factor *= _PURE[bare] ** sign
         elif bare in _PEOPLE:
             people += sign
+        elif bare in _OTHER:
+            measured, size = _OTHER[bare]
+            factor *= size**sign
+            others[measured] += sign
         else:
             fail("P121", f"`{word}` in the unit `{text}` is not a word we know", hint=near(word, known_words()))
     # "per person" cancels a count: a rate per person per day and a rate per day are the same thing.
     if people < 0:
         people = 0
-    return Unit(text, factor, time, people)
+    return Unit(text, factor, time, people, tuple(sorted((name, n) for name, n in others.items() if n)))

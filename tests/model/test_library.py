@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,23 @@ from modelworks.model import (
     Entry,
     Exit,
     Model,
+    Output,
     Pulse,
+    amount,
     basic_reproduction_number,
     equilibrium,
     events,
     jax_function,
     people,
     settle_step,
+    simulate,
 )
+from modelworks.model._expression import one_or_more
 from modelworks.model.library import library_example, library_model, library_names
 from modelworks.model.library.seir_age import seir_age
 from modelworks.model.library.sirs import sirs
+from modelworks.model.library.siwr import siwr
+from modelworks.model.library.vector_borne import vector_borne
 
 Array = Any
 
@@ -86,19 +93,27 @@ def test_jax_agrees_in_value_and_gradient(name: str) -> None:
 
 
 def test_nobody_is_lost(name: str) -> None:
-    """Everybody at the end are those of the start, with who came and without who left."""
+    """All at the end are those of the start, with who came and without who left: people, and what each pool holds."""
     model = library_model(name)()
     flows = [flow.flow if isinstance(flow, Pulse) else flow for flow in model.flows]
-    counted = {f"events of {f.name}": events(f.name) for f in flows if isinstance(f, Entry | Exit)}
-    made, at = compiled(model.extended(outputs={"everybody": people(), **counted}), name, accuracy=1e-7)
+    outputs: dict[str, Output] = {"people": Output(people())}
+    outputs |= {pool.name: Output(amount(*pool.compartments), pool.unit) for pool in model.pools}
+    moved: list[tuple[str, str, int]] = []
+    for flow in flows:
+        if isinstance(flow, Entry | Exit):
+            end = flow.destination if isinstance(flow, Entry) else one_or_more(flow.source or model.compartments)[0]
+            pool = model.pool_of(end)
+            outputs[f"events of {flow.name}"] = Output(events(flow.name), pool.unit if pool else "people")
+            moved.append((pool.name if pool else "people", flow.name, 1 if isinstance(flow, Entry) else -1))
+    made, at = compiled(replace(model, outputs=outputs), name, accuracy=1e-7)
     result = dict(zip(made.outputs, made.run(at).T, strict=True))
-    sign = {f"events of {f.name}": 1 if isinstance(f, Entry) else -1 for f in flows}
-    change = sum((sign[each] * result[each].sum() for each in counted), 0.0)
-    assert result["everybody"][-1] == pytest.approx(result["everybody"][0] + change, rel=1e-10)
+    for kind in ("people", *(pool.name for pool in model.pools)):
+        change = sum(sign * result[f"events of {flow}"].sum() for owner, flow, sign in moved if owner == kind)
+        assert result[kind][-1] == pytest.approx(result[kind][0] + change, rel=1e-10)
 
 
 def test_a_misspelt_name_lists_those_there_are() -> None:
-    with pytest.raises(ModelworksError, match="or `seir`"):
+    with pytest.raises(ModelworksError, match="did you mean `sir`"):
         library_model("sier")
 
 
@@ -148,3 +163,43 @@ def test_ages_rest_in_proportion_to_their_widths() -> None:
 
 def test_ages_are_called_by_their_years() -> None:
     assert seir_age(widths=(1, 4, 10, 70)).stratifications[0].strata == ("0", "1-4", "5-14", "15+")
+
+
+def test_cholera_by_few_bacteria_ends_at_the_final_size_of_its_r0() -> None:
+    """What water carries comes from the same people as what contact carries: -log s = R0 (1 - s)."""
+    from scipy.optimize import brentq
+
+    values = {**library_example("siwr").values, "first_cases": 1e-3}
+    model = siwr(saturating=False)
+    r0 = basic_reproduction_number(model, values)
+    size = brentq(lambda z: 1 - z - np.exp(-r0 * z), 0.1, 1.0)
+    result = simulate(model, values, [0.0, 5000.0], accuracy=1e-9)
+    assert result["incidence"].sum() / values["population"] == pytest.approx(size, abs=1e-6)
+
+
+def test_water_that_saturates_infects_fewer() -> None:
+    times = range(0, 300, 10)
+    values = library_example("siwr").values
+    many, few = (simulate(siwr(saturating=each), values, times)["incidence"].max() for each in (False, True))
+    assert few < many
+
+
+def test_malaria_rests_where_its_closed_form_says() -> None:
+    """The share of infectious people i that solves K (1 - q i) = g (a c i + m), K = m a^2 b c sv / (sv + mu)."""
+    v = library_example("vector_borne").values
+    rest = equilibrium(vector_borne(), v).initial
+    a_c, mu, gamma = v["biting_rate"] * v["to_vector"], v["vector_death_rate"], v["recovery_rate"]
+    living = v["vector_latency_rate"] / (v["vector_latency_rate"] + mu)
+    K = v["vectors_per_person"] * v["biting_rate"] * v["to_host"] * a_c * living
+    q = 1 + gamma / v["latency_rate"] + gamma / v["waning_rate"]
+    share = (K - gamma * mu) / (K * q + gamma * a_c)
+    assert float(rest["infectious"].value) == pytest.approx(v["population"] * share, rel=1e-8)  # type: ignore[attr-defined]
+
+
+def test_bites_follow_the_season() -> None:
+    """As many vectors are born over a whole year as without a season, most of them around the peak."""
+    values = {**library_example("vector_borne").values, "season_swing": 0.6, "season_peak": 100.0}
+    vectors = simulate(vector_borne(with_season=True), values, range(0, 366, 5), accuracy=1e-7)["vectors"]
+    assert vectors.max() > 1.3 * vectors[0]
+    # Vectors lag behind their births by at most a quarter of a year.
+    assert 100 < 5 * int(np.argmax(vectors)) < 191

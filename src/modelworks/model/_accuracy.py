@@ -143,6 +143,7 @@ def _attempt(compiled: CompiledModel, step: float, values: Array) -> Array | Non
     try:
         return compiled.with_step(step).run(values)
     except ModelworksError as error:
-        if {"S101", "S102"} & set(error.codes):
+        # A rate made of people is below zero where they are; one that is so by itself is told at the shortest step.
+        if {"S101", "S102", "S103"} & set(error.codes):
             return None
         raise

@@ -34,7 +34,7 @@ def check(model: Model) -> tuple[Letter, ...]:
 
 def _names(model: Model, letters: Letters) -> None:
     kinds = {
-        "compartment": list(model.compartments),
+        "compartment": list(model.all_compartments),
         "flow": [flow.name for flow in model.flows],
         "stratification": [each.name for each in model.stratifications],
     }
@@ -50,11 +50,11 @@ def _names(model: Model, letters: Letters) -> None:
         )
     for stratification in model.stratifications:
         for name in stratification.compartments or ():
-            if name not in model.compartments:
+            if name not in model.all_compartments:
                 letters.add(
                     "M101",
                     f"`{stratification.name}` splits a compartment `{name}`, but the model has none of that name",
-                    hint=near(name, model.compartments),
+                    hint=near(name, model.all_compartments),
                 )
     for flow in _flows(model):
         if isinstance(flow, (Transition, Infection)) and flow.source == flow.destination:
@@ -62,6 +62,14 @@ def _names(model: Model, letters: Letters) -> None:
                 "M121",
                 f"the flow `{flow.name}` goes from `{flow.source}` to itself",
                 hint="for a change of stratum use Move; otherwise name another destination",
+            )
+        if isinstance(flow, (Transition, Infection)) and model.pool_of(flow.source) is not model.pool_of(
+            flow.destination
+        ):
+            letters.add(
+                "M134",
+                f"the flow `{flow.name}` turns people into a pool, or one pool into another",
+                hint="let people fill a pool by an Entry: number=rate * people(...)",
             )
 
 
@@ -73,6 +81,7 @@ def _units(model: Model, letters: Letters) -> None:
         return
     named = [(f"the parameter `{name}`", each.unit) for name, each in parameters.items()]
     named += [(f"the output `{n}`", o.unit) for n, o in model.series.items()]
+    named += [(f"the pool `{pool.name}`", pool.unit) for pool in model.pools]
     for what, unit in named:
         try:
             units.parse(unit)
@@ -110,7 +119,7 @@ def _reachable(model: Model, letters: Letters) -> None:
         found = {destination for source, destination in links if source in reached} - reached
         reached |= found
         growing = bool(found)
-    for name in model.compartments:
+    for name in model.all_compartments:
         if name not in reached:
             letters.add(
                 "M108",
@@ -118,7 +127,7 @@ def _reachable(model: Model, letters: Letters) -> None:
                 hint="add a flow into it, an initial number, or take it out",
             )
     used = {c for f in _flows(model) for c in _touched(f, model)}
-    for name in model.compartments:
+    for name in model.all_compartments:
         if name not in used and len(model.compartments) > 1:
             letters.add("M108", f"no flow begins or ends in `{name}`", hint="take it out, or say what happens in it")
 

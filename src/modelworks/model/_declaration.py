@@ -82,6 +82,28 @@ class Stratification:
 
 
 @dataclass(frozen=True, eq=False)
+class Pool:
+    """Something that the disease passes through and that is not people: bacteria in water, mosquitoes.
+
+    Its compartments (one of the pool's own name unless given) are filled, emptied and infected by the same flows as
+    those of people: `Entry("shedding", "water", shed * people("infectious"))`, `Exit("decay", "water", decay)`.
+    But `people()`, the people one meets, and flows and stratifications of all compartments leave them out; they are
+    named where they are meant, and `amount("water")` is how much there is. Nobody goes from people into a pool.
+
+    `unit` is what it is counted in. With `individuals` it is made of single ones, such as mosquitoes, whom a
+    stochastic run moves one by one; a quantity, such as a concentration, has none and no stochastic run.
+    """
+
+    name: str
+    unit: str
+    compartments: Sequence[str] = ()
+    individuals: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "compartments", one_or_more(self.compartments) or (self.name,))
+
+
+@dataclass(frozen=True, eq=False)
 class Setting:
     """Contacts in one place of life (home, school, work): a matrix, and how much of it happens when."""
 

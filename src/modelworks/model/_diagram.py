@@ -43,7 +43,7 @@ def diagram(model: Model) -> str:
     height = below + 22 * len(notes) + 12
     body = [_arrow(arrow, places, top) for arrow in _arrows(model)]
     body += [_border(flow, places, top) for flow in _flows(model) if isinstance(flow, Entry)]
-    body += [_box(name, *_corner(place, top)) for name, place in places.items()]
+    body += [_box(name, *_corner(place, top), model.pool_of(name) is not None) for name, place in places.items()]
     body += [
         f'<text class="note" x="{MARGIN}" y="{below + 22 * k + 10}">{escape(note)}</text>'
         for k, note in enumerate(notes)
@@ -67,17 +67,17 @@ def _places(model: Model) -> dict[str, tuple[int, int]]:
     arrows = _arrows(model)
     depth: dict[str, int] = {}
     arrived = {arrow.destination for arrow in arrows}
-    waiting = [name for name in model.compartments if name not in arrived] or list(model.compartments[:1])
+    waiting = [name for name in model.all_compartments if name not in arrived] or list(model.all_compartments[:1])
     depth.update(dict.fromkeys(waiting, 0))
-    while len(depth) < len(model.compartments):
+    while len(depth) < len(model.all_compartments):
         ahead = [a.destination for a in arrows if a.source in depth and a.destination not in depth]
         if not ahead:
-            ahead = [next(name for name in model.compartments if name not in depth)]
+            ahead = [next(name for name in model.all_compartments if name not in depth)]
         layer = max(depth.values()) + 1
         depth.update(dict.fromkeys(ahead, layer))
     taken: dict[int, int] = {}
     places = {}
-    for name in model.compartments:
+    for name in model.all_compartments:
         column = depth[name]
         places[name] = (column, taken.get(column, 0))
         taken[column] = taken.get(column, 0) + 1
@@ -102,10 +102,12 @@ def _corner(place: tuple[int, int], top: int) -> tuple[int, int]:
     return MARGIN + place[0] * (WIDTH + GAP_X), top + place[1] * (HEIGHT + GAP_Y)
 
 
-def _box(name: str, x: int, y: int) -> str:
+def _box(name: str, x: int, y: int, is_pool: bool) -> str:
+    """A compartment; what is not people has a dashed border."""
     label = escape(name.replace("_", " "))
+    dashed = ' stroke-dasharray="6 4"' if is_pool else ""
     return (
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{PALE}" stroke="{INK}"/>'
+        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{PALE}" stroke="{INK}"{dashed}/>'
         f'<text class="name" x="{x + WIDTH / 2}" y="{y + HEIGHT / 2 + 5}">{label}</text>'
     )
 
@@ -168,6 +170,8 @@ def _notes(model: Model) -> list[str]:
         moving = " (people age)" if stratification.widths is not None else ""
         shown = names if len(names) < 80 else f"{stratification.strata[0]} … {stratification.strata[-1]}"
         notes.append(f"{stratification.name}: {len(stratification.strata)} strata, {shown}; splits {whom}{moving}")
+    for pool in model.pools:
+        notes.append(f"{pool.name.replace('_', ' ')}: not people, counted in {pool.unit}")
     for flow in _flows(model):
         if isinstance(flow, (Transition, Infection)):
             notes += [f"{flow.name.replace('_', ' ')}: {each}" for each in changes_in_words(flow.becoming)]

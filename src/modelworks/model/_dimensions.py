@@ -8,6 +8,7 @@ days. So what is told is certain, and not everything that is wrong is told.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from modelworks.model._expression import (
     Table,
     Time,
     expression,
+    one_or_more,
 )
 
 if TYPE_CHECKING:
@@ -35,24 +37,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Exponents of time and of people, and how many days or people one of it is."""
+    """Exponents of time, of people and of others by name, and how many days or people one of it is."""
 
     time: int
     people: int
     factor: float
+    others: tuple[tuple[str, int], ...] = ()
+
+    @staticmethod
+    def of(unit: str) -> Kind:
+        """What a unit is, as written."""
+        found = units.parse(unit)
+        return Kind(found.time, found.people, found.factor, found.others)
 
     def times(self, other: Kind, power: int = 1) -> Kind:
         """The unit of a product, or with a power of minus one of a quotient."""
+        others = Counter(dict(self.others))
+        others.update({name: power * count for name, count in other.others})
         return Kind(
-            self.time + power * other.time, self.people + power * other.people, self.factor * other.factor**power
+            self.time + power * other.time,
+            self.people + power * other.people,
+            self.factor * other.factor**power,
+            tuple(sorted((name, count) for name, count in others.items() if count)),
         )
 
     def is_same(self, other: Kind) -> bool:
-        alike = (self.time, self.people) == (other.time, other.people)
+        alike = (self.time, self.people, self.others) == (other.time, other.people, other.others)
         return alike and math.isclose(self.factor, other.factor, rel_tol=1e-9)
 
     def in_words(self) -> str:
         """As a unit is written; where no word fits, by its factor."""
+        if self.others:
+            above = " ".join(name for name, count in self.others for _ in range(count))
+            below = "".join(f" per {name}" for name, count in self.others for _ in range(-count))
+            rest = Kind(self.time, self.people, self.factor)
+            return f"{above}{below}".strip() + ("" if rest == PURE else f" times {rest.in_words()}")
         counted = {0: "", 1: "people"}.get(self.people, f"people to the power of {self.people}")
         if self.time == 0:
             over = "" if math.isclose(self.factor, 1.0) else f" times {self.factor:g}"
@@ -80,17 +99,34 @@ def check_units(model: Model) -> Iterator[Letter]:
     """A letter for each flow, initial number and output whose units do not fit."""
     per_time = Kind(-1, 0, 1.0 / units.parse(model.time).factor)
     for flow in model.flows:
-        for what, value, wanted in _of_flow(flow, per_time):
+        for what, value, wanted in _of_flow(model, flow, per_time):
             yield from _compared(model, f"{what} of the flow `{flow.name}`", value, wanted)
     for name, number in model.initial.items():
-        yield from _compared(model, f"the initial number of `{name}`", number, [PEOPLE])
+        yield from _compared(model, f"the initial number of `{name}`", number, [_counted(model, name)])
     for name, output in model.series.items():
         yield from _of_output(model, name, output)
 
 
-def _of_flow(flow: Flow, per_time: Kind) -> Iterator[tuple[str, Number, list[Kind]]]:
+def _counted(model: Model, compartment: str) -> Kind:
+    """What a compartment counts: people, or what its pool is of."""
+    pool = model.pool_of(compartment)
+    return PEOPLE if pool is None else Kind.of(pool.unit)
+
+
+def _of_flow(model: Model, flow: Flow, per_time: Kind) -> Iterator[tuple[str, Number, list[Kind]]]:
     if isinstance(flow, Entry):
-        yield "the number", flow.number, [PEOPLE.times(per_time)]
+        number = _counted(model, flow.destination).times(per_time)
+        # What people shed is per time and, which goes without saying, per person.
+        yield (
+            "the number",
+            flow.number,
+            [number]
+            if model.pool_of(flow.destination) is None
+            else [
+                number,
+                number.times(PEOPLE),
+            ],
+        )
         return
     if isinstance(flow, Pulse):
         if flow.share is not None:
@@ -105,7 +141,8 @@ def _of_flow(flow: Flow, per_time: Kind) -> Iterator[tuple[str, Number, list[Kin
     wanted = [per_time] if flow.contacts is None else [per_time, PURE]
     if flow.density_dependent:
         # "per person" is read as a rate of each person, which it also is: of each who is infectious.
-        wanted = [*wanted, *(each.times(PEOPLE, -1) for each in wanted)]
+        per_each = {_counted(model, compartment) for compartment in flow.infectiousness}
+        wanted = [*wanted, *(each.times(what, -1) for each in wanted for what in per_each)]
     yield "the rate", flow.rate, wanted
     yield "the susceptibility", flow.susceptibility, [PURE]
     for compartment, weight in flow.infectiousness.items():
@@ -122,11 +159,11 @@ def _settings(contacts: Contacts | None) -> Iterator[Setting]:
 
 def _of_output(model: Model, name: str, output: Output) -> Iterator[Letter]:
     try:
-        declared = units.parse(output.unit)
+        units.parse(output.unit)
     except ModelworksError:
         return  # told elsewhere
     # As with a parameter, this says that nobody says.
-    wanted = [] if output.unit == "dimensionless" else [Kind(declared.time, declared.people, declared.factor)]
+    wanted = [] if output.unit == "dimensionless" else [Kind.of(output.unit)]
     says = f"its unit is `{output.unit}`"
     hint = 'give the unit it has: Output(..., "proportion"); an output that says none counts people'
     yield from _compared(model, f"the output `{name}`", output.value, wanted, says, hint)
@@ -152,21 +189,28 @@ def _compared(
 def _kind(given: Expression, model: Model) -> Known:
     """The unit of an expression; None where a number decides it."""
     if isinstance(given, Parameter):
-        unit = units.parse(given.unit)
         # A parameter whose unit nobody gave is a number like any other.
-        return None if given.unit == "dimensionless" else Kind(unit.time, unit.people, unit.factor)
+        return None if given.unit == "dimensionless" else Kind.of(given.unit)
     if isinstance(given, Time):
         return Kind(1, 0, units.parse(model.time).factor)
     if isinstance(given, People):
-        return PEOPLE
+        return _counted(model, given.compartments[0]) if given.compartments else PEOPLE
     if isinstance(given, Events):
         each_counts_one = isinstance(given.times, Constant) and given.times.value == 1.0
-        return PEOPLE if each_counts_one else _product(PEOPLE, _kind(given.times, model))
+        counted = next((_moved(model, flow) for flow in model.flows if flow.name == given.flow), PEOPLE)
+        return counted if each_counts_one else _product(counted, _kind(given.times, model))
     if isinstance(given, By | Table):
         return _sum([_kind(each, model) for each in given.parts()])
     if isinstance(given, Operation):
         return _of_operation(given, model)
     return None
+
+
+def _moved(model: Model, flow: Flow) -> Kind:
+    """What one event of a flow counts."""
+    ends = [getattr(flow, "source", None), getattr(flow, "destination", None)]
+    named = next((name for each in ends if each is not None for name in one_or_more(each)), "")
+    return _counted(model, named)
 
 
 def _of_operation(given: Operation, model: Model) -> Known:

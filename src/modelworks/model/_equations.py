@@ -86,7 +86,7 @@ class _Writer:
 
     def __post_init__(self) -> None:
         self.letters = _unique({s.name: s.name[:1].lower() for s in self.model.stratifications}, r"{}_{{{}}}", "tn")
-        self.compartments = _unique({c: c[:1].upper() for c in self.model.compartments}, r"{}^{{{}}}", "NC")
+        self.compartments = _unique({c: c[:1].upper() for c in self.model.all_compartments}, r"{}^{{{}}}", "NC")
         taken = {*self.letters.values(), *self.compartments.values()}
         self.parameters: dict[str, str] = {}
         for name in self.model.parameters:
@@ -97,7 +97,7 @@ class _Writer:
     # -- the whole -------------------------------------------------------------------------------
 
     def document(self) -> str:
-        derivatives = [(self._derivative_of(c), self._derivative(c)) for c in self.model.compartments]
+        derivatives = [(self._derivative_of(c), self._derivative(c)) for c in self.model.all_compartments]
         infections = [flow for flow in self.model.flows if isinstance(flow, Infection)]
         forces = [(self._force(flow, self._own(flow)), self._force_meaning(flow)) for flow in infections]
         parts = [
@@ -118,9 +118,7 @@ class _Writer:
         return "\n\n".join(parts) + "\n"
 
     def _symbols(self) -> list[tuple[str, ...]]:
-        people = [
-            (f"${self._people(c, self._canonical(c))}$", f"people {_words(c)}", "people") for c in self.compartments
-        ]
+        people = [(f"${self._people(c, self._canonical(c))}$", *self._counted_in(c)) for c in self.compartments]
         indices = [
             (f"${letter}$", f"{_words(name)}: {_few(self._strata(name))}", "") for name, letter in self.letters.items()
         ]
@@ -130,12 +128,22 @@ class _Writer:
         ]
         return [*people, *indices, *numbers, ("$t$", "time", self.model.time)]
 
+    def _counted_in(self, compartment: str) -> tuple[str, str]:
+        """What is in a compartment, and its unit."""
+        pool = self.model.pool_of(compartment)
+        return (f"people {_words(compartment)}", "people") if pool is None else (_words(compartment), _words(pool.unit))
+
     def _described(self, flow: Flow) -> tuple[str, ...]:
         if isinstance(flow, Pulse):
             return self._described_pulse(flow)
-        words = {c: f"${self._people(c, self._canonical(c))}$" for c in self.model.compartments}
+        words = {c: f"${self._people(c, self._canonical(c))}$" for c in self.model.all_compartments}
         if isinstance(flow, Entry):
-            return _words(flow.name), "", words[flow.destination], f"${self._tex(flow.number)}$ people"
+            return (
+                _words(flow.name),
+                "",
+                words[flow.destination],
+                f"${self._tex(flow.number)}$ {self._counted_in(flow.destination)[1]}",
+            )
         if isinstance(flow, Exit):
             left = ", ".join(words[c] for c in self._left(flow))
             return _words(flow.name), left, "", f"${self._tex(flow.rate)}$"

@@ -193,4 +193,4 @@ def _initial(model: Model, program: Program, state: Array) -> dict[str, Expressi
 
     # Whoever is in a compartment with stages is in one of them.
     staged = replace(model, stratifications=(*model.stratifications, *stages_of(model.flows)))
-    return {c: nested(c, {}, [(s.name, tuple(s.strata)) for s in staged.strata_of(c)]) for c in model.compartments}
+    return {c: nested(c, {}, [(s.name, tuple(s.strata)) for s in staged.strata_of(c)]) for c in model.all_compartments}

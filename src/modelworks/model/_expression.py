@@ -176,11 +176,15 @@ class Year(Expression):
 
 @dataclass(frozen=True, eq=False)
 class People(Expression):
-    """How many people are in some compartments now; everybody when none is named."""
+    """How many people are in some compartments now; everybody when none is named.
+
+    With `of_pools` how much there is in compartments of pools, which are not people.
+    """
 
     compartments: tuple[str, ...]
     where: Where = field(default_factory=dict)
     by: tuple[str, ...] = ()
+    of_pools: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,6 +311,11 @@ def people(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[s
     `by` keeps a stratification apart: `people("infectious", by=["age"])` is a number for each age.
     """
     return People(compartments, _where(where), one_or_more(by))
+
+
+def amount(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
+    """How much there is now in some compartments of a `Pool`, in its unit: `amount("water")`."""
+    return People(compartments, _where(where), one_or_more(by), of_pools=True)
 
 
 def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:

@@ -109,7 +109,7 @@ class _Lowering:
         self.graph = Graph(len(self.lanes) or 1)
         self.rows: list[Row] = []
         self.index: dict[tuple[str, frozenset[tuple[str, str]]], int] = {}
-        for compartment in self.model.compartments:
+        for compartment in self.model.all_compartments:
             for strata in self._combinations(compartment):
                 self.index[compartment, frozenset(strata.items())] = len(self.rows)
                 self.rows.append(Row(compartment, tuple(strata.items())))
@@ -180,7 +180,8 @@ class _Lowering:
     # -- who is where ----------------------------------------------------------------------------
 
     def _splits_all(self, stratification: Stratification) -> bool:
-        return stratification.compartments is None or set(stratification.compartments) >= set(self.model.compartments)
+        split = self.model.compartments if stratification.compartments is None else stratification.compartments
+        return set(split) >= set(self.model.all_compartments)
 
     def _row_stratifications(self, compartment: str) -> list[Stratification]:
         return [s for s in self.model.strata_of(compartment) if s is not self.lane]
@@ -202,11 +203,11 @@ class _Lowering:
             return tuple(self.model.compartments)
         listed = (names,) if isinstance(names, str) else tuple(names)
         for name in listed:
-            if name not in self.model.compartments:
+            if name not in self.model.all_compartments:
                 fail(
                     "M101",
                     f"{of} names a compartment `{name}`, but the model has none of that name",
-                    hint=near(name, self.model.compartments),
+                    hint=near(name, self.model.all_compartments),
                 )
         if len(set(listed)) < len(listed):
             fail(
@@ -364,6 +365,10 @@ class _Lowering:
 
     def _evaluate_people(self, given: People, strata: Strata, of: str) -> int:
         compartments = self._compartments(given.compartments, of)
+        for name in compartments:
+            if (self.model.pool_of(name) is not None) != given.of_pools:
+                what, write = ("people", "people") if given.of_pools else ("not people", "amount")
+                fail("M134", f"{of} counts `{name}`, which is {what}", hint=f'write {write}("{name}")')
         where, mask = self._selection(given.where, of)
         where = _both(where, self._apart(given.by, strata, of))
         rows = list(self._chosen(compartments, where))
@@ -661,7 +666,7 @@ class _Lowering:
         who = {**group, **{name: (stratum,) for name, stratum in strain.items()}}
         infectious = []
         self._split_by_all(tuple(weights), strain, f"the infections of {of}")
-        self._split_by_all(self.model.compartments, met, f"the contacts of {of}")
+        self._split_by_all((*self.model.compartments, *weights), met, f"the contacts of {of}")
         for compartment in self._compartments(tuple(weights), of):
             for _, strata in self._chosen([compartment], who):
                 weight = self._rate(flow.name, expression(weights[compartment]), strata, of)
@@ -680,7 +685,7 @@ class _Lowering:
         """Refuse compartments that are in no stratum of a group: their people would silently not be counted."""
         for compartment in compartments:
             for name in group:
-                if compartment in self.model.compartments and name not in self._kept(compartment):
+                if compartment in self.model.all_compartments and name not in self._kept(compartment):
                     fail(
                         "M115",
                         f"{of} differ by `{name}`, which does not split `{compartment}`: its people would not count",
@@ -723,7 +728,7 @@ class _Lowering:
     def _age(self, stratification: Stratification) -> None:
         """People grow older: out of each band at one over its width, into the next."""
         widths = list(stratification.widths or ())[: len(stratification.strata) - 1]
-        compartments = [c for c in self.model.compartments if stratification in self.model.strata_of(c)]
+        compartments = [c for c in self.model.all_compartments if stratification in self.model.strata_of(c)]
         name = f"ageing by {stratification.name}"
         rates = [1.0 / float(width) for width in widths]
         for compartment, strata in self._chosen(compartments, {}):

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from modelworks.dates import TimeUnit
 from modelworks.errors import Letter, Letters, ModelworksError, fail, near
-from modelworks.model._declaration import Flow, Output, Stratification
+from modelworks.model._declaration import Flow, Output, Pool, Stratification
 from modelworks.model._expression import Expression, Number, Parameter, expression, one_or_more, walk
 
 Named: TypeAlias = tuple[str, Any]
@@ -38,6 +38,8 @@ class Model:
         reproduction number.
     time
         The unit of the model's time: `days` or `years`. Rates are per that unit.
+    pools
+        What the disease passes through and is not people: bacteria in water, mosquitoes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Model:
     derived: Mapping[str, Number] = field(default_factory=dict)
     time: TimeUnit = "days"
     description: str = ""
+    pools: Sequence[Pool] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.compartments, str):
@@ -60,6 +63,7 @@ class Model:
         object.__setattr__(self, "compartments", tuple(self.compartments))
         object.__setattr__(self, "flows", tuple(self.flows))
         object.__setattr__(self, "stratifications", tuple(self.stratifications))
+        object.__setattr__(self, "pools", tuple(self.pools))
         outputs = {
             name: each if isinstance(each, Output) else Output(expression(each)) for name, each in self.outputs.items()
         }
@@ -77,6 +81,7 @@ class Model:
         stratifications: Sequence[Stratification] = (),
         outputs: Mapping[str, Output | Number] | None = None,
         derived: Mapping[str, Number] | None = None,
+        pools: Sequence[Pool] = (),
         replacing: str | Sequence[str] = (),
     ) -> Model:
         """This model with more in it: a stratification, an intervention, outputs written elsewhere.
@@ -93,6 +98,7 @@ class Model:
         """
         old = _pieces(self.compartments, self.flows, self.initial, self.stratifications, self.outputs, self.derived)
         new = _pieces(compartments, flows, initial or {}, stratifications, outputs or {}, derived or {})
+        old["pool"], new["pool"] = ([(each.name, each) for each in some] for some in (self.pools, pools))
         gone = one_or_more(replacing)
         _check_names(self.name, old, new, gone)
         joined = {kind: _joined(pieces, new[kind], gone) for kind, pieces in old.items()}
@@ -105,6 +111,7 @@ class Model:
             initial=dict(joined["initial number"]),
             outputs=dict(joined["output"]),
             derived=dict(joined["derived number"]),
+            pools=[each for _, each in joined["pool"]],
         )
 
     # -- looking ---------------------------------------------------------------------------------
@@ -143,10 +150,21 @@ class Model:
         return next((each for each in self.stratifications if each.name == name), None)
 
     def strata_of(self, compartment: str) -> tuple[Stratification, ...]:
-        """The stratifications that split a compartment."""
+        """The stratifications that split a compartment; those of all compartments split people only."""
         return tuple(
-            each for each in self.stratifications if each.compartments is None or compartment in each.compartments
+            each
+            for each in self.stratifications
+            if compartment in (self.compartments if each.compartments is None else each.compartments)
         )
+
+    @property
+    def all_compartments(self) -> tuple[str, ...]:
+        """The compartments of people, and behind them those of the pools."""
+        return (*self.compartments, *(name for pool in self.pools for name in pool.compartments))
+
+    def pool_of(self, compartment: str) -> Pool | None:
+        """The pool a compartment belongs to; none for people."""
+        return next((pool for pool in self.pools if compartment in pool.compartments), None)
 
     def equations(self) -> str:
         """The equations in LaTeX, with an index for each stratification and tables of flows and symbols."""

@@ -180,6 +180,12 @@ class _Generations:
         floors = {k for k, n in enumerate(graph.nodes) if n.operation == "maximum" and nobody in n.children}
         return tuple(k for k, n in enumerate(graph.nodes) if n.operation == "divide" and n.children[1] in floors)
 
+    @cached_property
+    def quantities(self) -> frozenset[int]:
+        """The rows of pools that are no individuals."""
+        pools = {k: self.model.pool_of(row.compartment) for k, row in enumerate(self.program.rows)}
+        return frozenset(k for k, pool in pools.items() if pool is not None and not pool.individuals)
+
     def vector(self, parameters: Mapping[str, float]) -> Array:
         letters = Letters()
         check_names(self.model, self.program.parameters, parameters, letters)
@@ -208,7 +214,12 @@ class _Generations:
         for jump in self.program.jumps:
             arrivals = slice(0, 0) if jump.destination is None else _block(jump.destination, width)
             if jump.source is None:
-                births[arrivals] += moment.spread(moving[jump.people]).T
+                come = moment.spread(moving[jump.people]).T
+                # What people shed into water is on its way to infect, and no infection.
+                if jump.destination in self.quantities:
+                    V[arrivals] -= come
+                else:
+                    births[arrivals] += come
                 continue
             source = _block(jump.source, width)
             now, change = state[source], moment.spread(moving[jump.people])[source].diagonal()
@@ -311,8 +322,16 @@ class _Generations:
         people = state.reshape(-1, width)
         for row in range(len(people)):
             for lane in np.flatnonzero(inside[row] & (people[row] != 0)):
-                self._put_back(people, inside, row, int(lane))
+                if row in self.quantities:
+                    people[row, lane] = 0.0
+                else:
+                    self._put_back(people, inside, row, int(lane))
         return people.ravel()
+
+    def _of_one_kind(self, row: int, other: int) -> bool:
+        """Both people, or both of one pool."""
+        first, second = (self.model.pool_of(self.program.rows[k].compartment) for k in (row, other))
+        return first is second
 
     def _put_back(self, people: Array, inside: Mask, row: int, lane: int) -> None:
         """Move the infected of one state to the uninfected of most like strata, in proportion to who is there."""
@@ -323,7 +342,7 @@ class _Generations:
         alike = {
             source: sum(strata.get(name) == stratum for name, stratum in self.program.rows[source].strata)
             for source in sorted(sources)
-            if not inside[source, lane]
+            if not inside[source, lane] and self._of_one_kind(source, row)
         }
         if not alike:
             return

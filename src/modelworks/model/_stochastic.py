@@ -49,6 +49,13 @@ class StochasticModel:
             fail("S112", f"there is no stochastic method `{method}`", hint=near(method, METHODS))
         if step is not None and not (np.isfinite(step) and step > 0):
             fail("S114", f"the step is {step}, but a step takes some time", hint="give a number above zero")
+        for pool in model.pools:
+            if not pool.individuals:
+                fail(
+                    "S123",
+                    f"`{model.name}` has a pool `{pool.name}` of {pool.unit}, which chance can not move one by one",
+                    hint="run it with `simulate`, or count single ones and declare the pool with individuals=True",
+                )
         self.model, self.calendar, self.method = model, calendar, method
         self.times = _increasing(times)
         self.program = lower(model, calendar)
@@ -99,9 +106,10 @@ class StochasticModel:
         wrong = ~((numbers >= -GUARD_TOLERANCE) & np.isfinite(numbers)).all(axis=(1, 2))
         if len(rows) == 1 or wrong.any():
             self._check_settled(rows[int(np.argmax(wrong))])
-        numbers[:, : len(program.stocks)] = whole_people(
-            numbers[:, : len(program.stocks)], [program.rows[k].compartment for k in program.stocks]
-        )
+        # People are rounded among themselves, and so are those of each pool.
+        for kind in (None, *self.model.pools):
+            rows_of = [k for k in program.stocks if self.model.pool_of(program.rows[k].compartment) is kind]
+            numbers[:, rows_of] = whole_people(numbers[:, rows_of], [program.rows[k].compartment for k in rows_of])
         initial = np.broadcast_to(numbers.reshape(len(rows), -1), (draws, self.kernel.layout.state))
         return self.kernel.flock(np.array(initial, order="C"), seed)
 
