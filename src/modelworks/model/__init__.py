@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Stratification,
         Transition,
     )
+    from modelworks.model._delayed import Delay, delayed, lasting
     from modelworks.model._diagram import diagram
     from modelworks.model._equilibrium import Equilibrium, equilibrium
     from modelworks.model._expression import (
@@ -77,6 +78,7 @@ _WHERE = {
         "Stratification",
         "Transition",
     ),
+    "_delayed": ("Delay", "delayed", "lasting"),
     "_diagram": ("diagram",),
     "_equilibrium": ("Equilibrium", "equilibrium"),
     "_expression": (
@@ -119,6 +121,7 @@ __all__ = [
     "Accuracy",
     "CompiledModel",
     "Contacts",
+    "Delay",
     "Entry",
     "Equilibrium",
     "Exit",
@@ -144,6 +147,7 @@ __all__ = [
     "basic_reproduction_numbers",
     "by",
     "cos",
+    "delayed",
     "diagram",
     "effective_reproduction_number",
     "effective_reproduction_numbers",
@@ -153,6 +157,7 @@ __all__ = [
     "filter_particles",
     "jax_function",
     "kernel_folder",
+    "lasting",
     "leaving",
     "log",
     "longest_stable_step",

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, fail, near
 from modelworks.model._batch import RUNS, Batches
+from modelworks.model._convolve import Convolutions
+from modelworks.model._delayed import Delayed
 from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
 from modelworks.model._graph import _FOLD, Array
 from modelworks.model._impossible import check_bounds, check_names, moment_in_words, tell_of_guard
@@ -69,18 +71,26 @@ class CompiledModel:
         self.outputs = tuple(column.name for column in self.columns)
         self._guarded = _guarded(self.kernel)
         self._batches = Batches(lambda: lower(model, calendar), self.method) if self.program.width == 1 else None
-        self.with_step(step if step is not None else _narrowest_gap(self.times))
+        self.with_step(step if step is not None else self._coarsest_step())
 
     def at(self, times: Sequence[float] | Array) -> CompiledModel:
         """The same model for other output times; nothing is compiled again."""
         other = copy.copy(self)
         other.times = _increasing(times)
-        return other.with_step(self.step if self.method.order is None else _narrowest_gap(other.times))
+        return other.with_step(self.step if self.method.order is None else other._coarsest_step())
+
+    def _coarsest_step(self) -> float:
+        """The coarsest step that meets all outputs, which share the spacing of steps: the first guess."""
+        return min(float(np.min(np.diff(self.times), initial=np.inf)), *self.program.delay_steps, np.inf)
 
     def with_step(self, step: float) -> CompiledModel:
         """Set the longest step of the solver, in the model's time unit."""
         self.step = step
-        self.grid = Grid.covering(self.times, self.program.knots, step, self.program.pulses, self.method)
+        program = self.program
+        self.grid = Grid.covering(
+            self.times, program.knots, step, program.pulses, self.method, between=program.delay_steps
+        )
+        self._later = Convolutions(program, self.grid) if program.delay_steps else None
         self._data = self.kernel.data(self.grid)
         # What depends on time alone is the same in every run.
         self._suspect_data = any(
@@ -105,14 +115,14 @@ class CompiledModel:
 
     def run(self, values: Array) -> Array:
         """Outputs of one run, shape (time, column); a `ModelworksError` if it left what is possible."""
-        outputs, _ = self._forward(values, keep=False)
-        return outputs
+        raw, _ = self._forward(values, keep=False)
+        return self._finished(raw)
 
     def states(self, values: Array) -> Array:
         """People in every state at each time, shape (time, state): row by row of the program, lane by lane."""
         vector = np.ascontiguousarray(values, dtype=float)
         _, tape = self._forward(vector, keep=True)
-        rows = tape.at_outputs.reshape(self.times.size, -1, self.program.width)
+        rows = tape.at_outputs[self.grid.asked].reshape(self.times.size, -1, self.program.width)
         return rows[:, list(self.program.stocks)].reshape(self.times.size, -1)
 
     @property
@@ -141,20 +151,27 @@ class CompiledModel:
             return None
         if rows.shape[1] != len(self.parameters) or not np.all(np.isfinite(rows)):
             return None
-        return self._batches.run(self.grid, rows, len(self.columns))
+        raw = self._batches.run(self.grid, rows, len(self.columns) + len(self.program.hidden))
+        return raw if raw is None else self._finished(raw)
 
     def run_with_pullback(self, values: Array) -> tuple[Array, Callable[[Array], Array]]:
         """Outputs, and the function from a cotangent (time, column) to the gradient (parameter,)."""
         vector = np.ascontiguousarray(values, dtype=float)
-        outputs, tape = self._forward(vector, keep=True)
-        width = self.kernel.layout.output
+        raw, tape = self._forward(vector, keep=True)
 
         def pullback(cotangent: Array) -> Array:
-            full = np.zeros((self.times.size, width))
-            full[:, : outputs.shape[1]] = cotangent
+            full = np.zeros((self.times.size, raw.shape[1]))
+            full[:, : len(self.columns)] = cotangent
+            if self._later is not None:
+                full = self._later.pullback(raw, full)
             return self.kernel.backward(self.grid, self._data, vector, tape, full)
 
-        return outputs, pullback
+        return self._finished(raw), pullback
+
+    def _finished(self, raw: Array) -> Array:
+        """Outputs (..., time, column) from all that the kernel wrote."""
+        found = raw if self._later is None else self._later.apply(raw)
+        return found[..., : len(self.columns)].copy()
 
     def derived(self, draws: Mapping[str, Array]) -> dict[str, Array]:
         """The model's derived numbers for draws of its parameters, each of the draws' shape."""
@@ -181,7 +198,7 @@ class CompiledModel:
             self._check_guards(tape, raw)
         if failed >= 0:
             self._tell_of_failure(vector, failed)
-        return raw[:, : len(self.columns)].copy(), tape
+        return raw, tape
 
     # -- what can not be -------------------------------------------------------------------------
 
@@ -195,7 +212,7 @@ class CompiledModel:
             elif where == "data":
                 values, times = self._data[:, offset : offset + width], self.grid.moments
             else:
-                values, times = raw[:, offset : offset + width], self.times
+                values, times = raw[:, offset : offset + width], self.grid.outputs
             low, high = guard.limits
             wrong = ~((values >= low) & (values <= high))
             if wrong.any():
@@ -217,7 +234,7 @@ class CompiledModel:
         if self.program.lanes:
             name += f" ({self.program.lane_stratification} {self.program.lanes[lane]})"
         used = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.parameters[:8], vector, strict=False))
-        when = self._when(float(self.times[output]))
+        when = self._when(float(self.grid.outputs[output]))
         if not np.isfinite(state[row, lane]):
             fail(
                 "S102",
@@ -265,7 +282,7 @@ def _guarded(kernel: Kernel) -> list[tuple[Guard, str, int, int]]:
         for name, slots in (("run", layout.run), ("moment", layout.moment), ("data", layout.data)):
             if guard.node in slots.offsets:
                 found.append((guard, name, slots.offsets[guard.node], width))
-    start = len(program.columns)
+    start = len(program.columns) + len(program.hidden)
     for guard, offset in zip(program.watched, layout.output_offsets[start:], strict=True):
         width = program.width if program.graph.nodes[guard.node].wide else 1
         found.append((guard, "output", offset, width))
@@ -290,7 +307,9 @@ def _columns(model: Model, program: Program) -> list[OutputColumn]:
 
 
 def _counts_events(given: Expression) -> bool:
-    return any(isinstance(part, Events) for part in walk(given))
+    # What lasts is there at a moment, as people are.
+    moments = walk(given, into=lambda each: not (isinstance(each, Delayed) and each.lasting))
+    return any(isinstance(part, Events) for part in moments)
 
 
 def _of_parameters(given: Expression, draws: Mapping[str, Array]) -> Array:
@@ -306,11 +325,6 @@ def _of_parameters(given: Expression, draws: Mapping[str, Array]) -> Array:
         "a derived number depends on time, people or strata",
         hint="derived numbers are arithmetic on parameters; make it an output instead",
     )
-
-
-def _narrowest_gap(times: Array) -> float:
-    """The coarsest step that meets all outputs, which share the spacing of steps: the first guess."""
-    return float(np.min(np.diff(times), initial=np.inf))
 
 
 def _increasing(times: Sequence[float] | Array) -> Array:

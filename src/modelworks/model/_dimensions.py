@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from modelworks import units
 from modelworks.errors import Letter, ModelworksError
 from modelworks.model._declaration import Contacts, Entry, Flow, Infection, Output, Pulse, Setting
+from modelworks.model._delayed import Delayed
 from modelworks.model._expression import (
     By,
     Constant,
@@ -29,6 +30,7 @@ from modelworks.model._expression import (
     Time,
     expression,
     one_or_more,
+    walk,
 )
 
 if TYPE_CHECKING:
@@ -167,6 +169,12 @@ def _of_output(model: Model, name: str, output: Output) -> Iterator[Letter]:
     says = f"its unit is `{output.unit}`"
     hint = 'give the unit it has: Output(..., "proportion"); an output that says none counts people'
     yield from _compared(model, f"the output `{name}`", output.value, wanted, says, hint)
+    lengths = {"mean": Kind(1, 0, units.parse(model.time).factor), "shape": PURE}
+    lengths["sd"] = lengths["mean"]
+    for delayed in walk(expression(output.value)):
+        for label, number in delayed.delay.labelled() if isinstance(delayed, Delayed) else ():
+            wanted = [lengths.get(label, PURE)]
+            yield from _compared(model, f"the {label.rstrip(':')} of the delay of `{name}`", number, wanted)
 
 
 OF_PARTS = "look at the units of its parameters: what counts is the unit each is declared in, not that of a study"
@@ -199,6 +207,8 @@ def _kind(given: Expression, model: Model) -> Known:
         each_counts_one = isinstance(given.times, Constant) and given.times.value == 1.0
         counted = next((_moved(model, flow) for flow in model.flows if flow.name == given.flow), PEOPLE)
         return counted if each_counts_one else _product(counted, _kind(given.times, model))
+    if isinstance(given, Delayed):
+        return _kind(given.value, model)
     if isinstance(given, By | Table):
         return _sum([_kind(each, model) for each in given.parts()])
     if isinstance(given, Operation):

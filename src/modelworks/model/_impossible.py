@@ -62,6 +62,12 @@ def tell_of_guard(guard: Guard, value: float, stratum: str, when: str) -> NoRetu
             f"{guard.label}{stratum} sum to {value:.6g}{when}, not to one",
             hint="let the last share be one minus the others",
         )
+    if guard.kind == "delay":
+        fail(
+            "S103",
+            f"{guard.label}{stratum} is {value:.6g}{when}, but a delay's numbers are above zero",
+            hint="give the parameter a lower bound above zero",
+        )
     if guard.kind == "part" and value > 1:
         fail(
             "S103",

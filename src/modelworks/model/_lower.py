@@ -34,6 +34,7 @@ from modelworks.model._declaration import (
     stage_name,
     stages_of,
 )
+from modelworks.model._delayed import Delayed, taken_apart
 from modelworks.model._expression import (
     By,
     Constant,
@@ -53,7 +54,7 @@ from modelworks.model._expression import (
 )
 from modelworks.model._graph import UNARY, Depends, Graph
 from modelworks.model._monotone import monotone_slopes
-from modelworks.model._program import Column, Guard, Jump, Program, Row
+from modelworks.model._program import Column, Guard, Jump, Later, Program, Row
 from modelworks.model.solvers._grid import moments_of_pulse
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ NOWHERE: Strata = {}
 
 # Dividing by nobody: where a group is empty nobody in it is infectious either, and 0 / this is 0.
 NOBODY = 1e-100
+
+# Within which delayed events are taken as even, where nothing else is said: a day, and a week in a model of years.
+DELAY_STEP = {"days": 1.0, "years": 7 / 365.25}
 
 
 def lower(model: Model, calendar: Calendar | None = None) -> Program:
@@ -301,6 +305,13 @@ class _Lowering:
             return self._evaluate_people(given, strata, of)
         if isinstance(given, Events):
             return self._evaluate_events(given, strata, of)
+        if isinstance(given, Delayed):
+            fail(
+                "M135",
+                f"{of} holds a delayed series where none can stand",
+                hint="an output is a delayed series, or a sum or difference of such; write what multiplies it inside, "
+                "before the events; a rate can not wait, people in stages can",
+            )
         if isinstance(given, Operation):
             nodes = [self._evaluate(each, strata, of) for each in given.arguments]
             return self._operation(given.operation, nodes, of)
@@ -819,6 +830,8 @@ class _Lowering:
         known = self.graph.nodes[node]
         if known.operation != "constant":
             self.guards.append(Guard(kind, label, node))
+        elif kind == "delay" and any(float(x) <= 0 for x in known.data):
+            fail("M135", f"{label} has the number {min(map(float, known.data)):g}", hint="give numbers above zero")
         elif kind == "part" and any(float(x) > 1 for x in known.data):
             fail("M110", f"{label} is {max(map(float, known.data)):g}, but a share is never above 1", hint="look for %")
         elif any(float(x) < 0 for x in known.data):
@@ -946,16 +959,41 @@ class _Lowering:
         by_lane = any(s is self.lane for s in apart)
         for choice in itertools.product(*(s.strata for s in rows)):
             strata = {s.name: stratum for s, stratum in zip(rows, choice, strict=True)}
-            node = self._evaluate(expression(output.value), strata, of)
-            if self.graph.nodes[node].wide and not by_lane and self.lane is not None:
+            now, delayed = taken_apart(expression(output.value))
+            node = self._shown(now, strata, by_lane, of)
+            node = self.graph.spread(node) if by_lane else node
+            later = tuple(self._later(each, strata, by_lane, of) for each in delayed)
+            yield Column(name, tuple(strata.items()), node, later)
+
+    def _shown(self, given: Expression, strata: Strata, by_lane: bool, of: str) -> int:
+        """The node of an output: one number, or one for each lane."""
+        node = self._evaluate(given, strata, of)
+        if self.graph.nodes[node].wide and not by_lane and self.lane is not None:
+            fail(
+                "M105",
+                f"{of} differs by `{self.lane.name}`, but is one number",
+                hint=f'add by=["{self.lane.name}"] to the output, or sum over it',
+            )
+        return node
+
+    def _later(self, given: Delayed, strata: Strata, by_lane: bool, of: str) -> Later:
+        """What an output gets from earlier events: these, and the numbers of their delay."""
+        numbers = [self._shown(each, strata, by_lane, of) for each in given.delay.numbers]
+        label = f"the delay of {of}"
+        for number in numbers:
+            if self.graph.nodes[number].depends & ~Depends.PARAMETERS:
                 fail(
-                    "M105",
-                    f"{of} differs by `{self.lane.name}`, but is one number",
-                    hint=f'add by=["{self.lane.name}"] to the output, or sum over it',
+                    "M135",
+                    f"{label} changes with time or people",
+                    hint="a delay is numbers and parameters; let the shares that go one way or another change",
                 )
-            if by_lane and not self.graph.nodes[node].wide:
-                node = self.graph.spread(node)
-            yield Column(name, tuple(strata.items()), node)
+            self._guard("rate" if given.delay.family == "discrete" else "delay", label, number)
+        if given.delay.family == "discrete":
+            self._sum_to_one(self.graph.sum(numbers), f"the probabilities of {label}")
+        step = given.step or DELAY_STEP[self.model.time]
+        events = self._shown(given.value, strata, by_lane, of)
+        events = self.graph.spread(events) if by_lane else events
+        return Later(events, given.delay.family, tuple(numbers), step, given.lasting)
 
 
 def _replaces(flow: Flow) -> bool:

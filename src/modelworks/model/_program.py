@@ -43,12 +43,24 @@ class Jump:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What an output gets from earlier events when the run is done: nodes of these and of their delay's numbers."""
+
+    events: int
+    family: str
+    numbers: tuple[int, ...]
+    step: float
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One output: a scalar node, or a wide one that takes a column a lane."""
 
     output: str
     strata: tuple[tuple[str, str], ...]
     node: int
+    later: tuple[Later, ...] = ()
 
 
 # A share may miss one, and a rate zero, by the round-off of a few additions.
@@ -59,7 +71,7 @@ GUARD_TOLERANCE = 1e-9
 class Guard:
     """A number that must hold for a run to mean anything: a rate not below zero, shares that sum to one."""
 
-    kind: str  # "rate", "share", "number", "part"
+    kind: str  # "rate", "share", "number", "part", "delay"
     label: str
     node: int
 
@@ -68,6 +80,8 @@ class Guard:
         """Between which it must lie; what is not a number, or infinite, lies between no limits."""
         if self.kind == "share":
             return 1.0 - GUARD_TOLERANCE, 1.0 + GUARD_TOLERANCE
+        if self.kind == "delay":
+            return sys.float_info.min, sys.float_info.max
         if self.kind == "part":
             return -GUARD_TOLERANCE, 1.0 + GUARD_TOLERANCE
         return -GUARD_TOLERANCE, sys.float_info.max
@@ -137,9 +151,19 @@ class Program:
         return tuple(g for g in self.guards if not self.graph.nodes[g.node].depends & Depends.STATE)
 
     @cached_property
+    def hidden(self) -> tuple[int, ...]:
+        """Nodes written for outputs that come later than their events."""
+        return tuple(dict.fromkeys(n for c in self.columns for each in c.later for n in (each.events, *each.numbers)))
+
+    @cached_property
+    def delay_steps(self) -> tuple[float, ...]:
+        """The steps within which delayed events are taken as even; outputs are written at the end of each."""
+        return tuple(sorted({each.step for column in self.columns for each in column.later}))
+
+    @cached_property
     def observed(self) -> tuple[int, ...]:
-        """Nodes written at every output: the columns, and behind them the watched guards."""
-        return (*(column.node for column in self.columns), *(guard.node for guard in self.watched))
+        """Nodes written at every output: the columns, behind them the hidden, and last the watched guards."""
+        return (*(column.node for column in self.columns), *self.hidden, *(guard.node for guard in self.watched))
 
     @cached_property
     def stocks(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, fail, near
 from modelworks.model._compiled import _columns, _increasing
+from modelworks.model._convolve import Convolutions
 from modelworks.model._graph import Array
 from modelworks.model._impossible import check_bounds, check_names, moment_in_words, tell_of_guard
 from modelworks.model._lower import lower
@@ -64,7 +65,12 @@ class StochasticModel:
         self.outputs = tuple(column.name for column in self.columns)
         self.cores = cores or os.cpu_count() or 1
         self.kernel = StochasticKernel(self.program, method)
-        grid = Grid.covering(self.times, self.program.knots, step or DAY[model.time], self.program.pulses)
+        program = self.program
+        grid = Grid.covering(
+            self.times, program.knots, step or DAY[model.time], program.pulses, between=program.delay_steps
+        )
+        self._written = grid.outputs
+        self._later = Convolutions(program, grid) if program.delay_steps else None
         self.steps = Steps.of(grid, self.kernel.data)
         self.step = float(self.steps.sizes.max())
 
@@ -114,19 +120,34 @@ class StochasticModel:
         return self.kernel.flock(np.array(initial, order="C"), seed)
 
     def advance(self, flock: Flock, rows: Array, first: int, last: int) -> Array:
-        """Take draws on to write the outputs `first` to `last` - 1; shape (draw, time, column)."""
+        """Take draws on to write the outputs `first` to `last` - 1; shape (draw, time, column).
+
+        Not of a model with delays, whose outputs depend on all that was before.
+        """
+        if self._later is not None:
+            fail(
+                "S125",
+                f"`{self.model.name}` has delayed outputs, which are known only when a run is done",
+                hint="let people wait in a compartment, in stages, where a particle filter looks at what comes later",
+            )
+        return self._advance(flock, rows, first, last)[:, :, : len(self.columns)]
+
+    def _advance(self, flock: Flock, rows: Array, first: int, last: int) -> Array:
+        """All that the kernel writes, shape (draw, output, number)."""
         raw, suspects, failure = self.kernel.run(flock, rows, self.steps, (first, last), cores=self.cores)
         if failure is not None:
             self._tell_of_failure(failure, rows)
         if suspects.any():
             draw = int(np.argmax(suspects))
             self._check_settled(rows[draw % len(rows)])
-            self._check_watched(raw[draw], self.times[first:last])
-        return raw[:, :, : len(self.columns)]
+            self._check_watched(raw[draw], self._written[first:last])
+        return raw
 
     def run(self, rows: Array, draws: int, seed: int) -> Array:
         """Outputs (draw, time, column) of whole runs."""
-        return self.advance(self.begin(rows, draws, seed), rows, 0, self.times.size).copy()
+        raw = self._advance(self.begin(rows, draws, seed), rows, 0, self._written.size)
+        found = raw if self._later is None else self._later.apply(raw)
+        return found[:, :, : len(self.columns)].copy()
 
     # -- what can not be -------------------------------------------------------------------------
 
@@ -139,7 +160,7 @@ class StochasticModel:
 
     def _check_watched(self, raw: Array, times: Array) -> None:
         """Rates and shares that follow the state, at the outputs of one draw."""
-        places = self.kernel.layout.output_offsets[len(self.program.columns) :]
+        places = self.kernel.layout.output_offsets[len(self.program.columns) + len(self.program.hidden) :]
         for guard, offset in zip(self.program.watched, places, strict=True):
             width = self.program.width if self.program.graph.nodes[guard.node].wide else 1
             self._check(guard, raw[:, offset : offset + width], times)
@@ -208,7 +229,8 @@ def simulate_stochastic(
     Returns
     -------
     Outputs
-        With a first dimension of draws; counts are whole numbers.
+        With a first dimension of draws; counts are whole numbers, but for delayed ones: these are what is expected of
+        the events that happened.
 
     Raises
     ------

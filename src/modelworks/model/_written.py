@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.model._declaration import Entry, Infection, Pulse, Setting, Stratification, Transition
+from modelworks.model._delayed import Delayed
 from modelworks.model._expression import (
     By,
     Constant,
@@ -168,6 +169,9 @@ def _outputs(model: Model) -> Iterator[Written]:
         for part in walk(expression(output.value)):
             if isinstance(part, Events) and not _is_one(part.times) and _holds_numbers(part.times):
                 yield Written(f"{name}: each {part.flow} counts", in_words(part.times, _names(model)))
+            if isinstance(part, Delayed) and any(_holds_numbers(each) for each in part.delay.numbers):
+                told = ", ".join(f"{label} {in_words(each, _names(model))}" for label, each in part.delay.labelled())
+                yield Written(f"{name}: {'duration' if part.lasting else 'delay'}", f"{part.delay.family}, {told}")
 
 
 def _matrix(matrix: NDArray[np.float64], stratification: Stratification, scale: Expression, names: Names) -> str:

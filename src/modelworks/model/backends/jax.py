@@ -14,6 +14,7 @@ import numpy as np
 
 from modelworks.errors import fail
 from modelworks.model._compiled import CompiledModel
+from modelworks.model._convolve import Convolutions
 from modelworks.model._graph import Graph, Node
 from modelworks.model._lower import lower
 from modelworks.model._program import Program, Schedule
@@ -60,10 +61,12 @@ def _function(program: Program, grid: Grid) -> Callable[[Any], Any]:
     clock = evaluate(graph, schedule.data_nodes, times=grid.moments)
     many = 3 * grid.steps.size
     stops = np.cumsum(grid.counts)  # how many steps lie before each output
-    # After an output the accumulators begin anew.
+    # After an output that was asked for the accumulators begin anew.
     keeps = np.ones((grid.steps.size, len(program.rows), 1))
-    for stop in stops[stops > 0]:
+    for stop in stops[grid.asked][1:]:
         keeps[stop - 1, list(program.accumulators)] = 0.0
+
+    later = Convolutions(program, grid)
 
     def run(parameters: Any) -> Any:
         settled: Values = {node: jnp.asarray(value) for node, value in clock.items()}
@@ -92,10 +95,12 @@ def _function(program: Program, grid: Grid) -> Callable[[Any], Any]:
 
         _, after = lax.scan(step, begin, (jnp.asarray(grid.steps), jnp.asarray(keeps), at_steps))
         states = jnp.concatenate([begin[None], after])[stops]
-        columns = [column.node for column in program.columns]
+        columns = [*(column.node for column in program.columns), *program.hidden]
         seen = read(graph, columns, state=states, known={**still, **at_outputs}, parameters=parameters[None, :])
         listed = [seen[n] if graph.nodes[n].wide else seen[n][:, None] for n in columns]
-        return jnp.concatenate([jnp.broadcast_to(v, (stops.size, v.shape[1])) for v in listed], axis=1)
+        raw = jnp.concatenate([jnp.broadcast_to(v, (stops.size, v.shape[1])) for v in listed], axis=1)
+        visible = sum(v.shape[1] for v in listed[: len(program.columns)])
+        return later.traced(raw)[:, :visible]
 
     return run
 

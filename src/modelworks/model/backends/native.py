@@ -36,8 +36,9 @@ from modelworks.model.solvers.rk4 import RK4
 # Negative people beyond this part of everybody are no round-off of a solver.
 TOLERATED = 1e-6
 
-# The arguments of the two exported functions: pointers to float64 (`counts`, `suspect`: int64), but for the last ones.
-_COMMON = ("parameters", "run", "data", "moment", "steps", "counts")
+# The arguments of the two exported functions: pointers to float64 (`counts`, `resets`, `suspect`: int64), but for the
+# last ones.
+_COMMON = ("parameters", "run", "data", "moment", "steps", "counts", "resets")
 FORWARD = (*_COMMON, "outputs", "starts", "at_outputs", "work", "suspect", "number", "tolerated")
 BACKWARD = (*_COMMON, "starts", "at_outputs", "cotangent", "run_bar", "moment_bar", "gradient", "work", "number")
 _KINDS = {"number": INTEGER, "tolerated": DOUBLE}
@@ -226,6 +227,11 @@ class _Writer(Parts):
         first = loops.builder.mul(step, loops.integer(3))
         return [loops.builder.add(first, loops.integer(k)) for k in range(3)]
 
+    def _resets(self, loops: Loops, given: dict[str, ir.Value], output: ir.Value) -> ir.Value:
+        """Whether events are counted anew after an output."""
+        asked = loops.builder.load(loops.element(given["resets"], output, INTEGER), typ=INTEGER)
+        return loops.builder.icmp_signed("!=", asked, loops.integer(0))
+
     def _forward(self) -> None:
         """One run. `number` of outputs is negative when the tape is to be kept."""
         loops, given = self._open("forward", INTEGER, FORWARD)
@@ -264,7 +270,8 @@ class _Writer(Parts):
             row = loops.row(given["outputs"], output, self.layout.output)
             loops.call("observe", state, *inputs, row, given["suspect"])
             loops.note_below(state, people, floor, failed, output)
-            loops.clear(state, people, size)
+            with loops.when(self._resets(loops, given, output)):
+                loops.clear(state, people, size)
         b.ret(b.load(failed, typ=INTEGER))
 
     def _backward(self) -> None:
@@ -279,8 +286,9 @@ class _Writer(Parts):
         b.store(steps_taken, remaining)
         with loops.count_down(given["number"]) as output:
             point = b.add(output, last)
-            # The accumulators were emptied after this output: nothing later depends on what they held.
-            loops.clear(state_bar, self.layout.people, size)
+            # Where the accumulators were emptied after this output, nothing later depends on what they held.
+            with loops.when(self._resets(loops, given, output)):
+                loops.clear(state_bar, self.layout.people, size)
             observed = loops.row(given["at_outputs"], output, size)
             cotangent = loops.row(given["cotangent"], output, self.layout.output)
             moment_bar = self._moment_row(loops, given["moment_bar"], point)

@@ -46,11 +46,12 @@ class Steps:
     """The grid of a stochastic run: a row for each output, and behind these one for the middle of each step.
 
     `sizes` are the steps' (zero for outputs, and for pulses), `moments` the times, `data` what time alone decides. The
-    steps before output k are `edges[k]` to `edges[k + 1]`.
+    steps before output k are `edges[k]` to `edges[k + 1]`, and events are counted anew after it where `resets[k]`.
     """
 
     sizes: Array
     edges: NDArray[np.int64]
+    resets: NDArray[np.int64]
     moments: Array
     data: Array
 
@@ -64,7 +65,11 @@ class Steps:
         moments = np.concatenate([grid.outputs, middles])
         edges = number + np.concatenate([[0], np.cumsum(grid.counts)])
         return Steps(
-            np.concatenate([np.zeros(number), np.where(at_once, 0.0, grid.steps)]), edges, moments, data(moments)
+            np.concatenate([np.zeros(number), np.where(at_once, 0.0, grid.steps)]),
+            edges,
+            grid.resets,
+            moments,
+            data(moments),
         )
 
 
@@ -186,7 +191,7 @@ class StochasticKernel:
         moment = np.empty((steps.moments.size, self._sizes["MOMENT"]))
         work = np.empty(3 * layout.state + len(self.program.derivatives) * self.program.width)
         trouble = np.zeros(2, dtype=np.int64)
-        arrays = (given, steps.data, steps.sizes, steps.edges, states, streams, outputs)
+        arrays = (given, steps.data, steps.sizes, steps.edges, steps.resets, states, streams, outputs)
         buffers = (run, moment, work, suspects, trouble)
         stride = 0 if same else given.shape[1]
         addresses = (array.ctypes.data for array in (*arrays, *buffers))

@@ -35,7 +35,8 @@ class Grid:
 
     `steps` (step,) are their sizes; `counts` (output,) how many lie before each output; `moments`
     (3 * step + output,) the start, middle and end of each step, and behind them the outputs; `pulses`
-    (step,) the time of the pulse that a step is, or not a number.
+    (step,) the time of the pulse that a step is, or not a number. `resets` (output,) is one where events are
+    counted anew after an output, and zero at those nobody asked for, which lie between.
     """
 
     outputs: Array
@@ -44,6 +45,7 @@ class Grid:
     starts: Array
     ends: Array
     pulses: Array
+    resets: NDArray[np.int64]
     method: FixedStep = RK4
 
     @staticmethod
@@ -53,13 +55,15 @@ class Grid:
         longest: float,
         pulses: tuple[float, ...] = (),
         method: FixedStep = RK4,
+        between: tuple[float, ...] = (),
     ) -> Grid:
         """The coarsest grid with steps no longer than `longest` that meets all outputs, knots and pulses.
 
         A pulse at the time of an output comes after it. Where the step is part of the model, all steps are of exactly
-        this length, and tables are read where they begin, whether or not a knot lies between.
+        this length, and tables are read where they begin, whether or not a knot lies between. There are outputs
+        `between` those asked for as well: at every multiple of these lengths from the start.
         """
-        times = np.asarray(outputs, dtype=float)
+        times, resets = _with_those_between(np.asarray(outputs, dtype=float), between)
         placed_pulses = _placed(pulses, times)
         met = (*(knots if method.order is not None else ()), *placed_pulses)
         inside = [stop for stop in met if times[0] < stop < times[-1]]
@@ -83,13 +87,25 @@ class Grid:
         placed = np.searchsorted(np.asarray(ends), times[1:] - 1e-9 * np.maximum(1.0, np.abs(times[1:]))) + 1
         counts = np.diff(np.concatenate([[0, 0], placed])).astype(np.int64)
         return Grid(
-            times, np.asarray(sizes), counts, np.asarray(starts), np.asarray(ends), np.asarray(happening), method
+            times,
+            np.asarray(sizes),
+            counts,
+            np.asarray(starts),
+            np.asarray(ends),
+            np.asarray(happening),
+            resets,
+            method,
         )
 
     @cached_property
-    def addresses(self) -> tuple[int, int]:
-        """Where `steps` and `counts` lie in memory, as the kernel takes them."""
-        return self.steps.ctypes.data, self.counts.ctypes.data
+    def addresses(self) -> tuple[int, int, int]:
+        """Where `steps`, `counts` and `resets` lie in memory, as the kernel takes them."""
+        return self.steps.ctypes.data, self.counts.ctypes.data, self.resets.ctypes.data
+
+    @cached_property
+    def asked(self) -> NDArray[np.intp]:
+        """The positions of the outputs that were asked for."""
+        return np.flatnonzero(self.resets)
 
     @cached_property
     def moments(self) -> Array:
@@ -100,6 +116,17 @@ class Grid:
         for step in np.flatnonzero(np.isfinite(self.pulses)):
             moments[step], moments[step, self.method.moments[-1]] = moments_of_pulse(float(self.pulses[step]))
         return np.concatenate([moments.ravel(), self.outputs])
+
+
+def _with_those_between(asked: Array, lengths: tuple[float, ...]) -> tuple[Array, NDArray[np.int64]]:
+    """All times at which outputs are written, and which of them were asked for."""
+    near = 1e-9 * max(1.0, float(np.abs(asked).max()))
+    times = asked
+    for length in lengths:
+        more = asked[0] + length * np.arange(1, np.floor((asked[-1] - asked[0]) / length) + 1)
+        gaps = np.abs(more - times[np.clip(np.searchsorted(times, more - near), 0, times.size - 1)])
+        times = np.sort(np.concatenate([times, more[gaps > near]]))
+    return times, np.isin(times, asked).astype(np.int64)
 
 
 def _steps_between(left: float, right: float, longest: float, method: FixedStep) -> int:

@@ -144,6 +144,7 @@ def run_draws(
     data: Reals,
     steps: Reals,
     edges: Wholes,
+    resets: Wholes,
     states: Reals,
     streams: Words,
     outputs: Reals,
@@ -155,9 +156,10 @@ def run_draws(
 ) -> Whole:
     """Take each draw from output `first` - 1 to output `last` - 1, writing outputs on the way.
 
-    `stride` is 0 where all draws have the same parameters. `data` and `moment` have a row for each output, and behind
-    these one for the middle of each step; the steps before an output are `edges[output]` to `edges[output + 1]`. The
-    answer is the first draw that failed, or -1; `trouble` then holds its jump and its step.
+    `stride` is 0 where all draws have the same parameters. `data` and `moment` have a row for each output, and
+    behind these one for the middle of each step; the steps before an output are `edges[output]` up to
+    `edges[output + 1]`, and after one of `resets` events count anew. The answer is the first draw that failed,
+    or -1; `trouble` then holds its jump and its step.
     """
     for draw in range(draws):
         if draw == 0 or stride > 0:
@@ -182,6 +184,7 @@ def run_draws(
                 part(outputs, (draw * (last - first) + output - first) * OUTPUT),
                 part(suspects, draw),
             )
-            for k in range(PEOPLE, STATE):
-                state[k] = 0.0
+            if resets[output] > 0:
+                for k in range(PEOPLE, STATE):
+                    state[k] = 0.0
     return -1
