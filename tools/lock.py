@@ -1,4 +1,6 @@
-"""Writes `requirements.lock`: every version with its hashes, for every Python and system, naming no host.
+"""Writes the locks: every version with its hashes, for every Python and system, naming no host.
+
+`requirements.lock` is what everybody installs; `servers.lock` holds the servers that CI tests against.
 
 `--check` says whether the lock still answers `pyproject.toml`, without the network.
 """
@@ -10,22 +12,31 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+SERVERS, SERVERS_LOCK = "servers", ROOT / "servers.lock"
 # Extras that nobody is made to install: large, and only for some. Their tests run where they are installed.
-APART = ("jax",)
+APART = ("jax", SERVERS)
 UV = Path(sysconfig.get_path("scripts")) / "uv"
 
 
 def compile_lock(*, upgrade: bool) -> None:
     """Resolve anew, keeping the locked versions unless asked to upgrade."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    command = [str(UV), "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes"]
-    command += [f"--extra={name}" for name in extras if name not in APART]
-    command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "--output-file", LOCK.name]
+    _compile(["pyproject.toml", *(f"--extra={name}" for name in extras if name not in APART)], LOCK, upgrade=upgrade)
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / "servers.in"
+        wanted.write_text("\n".join(extras[SERVERS]) + "\n", encoding="utf-8")
+        _compile([str(wanted), f"--constraint={LOCK}"], SERVERS_LOCK, upgrade=upgrade)
+
+
+def _compile(wanted: list[str], lock: Path, *, upgrade: bool) -> None:
+    command = [str(UV), "pip", "compile", *wanted, "--universal", "--generate-hashes"]
+    command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "--output-file", lock.name]
     subprocess.run([*command, "--upgrade"] if upgrade else command, cwd=ROOT, check=True)
 
 

@@ -18,6 +18,7 @@ OLDEST = (3, 11)
 NEWER_NAMES = ("python3.13", "python3.12", "python3.11", "python3.14")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOCK = os.path.join(ROOT, "requirements.lock")
+SERVERS_LOCK = os.path.join(ROOT, "servers.lock")
 
 
 def give_up(message: str, hint: str) -> NoReturn:
@@ -132,6 +133,9 @@ def fill(environment: str) -> None:
     uv, python = program_in(environment, "uv"), python_in(environment)
     settings = network_settings(python)
     run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", "--compile-bytecode", LOCK, **settings)
+    if os.environ.get("MODELWORKS_CI") == "1":
+        # Servers to test against, which nobody needs who only uses the package.
+        run(uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", SERVERS_LOCK, **settings)
     run(
         *[uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "--no-build-isolation", "--offline"],
         *["--editable", ROOT],

@@ -164,3 +164,12 @@ def test_a_mistake_in_what_is_kept_is_a_letter(repository: Path, setting: str, h
     assert isinstance(ended.exception, ModelworksError)
     assert ended.exception.codes == ("Y132",)
     assert hint in str(ended.exception)
+
+
+@pytest.mark.parametrize("store", ["s3://", "s3://Our_Bucket/x", "s3://key:secret@bucket"])
+def test_an_address_that_is_no_bucket_is_a_letter(repository: Path, store: str) -> None:
+    (repository / "modelworks.toml").write_text(f'store = "{store}"\n', encoding="utf-8")
+    ended = said("list")
+    assert isinstance(ended.exception, ModelworksError)
+    assert ended.exception.codes == ("Y132",)
+    assert "AWS_ACCESS_KEY_ID" in str(ended.exception)

@@ -1,14 +1,15 @@
-"""A store with a clock that goes on by a second at each question."""
+"""Stores, in a folder and in a bucket, with a clock that goes on by a second at each question."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from modelworks.runs import Run, Store
+from modelworks.runs import BucketStore, Run, Store
 
 START = datetime(2026, 11, 21, 5, 15, tzinfo=UTC)
 Publish = Callable[..., Run]
@@ -19,9 +20,23 @@ def ticking() -> Callable[[], datetime]:
     return lambda: START + timedelta(seconds=next(seconds))
 
 
+FOLDER = pytest.param("folder")
+BUCKET = pytest.param("bucket", marks=pytest.mark.needs("weed"))
+BOTH = pytest.mark.parametrize("kind", [FOLDER, BUCKET])
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "runs", clock=ticking())
+def kind() -> str:
+    """Where runs are kept; a test of both kinds says so."""
+    return "folder"
+
+
+@pytest.fixture
+def store(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Store:
+    if kind == "folder":
+        return Store(tmp_path / "runs", clock=ticking())
+    request.getfixturevalue("s3_endpoint")
+    return BucketStore(f"s3://team/{secrets.token_hex(6)}", tmp_path / "mirror", clock=ticking())
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,9 +22,22 @@ from modelworks.runs import Index, Listing, Run, Store, Wanted, condition
 Publish = Callable[..., Run]
 
 
+SQLITE = pytest.param("sqlite")
+POSTGRES = pytest.param("postgres", marks=pytest.mark.needs("postgres", "psycopg"))
+
+
+@pytest.fixture(params=[SQLITE, POSTGRES])
+def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database for an index; that of the server has other tests' runs in it, as a team's has another team's."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'index.sqlite'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
-def index(store: Store, tmp_path: Path) -> Index:
-    return Index(store, f"sqlite:///{tmp_path / 'index.sqlite'}")
+def index(store: Store, url: str) -> Iterator[Index]:
+    with Index(store, url) as index:
+        yield index
 
 
 def ids(listing: Listing) -> list[str]:
@@ -143,6 +157,23 @@ def test_a_server_that_is_not_there_is_a_letter_without_the_password(store: Stor
     with pytest.raises(ModelworksError, match="R150") as raised:
         Index(store, "postgresql+psycopg://ada:secret@127.0.0.1:9/runs").select()
     assert "secret" not in str(raised.value)
+
+
+def test_many_who_look_at_once_see_the_same(store: Store, url: str, publish: Publish) -> None:
+    """Each brings the index up to date by itself, and none trips over another."""
+    runs = [publish(parameters={"rate": {"value": 1.0}}) for _ in range(20)]
+
+    def look(number: int) -> list[str]:
+        with Index(store, url) as index:
+            if number % 3 == 0:
+                store.remark(runs[number].key, "tag", "paper", by="Ada")
+            return ids(index.select())
+
+    with ThreadPoolExecutor(8) as pool:
+        for seen in pool.map(look, range(16)):
+            assert seen == [run.id for run in reversed(runs)]
+    with Index(store, url) as index:
+        assert len(ids(index.select(Wanted(tag="paper")))) == 6
 
 
 class Life(RuleBasedStateMachine):

@@ -102,11 +102,11 @@ def test_a_pruned_run_comes_back_as_it_was(store: Store, publish: Publish, cache
     old, _ = publish(verdict="fine"), publish()
     prune_all(store, plan(store, NOTHING_SPECIAL, LATER), cache)
     assert old.id not in {run.id for run in store.runs()}
-    assert [key for key, _ in pruned(store)] == [old.key]
+    assert [why["key"] for why in pruned(store)] == [old.key]
     back = restore(store, old.id[:4])
     assert back.key == old.key
     assert back.verify() == []
-    assert list(pruned(store)) == []
+    assert pruned(store) == []
     assert not (store.root / ".trash").exists() or not list((store.root / ".trash").rglob("*"))
 
 
@@ -164,10 +164,10 @@ def test_who_crashed_before_the_move_left_the_run_where_it_was(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("modelworks.runs._retention._move", crash)
+        patched.setattr("modelworks.runs._trash._move", crash)
         with pytest.raises(KeyboardInterrupt):
             prune(store, planned.leaving, cache, by="Ada", now=LATER)
-    assert list(pruned(store)) == []
+    assert pruned(store) == []
     assert store.find(old.id).verify() == []
     prune_all(store, plan(store, NOTHING_SPECIAL, LATER), cache)
     assert restore(store, old.id).verify() == []

@@ -66,11 +66,11 @@ def _list_pruned(*, as_json: bool) -> None:
     from modelworks.runs import pruned
     from modelworks.study import retention_around
 
-    found = list(pruned(retention_around(Path.cwd())[0]))
+    found = pruned(retention_around(Path.cwd())[0])
     if as_json:
-        show_json([why for _, why in found])
+        show_json(found)
         return
-    table(("pruned on", "by", "run"), [(str(why["pruned"])[:10], str(why["by"]), key) for key, why in found])
+    table(("pruned on", "by", "run"), [(str(why["pruned"])[:10], str(why["by"]), str(why["key"])) for why in found])
     next_step("modelworks restore RUN" if found else "modelworks list")
 
 
@@ -168,13 +168,14 @@ def _in_words(said: Mapping[str, Any]) -> str:
 @json_option
 def verify_runs(runs: Sequence[str], everything: bool, as_json: bool) -> None:
     """Whether every file of a run is as it was written, to the last bit."""
-    from modelworks.study import damaged_runs, find_run, runs_of_repository
+    from modelworks.study import damaged_runs, find_run, runs_of_repository, store_around
 
     if bool(runs) == everything:
         raise click.UsageError("name runs, or give --all")
     found = runs_of_repository(Path.cwd()) if everything else [find_run(Path.cwd(), each) for each in runs]
     unread = damaged_runs(Path.cwd()) if everything else []
-    told = {run.id: run.verify() for run in found}
+    store = store_around(Path.cwd())
+    told = {run.id: store.verify(run.key) for run in found}
     if as_json:
         show_json([{"id": run.id, "key": run.key, "whole": not told[run.id], "changed": told[run.id]} for run in found])
     else:

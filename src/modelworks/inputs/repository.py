@@ -17,6 +17,9 @@ from modelworks.inputs._reading import is_a_path, resolve, shown
 
 SETTINGS = "modelworks.toml"
 STUDY_FILE = "study.yaml"
+# Copies of the runs of a bucket.
+MIRROR = ".modelworks/mirror"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # What may be said of which runs are kept, and of which type it is.
 RETENTION: Mapping[str, type] = {
     "keep_days": float,
@@ -33,7 +36,8 @@ class Repository:
     """Where a team keeps its studies. `store` is the folder of the runs; `people` are as in the settings.
 
     `index` is the address of a database that finds runs quickly, where the team has one; empty for a file of our own.
-    `retention` says which runs are kept, of what is said; the rest is as usual.
+    `retention` says which runs are kept, of what is said; the rest is as usual. `bucket` is the address of the bucket
+    that runs are kept in, where `store` is one; `store` is then the folder of this machine's copies.
     """
 
     root: Path
@@ -42,6 +46,7 @@ class Repository:
     people: tuple[str, ...] = ()
     index: str = ""
     retention: Mapping[str, Any] = field(default_factory=dict)
+    bucket: str = ""
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -114,12 +119,16 @@ def _read(root: Path) -> Repository:
     index = settings.text("index", "") if "index" in settings.values else ""
     _check_index(index, settings)
     retention = settings.retention()
-    if is_a_path(store):
+    bucket = store.rstrip("/") if store.startswith("s3://") else ""
+    if bucket:
+        store = MIRROR
+        _check_bucket(bucket, settings)
+    elif is_a_path(store):
         _check_store(root / store, settings)
     else:
         settings.say(f"`store` is {shortened(store)!r}, which is no path", 'name a folder, as in `store = "runs"`')
     letters.raise_if_any()
-    return Repository(root, title, root / store, people, index, retention)
+    return Repository(root, title, root / store, people, index, retention, bucket)
 
 
 def _check_store(store: Path, settings: _Settings) -> None:
@@ -127,6 +136,16 @@ def _check_store(store: Path, settings: _Settings) -> None:
     there = next((each for each in (store, *store.parents) if os.path.lexists(each)), store)
     if not there.is_dir():
         settings.say(f"`store` leads to `{there.name}`, which is no folder", 'name a folder, as in `store = "runs"`')
+
+
+def _check_bucket(bucket: str, settings: _Settings) -> None:
+    """The address of a bucket, without keys: this file is committed."""
+    name = bucket.removeprefix("s3://").partition("/")[0]
+    if "@" in name or not _BUCKET.fullmatch(name):
+        settings.say(
+            f"`store` is {shortened(bucket)!r}, which is no address of a bucket",
+            'write `store = "s3://bucket/folder"`; keys and endpoint come from the environment (AWS_ACCESS_KEY_ID, …)',
+        )
 
 
 def _check_index(index: str, settings: _Settings) -> None:

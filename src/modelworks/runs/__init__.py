@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.runs._bucket import BucketStore
     from modelworks.runs._cache import StageCache
     from modelworks.runs._compare import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, compare
     from modelworks.runs._environment import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from modelworks.runs._store import Store
 
 _HOME = {
+    "BucketStore": "_bucket",
     "Comparison": "_compare",
     "Condition": "_find",
     "Difference": "_compare",
@@ -67,6 +69,7 @@ _HOME = {
 
 __all__ = [
     "KINDS_OF_DIFFERENCE",
+    "BucketStore",
     "Comparison",
     "Condition",
     "Difference",

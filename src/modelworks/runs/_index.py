@@ -242,22 +242,27 @@ class Index:
     def _made(self) -> None:
         """The tables, of this edition; one that can not be read is made anew, for nothing in it is the truth."""
         try:
-            _schema.create_all(self._engine)
-            with self._engine.begin() as connection:
-                edition = connection.execute(
-                    sql.select(ABOUT.c.value).where(ABOUT.c.store == "", ABOUT.c.name == "edition")
-                ).scalar()
-                if edition is None:
-                    connection.execute(sql.insert(ABOUT).values(store="", name="edition", value=str(EDITION)))
+            if self._edition() != str(EDITION):
+                with self._changing() as connection:
+                    # Somebody else may have made them meanwhile.
+                    if self._edition() != str(EDITION):
+                        _schema.drop_all(connection)
+                        _schema.create_all(connection)
+                        connection.execute(sql.insert(ABOUT).values(store="", name="edition", value=str(EDITION)))
         except DatabaseError as error:
             # A server that does not answer, and what its owner has to mend there, are not ours to throw away.
             if isinstance(error, OperationalError) or self._engine.dialect.name != "sqlite":
                 raise
             self._throw_away()
-            return self._made()
-        if edition not in (None, str(EDITION)):
-            _schema.drop_all(self._engine)
             self._made()
+
+    def _edition(self) -> str | None:
+        """The edition of the tables that are there."""
+        with self._engine.connect() as connection:
+            if not sql.inspect(connection).has_table(ABOUT.name):
+                return None
+            asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == "", ABOUT.c.name == "edition")
+            return connection.execute(asked).scalar()
 
     def _throw_away(self) -> None:
         """Remove a file that is no database."""
@@ -367,7 +372,7 @@ class Index:
 def _why_not(store: Store, key: str) -> tuple[Letter, ...]:
     """Why a run can not be read."""
     try:
-        store.open(key)
+        store.record(key)
     except ModelworksError as error:
         return error.letters
     return ()
@@ -380,7 +385,7 @@ def _told(store: Store, key: str) -> tuple[dict[str, Any], list[dict[str, Any]]]
     row |= {"key": key, "id": id_of(Path(key)), "study": study, "model": model, "region": region, "time": moment}
     row |= {"commit": folder[:7], "pinned": False, "dirty": False}
     try:
-        record = store.open(key).record
+        record = store.record(key)
     except ModelworksError as error:
         return {**row, "damage": str(error.letters[0])}, []
     known = record.get("provenance") or {}

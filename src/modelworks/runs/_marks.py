@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from modelworks.errors import fail
 from modelworks.runs._atomic import disk_letters, flush_folder
@@ -43,32 +44,41 @@ class Standing:
     pinned: bool = False
 
 
-def write_mark(root: Path, mark: Mark) -> str:
-    """Add a remark to a store; gives the name of its file."""
+def mark_file(mark: Mark) -> tuple[str, str]:
+    """The name and the text of the file of a remark."""
     if mark.kind not in KINDS:
         raise ValueError(f"{mark.kind!r} is not a kind of remark: {', '.join(KINDS)}")
     if mark.kind in (TAG, UNTAG) and not _is_a_tag(mark.text):
         fail("R140", f"`{mark.text[:60]}` can not be a tag", hint="use letters, digits, `-`, `_` and `.`, up to 60")
+    text = json.dumps(asdict(mark), ensure_ascii=False, indent=2) + "\n"
+    return f"{_in_order(mark.when)}-{secrets.token_hex(4)}.json", text
+
+
+def mark_of(said: Mapping[str, Any]) -> Mark:
+    """A remark from what its file says."""
+    return Mark(**{field: str(said.get(field) or "") for field in Mark.__dataclass_fields__})
+
+
+def write_mark(root: Path, mark: Mark) -> None:
+    """Add a remark to a folder of runs."""
     folder = root / MARKS
-    name = f"{_in_order(mark.when)}-{secrets.token_hex(4)}.json"
+    name, text = mark_file(mark)
     with disk_letters(folder):
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{name}"
         with draft.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(mark), ensure_ascii=False, indent=2) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         draft.rename(folder / name)
         flush_folder(folder)
-    return name
 
 
 def read_marks(root: Path, names: Iterable[str] | None = None) -> Iterator[tuple[str, Mark]]:
     """Every remark of a store with its file's name, in the order of time; those named only, where names are given."""
     folder = root / MARKS
     for name in sorted(mark_names(root) if names is None else names):
-        said = json.loads((folder / name).read_text(encoding="utf-8"))
-        yield name, Mark(**{field: str(said.get(field) or "") for field in Mark.__dataclass_fields__})
+        yield name, mark_of(json.loads((folder / name).read_text(encoding="utf-8")))
 
 
 def mark_names(root: Path) -> set[str]:

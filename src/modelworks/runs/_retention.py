@@ -1,33 +1,24 @@
 """Which runs may go, what that frees, and how one comes back.
 
-A pruned run is moved into the store's trash by one rename, and leaves its record and its recipe behind: what was
+A pruned run is moved into the store's trash at one stroke, and leaves its record and its recipe behind: what was
 done, from which inputs, by which code, in which environment, so that it can be listed and made again. Only when the
 trash is emptied are its results gone.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from modelworks.errors import fail, near
-from modelworks.runs._assembly import LOCK, PATCH
-from modelworks.runs._atomic import attempt, disk_letters, flush_folder
 from modelworks.runs._cache import StageCache
-from modelworks.runs._log import stamp
-from modelworks.runs._marks import Standing, read_marks, standing
-from modelworks.runs._run import CHECKSUMS, RECORD, Run, files_of, id_of
+from modelworks.runs._marks import Standing, standing
+from modelworks.runs._run import Run, id_of
 from modelworks.runs._store import Store
 
-TRASH, PRUNED, WHY = ".trash", ".pruned", "pruned.json"
-# Of what went in, this is data: known by its checksum, perhaps large, perhaps not to be kept.
-_DATA = ("inputs/data/raw/", "inputs/data/prepared/")
 GIGABYTE = 10**9
 
 
@@ -100,25 +91,24 @@ def plan(store: Store, policy: Policy, now: datetime) -> Plan:
             free.append((age, run))
         else:
             kept[why] = kept.get(why, 0) + 1
-    sizes = _Sizes(run.path for run in runs)
+    sizes = store.sizes([run.key for run in runs])
     before = sizes.total
     leaving = []
     for age, run in sorted(free, key=lambda each: (-each[0], each[1].key)):
         if policy.budget_gb is not None and sizes.total <= policy.budget_gb * GIGABYTE:
             kept["within the budget"] = kept.get("within the budget", 0) + 1
             continue
-        leaving.append(Leaving(run, sizes.without(run.path), age))
+        leaving.append(Leaving(run, sizes.without(run.key), age))
     return Plan(tuple(leaving), kept, before)
 
 
 def prune(store: Store, leaving: Sequence[Leaving], cache: StageCache, *, by: str, now: datetime) -> None:
-    """Move runs into the trash, each by one rename; their records and recipes stay in `.pruned`.
+    """Move runs into the trash, each at one stroke; their records and recipes stay.
 
     Finished stages that no run is made of any more are forgotten too: they are the same files.
     """
     for each in leaving:
-        _keep_recipe(store.root, each.run, by, now)
-        _move(each.run.path, store.root / TRASH / each.run.key)
+        store.discard(each.run.key, by, now)
     used = {mark for run in store.runs() for mark in _stages_of(run)}
     cache.forget({mark for each in leaving for mark in _stages_of(each.run)} - used)
 
@@ -129,65 +119,48 @@ def restore(store: Store, text: str) -> Run:
     Raises
     ------
     ModelworksError
-        R141 when it is not in the trash; R102 when several fit; R142 when its place was taken.
+        R141 when it is not in the trash, R102 when several fit.
     """
-    there = {folder.relative_to(store.root / TRASH).as_posix(): folder for folder in _folders(store.root / TRASH)}
+    there = {str(why["key"]): is_there for why, is_there in store.discarded()}
     fitting = [key for key in there if key == text or id_of(Path(key)).startswith(text.lower())]
-    if not fitting:
-        known = [id_of(Path(key)) for key in there]
-        gone = [key for key, _ in pruned(store) if id_of(Path(key)).startswith(text.lower()) or key == text]
-        if gone:
-            fail(
-                "R141",
-                f"the results of `{text}` are gone: the trash was emptied since it was pruned",
-                hint=f"its record and recipe are in {store.root / PRUNED / gone[0]}; run the study again from there",
-            )
-        fail("R141", f"there is no `{text}` in the trash", hint=near(text, known) if known else "the trash is empty")
-    if len(fitting) > 1:
+    waiting = [key for key in fitting if there[key]]
+    if fitting and not waiting:
         fail(
-            "R102", f"`{text}` fits {len(fitting)} runs", hint=f"give one more digit: {'; '.join(sorted(fitting)[:6])}"
+            "R141",
+            f"the results of `{text}` are gone: the trash was emptied since it was pruned",
+            hint=f"its record and recipe are kept in {store.recipe_of(fitting[0])}; run the study again from there",
         )
-    (key,) = fitting
-    if (store.root / key).exists():
-        fail("R142", f"the place of {key} is taken", hint="see what lies there, and move it away")
-    _move(there[key], store.root / key)
-    shutil.rmtree(store.root / PRUNED / key, ignore_errors=True)
-    return store.open(key)
+    if not waiting:
+        known = [id_of(Path(key)) for key in there]
+        fail("R141", f"there is no `{text}` in the trash", hint=near(text, known) if known else "the trash is empty")
+    if len(waiting) > 1:
+        shown = "; ".join(sorted(waiting)[:6])
+        fail("R102", f"`{text}` fits {len(waiting)} runs", hint=f"give one more digit: {shown}")
+    store.bring_back(waiting[0])
+    return store.open(waiting[0])
 
 
 def empty_trash(store: Store, *, older_than_days: float, now: datetime) -> int:
     """Remove for good what was pruned so long ago; gives the bytes that freed."""
-    freed = 0
-    for key, why in list(pruned(store)):
-        folder = store.root / TRASH / key
-        if folder.is_dir() and now - _moment(why.get("pruned")) >= timedelta(days=older_than_days):
-            # A file that has another name elsewhere stays on the disk.
-            freed += sum(each.st_size for each in _files(folder) if each.st_nlink == 1)
-            # Its name goes first, so that a crash half-way leaves nothing that looks like a run.
-            with attempt(store.root, "emptied") as made:
-                folder.rename(made.folder / "run")
-            _remove_empty(folder.parent, store.root / TRASH)
-    return freed
+    patience = timedelta(days=older_than_days)
+    old = [str(why["key"]) for why, there in store.discarded() if there and now - _moment(why["pruned"]) >= patience]
+    return sum(store.erase(key) for key in old)
 
 
-def pruned(store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Key and circumstances of every run that was pruned and not restored."""
-    for folder in _folders(store.root / PRUNED):
-        key = folder.relative_to(store.root / PRUNED).as_posix()
-        # Whoever crashed between a recipe and the move it is for left the run where it was.
-        if not (store.root / key).is_dir():
-            yield key, json.loads((folder / WHY).read_text(encoding="utf-8"))
+def pruned(store: Store) -> list[dict[str, Any]]:
+    """What is said of every run that was pruned and not restored: its `key`, when it was `pruned`, and `by` whom."""
+    return [why for why, _ in store.discarded()]
 
 
 def usage(store: Store) -> list[Usage]:
     """What each study's runs take, the largest first; and the trash."""
-    by_study: dict[str, list[Path]] = {}
-    for run in store.runs():
-        by_study.setdefault(run.study, []).append(run.path)
-    found = [Usage(study, len(folders), _Sizes(folders).total) for study, folders in by_study.items()]
+    by_study: dict[str, list[str]] = {}
+    for key in store.published():
+        by_study.setdefault(key.split("/")[0], []).append(key)
+    found = [Usage(study, len(keys), store.sizes(keys).total) for study, keys in by_study.items()]
     found.sort(key=lambda each: (-each.bytes, each.study))
-    trash = _folders(store.root / TRASH)
-    return [*found, Usage("(trash)", len(trash), _Sizes(trash).total)] if trash else found
+    waiting = [str(why["key"]) for why, there in store.discarded() if there]
+    return [*found, Usage("(trash)", len(waiting), store.sizes(waiting, trash=True).total)] if waiting else found
 
 
 # -- why a run stays ---------------------------------------------------------------------------------
@@ -209,7 +182,7 @@ def _reason(run: Run, policy: Policy, stands: Standing, is_needed: bool, rank: i
 
 def _standings(store: Store) -> dict[str, Standing]:
     said: dict[str, list[Any]] = {}
-    for _, mark in read_marks(store.root):
+    for _, mark in store.marks():
         said.setdefault(mark.run, []).append(mark)
     return {run: standing(marks) for run, marks in said.items()}
 
@@ -231,79 +204,3 @@ def _age_days(run: Run, now: datetime) -> float:
 
 def _moment(text: object) -> datetime:
     return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-
-
-# -- moving ------------------------------------------------------------------------------------------
-
-
-def _keep_recipe(root: Path, run: Run, by: str, now: datetime) -> None:
-    """The record and what is needed to do it again, data excepted, beside the trash."""
-    with attempt(root, "recipe") as made:
-        for name in sorted(files_of(run.path)):
-            is_recipe = name in (RECORD, LOCK, PATCH, CHECKSUMS) or name.startswith("inputs/")
-            if is_recipe and not name.startswith(_DATA):
-                (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(run.path / name, made.folder / name)
-        told = {"key": run.key, "pruned": stamp(now), "by": by}
-        (made.folder / WHY).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-        made.publish(root / PRUNED / run.key)
-
-
-def _move(source: Path, destination: Path) -> None:
-    with disk_letters(destination):
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        source.rename(destination)
-        flush_folder(destination.parent)
-        _remove_empty(source.parent, source.parents[4])
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    """Remove folders that hold nothing any more, up to but not including the top."""
-    while folder != top:
-        try:
-            folder.rmdir()
-        except OSError:
-            # Something else lies in it, or came meanwhile.
-            return
-        folder = folder.parent
-
-
-def _folders(top: Path) -> list[Path]:
-    """Folders of runs, five names below a folder."""
-    found = [top] if top.is_dir() else []
-    for _ in range(5):
-        found = [below for above in found for below in above.iterdir() if below.is_dir()]
-    return sorted(found)
-
-
-class _Sizes:
-    """Bytes of folders on the disk, where a file that several share is there once."""
-
-    def __init__(self, folders: Iterable[Path]) -> None:
-        self._of: dict[tuple[int, int], tuple[int, int]] = {}
-        for folder in folders:
-            for each in _files(folder):
-                size, names = self._of.get((each.st_dev, each.st_ino), (each.st_size, 0))
-                self._of[each.st_dev, each.st_ino] = (size, names + 1)
-
-    @property
-    def total(self) -> int:
-        return sum(size for size, _ in self._of.values())
-
-    def without(self, folder: Path) -> int:
-        """Take a folder away; gives the bytes that were in no other."""
-        freed = 0
-        for each in _files(folder):
-            size, names = self._of[each.st_dev, each.st_ino]
-            if names > 1:
-                self._of[each.st_dev, each.st_ino] = (size, names - 1)
-            else:
-                del self._of[each.st_dev, each.st_ino]
-                freed += size
-        return freed
-
-
-def _files(folder: Path) -> Iterator[os.stat_result]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            yield os.lstat(os.path.join(parent, name))

