@@ -506,9 +506,17 @@ RUN: dict[str, tuple[Callable[[], Any], str, str]] = {
         "S101",
         "faster than the step",
     ),
-    "a jump no step can follow": (
+    "a rate no explicit step can follow": (
         lambda: settle_step(
             CompiledModel(model(transition(rate=1e7 * WITH)), np.linspace(0.0, 100.0, 3)), np.array([1.0])
+        ),
+        "S126",
+        'solver="implicit"',
+    ),
+    "a rate no explicit step gets anywhere with": (
+        lambda: settle_step(
+            CompiledModel(model(transition(rate=1e7 * WITH)), np.linspace(0.0, 100.0, 3), solver="adaptive"),
+            np.array([1.0]),
         ),
         "S106",
         "extremely large",

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 
+from modelworks.dates import Calendar
 from modelworks.errors import ModelworksError
 from modelworks.model import (
     CompiledModel,
+    Entry,
     Infection,
     Model,
+    Parameter,
     Pulse,
+    Time,
     Transition,
+    cos,
     events,
     people,
+    run_many,
     settle_step,
     simulate,
     table,
 )
 
+OWN_STEPS = ["adaptive", "implicit"]
 CONTACTS, RECOVERY = 0.8, 0.3
 
 
@@ -109,3 +119,172 @@ def test_what_can_not_be_solved_is_told(code: str, settings: dict[str, Any]) -> 
     assert caught.value.codes == (code,)
     if code == "S122":
         assert "did you mean `euler`?" in str(caught.value)
+
+
+# -- solvers that choose their own steps -------------------------------------------------------------
+
+
+def decay(rate: Any, **more: Any) -> Model:
+    outputs = {"a": people("a"), "b": people("b"), "left": events("leave")}
+    return Model("decay", ["a", "b"], [Transition("leave", "a", "b", rate)], {"a": 1.0}, outputs, **more)
+
+
+@pytest.mark.parametrize("solver", OWN_STEPS)
+@pytest.mark.parametrize("wanted", [1e-4, 1e-6, 1e-9])
+def test_the_error_that_is_told_is_the_one_that_is_made(solver: str, wanted: float) -> None:
+    """Against the closed form of a rate that grows with time, and never above what was asked for."""
+    found = simulate(decay(0.4 * Time()), {}, np.arange(0.0, 9.0), accuracy=wanted, solver=solver)
+    exact = np.exp(-0.2 * found.times**2)
+    made = max(np.abs(found["a"] - exact).max(), np.abs(found["left"][1:] + np.diff(exact)).max() / found["left"].max())
+    assert found.error <= wanted
+    assert made <= 1.3 * found.error + 1e-13
+
+
+@pytest.mark.parametrize(("solver", "order"), [("adaptive", 5), ("implicit", 4)])
+def test_a_method_has_its_order(solver: str, order: int) -> None:
+    """With a tolerance that no step exceeds all steps are the longest allowed: halving divides the error."""
+    flows = [Transition("waning", "r", "s", 0.05 * (1.5 + cos(Time() * 0.7)))]
+    compiled = CompiledModel(outbreak(flows=flows), [0.0, 8.0, 16.0], solver=solver)
+    exact = CompiledModel(outbreak(flows=flows), [0.0, 8.0, 16.0], step=0.01).run(np.empty(0))
+    errors = [np.abs(compiled.with_step(h, 1e300).run(np.empty(0)) - exact).max() for h in (2.0, 1.0, 0.5, 0.25)]
+    steps = np.log2(errors[1:-1]) - np.log2(errors[2:])
+    assert steps.min() > order - 0.5
+
+
+@pytest.mark.parametrize("solver", OWN_STEPS)
+def test_no_step_crosses_a_table_or_a_pulse(solver: str) -> None:
+    """Rates that jump, and people who move at an instant, between outputs and on them."""
+    rate = table([0.3, 1.7, 4.0], [0.1, 0.9, 0.2], "step")
+    model = decay(rate).extended(flows=[Pulse("p", [2.2, 5.0], "a", "b", share=0.5)])
+    found = simulate(model, {}, [0.0, 1.0, 4.0, 5.0, 8.0], accuracy=1e-10, solver=solver)
+    kept = np.exp(-np.array([0.0, 0.1, 0.17 + 0.9 * 2.3, 0.17 + 2.07 + 0.2, 0.17 + 2.07 + 0.8]))
+    np.testing.assert_allclose(found["a"], kept * [1, 1, 0.5, 0.5, 0.25], rtol=1e-9)
+
+
+@pytest.mark.parametrize("solver", OWN_STEPS)
+def test_few_people_are_followed_as_closely_as_many(solver: str) -> None:
+    """Growth from a millionth of everybody: the error is weighed against each number, not against everybody."""
+    model = outbreak()
+    model = Model("growth", model.compartments, model.flows, {"s": 1e9, "i": 1.0}, model.outputs)
+    found = simulate(model, {}, [0.0, 10.0, 20.0], solver=solver, accuracy=1e-7)
+    np.testing.assert_allclose(found["i"], np.exp(0.5 * found.times), rtol=1e-4)
+    exact = simulate(model, {}, [0.0, 10.0, 20.0], accuracy=1e-10)
+    np.testing.assert_allclose(found["new"], exact["new"], rtol=1e-6)
+
+
+def stiff(speed: Any) -> Model:
+    """Between two compartments people go to and fro at a speed, and leave both slowly."""
+    flows = [
+        Transition("there", "a", "b", speed),
+        Transition("back", "b", "a", 3.0 * speed),
+        Transition("leave", "b", "c", 0.2),
+    ]
+    return Model(
+        "stiff", ["a", "b", "c"], flows, {"a": 1.0}, {"a": people("a"), "b": people("b"), "to": events("leave")}
+    )
+
+
+@pytest.mark.parametrize("speed", [1e1, 1e3, 1e5, 1e8])
+def test_what_is_faster_than_a_step_is_in_balance(speed: float) -> None:
+    """Rates up to a billion times apart, against the closed form, in steps of days."""
+    found = simulate(stiff(speed), {}, np.arange(0.0, 101.0), accuracy=1e-6, solver="implicit")
+    matrix = np.array([[-speed, 3 * speed], [speed, -3 * speed - 0.2]])
+    exact = np.stack([expm(matrix * t) @ [1.0, 0.0] for t in found.times])
+    np.testing.assert_allclose(found["a"], exact[:, 0], atol=2e-6)
+    np.testing.assert_allclose(found["b"], exact[:, 1], atol=1e-6)
+    assert found.step > 0.1
+    assert found.error <= 1e-6
+
+
+def test_a_stiff_epidemic_agrees_with_scipy() -> None:
+    """Vectors that live for minutes and bite, hosts who are ill for weeks: rates more than 100,000 times apart."""
+    fast = Parameter("fast", "per day", lower=0)
+    flows = [
+        Infection("infection", "s", "e", 0.5, "i"),
+        Transition("onset", "e", "i", fast),
+        Transition("relapse", "i", "e", 0.5 * fast),
+        Transition("recovery", "i", "r", 0.2),
+    ]
+    outputs = {"i": people("i"), "e": people("e"), "new": events("infection")}
+    model = Model("fast", ["s", "e", "i", "r"], flows, {"s": 999.0, "i": 1.0}, outputs)
+    days = np.arange(0.0, 121.0, 10.0)
+    found = simulate(model, {"fast": 2e4}, days, solver="implicit", accuracy=1e-7)
+
+    def slopes(_: float, y: Any) -> Any:
+        s, e, i, _, _ = y
+        infected, moved = 0.5 * s * i / 1000, 2e4 * e - 1e4 * i
+        return [-infected, infected - moved, moved - 0.2 * i, 0.2 * i, infected]
+
+    solved = solve_ivp(slopes, (0, 120), [999.0, 0, 1, 0, 0], "Radau", days, rtol=1e-10, atol=1e-10).y
+    np.testing.assert_allclose(found["i"], solved[2], rtol=1e-6)
+    np.testing.assert_allclose(found["e"], solved[1], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found["new"][1:], np.diff(solved[4]), rtol=1e-6)
+
+
+def test_who_needs_a_million_explicit_steps_is_told_of_the_implicit_solver() -> None:
+    """Before anything is run; who names a step is let go on."""
+    with pytest.raises(ModelworksError) as caught:
+        simulate(stiff(1e5), {}, [0.0, 50.0, 100.0])
+    assert caught.value.codes == ("S126",)
+    assert 'solver="implicit"' in str(caught.value)
+    found = simulate(stiff(1e4), {}, [0.0, 5.0, 10.0], step=5e-5)
+    assert found["a"][-1] == pytest.approx(0.75 * np.exp(-0.05 * 10), rel=1e-4)
+
+
+# -- every solver ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", [*OWN_STEPS, "rk4"])
+def test_what_is_no_number_is_told_with_compartment_and_date(solver: str) -> None:
+    """Growth that reaches infinity within the run."""
+    growth = Parameter("growth")
+    flows = [Entry("birth", "herd", growth * people("herd") ** 2)]
+    model = Model("herd", ["herd"], flows, {"herd": 1.0}, {"herd": people("herd")})
+    with pytest.raises(ModelworksError) as caught:
+        simulate(model, {"growth": 0.2}, [0.0, 4.0, 8.0], solver=solver, start=date(2021, 3, 1))
+    assert caught.value.codes[0] in ("S102", "S103", "S106")
+    assert "on 2021-03-09" in str(caught.value)
+
+
+@pytest.mark.parametrize("solver", [*OWN_STEPS, "rk4", "euler"])
+def test_fewer_than_no_people_are_told_with_compartment_date_and_values(solver: str) -> None:
+    """In steps that are far too long for how fast people leave, whatever the tolerance."""
+    rate = Parameter("rate", "per day")
+    calendar = Calendar("days", date(2021, 3, 1))
+    # A rate that grows within the step is what the stable method does not foresee either.
+    compiled = CompiledModel(decay(rate * (1 + Time() ** 3)), [0.0, 3.0], solver=solver, step=3.0, calendar=calendar)
+    with pytest.raises(ModelworksError) as caught:
+        compiled.with_step(3.0, 1e300).run(np.array([1.5]))
+    assert caught.value.codes == ("S101",)
+    for part in (" people in ", "on 2021-03-04", "rate = 1.5"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("solver", [*OWN_STEPS, "rk4", "euler"])
+def test_a_rate_that_turns_negative_is_told_with_its_date(solver: str) -> None:
+    """Where it is met, whoever chooses the moments that are looked at."""
+    model = decay(0.2 - 0.02 * Time())
+    with pytest.raises(ModelworksError) as caught:
+        simulate(model, {}, [0.0, 9.0, 12.0], solver=solver, step=0.5, start=date(2021, 3, 1))
+    assert caught.value.codes == ("S103",)
+    assert "on 2021-03-1" in str(caught.value)
+
+
+@pytest.mark.parametrize("solver", OWN_STEPS)
+def test_the_same_numbers_come_from_many_threads(solver: str) -> None:
+    """A kernel keeps nothing between runs, and copies for other times share it."""
+    compiled = CompiledModel(decay(Parameter("rate")), [0.0, 1.0, 2.0], solver=solver)
+    draws = np.linspace(0.1, 3.0, 20)[:, None]
+    alone = np.stack([compiled.run(draw) for draw in draws])
+    np.testing.assert_array_equal(run_many(compiled, draws, cores=4), alone)
+    np.testing.assert_allclose(alone[:, 1, 0], np.exp(-draws[:, 0]), rtol=1e-5)
+    np.testing.assert_allclose(compiled.at([0.0, 2.0]).run(draws[3])[1, 0], alone[3, 2, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("solver", OWN_STEPS)
+def test_who_has_no_gradient_says_so(solver: str) -> None:
+    """And names the solver that has."""
+    with pytest.raises(ModelworksError) as caught:
+        CompiledModel(decay(0.1), [0.0, 1.0], solver=solver).run_with_pullback(np.empty(0))
+    assert caught.value.codes == ("S121",)
+    assert "`rk4`" in str(caught.value)

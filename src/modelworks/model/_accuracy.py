@@ -12,11 +12,18 @@ from modelworks.errors import ModelworksError, fail
 from modelworks.model._compiled import CompiledModel
 from modelworks.model._graph import Array
 from modelworks.model.backends.interpreter import evaluate
+from modelworks.model.backends.native import Tape
+from modelworks.model.solvers._method import ChosenStep
 from modelworks.model.solvers.rk4 import stable_step
 
 # Below this an error is round-off, and halving the step would chase noise.
 ROUND_OFF = 1e-13
 MOST_STEPS = 2_000_000
+# Where stability alone asks for more, a solver that need not follow what is fast is quicker.
+MOST_STABLE_STEPS = 100_000
+# Below this the error of one step is round-off too.
+SHARPEST = 1e-13
+TIGHTER = 10.0
 
 # A promised step is taken a little shorter, so that it is rarely tried in vain, and only where it saves a tenth.
 MARGIN = 0.95
@@ -47,17 +54,23 @@ class Accuracy:
 def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) -> Accuracy:
     """Set the longest step whose error is at most `wanted`, and say what the error is.
 
-    The error is measured, by halving the step: Richardson's estimate for a method of order four. Where the step is
-    part of the model it stays, and there is no error.
+    The error is measured, by halving the step: Richardson's estimate for the order of the method. A solver that
+    chooses its own steps takes shorter ones by its tolerance. Where the step is part of the model it stays, and there
+    is no error.
     """
     if compiled.method.order is None:
         compiled.run(values)  # tells what is impossible, and where
         return Accuracy(compiled.step, np.nan)
+    if isinstance(compiled.method, ChosenStep):
+        return _settle_tolerance(compiled, values, wanted)
     span = float(compiled.times[-1] - compiled.times[0])
     fastest = largest_exit_rate(compiled, values)
     if not np.isfinite(fastest):
         compiled.run(values)  # tells which rate it is
-    step = longest = min(compiled.step, stable_step(fastest), span / FEWEST_STEPS)
+    stable = stable_step(fastest)
+    if span / stable > MOST_STABLE_STEPS and compiled.step > stable:
+        _tell_of_stiffness(compiled, fastest, stable, span)
+    step = longest = min(compiled.step, stable, span / FEWEST_STEPS)
     if span / step > MOST_STEPS:
         _tell_of_unsettled(compiled, step, wanted)
     coarse = _attempt(compiled, step, values)
@@ -67,7 +80,7 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
         breakdowns = breakdowns + 1 if fine is None else 0
         if breakdowns > MOST_BREAKDOWNS:
             break
-        error = np.inf if coarse is None or fine is None else difference(coarse, fine) * 16 / 15
+        error = np.inf if coarse is None or fine is None else _halving_error(compiled, coarse, fine)
         if error <= max(wanted, ROUND_OFF):
             compiled.with_step(step)
             settled = Accuracy(step, error)
@@ -88,11 +101,43 @@ def _lengthened(compiled: CompiledModel, values: Array, settled: Accuracy, wante
     if step < WORTHWHILE * settled.step:
         return settled
     coarse, fine = _attempt(compiled, step, values), _attempt(compiled, step / 2, values)
-    if coarse is not None and fine is not None and (error := difference(coarse, fine) * 16 / 15) <= wanted:
+    if coarse is not None and fine is not None and (error := _halving_error(compiled, coarse, fine)) <= wanted:
         compiled.with_step(step)
         return Accuracy(step, error)
     compiled.with_step(settled.step)
     return settled
+
+
+def _settle_tolerance(compiled: CompiledModel, values: Array, wanted: float) -> Accuracy:
+    """Tighten the tolerance until the outputs do not change by more than is wanted when steps are halved."""
+    span = float(compiled.times[-1] - compiled.times[0])
+    compiled.with_step(min(compiled.step, span / FEWEST_STEPS), max(wanted, SHARPEST))
+    while compiled.tolerance >= SHARPEST:
+        try:
+            coarse, tape = compiled.run_with_tape(values)
+            error = _halving_error(compiled, coarse, _finer(compiled, tape).run(values))
+        except ModelworksError as failure:
+            if not {"S101", "S102"} & set(failure.codes) or compiled.tolerance < SHARPEST * TIGHTER:
+                raise
+            error = np.inf
+        if error <= max(wanted, ROUND_OFF):
+            return Accuracy(tape.longest, error)
+        compiled.with_step(compiled.step, compiled.tolerance / TIGHTER)
+    _tell_of_unsettled(compiled, tape.longest, wanted)
+
+
+def _finer(compiled: CompiledModel, tape: Tape) -> CompiledModel:
+    """A copy that takes steps half as long as a run did; it shares the machine code, and leaves the model as it is."""
+    method, other = compiled.method, copy.copy(compiled)
+    if isinstance(method, ChosenStep):
+        return other.with_step(tape.longest / 2, compiled.tolerance / 2**method.order)
+    return other.with_step(compiled.step / 2)
+
+
+def _halving_error(compiled: CompiledModel, coarse: Array, fine: Array) -> float:
+    """The error of a run, from one with half the step: by the order of the method, the difference falls short of it."""
+    halved = 2.0 ** (compiled.method.order or 1)
+    return difference(coarse, fine) * halved / (halved - 1)
 
 
 def longest_stable_step(compiled: CompiledModel, draws: Array) -> float:
@@ -110,9 +155,8 @@ def measure_error(compiled: CompiledModel, values: Array) -> float:
     """The error of the step in use at other parameter values; not a number where the step is part of the model."""
     if compiled.method.order is None:
         return np.nan
-    # A copy shares the machine code; the model itself goes on with its own step, also in other threads.
-    finer = copy.copy(compiled).with_step(compiled.step / 2)
-    return difference(compiled.run(values), finer.run(values)) * 16 / 15
+    coarse, tape = compiled.run_with_tape(values)
+    return _halving_error(compiled, coarse, _finer(compiled, tape).run(values))
 
 
 def difference(coarse: Array, fine: Array) -> float:
@@ -135,6 +179,17 @@ def _tell_of_unsettled(compiled: CompiledModel, step: float, wanted: float) -> N
         f"the outputs of `{compiled.model.name}` do not settle within {wanted:g} "
         f"even at a step of {step:g} {compiled.model.time}",
         hint="a rate is extremely large, or something jumps within a step: look for rates far above the others",
+    )
+
+
+def _tell_of_stiffness(compiled: CompiledModel, fastest: float, stable: float, span: float) -> NoReturn:
+    unit = compiled.model.time
+    fail(
+        "S126",
+        f"people of `{compiled.model.name}` leave at rates up to {fastest:.3g} per {unit.removesuffix('s')}, which "
+        f"`{compiled.method.name}` follows only in steps of {stable:.2g} {unit}: {span / stable:,.0f} of them",
+        hint='use solver="implicit", or let those who leave so fast be where they go: '
+        f"a compartment that is always in balance can be left out; with step={stable:.1g} it is run all the same",
     )
 
 

@@ -21,10 +21,14 @@ from modelworks.model._impossible import check_bounds, check_names, moment_in_wo
 from modelworks.model._lower import lower
 from modelworks.model._model import Model
 from modelworks.model._program import Guard, Program
+from modelworks.model.backends.controlled import ControlledKernel
 from modelworks.model.backends.native import Kernel, Tape
 from modelworks.model.solvers import SOLVERS
 from modelworks.model.solvers._grid import Grid
-from modelworks.model.solvers._method import FixedStep
+from modelworks.model.solvers._method import ChosenStep, FixedStep, Method
+
+# The error of a step, unless another is asked for.
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class CompiledModel:
     model times of its rows. An output that counts events holds, in each row, those since the row
     before (none in the first). It may be used from several threads at once.
 
-    `solver` is `rk4`, or `euler`, whose `step` has to be given: it is part of the model.
+    `solver` is `rk4`; `euler`, whose `step` has to be given, for it is part of the model; `adaptive` or `implicit`,
+    which choose their own steps and have no gradient.
     """
 
     def __init__(
@@ -65,12 +70,15 @@ class CompiledModel:
         self.calendar = calendar
         self.times = _increasing(times)
         self.program = lower(model, calendar)
-        self.kernel = Kernel(self.program, self.method)
+        self.kernel = _kernel(self.program, self.method)
         self.parameters = self.program.parameters
         self.columns = tuple(_columns(model, self.program))
         self.outputs = tuple(column.name for column in self.columns)
         self._guarded = _guarded(self.kernel)
-        self._batches = Batches(lambda: lower(model, calendar), self.method) if self.program.width == 1 else None
+        self._batches: Batches | None = None
+        if self.program.width == 1 and isinstance(self.method, FixedStep):
+            self._batches = Batches(lambda: lower(model, calendar), self.method)
+        self.tolerance = TOLERANCE
         self.with_step(step if step is not None else self._coarsest_step())
 
     def at(self, times: Sequence[float] | Array) -> CompiledModel:
@@ -83,14 +91,24 @@ class CompiledModel:
         """The coarsest step that meets all outputs, which share the spacing of steps: the first guess."""
         return min(float(np.min(np.diff(self.times), initial=np.inf)), *self.program.delay_steps, np.inf)
 
-    def with_step(self, step: float) -> CompiledModel:
-        """Set the longest step of the solver, in the model's time unit."""
+    def with_step(self, step: float, tolerance: float | None = None) -> CompiledModel:
+        """Set the longest step of the solver, in the model's time unit.
+
+        The `tolerance` is for solvers that choose their own steps: the error of each, as a part of the people in every
+        compartment and stratum and of the events that are counted.
+        """
         self.step = step
-        program = self.program
+        self.tolerance = self.tolerance if tolerance is None else tolerance
         self.grid = Grid.covering(
-            self.times, program.knots, step, program.pulses, self.method, between=program.delay_steps
+            self.times,
+            self.program.knots,
+            step,
+            self.program.pulses,
+            self.method,
+            between=self.program.delay_steps,
+            tolerance=self.tolerance,
         )
-        self._later = Convolutions(program, self.grid) if program.delay_steps else None
+        self._later = Convolutions(self.program, self.grid) if self.program.delay_steps else None
         self._data = self.kernel.data(self.grid)
         # What depends on time alone is the same in every run.
         self._suspect_data = any(
@@ -115,8 +133,13 @@ class CompiledModel:
 
     def run(self, values: Array) -> Array:
         """Outputs of one run, shape (time, column); a `ModelworksError` if it left what is possible."""
-        raw, _ = self._forward(values, keep=False)
-        return self._finished(raw)
+        outputs, _ = self.run_with_tape(values)
+        return outputs
+
+    def run_with_tape(self, values: Array) -> tuple[Array, Tape]:
+        """Outputs of one run, and what the solver left behind."""
+        raw, tape = self._forward(values, keep=False)
+        return self._finished(raw), tape
 
     def states(self, values: Array) -> Array:
         """People in every state at each time, shape (time, state): row by row of the program, lane by lane."""
@@ -156,6 +179,13 @@ class CompiledModel:
 
     def run_with_pullback(self, values: Array) -> tuple[Array, Callable[[Array], Array]]:
         """Outputs, and the function from a cotangent (time, column) to the gradient (parameter,)."""
+        kernel = self.kernel
+        if not isinstance(kernel, Kernel):
+            fail(
+                "S121",
+                f"an exact gradient is not to be had with the solver `{self.method.name}`",
+                hint="compile the model with the solver `rk4` to calibrate it by its gradient",
+            )
         vector = np.ascontiguousarray(values, dtype=float)
         raw, tape = self._forward(vector, keep=True)
 
@@ -164,7 +194,7 @@ class CompiledModel:
             full[:, : len(self.columns)] = cotangent
             if self._later is not None:
                 full = self._later.pullback(raw, full)
-            return self.kernel.backward(self.grid, self._data, vector, tape, full)
+            return kernel.backward(self.grid, self._data, vector, tape, full)
 
         return self._finished(raw), pullback
 
@@ -195,7 +225,8 @@ class CompiledModel:
             fail("S102", f"the value of `{name}` is not a number", hint="find where it was computed")
         failed, raw, tape = self.kernel.forward(self.grid, self._data, vector, keep=keep)
         if tape.suspect or self._suspect_data:
-            self._check_guards(tape, raw)
+            # A solver with its own steps stops at the first thing that can not be.
+            self._check_guards(tape, raw[: failed + 1] if failed >= 0 else raw)
         if failed >= 0:
             self._tell_of_failure(vector, failed)
         return raw, tape
@@ -208,9 +239,9 @@ class CompiledModel:
             if where == "run":
                 values, times = tape.run[None, offset : offset + width], self.times[:1]
             elif where == "moment":
-                values, times = tape.moment[:, offset : offset + width], self.grid.moments
+                values, times = tape.moment[:, offset : offset + width], tape.moments
             elif where == "data":
-                values, times = self._data[:, offset : offset + width], self.grid.moments
+                values, times = tape.data[:, offset : offset + width], tape.moments
             else:
                 values, times = raw[:, offset : offset + width], self.grid.outputs
             low, high = guard.limits
@@ -235,24 +266,32 @@ class CompiledModel:
             name += f" ({self.program.lane_stratification} {self.program.lanes[lane]})"
         used = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.parameters[:8], vector, strict=False))
         when = self._when(float(self.grid.outputs[output]))
+        steps = f"the step of {self.step:g} {self.model.time}"
+        if isinstance(self.method, ChosenStep):
+            steps = f"steps of the tolerance {self.tolerance:g}"
         if not np.isfinite(state[row, lane]):
             fail(
                 "S102",
                 f"the people in {name} are not a number{when}",
-                hint=f"a rate may be far too large for the step of {self.step:g}; the parameters were {used}",
+                hint=f"a rate may be far too large for {steps}; the parameters were {used}",
+            )
+        if state[row, lane] < 0:
+            fail(
+                "S101",
+                f"there are {state[row, lane]:.6g} people in {name}{when}",
+                hint=f"people leave faster than {steps} can follow; the parameters were {used}",
             )
         fail(
-            "S101",
-            f"there are {state[row, lane]:.6g} people in {name}{when}",
-            hint=f"people leave faster than the step of {self.step:g} {self.model.time} can follow; "
-            f"the parameters were {used}",
+            "S106",
+            f"the solver `{self.method.name}` does not get further{when}: no step is short enough",
+            hint=f"a rate may be extremely large: the solver `implicit` is for those; the parameters were {used}",
         )
 
     def _when(self, time: float) -> str:
         return moment_in_words(self.model, self.calendar, time)
 
 
-def _solver(name: str, step: float | None) -> FixedStep:
+def _solver(name: str, step: float | None) -> Method:
     """The method of a solver's name; one whose step is part of the model needs it."""
     if name not in SOLVERS:
         fail("S122", f"there is no solver `{name}`", hint=near(name, SOLVERS))
@@ -273,7 +312,11 @@ def output_columns(model: Model, calendar: Calendar | None = None) -> tuple[Outp
     return tuple(_columns(model, lower(model, calendar)))
 
 
-def _guarded(kernel: Kernel) -> list[tuple[Guard, str, int, int]]:
+def _kernel(program: Program, method: Method) -> Kernel | ControlledKernel:
+    return Kernel(program, method) if isinstance(method, FixedStep) else ControlledKernel(program, method)
+
+
+def _guarded(kernel: Kernel | ControlledKernel) -> list[tuple[Guard, str, int, int]]:
     """Where the value of each guard is found after a run: (guard, buffer, offset, width)."""
     program, layout = kernel.program, kernel.layout
     found: list[tuple[Guard, str, int, int]] = []

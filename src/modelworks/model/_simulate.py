@@ -92,7 +92,8 @@ def simulate(
         The largest error wanted in any output, as a part of that output's largest value. The step
         is halved until the measured error is below it.
     solver
-        `rk4`, or `euler` for difference equations, in which people move by the rates at a step's start.
+        `rk4`; `euler` for difference equations, in which people move by the rates at a step's start; `adaptive`, of
+        order five, which chooses its own steps; `implicit`, which does so for what is truly stiff.
     step
         The step of `euler`, in the model's time unit. It is part of the model, so there is no error estimate. Other
         solvers choose their own, and take no longer one than this.

@@ -14,6 +14,7 @@ number, an array that becomes a constant of the kernel, or a function already wr
 from __future__ import annotations
 
 import ast
+import ctypes
 import inspect
 import math
 import textwrap
@@ -25,6 +26,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
+from modelworks.model.backends._cache import Library
 from modelworks.model.backends._emit import DOUBLE, INTEGER, POINTER
 
 # The kinds of values: real numbers, whole numbers, 64 bits without a sign, and arrays of each.
@@ -39,6 +41,7 @@ _TRUTH = ir.IntType(1)
 _TYPES = {"Real": DOUBLE, "Whole": INTEGER, "Word": INTEGER, "Truth": _TRUTH, "None": ir.VoidType()}
 _TYPES |= dict.fromkeys(("Reals", "Wholes", "Words"), POINTER)
 _ELEMENTS = {"Reals": "Real", "Wholes": "Whole", "Words": "Word"}
+_C_KINDS: dict[str, Any] = {"Whole": ctypes.c_int64, "Word": ctypes.c_uint64, "Real": ctypes.c_double}
 _INTRINSICS = {math.exp: "exp", math.log: "log", math.sqrt: "sqrt", math.floor: "floor"}
 _REAL = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
 _WHOLE = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.LShift: "shl", ast.BitXor: "xor", ast.BitOr: "or_"}
@@ -102,6 +105,13 @@ def signature(routine: Callable[..., Any]) -> tuple[list[str], str]:
     annotated = {name: str(kind) for name, kind in inspect.get_annotations(routine).items()}
     answer = annotated.pop("return")
     return list(annotated.values()), answer
+
+
+def exported(library: Library, routine: Callable[..., Any]) -> Any:
+    """An exported routine as a function of Python, which releases the lock while it runs."""
+    kinds, answer = signature(routine)
+    arguments = [_C_KINDS.get(kind, ctypes.c_void_p) for kind in kinds]
+    return ctypes.CFUNCTYPE(_C_KINDS.get(answer), *arguments)(library.address(routine.__name__))
 
 
 class _Body:

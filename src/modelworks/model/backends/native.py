@@ -119,7 +119,11 @@ class Kernel:
             -number if keep else number,
             self._tolerated,
         )
-        return status, outputs, Tape(run, moment, starts, at_outputs, bool(suspect.value))
+        return (
+            status,
+            outputs,
+            Tape(run, moment, starts, at_outputs, bool(suspect.value), data, grid.moments, grid.longest),
+        )
 
     def backward(self, grid: Grid, data: Array, parameters: Array, tape: Tape, cotangent: Array) -> Array:
         """The gradient of `sum(cotangent * outputs)` by every parameter."""
@@ -154,13 +158,19 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Tape:
-    """What a forward run leaves behind for the backward one, and whether it met a guard that did not hold."""
+    """What a forward run leaves behind for the backward one, and whether it met a guard that did not hold.
+
+    `moment` and `data` are what it computed and read at `moments`; `longest` is its longest step.
+    """
 
     run: Array
     moment: Array
     starts: Array
     at_outputs: Array
     suspect: bool
+    data: Array
+    moments: Array
+    longest: float
 
 
 def _block(*shapes: tuple[int, ...]) -> tuple[list[Array], list[int]]:

@@ -8,7 +8,6 @@ bit by bit on any number of cores.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from modelworks.model._jumps import Jumps
 from modelworks.model._program import Program
 from modelworks.model.backends import _cache
 from modelworks.model.backends._parts import Layout, Parts
-from modelworks.model.backends._routines import Routines, signature
+from modelworks.model.backends._routines import Routines, exported
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.solvers import _jumping, chain_binomial, exact, tau_leap
 from modelworks.model.solvers._grid import Grid, moments_of_pulse
@@ -37,8 +36,6 @@ METHODS: dict[str, Callable[..., Any]] = {
 CHUNK = 16
 # So little (draws, times steps, times the numbers of a state) is done sooner by one thread than handed out.
 LITTLE = 50_000
-
-_C_KINDS: dict[str, Any] = {"Whole": ctypes.c_int64, "Word": ctypes.c_uint64, "Real": ctypes.c_double}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +99,8 @@ class StochasticKernel:
         tables = {name: np.asarray(value).tolist() for name, value in self._constants.items()}
         content = f"{method} {_cache.of_code()} {self.program.content()} {tables}"
         library = _cache.library(content, lambda: str(self._module(METHODS[method])))
-        self._run = _callable(library, _jumping.run_draws)
-        self._start = _callable(library, _jumping.start_streams)
+        self._run = exported(library, _jumping.run_draws)
+        self._start = exported(library, _jumping.start_streams)
 
     def _count(self) -> dict[str, int]:
         layout, jumps = self.layout, self.jumps
@@ -220,10 +217,3 @@ def _first(work: Callable[[int], Failure | None], starts: range, cores: int) -> 
     finally:
         # After a failure, or when somebody interrupts, what has not begun is not wanted any more.
         pool.shutdown(cancel_futures=True)
-
-
-def _callable(library: _cache.Library, routine: Callable[..., Any]) -> Any:
-    """An exported routine as a function of Python, which releases the lock while it runs."""
-    kinds, answer = signature(routine)
-    arguments = [_C_KINDS.get(kind, ctypes.c_void_p) for kind in kinds]
-    return ctypes.CFUNCTYPE(_C_KINDS.get(answer), *arguments)(library.address(routine.__name__))

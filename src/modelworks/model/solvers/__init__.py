@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from modelworks.model.solvers._method import FixedStep
+from modelworks.model.solvers._method import Method
+from modelworks.model.solvers.adaptive import ADAPTIVE
 from modelworks.model.solvers.euler import EULER
+from modelworks.model.solvers.implicit import IMPLICIT
 from modelworks.model.solvers.rk4 import RK4
 
-SOLVERS: dict[str, FixedStep] = {each.name: each for each in (RK4, EULER)}
+SOLVERS: dict[str, Method] = {each.name: each for each in (RK4, EULER, ADAPTIVE, IMPLICIT)}

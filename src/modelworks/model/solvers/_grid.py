@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modelworks.errors import fail
 from modelworks.model._graph import Array
-from modelworks.model.solvers._method import FixedStep
+from modelworks.model.solvers._method import ChosenStep, Method
 from modelworks.model.solvers.rk4 import RK4
 
 # How far behind a pulse its moments lie, as a part of its time (at least of one): nearer than anything else that
@@ -46,7 +46,9 @@ class Grid:
     ends: Array
     pulses: Array
     resets: NDArray[np.int64]
-    method: FixedStep = RK4
+    method: Method = RK4
+    longest: float = np.nan
+    tolerance: float = np.nan
 
     @staticmethod
     def covering(
@@ -54,14 +56,16 @@ class Grid:
         knots: tuple[float, ...],
         longest: float,
         pulses: tuple[float, ...] = (),
-        method: FixedStep = RK4,
+        method: Method = RK4,
         between: tuple[float, ...] = (),
+        tolerance: float = np.nan,
     ) -> Grid:
         """The coarsest grid with steps no longer than `longest` that meets all outputs, knots and pulses.
 
         A pulse at the time of an output comes after it. Where the step is part of the model, all steps are of exactly
-        this length, and tables are read where they begin, whether or not a knot lies between. There are outputs
-        `between` those asked for as well: at every multiple of these lengths from the start.
+        this length, and tables are read where they begin, whether or not a knot lies between. A solver that chooses its
+        own steps, by a tolerance, takes what lies between two stops as one. There are outputs `between` those asked for
+        as well: at every multiple of these lengths from the start.
         """
         times, resets = _with_those_between(np.asarray(outputs, dtype=float), between)
         placed_pulses = _placed(pulses, times)
@@ -86,16 +90,8 @@ class Grid:
             happening.extend([*here, *[np.nan] * number])
         placed = np.searchsorted(np.asarray(ends), times[1:] - 1e-9 * np.maximum(1.0, np.abs(times[1:]))) + 1
         counts = np.diff(np.concatenate([[0, 0], placed])).astype(np.int64)
-        return Grid(
-            times,
-            np.asarray(sizes),
-            counts,
-            np.asarray(starts),
-            np.asarray(ends),
-            np.asarray(happening),
-            resets,
-            method,
-        )
+        steps = np.asarray(sizes), counts, np.asarray(starts), np.asarray(ends), np.asarray(happening)
+        return Grid(times, *steps, resets, method, longest, tolerance)
 
     @cached_property
     def addresses(self) -> tuple[int, int, int]:
@@ -114,7 +110,7 @@ class Grid:
         end = np.nextafter(self.ends, -np.inf)
         moments = np.stack([self.starts, middle, end], axis=1)
         for step in np.flatnonzero(np.isfinite(self.pulses)):
-            moments[step], moments[step, self.method.moments[-1]] = moments_of_pulse(float(self.pulses[step]))
+            moments[step], moments[step, self.method.pulse_moment] = moments_of_pulse(float(self.pulses[step]))
         return np.concatenate([moments.ravel(), self.outputs])
 
 
@@ -129,8 +125,10 @@ def _with_those_between(asked: Array, lengths: tuple[float, ...]) -> tuple[Array
     return times, np.isin(times, asked).astype(np.int64)
 
 
-def _steps_between(left: float, right: float, longest: float, method: FixedStep) -> int:
+def _steps_between(left: float, right: float, longest: float, method: Method) -> int:
     """How many steps lie between two stops."""
+    if isinstance(method, ChosenStep):
+        return 1
     exactly = (right - left) / longest
     if method.order is not None:
         # The tolerance keeps a gap that is a whole number of steps but for round-off whole.

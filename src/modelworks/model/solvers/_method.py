@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,32 @@ class FixedStep:
     def pulse_step(self) -> float:
         """The step in which the last stage alone weighs one: it adds exactly what a pulse moves."""
         return 1 / self.weights[-1]
+
+    @property
+    def pulse_moment(self) -> int:
+        """Which of a pulse's three moments is the one at which it happens: that of the last stage."""
+        return self.moments[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenStep:
+    """A method that chooses its own steps between the stops of a grid, by an estimate of the error of each.
+
+    It is two routines (`backends/_routines.py`) with the arguments of those in `_control.py`: `begin` prepares a
+    step, and `attempt` makes one and estimates its error, as often as it takes to find one that is short enough. The
+    memory they share holds `rows` states, of which the first is the error, and `squares` matrices.
+    `order` is the power of the step that the error of a step falls with.
+    """
+
+    name: str
+    begin: Callable[..., None]
+    attempt: Callable[..., None]
+    order: int
+    rows: int
+    squares: int = 0
+
+    pulse_step: ClassVar[float] = 1.0
+    pulse_moment: ClassVar[int] = 2
+
+
+Method: TypeAlias = FixedStep | ChosenStep
