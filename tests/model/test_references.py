@@ -17,6 +17,7 @@ import pytest
 from peer_models import covid, read_spec, tuberculosis
 
 from modelworks.model import (
+    CompiledModel,
     Contacts,
     Entry,
     Exit,
@@ -27,12 +28,15 @@ from modelworks.model import (
     Stratification,
     Time,
     Transition,
+    basic_reproduction_number,
     by,
     events,
     exp,
     log,
     people,
     simulate,
+    simulate_stochastic,
+    table,
 )
 from modelworks.model.library.seir import seir
 from modelworks.model.library.sir import sir
@@ -154,6 +158,133 @@ def test_one_group_in_contact_is_reproduced(references: Path) -> None:
         result = simulate(stocks(names, flows, initial), {}, [0.0, case["elapsed"]], accuracy=1e-9)
         assert result["I"][-1] == pytest.approx(case["high_accuracy"], rel=1e-7), case["model"]
         assert result["I"][-1] == pytest.approx(case["expected_epimodel"], rel=1e-4), case["model"]
+
+
+def vynnycky_white(case: Mapping[str, Any]) -> Model:
+    """The spreadsheets' SEIR: births replace deaths, of a population that stays as it is."""
+    p = case["parameters"]
+    return Model(
+        "spreadsheet",
+        case["columns"],
+        [
+            Entry("births", "Susceptible", p["m_per_day"] * people()),
+            Infection(
+                "infection", "Susceptible", "Pre-infectious", p["R0"] / p["D_infectious_days"], infectious="Infectious"
+            ),
+            Transition("onset", "Pre-infectious", "Infectious", 1 / p["L_preinfectious_days"]),
+            Transition("recovery", "Infectious", "Immune", 1 / p["D_infectious_days"]),
+            Exit("deaths", None, p["m_per_day"]),
+        ],
+        case["initial"],
+        {name: people(name) for name in case["columns"]},
+    )
+
+
+def test_the_spreadsheets_of_a_textbook_are_reproduced(references: Path) -> None:
+    """Vynnycky and White's difference equations, step by step for up to a hundred years."""
+    for case in numbers(references, "vynnycky_white_excel")["compartmental"]:
+        result = simulate(vynnycky_white(case), {}, case["time"], solver="euler", step=case["step"])
+        for name, expected in zip(case["columns"], np.transpose(case["expected"]), strict=True):
+            np.testing.assert_allclose(result[name], expected, rtol=0, atol=case["tolerance"], err_msg=case["id"])
+        days = np.arange(case["peak_time"] + 20)
+        daily = simulate(vynnycky_white(case), {}, days, solver="euler", step=case["step"])["Infectious"]
+        assert days[np.argmax(daily)] == case["peak_time"]
+        assert daily.max() == pytest.approx(case["peak_infectious"], abs=case["tolerance"])
+
+
+def test_mumps_serology_has_the_deviance_of_its_spreadsheet(references: Path) -> None:
+    """A catalytic model in which age is the time: how many of each age have been infected, and the rate that fits."""
+    from scipy.optimize import minimize_scalar
+    from scipy.special import xlogy
+
+    case = numbers(references, "vynnycky_white_excel")["catalytic_serology"][0]
+    ages, positive, negative = np.transpose(case["data_age_mid_pos_neg"])
+    tested = positive + negative
+    force = Parameter("force", "per year", lower=0)
+    model = Model(
+        "catalytic",
+        ["never", "ever"],
+        [Transition("infection", "never", "ever", force)],
+        {"never": 1.0},
+        {"ever": people("ever")},
+        time="years",
+    )
+    compiled = CompiledModel(model, [0.0, *ages], step=0.05)
+
+    def deviance(force: float) -> float:
+        share = compiled.run(np.array([force]))[1:, 0]
+        seen = xlogy(positive, positive / tested / share) + xlogy(negative, negative / tested / (1 - share))
+        return float(2 * seen.sum())
+
+    assert deviance(case["foi"]) == pytest.approx(case["excel_deviance"], abs=1e-6)
+    best = minimize_scalar(deviance, bounds=(0.1, 0.4), method="bounded", options={"xatol": 1e-10})
+    assert best.x == pytest.approx(case["mle_foi"], abs=1e-6)
+    assert best.fun == pytest.approx(case["deviance_at_mle"], abs=1e-6)
+
+
+def test_r0_is_that_of_the_textbooks_next_generation(references: Path) -> None:
+    """Two equal groups whose contacts are the matrix itself, infectious for one unit of time."""
+    for case in numbers(references, "vynnycky_white_excel")["next_generation_matrix"]:
+        model = Model(
+            "generations",
+            ["S", "I", "R"],
+            [
+                Infection("infection", "S", "I", 1.0, "I", contacts=Contacts({"age": case["ngm"]})),
+                Transition("recovery", "I", "R", 1.0),
+            ],
+            {"S": 1000.0},
+            {"I": people("I")},
+            [Stratification("age", ["young", "old"], split=[0.5, 0.5])],
+        )
+        assert basic_reproduction_number(model, {}) == pytest.approx(case["R0"], rel=1e-12), case["id"]
+
+
+# -- households --------------------------------------------------------------------------------------
+
+HOUSEHOLDS = 40_000
+
+
+def household(size: int, infected: int, escape: float, *, from_outside: float = 1.0) -> np.ndarray[Any, Any]:
+    """The share of households in which 0, 1, … of `size` susceptible people are infected, by chain-binomial.
+
+    Whoever is infected is infectious for one step, in which each escapes each of them with `escape`; in the first
+    step each escapes the community with `from_outside`.
+    """
+    outside = table([0.0, 1.0], [-float(np.log(from_outside)), 0.0], "step")
+    model = Model(
+        "household",
+        ["S", "I", "R"],
+        [
+            Transition("infection", "S", "I", outside - float(np.log(escape)) * people("I")),
+            # Surely over after a step: exp(-1000) is nothing.
+            Transition("recovery", "I", "R", 1000.0),
+        ],
+        {"S": float(size), "I": float(infected)},
+        {"S": people("S")},
+    )
+    steps = np.arange(size + 2.0)
+    left = simulate_stochastic(model, {}, steps, draws=HOUSEHOLDS, seed=size, step=1.0)["S"][:, -1]
+    return np.bincount((size - left).astype(int), minlength=size + 1) / HOUSEHOLDS
+
+
+def assert_shares(found: Any, expected: Sequence[float]) -> None:
+    """Within four standard errors each."""
+    p = np.asarray(expected)
+    assert np.all(np.abs(found - p) <= 4 * np.sqrt(p * (1 - p) / HOUSEHOLDS)), (found, p)
+
+
+def test_households_end_as_reed_and_frost_say(references: Path) -> None:
+    """One case among few: chances by hand, from the binomial chain."""
+    for case in numbers(references, "household_final_size")["reed_frost"]:
+        found = household(case["initial_susceptibles"], case["initial_infectives"], case["escape_prob_q"])
+        assert_shares(found, case["P_new_infections"])
+
+
+def test_households_end_as_longini_and_koopman_say(references: Path) -> None:
+    """Infected in the community or at home: when in the season does not change how many it is in the end."""
+    case = numbers(references, "household_final_size")["probability_table"]
+    for size, expected in case["by_household_size"].items():
+        assert_shares(household(int(size), 0, case["Q"], from_outside=case["B"]), expected)
 
 
 # -- published models --------------------------------------------------------------------------------
