@@ -270,7 +270,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
         for name, entry in study.inputs.parameters.items()
     }
     world = {
-        "model": dict(study.file.sources),
+        "model": dict(study.file.sources) or asked.model,  # the library's own files count as the model room's
         "data": {name: _table_hash(table) for name, table in study.data.items()},
         "parameters": _plain(parameters),
         # Draws are taken one parameter after the other.

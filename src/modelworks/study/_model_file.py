@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.model import Model
+from modelworks.model.library import library_model, library_names
 from modelworks.study._team_files import TeamFiles
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class ModelFile:
     """A model, and every file of the team's it was made from with the hash of its bytes.
 
-    `sources` are named from the folder of the model's file.
+    `sources` are named from the folder of the model's file; a model of the library has none.
     """
 
     model: Model
@@ -33,11 +34,17 @@ class ModelFile:
 
 
 def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: Path) -> ModelFile:
-    """The model a file declares as `model`, or returns from `build(data)`.
+    """The model a file declares as `model`, or returns from `build(data)`; or the library's, where it is named so.
+
+    A name such as `seir` is that of the team's own `models/seir.py`, or else of a model of the library.
 
     `shown` is the file's name in messages, `root` the repository's folder. Modules beside the file may be
     imported by it; they count among its sources, as does every other file of the repository that it opens.
     """
+    if shown.isidentifier() and not (root / shown).exists():
+        path = root / "models" / f"{shown}.py"
+        if not path.is_file():
+            return ModelFile(_of_library(shown, path, root), path, {})
     if path.is_dir():
         fail(
             "M123",
@@ -65,6 +72,23 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: P
     if letters:
         raise ModelworksError(letters)
     return ModelFile(model, path, {**files.hashes(), path.name: hashlib.sha256(content).hexdigest()})
+
+
+def _of_library(name: str, path: Path, root: Path) -> Model:
+    """The plain model of that name; a letter that knows the team's models and the library's where there is none."""
+    known = library_names()
+    if name not in known:
+        own = [Path(each).stem for each in _model_files(path.parent, root)]
+        fail(
+            "M123",
+            f"there is no model `{name}`: neither a file `models/{name}.py` nor a model of the library",
+            hint=f"{near(name, [*own, *known])}; yours are {_listed(own)}, the library's {_listed(known)}",
+        )
+    return library_model(name)()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none yet"
 
 
 def _model_files(folder: Path, root: Path) -> list[str]:
