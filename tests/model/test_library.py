@@ -92,6 +92,25 @@ def test_jax_agrees_in_value_and_gradient(name: str) -> None:
     np.testing.assert_allclose(np.asarray(other) * at, gradient, rtol=0, atol=1e-8 * np.abs(gradient).max())
 
 
+@pytest.mark.parametrize("solver", ["adaptive", "implicit"])
+def test_it_is_the_same_by_every_solver(name: str, solver: str) -> None:
+    """Steps of one length, and steps that a solver chose."""
+    made, at = compiled(library_model(name)(), name)
+    other = CompiledModel(made.model, made.times, calendar=made.calendar, solver=solver)
+    settled = settle_step(other, at, 1e-8)
+    found, peak = made.run(at), np.abs(made.run(at)).max(axis=0)
+    np.testing.assert_allclose(other.run(at) / peak, found / peak, rtol=0, atol=2 * settled.error + 1e-9)
+
+
+@pytest.mark.parametrize("solver", ["rk4", "euler"])
+def test_its_gradient_is_exact(name: str, solver: str, check_gradient: Callable[..., None]) -> None:
+    """Against differences of its own runs, to a millionth."""
+    made, at = compiled(library_model(name)(), name, accuracy=1e-4)
+    gap = made.times[1] - made.times[0]
+    step = gap / np.ceil(gap / made.step)
+    check_gradient(CompiledModel(made.model, made.times, calendar=made.calendar, step=step, solver=solver), at)
+
+
 def test_nobody_is_lost(name: str) -> None:
     """All at the end are those of the start, with who came and without who left: people, and what each pool holds."""
     model = library_model(name)()

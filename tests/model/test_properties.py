@@ -22,6 +22,7 @@ from modelworks.model import (
     Model,
     Move,
     Output,
+    Parameter,
     Setting,
     Stratification,
     Transition,
@@ -349,6 +350,22 @@ def test_the_step_changes_no_more_than_the_measured_error(solver: str, recipe: R
     fine = compiled.with_step(settled.step / 8, compiled.tolerance / 8**5).run(vector)
     made = np.abs(coarse - fine).max(axis=0) / np.maximum(np.abs(fine).max(axis=0), 1e-12)
     assert made.max() <= 1.5 * settled.error + 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", ["rk4", "euler"])
+@few
+@given(recipes())
+@example(everything)
+def test_gradients_are_exact(check_gradient: Callable[..., None], solver: str, recipe: Recipe) -> None:
+    """By how fast each flow goes, against differences of the model's own runs."""
+    model = declared(recipe)
+    flows: list[Any] = []
+    for flow in model.flows:
+        what = "number" if isinstance(flow, Entry) else "rate"
+        flows.append(replace(flow, **{what: getattr(flow, what) * Parameter(f"speed of {flow.name}")}))
+    compiled = CompiledModel(replace(model, flows=flows), DAYS, step=0.5, solver=solver)
+    check_gradient(compiled, np.ones(len(flows)))
 
 
 def test_an_expression_is_the_same_number_wherever_it_is_written() -> None:
