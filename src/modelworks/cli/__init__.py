@@ -139,7 +139,7 @@ def _present(result: Any, *, as_json: bool) -> None:
     next_step(result.next)
 
 
-_stage_command("simulate", "Run the model once, at the middle of what is believed.")
+_stage_command("simulate", "Run the model in the middle of what is believed, and see what the priors foresee.")
 _stage_command("calibrate", "Find the parameters that fit the targets; every draw of them.")
 _stage_command("diagnose", "Judge whether the draws may be believed, in words.")
 _stage_command("project", "Run the scenarios from the posterior, with differences from the baseline.")

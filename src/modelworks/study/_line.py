@@ -28,6 +28,7 @@ from modelworks.errors import counted
 from modelworks.runs import Progress, Run, StageCache, fingerprint, provenance
 from modelworks.study import _projection, stages
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._observations import Observations
 from modelworks.study._prior_predictive import letters_of
 from modelworks.study._store import open_store
 from modelworks.study._summaries import Table, table_of
@@ -63,6 +64,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 NUMBERS_OF_STUDY = (
     "stages.py",
     "_binding.py",
+    "_delays.py",
     "_observations.py",
     "_parameters.py",
     "_questions.py",
@@ -278,23 +280,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
         "time": _plain(asked.time),
         "packages": [metadata.version(package) for package in PACKAGES],
     }
-    targets = [
-        {
-            "name": o.entry.name,
-            "outputs": list(o.columns),
-            "values": o.values.tolist(),
-            "starts": o.starts.tolist(),
-            "ends": o.ends.tolist(),
-            "included": o.included.tolist(),
-            "factor": o.factor,
-            "likelihood": [o.entry.likelihood.family, _plain(o.entry.likelihood.arguments)],
-            "arguments": {name: values.tolist() for name, values in o.arguments.items()},
-            "limited": o.limited.tolist(),
-            "multipliers": o.multipliers,
-            "weight": o.entry.weight,
-        }
-        for o in study.observations
-    ]
+    targets = [_target_part(each) for each in study.observations]
     scenario_data = {
         dataset: _table_hash(study.inputs.catalogue[dataset].table())
         for scenario in asked.scenarios.values()
@@ -318,6 +304,26 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
             "files": {f.name: f.sha256 for f in study.inputs.files},
             "study": study.name,
         },
+    }
+
+
+def _target_part(observed: Observations) -> dict[str, Any]:
+    """All of a target that a calibration depends on."""
+    entry = observed.entry
+    return {
+        "name": entry.name,
+        "outputs": list(observed.columns),
+        "values": observed.values.tolist(),
+        "starts": observed.starts.tolist(),
+        "ends": observed.ends.tolist(),
+        "included": observed.included.tolist(),
+        "factor": observed.factor,
+        "likelihood": [entry.likelihood.family, _plain(entry.likelihood.arguments)],
+        "arguments": {name: values.tolist() for name, values in observed.arguments.items()},
+        "limited": observed.limited.tolist(),
+        "multipliers": observed.multipliers,
+        "delays": observed.delays.tolist(),
+        "weight": entry.weight,
     }
 
 
