@@ -40,6 +40,8 @@ from modelworks.model import (
 )
 from modelworks.model.library.seir import seir
 from modelworks.model.library.sir import sir
+from modelworks.model.library.tb import Demography, tb
+from modelworks.model.library.tb.disease import infections
 
 
 def numbers(references: Path, name: str) -> Any:
@@ -479,6 +481,51 @@ def test_a_tuberculosis_model_agrees_with_dop853(spec: ModuleType, truth: dict[s
     assert sum(result[name][-1].sum() for name in ("S", "E", "L", "I", "T", "R")) == pytest.approx(
         322_516.6785, rel=1e-6
     )
+
+
+def test_the_library_makes_the_peers_tuberculosis_model_of_its_parts(spec: ModuleType, truth: dict[str, Any]) -> None:
+    """Peer model C: people, latency, detection and the untreated end as they are; infection and treatment replaced."""
+    p = spec.C
+    deaths = {age: table(p["death_t"], list(v)) for age, v in zip(spec.TB_AGES, p["death_v"], strict=True)}
+    country = Demography(table(p["birth_t"], p["birth_v"]) * people(), deaths, list(p["age_prop"]))
+    waned = zip(p["bcg_mult"], p["bcg_lag"], strict=True)
+    protected = [1 - (1 - weight) * table([t + lag for t in p["bcg_t"]], p["bcg_v"]) for weight, lag in waned]
+    replaced = [
+        *infections(
+            country.ages,
+            Contacts({"age": spec.MIX_C}),
+            protected=by("age", protected),
+            infectiousness=dict(zip(spec.TB_AGES, p["inf_age"], strict=True)),
+        ),
+        Transition("cure", "treated", "recovered", p["tx_rec"]),
+        Transition("failure", "treated", "infectious", p["tx_relapse"]),
+        Exit("death_treated", "treated", p["tx_death"]),
+    ]
+    model = tb(country, contacts=spec.MIX_C).extended(flows=replaced, replacing=[flow.name for flow in replaced])
+    values = {
+        "transmission_rate": p["contact_rate"],
+        "reinfection_latent": p["rr_latent"],
+        "reinfection_recovered": p["rr_recovered"],
+        "infectiousness_treated": p["inf_T"],
+        "progression_ratio": p["prog_mult"],
+        "recovery_rate": p["self_rec"],
+        "fatality_rate": p["tb_death"],
+        "detection_rate": p["det_end"] * p["sens"],
+        "detection_middle": p["det_infl"],
+        "detection_rise": 2 / p["det_shape"],
+        "people_at_start": p["N0"],
+        "ill_at_start": p["I0"] / p["N0"],
+        "latent_at_start": 0.0,
+    }
+    result = simulate(model, values, truth["C_t"][::100], accuracy=1e-7)
+    expected = truth["C_y"][::100].reshape(-1, 6, 6).sum(axis=2)
+    everybody = expected.sum(axis=1)
+    for name, series in {
+        "population": everybody,
+        "prevalence": 1e5 * expected[:, 3] / everybody,
+        "latent": 100 * (expected[:, 1] + expected[:, 2]) / everybody,
+    }.items():
+        np.testing.assert_allclose(result[name], series, atol=3e-7 * series.max(), err_msg=name)
 
 
 def test_parameters_and_numbers_give_the_same_run() -> None:

@@ -371,6 +371,7 @@ def test_preventive_treatment_cures_as_many_as_it_outruns_other_ends() -> None:
         ({"bcg": {1990: 0.9}}, "the model has BCG, but no ages"),
         ({"contacts": np.eye(6)}, "contacts by age, but no ages"),
         ({"demography": COUNTRY, "bcg": {1990: 94}}, "coverage of BCG in 1990 is 94"),
+        ({"diabetes": {15: table([1950, 2020], [0, 12])}}, "with diabetes from age 15 is 12"),
         ({"campaigns": [CAMPAIGN]}, "held in `town`, which is no place"),
         ({"places": {"tawn": 1.0}, "campaigns": [CAMPAIGN]}, "did you mean `tawn`"),
         ({"demography": Demography(1.0, {15: 0.1, 5: 0.1}, [0.5, 0.5])}, "ages of the demography are 15, 5"),
@@ -387,5 +388,7 @@ def test_what_is_no_campaign_and_no_band_is_a_letter() -> None:
         Campaign(2018.0, 2019.0, 1.0)
     with pytest.raises(ModelworksError, match="in -1 years"):
         Campaign(2019.0, 2018.0, 0.5)
+    with pytest.raises(ModelworksError, match="above zero in the last age"):
+        stationary_shares({0: 0.1, 5: 0.0})
     with pytest.raises(ModelworksError, match="a band begins at 3"):
         deaths_in_bands({0: 0.1, 5: 0.1}, [0, 3])

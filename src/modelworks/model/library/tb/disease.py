@@ -90,6 +90,7 @@ def infections(
     *,
     transmission: Number = 1.0,
     protected: Number = 1.0,
+    infectiousness: Mapping[float, Number] | None = None,
     by_manifestation: bool = False,
 ) -> list[Flow]:
     """First infections, and those of people who carry an infection or have got over one.
@@ -102,8 +103,10 @@ def infections(
         What the transmission rate is multiplied by, in each place and at each time.
     protected
         The risk of infection of people never infected, over that without BCG, in each age and at each time.
+    infectiousness
+        Of the untreated, by the youngest age it holds for; that of children and of adults, which is 1, when left out.
     """
-    untreated = expression(ages.numbers({0.0: infectiousness_children, ADULT: 1.0}))
+    untreated = expression(ages.numbers(infectiousness or {0.0: infectiousness_children, ADULT: 1.0}))
     if by_manifestation:
         untreated = untreated * by("manifestation", [1.0, infectiousness_smear_negative, 0.0])
     risks = {"susceptible": protected, "late_latent": reinfection_latent, "recovered": reinfection_recovered}

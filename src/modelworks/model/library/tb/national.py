@@ -11,6 +11,7 @@ from modelworks.model._declaration import Flow, Stratification
 from modelworks.model._expression import Number
 from modelworks.model._model import Model
 from modelworks.model.library.tb import care, disease, people, prevention
+from modelworks.model.library.tb._check import check_proportions
 from modelworks.model.library.tb.people import Ages, Demography
 from modelworks.model.library.tb.prevention import Campaign
 from modelworks.model.library.tb.reporting import outputs
@@ -76,6 +77,8 @@ def tb(
     ('susceptible', 'early_latent', 'late_latent', 'infectious', 'treated', 'recovered')
     """
     _check_options(demography, places, contacts, bcg, campaigns)
+    check_proportions("the coverage of BCG in", bcg or {})
+    check_proportions("the part of people with diabetes from age", diabetes or {})
     ages = demography.ages if demography else Ages()
     rate = care.rising_detection() if detection is None else detection
     finding = prevention.early_finding(campaigns, ages, places, preventive_treatment)

@@ -11,6 +11,7 @@ from modelworks.errors import fail
 from modelworks.model._declaration import Entry, Exit, Flow, Stratification
 from modelworks.model._expression import Expression, Number, Parameter, by, expression, leaving, table
 from modelworks.model.library._bands import age_bands
+from modelworks.model.library.tb._check import check_deaths
 
 # The age whose numbers stand for everybody where ages are not told apart.
 ADULT = 15.0
@@ -137,6 +138,7 @@ def stationary_shares(deaths: Mapping[float, float]) -> list[float]:
     >>> stationary_shares({0: 0.0, 20: 0.05})
     [0.5, 0.5]
     """
+    check_deaths(deaths)
     reached, people = 1.0, []
     for ageing, rate in zip([*(1 / (b - a) for a, b in pairwise(deaths)), 0.0], deaths.values(), strict=True):
         people.append(reached / (ageing + rate))
@@ -160,9 +162,10 @@ def deaths_in_bands(deaths: Mapping[float, float], youngest: Sequence[float]) ->
     Raises
     ------
     ModelworksError
-        M150 for a band that begins within an age.
+        M150 for a band that begins within an age, and for rates of which nobody would die at the end.
     """
     rates = {float(age): float(rate) for age, rate in deaths.items()}
+    check_deaths(rates)
     between = [age for age in youngest if age not in rates]
     if between:
         fail(

@@ -51,13 +51,6 @@ def bcg_protection(coverage: Mapping[float, Number], ages: Ages) -> Expression:
     """
     years = sorted(coverage)
     values = [coverage[year] for year in years]
-    for year, value in zip(years, values, strict=True):
-        if not isinstance(value, Expression) and not 0 <= value <= 1:
-            fail(
-                "M150",
-                f"the coverage of BCG in {year:g} is {value:g}, which is no proportion",
-                hint="divide percentages by 100",
-            )
     return by(
         "age",
         [
