@@ -50,6 +50,11 @@ if TYPE_CHECKING:
     )
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
+    from modelworks.model._reparameterise import (
+        infections_per_rate,
+        reproduction_number_from_growth,
+        reproduction_number_from_interval,
+    )
     from modelworks.model._reproduction import (
         basic_reproduction_number,
         basic_reproduction_numbers,
@@ -103,6 +108,11 @@ _WHERE = {
     ),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
+    "_reparameterise": (
+        "infections_per_rate",
+        "reproduction_number_from_growth",
+        "reproduction_number_from_interval",
+    ),
     "_reproduction": (
         "basic_reproduction_number",
         "basic_reproduction_numbers",
@@ -155,6 +165,7 @@ __all__ = [
     "events",
     "exp",
     "filter_particles",
+    "infections_per_rate",
     "jax_function",
     "kernel_folder",
     "lasting",
@@ -167,6 +178,8 @@ __all__ = [
     "output_columns",
     "particle_filter",
     "people",
+    "reproduction_number_from_growth",
+    "reproduction_number_from_interval",
     "run_many",
     "seasonal",
     "settle_step",

@@ -32,6 +32,7 @@ from modelworks.model._expression import (
     one_or_more,
     walk,
 )
+from modelworks.model._reparameterise import InfectionsPerRate
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -209,6 +210,8 @@ def _kind(given: Expression, model: Model) -> Known:
         return counted if each_counts_one else _product(counted, _kind(given.times, model))
     if isinstance(given, Delayed):
         return _kind(given.value, model)
+    if isinstance(given, InfectionsPerRate):
+        return _product(_kind(given.infectious_time, model), Kind(1, 0, units.parse(model.time).factor), -1)
     if isinstance(given, By | Table):
         return _sum([_kind(each, model) for each in given.parts()])
     if isinstance(given, Operation):

@@ -43,6 +43,7 @@ from modelworks.model._expression import (
     one_or_more,
     walk,
 )
+from modelworks.model._reparameterise import InfectionsPerRate
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -461,6 +462,12 @@ class _Writer:
             return self._symbol(given, "f", at) + r"(t)", ATOM
         if isinstance(given, People):
             return self._people_now(given, at)
+        if isinstance(given, InfectionsPerRate):
+            self.definitions[r"\rho[a, d]"] = (
+                r"\text{largest eigenvalue of the contacts, row by row times $a$ and column by column times $d$}"
+            )
+            inside = (self._tex(each) for each in (given.susceptibility, given.infectious_time))
+            return rf"\rho\left[{', '.join(inside)}\right]", ATOM
         if isinstance(given, Operation):
             return self._operation(given, at)
         raise TypeError(f"an expression of kind {type(given).__name__} is not known")
@@ -528,7 +535,7 @@ class _Writer:
 
     def _varies(self, given: Iterable[Expression]) -> set[str]:
         found: set[str] = set()
-        for part in walk(*given):
+        for part in walk(*given, into=lambda each: not isinstance(each, InfectionsPerRate)):
             if isinstance(part, By):
                 found.add(part.stratification)
             elif isinstance(part, People):

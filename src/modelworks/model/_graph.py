@@ -228,6 +228,8 @@ class Graph:
         node = self.nodes[a]
         if not node.wide:
             return self.multiply(a, self.constant(matrix.sum(axis=1)))
+        if node.operation == "constant":
+            return self.constant(matrix @ np.asarray(node.data, dtype=float))
         return self._node("matvec", (a,), (self._matrix(matrix),), True, node.depends)
 
     def side_by_side(self, runs: int) -> Graph:

@@ -9,6 +9,7 @@ import numpy as np
 
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, fail, near
+from modelworks.model._eigenvalue import NOT_SETTLED
 from modelworks.model._graph import Array
 from modelworks.model._model import Model
 from modelworks.model._program import Guard
@@ -62,6 +63,8 @@ def tell_of_guard(guard: Guard, value: float, stratum: str, when: str) -> NoRetu
             f"{guard.label}{stratum} sum to {value:.6g}{when}, not to one",
             hint="let the last share be one minus the others",
         )
+    if guard.kind == "eigenvalue":
+        fail("S103", f"{guard.label} {NOT_SETTLED[0]}", hint=NOT_SETTLED[1])
     if guard.kind == "delay":
         fail(
             "S103",

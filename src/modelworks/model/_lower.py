@@ -35,6 +35,7 @@ from modelworks.model._declaration import (
     stages_of,
 )
 from modelworks.model._delayed import Delayed, taken_apart
+from modelworks.model._eigenvalue import NOT_SETTLED, WeightedContacts
 from modelworks.model._expression import (
     By,
     Constant,
@@ -54,7 +55,8 @@ from modelworks.model._expression import (
 )
 from modelworks.model._graph import UNARY, Depends, Graph
 from modelworks.model._monotone import monotone_slopes
-from modelworks.model._program import Column, Guard, Jump, Later, Program, Row
+from modelworks.model._program import EIGENVALUE_TOLERANCE, Column, Guard, Jump, Later, Program, Row
+from modelworks.model._reparameterise import InfectionsPerRate
 from modelworks.model.solvers._grid import moments_of_pulse
 
 if TYPE_CHECKING:
@@ -305,6 +307,9 @@ class _Lowering:
             return self._evaluate_people(given, strata, of)
         if isinstance(given, Events):
             return self._evaluate_events(given, strata, of)
+        if isinstance(given, InfectionsPerRate):
+            # The same wherever it is used, and worked out once.
+            return self._evaluate(given, NOWHERE, of) if strata else self._infections_per_rate(given, of)
         if isinstance(given, Delayed):
             fail(
                 "M135",
@@ -643,6 +648,35 @@ class _Lowering:
             terms.append(term)
         return self.graph.sum(terms)
 
+    def _infections_per_rate(self, given: InfectionsPerRate, of: str) -> int:
+        """The largest eigenvalue of contacts, weighted."""
+
+        def settled(each: Expression, strata: Strata) -> int:
+            node = self._evaluate(each, strata, of)
+            if self.graph.nodes[node].depends & ~Depends.PARAMETERS:
+                fail(
+                    "M136",
+                    f"{of} has infections per rate that change with time or people",
+                    hint="give the contacts, susceptibility and infectious time of the moment that R0 is meant for",
+                )
+            return node
+
+        by = [self._stratification(name, of) for name in given.contacts.by]
+        contacts = WeightedContacts(self.graph, given.contacts, by, self.lane, settled)
+        rows, columns = (
+            [settled(each, group) for group in contacts.groups]
+            for each in (given.susceptibility, given.infectious_time)
+        )
+        if not contacts.meets_by_lane and any(self.graph.nodes[node].wide for node in (*rows, *columns)):
+            fail(
+                "M105",
+                f"{of} has infections per rate that differ by `{self.lane and self.lane.name}`, by which nobody meets",
+                hint="give contacts by it as well, the same as in the Infection",
+            )
+        found, last = contacts.largest_eigenvalue(rows, columns)
+        self._guard("eigenvalue", f"{of} has infections per rate whose last iteration", last)
+        return found
+
     def _is_lane(self, name: str) -> bool:
         return self.lane is not None and self.lane.name == name
 
@@ -830,6 +864,9 @@ class _Lowering:
         known = self.graph.nodes[node]
         if known.operation != "constant":
             self.guards.append(Guard(kind, label, node))
+        elif kind == "eigenvalue":
+            if any(abs(float(x) - 1.0) > EIGENVALUE_TOLERANCE for x in known.data):
+                fail("M136", f"{label} {NOT_SETTLED[0]}", hint=NOT_SETTLED[1])
         elif kind == "delay" and any(float(x) <= 0 for x in known.data):
             fail("M135", f"{label} has the number {min(map(float, known.data)):g}", hint="give numbers above zero")
         elif kind == "part" and any(float(x) > 1 for x in known.data):
@@ -918,7 +955,7 @@ class _Lowering:
     def _varies_by(self, given: Expression) -> set[str]:
         """The stratifications an expression can differ by."""
         found: set[str] = set()
-        for part in walk(given, into=lambda each: not isinstance(each, Events)):
+        for part in walk(given, into=lambda each: not isinstance(each, (Events, InfectionsPerRate))):
             if isinstance(part, By):
                 found.add(part.stratification)
             elif isinstance(part, (People, Events)):

@@ -65,13 +65,15 @@ class Column:
 
 # A share may miss one, and a rate zero, by the round-off of a few additions.
 GUARD_TOLERANCE = 1e-9
+# How much an eigenvalue may have changed in its last iteration.
+EIGENVALUE_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A number that must hold for a run to mean anything: a rate not below zero, shares that sum to one."""
 
-    kind: str  # "rate", "share", "number", "part", "delay"
+    kind: str  # "rate", "share", "number", "part", "delay", "eigenvalue"
     label: str
     node: int
 
@@ -80,6 +82,8 @@ class Guard:
         """Between which it must lie; what is not a number, or infinite, lies between no limits."""
         if self.kind == "share":
             return 1.0 - GUARD_TOLERANCE, 1.0 + GUARD_TOLERANCE
+        if self.kind == "eigenvalue":
+            return 1.0 - EIGENVALUE_TOLERANCE, 1.0 + EIGENVALUE_TOLERANCE
         if self.kind == "delay":
             return sys.float_info.min, sys.float_info.max
         if self.kind == "part":

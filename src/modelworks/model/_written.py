@@ -28,6 +28,7 @@ from modelworks.model._expression import (
     expression,
     walk,
 )
+from modelworks.model._reparameterise import InfectionsPerRate
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -258,6 +259,9 @@ def _formula(value: Expression, names: Names) -> str:
         return first if len(times) == 1 else f"{len(times)} values, {first} to {last}"
     if isinstance(value, People):
         return f"people in {', '.join(value.compartments)}" if value.compartments else "all people"
+    if isinstance(value, InfectionsPerRate):
+        inside = (_formula(each, names) for each in (value.susceptibility, value.infectious_time))
+        return f"infections per rate({', '.join(inside)})"
     if isinstance(value, Operation):
         return _operation(value, names)
     return type(value).__name__.lower()
