@@ -67,6 +67,7 @@ def test_it_runs_and_something_happens(name: str) -> None:
     assert all(parameter.meaning for parameter in made.model.parameters.values())
 
 
+@pytest.mark.slow
 def test_it_is_the_same_by_three_ways(
     name: str, interpreted: Callable[..., Array], by_scipy: Callable[..., Array]
 ) -> None:
