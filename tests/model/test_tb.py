@@ -372,6 +372,8 @@ def test_preventive_treatment_cures_as_many_as_it_outruns_other_ends() -> None:
         ({"contacts": np.eye(6)}, "contacts by age, but no ages"),
         ({"demography": COUNTRY, "bcg": {1990: 94}}, "coverage of BCG in 1990 is 94"),
         ({"diabetes": {15: table([1950, 2020], [0, 12])}}, "with diabetes from age 15 is 12"),
+        ({"treatment_success": 85}, "85 are cured and some die"),
+        ({"treatment_death": table([2000, 2010], [0.1, 0.0])}, "some are cured and 0.1, 0 die"),
         ({"campaigns": [CAMPAIGN]}, "held in `town`, which is no place"),
         ({"places": {"tawn": 1.0}, "campaigns": [CAMPAIGN]}, "did you mean `tawn`"),
         ({"demography": Demography(1.0, {15: 0.1, 5: 0.1}, [0.5, 0.5])}, "ages of the demography are 15, 5"),

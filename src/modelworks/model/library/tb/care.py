@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelworks.model._declaration import Exit, Flow, Transition
 from modelworks.model._expression import Expression, Number, Parameter, by, expression, maximum, smooth_change
+from modelworks.model.library.tb._check import check_outcomes
 from modelworks.model.library.tb.disease import MANIFESTATIONS
 
 detection_rate = Parameter(
@@ -49,9 +50,15 @@ def treatment(mortality: Number, success: Number | None = None, death: Number | 
         Deaths of other causes per person and year.
     success, death
         Proportions of the treated, such as tables of a programme's cohorts; parameters when left out.
+
+    Raises
+    ------
+    ModelworksError
+        M150 for what is no proportion, and for a time in which nobody dies, of whatever cause.
     """
     cured = treatment_success if success is None else expression(success)
     died = treatment_death if death is None else expression(death)
+    check_outcomes(cured, died)
     ends = maximum(1.0 / treatment_duration, mortality / died)
     return [
         Transition("cure", "treated", "recovered", ends * cured),
