@@ -142,6 +142,17 @@ def test_it_depends_neither_on_the_times_of_outputs_nor_on_the_step_of_the_solve
     np.testing.assert_allclose(total(np.arange(0.0, 61.0), 0.1), daily, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("solver", "step", "within"), [("adaptive", None, 1e-4), ("implicit", None, 1e-3), ("euler", 0.01, 3e-2)]
+)
+def test_every_solver_gives_the_same(solver: str, step: float | None, within: float) -> None:
+    series = {"new": events("infection"), "late": delayed(events("infection"), Delay.gamma(8.0, 2.0))}
+    expected = simulate(epidemic(series), EPIDEMIC, DAYS, accuracy=1e-8)
+    found = simulate(epidemic(series), EPIDEMIC, DAYS, solver=solver, step=step)
+    for name in series:
+        np.testing.assert_allclose(found[name], expected[name], atol=within * expected[name].max())
+
+
 def test_probabilities_are_those_of_whole_steps() -> None:
     model = leaving(now=events("exit"), later=delayed(0.5 * events("exit"), Delay.discrete([0.2, 0.0, 0.8])))
     found = simulate(model, {}, range(11))
