@@ -9,6 +9,7 @@ import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.model import (
+    Contacts,
     Entry,
     Exit,
     Infection,
@@ -16,6 +17,7 @@ from modelworks.model import (
     Output,
     Parameter,
     Pool,
+    Pulse,
     Stratification,
     Transition,
     amount,
@@ -101,6 +103,19 @@ def test_pools_may_be_split_too() -> None:
     assert not west.any()
 
 
+def test_a_pool_is_emptied_and_filled_at_an_instant() -> None:
+    """Chlorine takes nine tenths, a bucket ten; then a lorry brings fifty."""
+    quiet = [Transition("recovery", "ill", "well", 0.1), Exit("decay", "water", 0.0)]
+    pulses = [
+        Pulse("chlorine", 1.0, source="water", share=0.9),
+        Pulse("bucket", 2.0, source="water", number=10.0),
+        Pulse("lorry", 3.0, destination="water", number=Parameter("load", "cells per ml")),
+    ]
+    model = dirty(flows=[*quiet, *pulses], initial={"well": 90.0, "ill": 10.0, "water": 200.0})
+    found = simulate(model, {"load": 50.0}, [0.0, 1.5, 2.5, 3.5])["water"]
+    np.testing.assert_allclose(found, [200.0, 20.0, 10.0, 60.0], rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -110,11 +125,25 @@ def test_pools_may_be_split_too() -> None:
         ({"pools": [WATER, Pool("ill", unit="people")]}, "2 compartments named `ill`"),
         ({"pools": [Pool("water", unit="buckets")]}, "the pool `water` has the unit `buckets`"),
         ({"outputs": {"x": Output(amount("water"))}}, "its unit is `people`"),
+        (
+            {"pools": [Pool("water", unit="mosquitoes")], "outputs": {"x": Output(amount("water"), "vectors")}},
+            "is mosquitoes, but its unit is `vectors`",
+        ),
         ({"outputs": {"x": Output(amount("water") + people(), "people")}}, "adds cells per litres"),
     ],
 )
 def test_what_can_not_be_is_told(changes: Any, told: str) -> None:
     assert told in letters(dirty(**changes))
+
+
+def test_contacts_of_people_with_a_pool_that_has_no_ages_are_told() -> None:
+    """People meet people of their age; the water has none, and would be met by nobody."""
+    aged = Contacts({"age": [[1.0, 1.0], [1.0, 1.0]]})
+    model = dirty(
+        stratifications=[Stratification("age", ["young", "old"], split=[0.25, 0.75])],
+        flows=[Infection("infection", "well", "ill", 0.01, infectious="water", contacts=aged), *dirty().flows[1:]],
+    )
+    assert "by `age`, which does not split `water`" in letters(model)
 
 
 def test_a_rate_in_the_unit_of_something_else_is_told() -> None:

@@ -14,6 +14,7 @@ from modelworks.errors import fail, near
 from modelworks.model._expression import (
     Expression,
     Number,
+    People,
     by_label,
     expression,
     maximum,
@@ -403,7 +404,8 @@ class Pulse:
         if isinstance(self.source, Mapping):
             there = people(**{**self.where, **self.source})
         else:
-            there = people(*one_or_more(self.source or ()), **self.where)
+            where = {name: one_or_more(each) for name, each in self.where.items()}
+            there = People(one_or_more(self.source or ()), where, of_pools=None)
         return minimum(1.0, number / maximum(there, FEWEST))
 
 

@@ -135,7 +135,7 @@ def _of_flow(model: Model, flow: Flow, per_time: Kind) -> Iterator[tuple[str, Nu
         if flow.share is not None:
             yield "the share", flow.share, [PURE]
         if flow.number is not None:
-            yield "the number", flow.number, [PEOPLE]
+            yield "the number", flow.number, [_moved(model, flow)]
         return
     if not isinstance(flow, Infection):
         yield "the rate", flow.rate, [per_time]

@@ -178,13 +178,13 @@ class Year(Expression):
 class People(Expression):
     """How many people are in some compartments now; everybody when none is named.
 
-    With `of_pools` how much there is in compartments of pools, which are not people.
+    With `of_pools` how much there is in compartments of pools, which are not people; of either, where it is None.
     """
 
     compartments: tuple[str, ...]
     where: Where = field(default_factory=dict)
     by: tuple[str, ...] = ()
-    of_pools: bool = False
+    of_pools: bool | None = False
 
 
 @dataclass(frozen=True, eq=False)

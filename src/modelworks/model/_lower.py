@@ -382,7 +382,7 @@ class _Lowering:
     def _evaluate_people(self, given: People, strata: Strata, of: str) -> int:
         compartments = self._compartments(given.compartments, of)
         for name in compartments:
-            if (self.model.pool_of(name) is not None) != given.of_pools:
+            if given.of_pools not in (None, self.model.pool_of(name) is not None):
                 what, write = ("people", "people") if given.of_pools else ("not people", "amount")
                 fail("M134", f"{of} counts `{name}`, which is {what}", hint=f'write {write}("{name}")')
         where, mask = self._selection(given.where, of)

@@ -258,7 +258,8 @@ def _formula(value: Expression, names: Names) -> str:
         first, last = (f"{times[k]} {_formula(value.values[k], names)}" for k in (0, -1))
         return first if len(times) == 1 else f"{len(times)} values, {first} to {last}"
     if isinstance(value, People):
-        return f"people in {', '.join(value.compartments)}" if value.compartments else "all people"
+        named = ", ".join(value.compartments)
+        return f"{named} now" if value.of_pools else f"people in {named}" if named else "all people"
     if isinstance(value, InfectionsPerRate):
         inside = (_formula(each, names) for each in (value.susceptibility, value.infectious_time))
         return f"infections per rate({', '.join(inside)})"
