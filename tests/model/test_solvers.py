@@ -14,6 +14,7 @@ from modelworks.dates import Calendar
 from modelworks.errors import ModelworksError
 from modelworks.model import (
     CompiledModel,
+    Delay,
     Entry,
     Infection,
     Model,
@@ -22,7 +23,9 @@ from modelworks.model import (
     Time,
     Transition,
     cos,
+    delayed,
     events,
+    jax_function,
     people,
     run_many,
     settle_step,
@@ -187,7 +190,7 @@ def stiff(speed: Any) -> Model:
 @pytest.mark.parametrize("speed", [1e1, 1e3, 1e5, 1e8])
 def test_what_is_faster_than_a_step_is_in_balance(speed: float) -> None:
     """Rates up to a billion times apart, against the closed form, in steps of days."""
-    found = simulate(stiff(speed), {}, np.arange(0.0, 101.0), accuracy=1e-6, solver="implicit")
+    found = simulate(stiff(speed), {}, np.arange(0.0, 101.0, 10.0), accuracy=1e-6, solver="implicit")
     matrix = np.array([[-speed, 3 * speed], [speed, -3 * speed - 0.2]])
     exact = np.stack([expm(matrix * t) @ [1.0, 0.0] for t in found.times])
     np.testing.assert_allclose(found["a"], exact[:, 0], atol=2e-6)
@@ -288,3 +291,31 @@ def test_who_has_no_gradient_says_so(solver: str) -> None:
         CompiledModel(decay(0.1), [0.0, 1.0], solver=solver).run_with_pullback(np.empty(0))
     assert caught.value.codes == ("S121",)
     assert "`rk4`" in str(caught.value)
+
+
+@pytest.mark.parametrize("solver", OWN_STEPS)
+def test_outputs_that_come_later_are_the_same_by_every_solver(solver: str) -> None:
+    """They are made of events between the outputs that were asked for, which are counted on."""
+    series = {"reports": delayed(events("infection"), Delay.gamma(4.0, 2.0)), "new": events("infection")}
+    model = Model("late", ["s", "i", "r"], outbreak().flows, {"s": 990.0, "i": 10.0}, series)
+    weeks = np.arange(0.0, 43.0, 7.0)
+    found, expected = (simulate(model, {}, weeks, solver=each, accuracy=1e-8) for each in (solver, "rk4"))
+    for name in series:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("solver", [*OWN_STEPS, "rk4", "euler"])
+def test_nobody_is_lost_on_the_way(solver: str) -> None:
+    """Every flow takes from one place what it gives to another, in every stage of every method."""
+    found = simulate(outbreak(), {}, np.arange(0.0, 61.0), solver=solver, step=0.5)
+    gone = 990.0 - found["s"]
+    np.testing.assert_allclose(np.cumsum(found["new"]), gone, rtol=0, atol=1e-9)
+    assert found["s"][-1] < 300
+
+
+@pytest.mark.parametrize("solver", [*OWN_STEPS, "euler"])
+def test_jax_takes_the_steps_of_one_solver(solver: str) -> None:
+    """And says which."""
+    with pytest.raises(ModelworksError) as caught:
+        jax_function(CompiledModel(decay(0.1), [0.0, 1.0], solver=solver, step=0.5))
+    assert caught.value.codes == ("S121",)

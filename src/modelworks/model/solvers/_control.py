@@ -235,6 +235,31 @@ def happen(time: Real, state: Reals, slope: Reals, inputs: Reals, suspect: Whole
         state[k] += slope[k]
 
 
+def start(parameters: Reals, state: Reals, peaks: Reals, inputs: Reals, suspect: Wholes) -> None:
+    """The state that a run begins with."""
+    before_run(parameters, part(inputs, RUN), suspect)
+    for k in range(STATE):
+        state[k] = inputs[RUN + k]
+        peaks[k] = abs(state[k])
+
+
+def write(time: Real, state: Reals, outputs: Reals, seen: Reals, inputs: Reals, suspect: Wholes) -> None:
+    """The outputs of a state, and the state itself."""
+    if suspect[0] == 0:
+        look(time, inputs, suspect)
+    observe(state, part(inputs, RUN), part(inputs, DATA), part(inputs, MOMENT), outputs, suspect)
+    for k in range(STATE):
+        seen[k] = state[k]
+
+
+def is_possible(state: Reals, floor: Real) -> Whole:
+    """Whether nobody is missing by more than round-off; what is not a number is not possible."""
+    for k in range(PEOPLE):
+        if not state[k] >= floor:
+            return 0
+    return 1
+
+
 def run_controlled(
     number: Whole,
     longest: Real,
@@ -261,49 +286,22 @@ def run_controlled(
     output, `told` the longest step and how many were tried.
     """
     state, after, peaks, memory = work, part(work, STATE), part(work, 2 * STATE), part(work, 3 * STATE)
-    before_run(parameters, part(inputs, RUN), suspect)
-    for k in range(STATE):
-        state[k] = inputs[RUN + k]
-        peaks[k] = abs(state[k])
+    start(parameters, state, peaks, inputs, suspect)
     floor = -tolerated * people_in(state)
     segment, size = 0, longest
     for output in range(number):
         for _each in range(counts[output]):
-            if pulses[segment] == pulses[segment]:
-                happen(pulses[segment], state, after, inputs, suspect)
-            else:
-                size = follow(
-                    starts[segment],
-                    ends[segment],
-                    size,
-                    longest,
-                    tolerance,
-                    state,
-                    after,
-                    peaks,
-                    memory,
-                    inputs,
-                    suspect,
-                    told,
-                )
-                if size == 0.0:
-                    # Where it went is what there is to tell.
-                    for k in range(STATE):
-                        state[k] = after[k]
-                    break
+            left, right, pulse = starts[segment], ends[segment], pulses[segment]
+            if pulse == pulse:
+                happen(pulse, state, after, inputs, suspect)
+            elif size > 0.0:
+                size = follow(left, right, size, longest, tolerance, state, after, peaks, memory, inputs, suspect, told)
             segment += 1
-        if suspect[0] == 0:
-            look(times[output], inputs, suspect)
-        observe(
-            state, part(inputs, RUN), part(inputs, DATA), part(inputs, MOMENT), part(outputs, output * OUTPUT), suspect
-        )
-        for k in range(STATE):
-            seen[output * STATE + k] = state[k]
-        if size == 0.0 or suspect[0] != 0:
+        # Where a run went that did not get here is what there is to tell.
+        reached = state if size > 0.0 else after
+        write(times[output], reached, part(outputs, output * OUTPUT), part(seen, output * STATE), inputs, suspect)
+        if size == 0.0 or suspect[0] != 0 or is_possible(state, floor) == 0:
             return output
-        for k in range(PEOPLE):
-            if not state[k] >= floor:
-                return output
         if resets[output] != 0:
             for k in range(PEOPLE, STATE):
                 state[k] = 0.0
