@@ -7,6 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from modelworks.calibration import Target
+from modelworks.calibration._observation import Observation
 from modelworks.calibration.likelihoods import FAMILIES, likelihood
 from modelworks.calibration.likelihoods._rising import log_rising, log_rising_slope
 from modelworks.errors import ModelworksError
@@ -67,6 +69,28 @@ def test_each_point_is_scipys(
     found = likelihood(family).log_likelihood(observed=observed, predicted=predicted, **arguments)
     # scipy itself loses digits of the negative binomial where the overdispersion is small.
     np.testing.assert_allclose(found, truth, rtol=1e-10, atol=2e-9 if "overdispersion" in arguments else 1e-10)
+
+
+@every
+def test_a_target_is_the_sum_over_its_points(
+    family: str, arguments: dict[str, float], observed: Array, predicted: Array, truth: Array
+) -> None:
+    """By scipy, as a sum: the mean over n points would widen every interval by the root of n."""
+    target = Target(
+        name="seen",
+        output="level",
+        observed=observed,
+        weights=np.eye(observed.size),
+        likelihood=family,
+        arguments=arguments,
+    )
+    laid = Observation.of(target, ("level",), ())
+    outputs, nothing = predicted[:, np.newaxis], np.empty(0)
+    cotangent = np.zeros(outputs.shape)
+    assert laid.total(outputs, nothing) == pytest.approx(truth.sum(), rel=1e-9)
+    assert laid.total_and_slopes(outputs, nothing, cotangent, nothing) == pytest.approx(truth.sum(), rel=1e-9)
+    slopes = likelihood(family).slopes(observed=observed, predicted=predicted, **arguments)
+    np.testing.assert_array_equal(cotangent[:, 0], slopes.by_prediction)
 
 
 @every

@@ -106,6 +106,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
     from modelworks.inputs import (
         catalogue,
         columns,
+        groups,
         likelihoods,
         parameters,
         priors,
@@ -127,6 +128,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
         "catalogue.yaml": {*catalogue.FIELDS, *columns.FIELDS},
         "modelworks.toml": set(repository._Settings.KNOWN),
         "families": priors_say | likelihoods_say,
+        "groups": {word for name, form in groups.GROUPS.items() for word in (name, *form.arguments)},
     }
 
 

@@ -18,6 +18,7 @@ from modelworks.plots import Figure
 from modelworks.plots._panels import MOST_POINTS
 
 CHAINS, DRAWS = 4, 1000
+WEEKS = ["2021-01-04", "2021-01-11", "2021-01-18"]
 LABELS = {"in_bed": "Boys in bed", "contact_rate": "Contact rate (per day)", "baseline": "As it happened"}
 
 
@@ -74,6 +75,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         pd.concat([observed(held_out=3), observed("recovering")]),
         predictive=quantiles("in_bed"),
         labels=LABELS,
+    ),
+    "groups": lambda: plots.figure("groups")(
+        {"rate": dict(zip(WEEKS, draws().values(), strict=True)), "told": {"north": [1.0, 2.0], "south": [2.0, 5.0]}},
+        {
+            "rate": dict(zip(WEEKS, draws(key=2).values(), strict=True)),
+            "told": {"north": [0.0, 9.0], "south": [1.0, 9.0]},
+        },
+        labels={"rate": "Contact rate (per day)", "told": "Told"},
     ),
     "outputs": lambda: plots.figure("outputs")(quantiles("in_bed"), labels=LABELS),
     "pairs": lambda: plots.figure("pairs")(draws(), diverging=np.eye(CHAINS, DRAWS, dtype=bool), labels=LABELS),

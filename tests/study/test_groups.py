@@ -195,6 +195,23 @@ def test_a_mistake_in_a_group_is_told_with_its_line(places: Path, old: str, new:
     assert code in explanations()
 
 
+def test_files_and_calibration_know_the_same_families() -> None:
+    """What can be written can be calibrated: groups, priors and likelihoods, with the same arguments."""
+    from modelworks.calibration import groups, likelihoods, priors
+    from modelworks.inputs import groups as group_forms
+    from modelworks.inputs import likelihoods as likelihood_forms
+    from modelworks.inputs import priors as prior_forms
+
+    assert {name: tuple(form.arguments) for name, form in group_forms.GROUPS.items()} == {
+        name: family.arguments for name, family in groups.FAMILIES.items()
+    }
+    assert {name: form.support for name, form in group_forms.GROUPS.items()} == {
+        name: family.link.support for name, family in groups.FAMILIES.items()
+    }
+    assert set(prior_forms.FAMILIES) == set(priors.FAMILIES)
+    assert set(likelihood_forms.FAMILIES) == set(likelihoods.FAMILIES)
+
+
 def test_a_group_without_labels_can_not_be_declared() -> None:
     """The same label twice would be one parameter with two names."""
     from modelworks import Parameter

@@ -224,16 +224,6 @@ def test_effects_of_weekdays_multiply_what_is_predicted(made: Made) -> None:
     assert likelihood_of(bind(made(target, share)), **sevenths) == pytest.approx(plain, rel=1e-12)
 
 
-def test_reports_come_late(made: Made) -> None:
-    """What is reported on a day happened on all days before, by scipy's gamma in steps of a day."""
-    study = bind(made(BY_HAND.replace("2021-01-04: 95, 2021-01-05: <5, ", "") + "  delay: {mean: 2, sd: 1}\n"))
-    days = np.arange(8)
-    parts = np.diff(stats.gamma(4, scale=0.5).cdf([0, *(days + 0.5)]))
-    mean = sum(part * leaving(9 - day) for part, day in zip(parts, days, strict=True)) / parts.sum()
-    assert likelihood_of(study) == pytest.approx(stats.nbinom(10, 1 / (1 + 0.1 * mean)).logpmf(40), rel=1e-3)
-    assert "reported after 2 days (sd 1)" in next(_pages._target_rows(study)).likelihood
-
-
 def test_a_weight_is_used_and_told(made: Made) -> None:
     """Half the evidence, and the reason in the report's table."""
     study = bind(made(BY_HAND + "  weight: 0.5\n  why: both hospitals report each case\n"))
@@ -282,10 +272,6 @@ MISTAKES = [
     (BY_HAND, "  covers: day\n", "  covers: day\n  weight: 0\n  why: none needed\n", "T118", "above 0"),
     (BY_HAND, "  covers: day\n", "  covers: day\n  why: so\n", "T118", "no weight"),
     (BY_HAND, "  covers: day\n", "  covers: day\n  weekday: day_effect\n", "T106", "day_effect"),
-    (BY_HAND, "  covers: day\n", "  covers: day\n  delay: {mean: 6, sd: 2}\n", "T211", "before the model's start"),
-    (BY_HAND, "  covers: day\n", "  covers: day\n  delay: {mean: 0, sd: 2}\n", "T120", "above 0"),
-    (BY_HAND, "  covers: day\n", "  covers: day\n  delay: {mean: 6}\n", "T120", "`sd` is missing"),
-    (BY_HAND, "  covers: day\n", "  covers: day\n  delay: 6\n", "Y122", "mean: 6"),
     (SURVEY, "  unit", "  weekday: rate\n  unit", "T117", "weekdays"),
     (SURVEY, "2021-01-11: 110", "2021-01-12: 110", "T105", "2021-01-11"),
     (SURVEY, "2021-01-11: 110", "2021-01-11: 60", "T114", "60 trials"),

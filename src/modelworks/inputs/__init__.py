@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.scenarios import Multiply, Scenario
     from modelworks.inputs.study_file import CalibrationSettings, ProjectionSettings, StudyFile, TimeSpan
     from modelworks.inputs.study_inputs import StudyInputs, check_files, read_study
-    from modelworks.inputs.targets import WEEKDAYS, Delay, TargetEntry, Targets
+    from modelworks.inputs.targets import WEEKDAYS, TargetEntry, Targets
 
 _HOME = {
     "WEEKDAYS": "targets",
@@ -34,7 +34,6 @@ _HOME = {
     "Catalogue": "catalogue",
     "Column": "columns",
     "Dataset": "catalogue",
-    "Delay": "targets",
     "Earlier": "_nodes",
     "FromColumn": "likelihoods",
     "GroupEntry": "groups",
@@ -70,7 +69,6 @@ __all__ = [
     "Catalogue",
     "Column",
     "Dataset",
-    "Delay",
     "Earlier",
     "FromColumn",
     "GroupEntry",

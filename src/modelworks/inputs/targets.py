@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from modelworks import units
 from modelworks.errors import Letters, ModelworksError
@@ -33,7 +33,6 @@ FIELDS = (
     "below",
     "by",
     "missing",
-    "delay",
     "weekday",
     "weight",
     "why",
@@ -45,16 +44,7 @@ FIELDS = (
 )
 INSTEAD = (frozenset({"values"}), frozenset({"dataset", "column", "date", "below", "by"}))
 COVERS = ("instant", "day", "week", "month", "year")
-# In days; a longer one is a stage of the disease, and belongs in the model.
-LONGEST_DELAY = 100
 WEEKDAYS: tuple[str, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-class Delay(NamedTuple):
-    """Days from an event to its report, gamma distributed."""
-
-    mean: float
-    sd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +56,7 @@ class TargetEntry:
     `dated` is `end`. `start` and `end` limit the series, both included. `limits` are the dates whose value is a limit
     that the true one lies below; in a dataset the column `below` has such limits. `by` names for each stratification
     of the output the column that says the stratum. `weekday` is a group of parameters, one for each day of the week,
-    that values are multiplied by. `delay` is the mean and the sd of a gamma of days from an event to its report. A
-    `weight` other than 1 has its reason in `why`.
+    that values are multiplied by. A `weight` other than 1 has its reason in `why`.
     """
 
     name: str
@@ -92,7 +81,6 @@ class TargetEntry:
     below: str | None = None
     by: Mapping[str, str] = field(default_factory=dict)
     skips_missing: bool = False
-    delay: Delay | None = None
     weekday: str | None = None
     weight: float = 1.0
     why: str = ""
@@ -174,7 +162,7 @@ def _entry(name: str, layered: Layered, letters: Letters) -> TargetEntry | None:
     if weekday is not None and covers != "day":
         hint = "the days of the week are told apart where each value is of one day: `covers: day`"
         fields.say("T117", f"{fields.what} has effects of weekdays, but its values cover a {covers}", hint, "weekday")
-    missing, delay = fields.choice("missing", ("told", "skip"), "told"), _delay(fields, covers)
+    missing = fields.choice("missing", ("told", "skip"), "told")
     if len(letters.collected) > before or output is None or unit is None or likelihood is None:
         return None
     return TargetEntry(
@@ -200,7 +188,6 @@ def _entry(name: str, layered: Layered, letters: Letters) -> TargetEntry | None:
         below=fields.text("below") if dataset is not None else None,
         by=MappingProxyType(by),
         skips_missing=missing == "skip",
-        delay=delay,
         weekday=weekday,
         weight=weight,
         why=why,
@@ -226,27 +213,6 @@ def _by(fields: Fields, likelihood: LikelihoodEntry | None) -> dict[str, str]:
     if likelihood is not None and likelihood.categories and "below" in fields:
         fields.say("T117", f"{fields.what}: categories have no limits", "leave those days out", "below")
     return found
-
-
-def _delay(fields: Fields, covers: str) -> Delay | None:
-    """`{mean: 6, sd: 4}`, in days."""
-    if "delay" not in fields:
-        return None
-    node = fields.mapping("delay", "{mean: 6, sd: 4}")
-    if node is None:
-        return None
-    below = Fields(node, fields.letters, f"the delay of {fields.what}", ("mean", "sd"))
-    mean, sd = (below.number(name) if below.need(name, "6", "T120") else None for name in ("mean", "sd"))
-    if mean is None or sd is None:
-        return None
-    if covers == "instant" or mean <= 0 or sd <= 0 or mean > LONGEST_DELAY:
-        fields.say(
-            "T120",
-            f"{fields.what} has a delay of {mean:g} days with sd {sd:g}, and its values cover a {covers}",
-            f"both numbers are above 0, the mean at most {LONGEST_DELAY}, and only counts over a time come late",
-            "delay",
-        )
-    return Delay(mean, sd)
 
 
 def _weight(fields: Fields) -> float:

@@ -174,10 +174,9 @@ class BoundStudy:
         return str(self.inputs.study.model)
 
     def calibration_times(self) -> Array:
-        """Where the model is looked at while it is calibrated: the ends of every observation, also those delayed."""
-        start = self.calendar.number(self.inputs.study.time.start)
-        edges = np.unique(np.concatenate([[start], *(each.edges for each in self.observations)]))
-        return edges[edges >= start]
+        """Where the model is looked at while it is calibrated: the ends of every observation."""
+        ends = [time for o in self.observations for time in (*o.starts, *o.ends)]
+        return np.unique(np.concatenate([[self.calendar.number(self.inputs.study.time.start)], ends]))
 
     def targets(self, compiled: ScaledModel, *, every: bool = False) -> list[Target]:
         """The observations as the calibration takes them; with `every`, also those it may not see."""

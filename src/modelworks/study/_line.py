@@ -64,7 +64,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
 NUMBERS_OF_STUDY = (
     "stages.py",
     "_binding.py",
-    "_delays.py",
     "_observations.py",
     "_parameters.py",
     "_questions.py",
@@ -322,7 +321,6 @@ def _target_part(observed: Observations) -> dict[str, Any]:
         "arguments": {name: values.tolist() for name, values in observed.arguments.items()},
         "limited": observed.limited.tolist(),
         "multipliers": observed.multipliers,
-        "delays": observed.delays.tolist(),
         "weight": entry.weight,
     }
 

@@ -18,14 +18,11 @@ from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, counted, fail, near
 from modelworks.inputs import WEEKDAYS, Series, StudyInputs, TargetEntry
 from modelworks.model import CompiledModel, Model, OutputColumn, output_columns
-from modelworks.study._delays import shares_by_day
 
 Array = NDArray[np.float64]
 
 # How long each `covers` is, in days, to be compared.
 LENGTHS = {"instant": 0, "day": 1, "week": 7, "month": 30, "year": 365}
-# So much of what is reported may lie before the model's start: less than any data can tell.
-MOST_BEFORE = 0.05
 DAYS_OF_WEEK = len(WEEKDAYS)
 
 
@@ -37,7 +34,6 @@ class Observations:
     categories. `starts` and `ends` (point,) are model times; equal for a value at an instant. `values` are as
     observed, a limit where they are `limited`; `included` says which the calibration may see. `arguments` are
     the likelihood's that each point has its own of, `multipliers` the parameters that its prediction is multiplied by.
-    `delays` (day,) is which part of events is reported so many days later.
     """
 
     entry: TargetEntry
@@ -52,13 +48,6 @@ class Observations:
     limited: NDArray[np.bool_]
     arguments: Mapping[str, Array] = field(default_factory=dict)
     multipliers: tuple[str, ...] | None = None
-    delays: Array = field(default_factory=lambda: np.ones(1))
-
-    @property
-    def edges(self) -> Array:
-        """Every time that the model must be looked at."""
-        ends = np.concatenate([self.starts, self.ends])
-        return np.unique(ends[:, np.newaxis] - np.arange(self.delays.size))
 
     @property
     def exact(self) -> Array:
@@ -101,17 +90,15 @@ def target_of(observed: Observations, compiled: CompiledModel, chosen: NDArray[n
 def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.bool_]) -> Array:
     """Which rows of the model's outputs make up each observation, shape (point, time).
 
-    A count of events is the sum over the rows after its start, up to its end, or of those so many days before as are
-    reported then; a stock is its one row.
+    A count of events is the sum over the rows after its start, up to its end; a stock is its one row.
     """
     times = compiled.times
+    starts, ends = observed.starts[chosen, None], observed.ends[chosen, None]
     tolerance = 1e-9 * np.maximum(1.0, np.abs(times))
-    total = np.zeros((int(chosen.sum()), times.size))
-    for days, share in enumerate(observed.delays):
-        starts, ends = observed.starts[chosen, None] - days, observed.ends[chosen, None] - days
-        counted = (times <= ends + tolerance) & (times > starts + tolerance)
-        total += share * np.where(starts == ends, np.abs(times - ends) <= tolerance, counted)
-    return total
+    reached = times <= ends + tolerance
+    after = times > starts + tolerance
+    counted = np.where(starts == ends, np.abs(times - ends) <= tolerance, reached & after)
+    return counted.astype(float)
 
 
 def bind_observations(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> list[Observations]:
@@ -271,8 +258,6 @@ def _observation(
     last = [a if a == b else b - timedelta(days=1) for a, b in spans]
     included = np.array([until is None or day <= until for day in last], dtype=bool)
     multipliers, times = _multipliers(entry, series, inputs)
-    delays = np.ones(1) if entry.delay is None else shares_by_day(entry.delay)
-    _about_delay(entry, series, delays, starts - begin, model)
     names = tuple(f"{entry.name}[{labels[0]}]" for labels in series.labels) if entry.likelihood.categories else ()
     return Observations(
         entry,
@@ -287,7 +272,6 @@ def _observation(
         series.limited,
         dict(series.arguments),
         multipliers,
-        delays,
     )
 
 
@@ -299,27 +283,6 @@ def _multipliers(entry: TargetEntry, series: Series, inputs: StudyInputs) -> tup
     known = inputs.parameters.reads(entry.weekday)
     # The share of a week that falls on a day is held against the seventh part that would if all were alike.
     return names, DAYS_OF_WEEK if known and _is_share(inputs.parameters.of(entry.weekday).unit) else 1.0
-
-
-def _about_delay(entry: TargetEntry, series: Series, delays: Array, since_start: Array, model: Model) -> None:
-    """Days are those of the model, and what is reported on the first date happened after the model's start."""
-    if entry.delay is None:
-        return
-    place = entry.at("delay")
-    if model.time != "days":
-        message = f"the target `{entry.name}` has a delay in days, but the model `{model.name}` counts {model.time}"
-        fail("T211", message, hint="make the delay a stage of the model", file=place.file, line=place.line)
-    before = [float(delays[np.arange(delays.size) > days].sum()) for days in since_start]
-    first = int(np.argmin(since_start))
-    if before[first] > MOST_BEFORE:
-        fail(
-            "T211",
-            f"of what the target `{entry.name}` reports from {series.dates[first]} on, {100 * before[first]:.0f}% "
-            "happened before the model's start, by its delay",
-            hint="begin the target later with `from:`, or the model earlier with `time:`",
-            file=place.file,
-            line=place.line,
-        )
 
 
 def _is_share(unit: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from modelworks import plots
 from modelworks.diagnostics import summary
+from modelworks.inputs import group_of
 from modelworks.model import diagram, output_columns, written_numbers
 from modelworks.report import (
     AssumptionRow,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from numpy.typing import ArrayLike
 
     from modelworks.calibration import Posterior
     from modelworks.plots import Figure
@@ -157,6 +159,10 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
                 plots.figure("pairs")(draws, diverging=posterior.sample_stats_arrays().get("diverging"), labels=labels),
             ),
         )
+        grouped = _by_group(study, draws), _by_group(study, prior)
+        if grouped[0]:
+            titles = {group: f"{group} ({study.entry(next(iter(study.members(group)))).unit})" for group in grouped[0]}
+            yield Section("Member by member", (plots.figure("groups")(*grouped, labels=titles),))
         yield Section(
             "Did the chains agree?",
             (plots.figure("traces")(draws, labels=labels), plots.figure("ranks")(draws, labels=labels)),
@@ -164,6 +170,16 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
     contacts = tuple(_contacts(study))
     if contacts:
         yield Section("Who meets whom?", contacts)
+
+
+def _by_group(study: BoundStudy, draws: Mapping[str, ArrayLike]) -> dict[str, dict[str, ArrayLike]]:
+    """Draws of the members of each group, by label."""
+    found: dict[str, dict[str, ArrayLike]] = {}
+    for name in study.free:
+        group = group_of(name)
+        if group != name:
+            found.setdefault(group, {})[name[len(group) + 1 : -1]] = draws[name]
+    return found
 
 
 def _contacts(study: BoundStudy) -> Iterator[Figure]:

@@ -44,8 +44,6 @@ def _more(observed: Observations) -> Iterator[str]:
         yield FORMS[entry.likelihood.family]
     if observed.limited.any():
         yield f"{counted(int(observed.limited.sum()), 'value')} known only to lie below a limit"
-    if entry.delay is not None:
-        yield f"reported after {entry.delay.mean:g} days (sd {entry.delay.sd:g})"
     if entry.weekday is not None:
         yield f"times {entry.weekday} of each weekday"
     if entry.weight != 1:
