@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.model._accuracy import Accuracy, longest_stable_step, measure_error, settle_step
     from modelworks.model._compiled import CompiledModel, OutputColumn, output_columns
+    from modelworks.model._contacts import (
+        adapted_contacts,
+        diary_contacts,
+        place_contacts,
+        rebanded_contacts,
+        reciprocal_contacts,
+    )
     from modelworks.model._declaration import (
         Contacts,
         Entry,
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
         sqrt,
         table,
     )
+    from modelworks.model._interventions import closures, micro_distancing, mobility
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
     from modelworks.model._reparameterise import (
@@ -70,6 +78,13 @@ if TYPE_CHECKING:
 _WHERE = {
     "_accuracy": ("Accuracy", "longest_stable_step", "measure_error", "settle_step"),
     "_compiled": ("CompiledModel", "OutputColumn", "output_columns"),
+    "_contacts": (
+        "adapted_contacts",
+        "diary_contacts",
+        "place_contacts",
+        "rebanded_contacts",
+        "reciprocal_contacts",
+    ),
     "_declaration": (
         "Contacts",
         "Entry",
@@ -106,6 +121,7 @@ _WHERE = {
         "sqrt",
         "table",
     ),
+    "_interventions": ("closures", "micro_distancing", "mobility"),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
     "_reparameterise": (
@@ -152,13 +168,16 @@ __all__ = [
     "Time",
     "Transition",
     "Written",
+    "adapted_contacts",
     "amount",
     "basic_reproduction_number",
     "basic_reproduction_numbers",
     "by",
+    "closures",
     "cos",
     "delayed",
     "diagram",
+    "diary_contacts",
     "effective_reproduction_number",
     "effective_reproduction_numbers",
     "equilibrium",
@@ -174,10 +193,15 @@ __all__ = [
     "longest_stable_step",
     "maximum",
     "measure_error",
+    "micro_distancing",
     "minimum",
+    "mobility",
     "output_columns",
     "particle_filter",
     "people",
+    "place_contacts",
+    "rebanded_contacts",
+    "reciprocal_contacts",
     "reproduction_number_from_growth",
     "reproduction_number_from_interval",
     "run_many",

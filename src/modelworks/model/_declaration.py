@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelworks.errors import fail, near
+from modelworks.model._contacts import check_reciprocal
 from modelworks.model._expression import (
     Expression,
     Number,
@@ -120,9 +121,14 @@ class Contacts:
     `by` maps a stratification to a matrix, or to settings whose contacts add up. Row: the person who
     reports; column: whom they met. Several stratifications multiply: contacts by age, and of these
     a share in each place.
+
+    `population`, people in each stratum by stratification, says that the contacts are reciprocal in it: as many lead
+    from one stratum to another as back. A matrix that is not, such as one that is transposed, is then refused;
+    `reciprocal_contacts` makes it so.
     """
 
     by: Mapping[str, ArrayLike | Sequence[Setting]]
+    population: Mapping[str, Mapping[str, float] | Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.by, Mapping):
@@ -130,6 +136,12 @@ class Contacts:
                 "M104",
                 f"contacts are given as a {type(self.by).__name__}, which does not say between the strata of what",
                 hint='write Contacts({"age": matrix})',
+            )
+        if not isinstance(self.population, Mapping) or not set(self.population) <= set(self.by):
+            fail(
+                "M146",
+                "the population of contacts does not say in the strata of what, or names others than the contacts",
+                hint=f'write population={{"{next(iter(self.by), "age")}": people}}',
             )
 
     def settings(self, stratification: Stratification) -> tuple[tuple[Array, Expression], ...]:
@@ -156,8 +168,22 @@ class Contacts:
                     f"the contacts `{setting.name}` by `{name}` hold a negative number or none at all",
                     hint="contacts are numbers of people met per time, zero or more",
                 )
+            if name in self.population:
+                people_there = _in_order(self.population[name], stratification)
+                check_reciprocal(matrix, people_there, stratification.strata, f"the contacts `{setting.name}`")
             found.append((matrix, expression(setting.scale)))
         return tuple(found)
+
+
+def _in_order(population: Mapping[str, float] | Sequence[float], stratification: Stratification) -> Array:
+    """People in each stratum, by label where there are labels."""
+    given = by_label(population)
+    if not isinstance(given, Mapping):
+        return np.asarray(given, dtype=float)
+    for label in given:
+        if label not in stratification.strata:
+            fail("M146", f"the population of contacts has people in `{label}`", hint=near(label, stratification.strata))
+    return np.array([float(given.get(stratum, 0.0)) for stratum in stratification.strata])  # type: ignore[arg-type]
 
 
 def _by_strata(setting: Setting, stratification: Stratification) -> ArrayLike:
