@@ -24,7 +24,7 @@ COLUMNS = {
     ],
     "forecasts": ["name", "unit", "points", "inside", "chance", "crps", "naive_crps"],
     "assumptions": ["name", "value", "unit", "source", "place", "meaning", "by", "when", "why"],
-    "data": ["name", "title", "publisher", "licence", "source", "sha256", "retrieved"],
+    "data": ["name", "title", "publisher", "licence", "source", "sha256", "retrieved", "checks"],
     "stages": ["name", "seconds", "reused"],
 }  # fmt: skip
 

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from modelworks.inputs._series import Series
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
+    from modelworks.inputs.fetching import Fetched, accept, fetch
     from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
+    from modelworks.inputs.preparing import prepare, sources
     from modelworks.inputs.priors import Bounds, PriorEntry
+    from modelworks.inputs.quality import Check, Finding
     from modelworks.inputs.quantities import Quantity
     from modelworks.inputs.repository import Repository
     from modelworks.inputs.scenarios import Multiply, Scenario
@@ -27,14 +30,16 @@ if TYPE_CHECKING:
     from modelworks.inputs.targets import WEEKDAYS, TargetEntry, Targets
 
 _HOME = {
-    "WEEKDAYS": "targets",
     "Bounds": "priors",
     "ByDate": "likelihoods",
     "CalibrationSettings": "study_file",
     "Catalogue": "catalogue",
+    "Check": "quality",
     "Column": "columns",
     "Dataset": "catalogue",
     "Earlier": "_nodes",
+    "Fetched": "fetching",
+    "Finding": "quality",
     "FromColumn": "likelihoods",
     "GroupEntry": "groups",
     "InputFile": "_reading",
@@ -54,10 +59,15 @@ _HOME = {
     "TargetEntry": "targets",
     "Targets": "targets",
     "TimeSpan": "study_file",
+    "WEEKDAYS": "targets",
+    "accept": "fetching",
     "check_files": "study_inputs",
+    "fetch": "fetching",
     "group_of": "groups",
     "largest_share": "parameters",
+    "prepare": "preparing",
     "read_study": "study_inputs",
+    "sources": "preparing",
     "turns_sign": "parameters",
 }
 
@@ -67,9 +77,12 @@ __all__ = [
     "ByDate",
     "CalibrationSettings",
     "Catalogue",
+    "Check",
     "Column",
     "Dataset",
     "Earlier",
+    "Fetched",
+    "Finding",
     "FromColumn",
     "GroupEntry",
     "InputFile",
@@ -89,10 +102,14 @@ __all__ = [
     "TargetEntry",
     "Targets",
     "TimeSpan",
+    "accept",
     "check_files",
+    "fetch",
     "group_of",
     "largest_share",
+    "prepare",
     "read_study",
+    "sources",
     "turns_sign",
 ]
 

@@ -69,6 +69,10 @@ class Recipe:
             total.update(hashlib.sha256(file_bytes(each, self.root, "D102")).digest())
         return total.hexdigest()
 
+    def is_stale(self) -> bool:
+        """Whether the table that is kept, if any, was made from something else than it would be now."""
+        return self._kept(self.key()) is None
+
     def content(self) -> bytes:
         """The table as CSV, made anew where what is kept is stale."""
         key = self.key()
@@ -76,9 +80,9 @@ class Recipe:
         if kept is not None:
             return kept
         found = str(self._made().to_csv(index=False, lineterminator="\n")).encode()
-        _replace(self.path, found)
+        replace_file(self.path, found)
         # Written last and naming the table's own hash, so that a crash in between leaves nothing that passes for kept.
-        _replace(self._seal, f"{key} {hashlib.sha256(found).hexdigest()}\n".encode())
+        replace_file(self._seal, f"{key} {hashlib.sha256(found).hexdigest()}\n".encode())
         return found
 
     def _kept(self, key: str) -> bytes | None:
@@ -174,7 +178,7 @@ def _function(code: Path, name: str, file: str) -> Callable[..., Any]:
     return cast(Callable[..., Any], function)
 
 
-def _replace(target: Path, found: bytes) -> None:
+def replace_file(target: Path, found: bytes) -> None:
     """Write a file in one step: others see the old one or the new one, and never a part."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")

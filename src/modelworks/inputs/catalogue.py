@@ -8,6 +8,7 @@ without a unit and a meaning is not there.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING
 
 from modelworks.errors import Letters, ModelworksError, fail, near
 from modelworks.inputs._fields import Fields, groups
-from modelworks.inputs._nodes import MappingNode, Place
+from modelworks.inputs._nodes import MappingNode, Place, shortened
 from modelworks.inputs._prepared import Recipe, is_a_name
 from modelworks.inputs._raw import hold_to_checksum, raw_bytes
 from modelworks.inputs._reading import Reading, is_a_path, shown
 from modelworks.inputs._tables import read_table
 from modelworks.inputs._yaml import read_mapping
 from modelworks.inputs.columns import Column, read_columns
+from modelworks.inputs.quality import Check, Finding, examine, read_checks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,7 @@ FIELDS = (
     "publisher",
     "licence",
     "source",
+    "url",
     "retrieved",
     "file",
     "sha256",
@@ -41,6 +44,7 @@ FIELDS = (
     "uses",
     "sensitivity",
     "columns",
+    "checks",
     "meaning",
 )
 
@@ -64,6 +68,8 @@ class Dataset:
     meaning: str
     place: Place
     root: Path = field(repr=False)
+    checks: tuple[Check, ...] = ()
+    url: str = ""
 
     @property
     def _recipe(self) -> Recipe | None:
@@ -81,6 +87,11 @@ class Dataset:
         """The files the table is made from: the raw file, or the function's file and those it uses."""
         recipe = self._recipe
         return (self.path,) if recipe is None else recipe.files()
+
+    def is_stale(self) -> bool:
+        """Whether a prepared table has to be made (again) before it can be read."""
+        recipe = self._recipe
+        return recipe is not None and recipe.is_stale()
 
     @cached_property
     def sha256(self) -> str:
@@ -145,6 +156,17 @@ class Catalogue(Mapping[str, Dataset]):
     def __len__(self) -> int:
         return len(self.entries)
 
+    def findings(self, name: str) -> list[Finding]:
+        """What the checks of a dataset find in its table.
+
+        Raises
+        ------
+        ModelworksError
+            Where its table can not be had.
+        """
+        dataset = self.dataset(name)
+        return examine(name, dataset.checks, dataset.table(), lambda other: self.dataset(other).table())
+
     def dataset(self, name: str) -> Dataset:
         """A dataset by name; a letter where there is none (D101)."""
         if name not in self.entries:
@@ -193,6 +215,7 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
     }
     _check_origin(fields)
     retrieved = fields.day("retrieved")
+    columns = MappingProxyType(read_columns(fields))
     entry = Dataset(
         name=name,
         title=said["title"] or "",
@@ -205,10 +228,12 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
         uses=tuple(text for text in fields.texts("uses") if _is_path(text, "uses", fields)),
         checksum=_checksum(fields),
         sensitivity=fields.choice("sensitivity", ("public", "sensitive"), "public") or "public",
-        columns=MappingProxyType(read_columns(fields)),
+        columns=columns,
         meaning=fields.text("meaning") or "",
         place=group.place,
         root=root,
+        checks=read_checks(fields, columns),
+        url=_address(fields),
     )
     return entry if len(letters.collected) == before else None
 
@@ -226,6 +251,19 @@ def _check_origin(fields: Fields) -> None:
         fields.need("sha256", "the first word that `sha256sum` prints for the file", "D113")
         if "uses" in fields:
             fields.say("D110", f"{fields.what} has `uses`, which belongs to `prepare`", "remove it", "uses")
+
+
+def _address(fields: Fields) -> str:
+    """Where the raw file can be fetched from."""
+    text = fields.text("url")
+    if text is None:
+        return ""
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", text):
+        problem = f"{fields.what}: `url` is `{shortened(text)}`, which is no address of a file"
+        fields.say("D143", problem, "write https://…, without a name or a password in it", "url")
+    elif "file" not in fields:
+        fields.say("D143", f"{fields.what} has a `url`, but no `file` it would become", "write `file:` too", "url")
+    return text
 
 
 def _path(fields: Fields, name: str) -> str | None:
@@ -257,9 +295,20 @@ def _checksum(fields: Fields) -> str | None:
     return None
 
 
-def check_dataset(dataset: Dataset, letters: Letters) -> None:
-    """Whether a dataset's table can be had, with all its columns as declared."""
+def check_dataset(catalogue: Catalogue, name: str, letters: Letters) -> None:
+    """Whether a dataset's table can be had, with all its columns as declared, and its own checks hold."""
+    place = catalogue[name].place
     try:
-        dataset.table()
+        found = catalogue.findings(name)
     except ModelworksError as error:
-        letters.extend(letter if letter.file else letter.at(*dataset.place) for letter in error.letters)
+        letters.extend(letter if letter.file else letter.at(*place) for letter in error.letters)
+        return
+    for each in found:
+        if each.stops:
+            letters.add(
+                "D133",
+                f"the dataset `{name}` fails its check `{each.check.name}`: {each.problem}",
+                hint="correct the data; or, if all is as it should be, write `accepted:` with the reason below it",
+                file=each.check.place.file,
+                line=each.check.place.line,
+            )

@@ -37,7 +37,8 @@ class Repository:
 
     `index` is the address of a database that finds runs quickly, where the team has one; empty for a file of our own.
     `retention` says which runs are kept, of what is said; the rest is as usual. `bucket` is the address of the bucket
-    that runs are kept in, where `store` is one; `store` is then the folder of this machine's copies.
+    that runs are kept in, where `store` is one; `store` is then the folder of this machine's copies. `mirror` is a
+    folder or a bucket where raw data are looked for first.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class Repository:
     index: str = ""
     retention: Mapping[str, Any] = field(default_factory=dict)
     bucket: str = ""
+    mirror: str = ""
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -118,6 +120,9 @@ def _read(root: Path) -> Repository:
     people = settings.texts("people")
     index = settings.text("index", "") if "index" in settings.values else ""
     _check_index(index, settings)
+    mirror = settings.text("mirror", "") if "mirror" in settings.values else ""
+    if mirror and "://" not in mirror:
+        mirror = str(root / mirror)
     retention = settings.retention()
     bucket = store.rstrip("/") if store.startswith("s3://") else ""
     if bucket:
@@ -128,7 +133,7 @@ def _read(root: Path) -> Repository:
     else:
         settings.say(f"`store` is {shortened(store)!r}, which is no path", 'name a folder, as in `store = "runs"`')
     letters.raise_if_any()
-    return Repository(root, title, root / store, people, index, retention, bucket)
+    return Repository(root, title, root / store, people, index, retention, bucket, mirror)
 
 
 def _check_store(store: Path, settings: _Settings) -> None:
@@ -216,7 +221,7 @@ def _is_of(kind: type, value: object) -> bool:
 class _Settings:
     """The settings by name, each of its type."""
 
-    KNOWN = ("title", "store", "index", "people", "retention")
+    KNOWN = ("title", "store", "index", "mirror", "people", "retention")
 
     def __init__(self, values: dict[str, Any], letters: Letters) -> None:
         self.values = values

@@ -183,7 +183,7 @@ def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, lette
             letters.add("D101", message, hint=near(name, catalogue.names), file=place.file, line=place.line)
         elif name in catalogue:
             before = len(letters.collected)
-            check_dataset(catalogue[name], letters)
+            check_dataset(catalogue, name, letters)
             if len(letters.collected) == before:
                 found.append(name)
     return tuple(found)

@@ -175,7 +175,9 @@ def data(page: Page) -> Table:
             Cell(row.title or row.name, note=row.name if row.title else ""),
             Cell(row.publisher),
             Cell(row.licence),
-            Cell(row.source, note=row.retrieved and f"retrieved {row.retrieved}"),
+            Cell(
+                row.source, note="; ".join(filter(None, [row.retrieved and f"retrieved {row.retrieved}", row.checks]))
+            ),
             Cell(row.sha256[:12], full=row.sha256),
         )
         for row in page.data

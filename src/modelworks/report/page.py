@@ -110,7 +110,10 @@ class ForecastRow:
 
 @dataclass(frozen=True, slots=True)
 class DataRow:
-    """A dataset of the catalogue; `sha256` is of the file as it was used."""
+    """A dataset of the catalogue; `sha256` is of the file as it was used.
+
+    `checks` says what was asked of it, and which failing was accepted for which reason.
+    """
 
     name: str
     title: str
@@ -119,6 +122,7 @@ class DataRow:
     source: str
     sha256: str
     retrieved: str = ""
+    checks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

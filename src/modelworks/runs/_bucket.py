@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from modelworks.errors import fail
@@ -143,7 +143,7 @@ class BucketStore(Store):
         with self._letters("a record can not be read in"):
             try:
                 content = bytes(obstore.get(self._bucket, f"{RUNS}/{key}/{RECORD}").bytes())
-            except NotFoundError:
+            except FileNotFoundError:
                 content = b""
         with attempt(self.root, "record") as made:
             (made.folder / RECORD).write_bytes(content)

@@ -407,8 +407,17 @@ def _data_rows(study: BoundStudy) -> Iterator[DataRow]:
         dataset = study.inputs.catalogue[name]
         yield DataRow(
             name, dataset.title, dataset.publisher, dataset.licence, dataset.source, dataset.sha256 or "",
-            str(dataset.retrieved or ""),
+            str(dataset.retrieved or ""), _checked(study, name),
         )  # fmt: skip
+
+
+def _checked(study: BoundStudy, name: str) -> str:
+    """What the checks of a dataset found: how many hold, and which failing was accepted, and why."""
+    found = study.inputs.catalogue.findings(name)
+    lived_with = [each for each in found if each.problem]
+    told = [f"{plural(len(found) - len(lived_with), 'check')} held"] if found else []
+    told += [f"{each.check.name}: {each.problem}; accepted: {each.check.accepted}" for each in lived_with]
+    return "; ".join(told)
 
 
 def _stage_rows(work: Work) -> Iterator[StageRow]:

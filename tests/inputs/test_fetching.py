@@ -1,0 +1,194 @@
+"""Raw files come from where they were published, or a mirror, whole and as they were; what changed is shown."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from modelworks.errors import ModelworksError
+from modelworks.inputs import Catalogue, Fetched, accept, fetch
+
+CONTENT = b"week,cases\n" + b"".join(b"2021-01-%02d,%d\n" % (day, 1000 + day) for day in range(1, 29)) * 40
+REVISED = CONTENT.replace(b"1007", b"2007")
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Publishes one file, and can be told to break off or to refuse the middle of it."""
+
+    content = CONTENT
+    break_after = 0
+    ranges = True
+    asked: list[str | None] = []  # noqa: RUF012 - each test's server is a class of its own
+
+    def do_GET(self) -> None:
+        begin = 0
+        wanted = self.headers.get("Range")
+        type(self).asked.append(wanted)
+        if self.path != "/cases.csv":
+            self.send_error(404)
+            return
+        if wanted and self.ranges:
+            begin = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if begin >= len(self.content):
+                self.send_error(416)
+                return
+        body = self.content[begin:]
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.break_after:
+            body, type(self).break_after = body[: self.break_after], 0
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[type[Server], str]]:
+    handler = type("Handler", (Server,), {"asked": []})
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=running.serve_forever)
+    thread.start()
+    yield handler, f"http://127.0.0.1:{running.server_address[1]}/cases.csv"
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+
+def catalogue(root: Path, url: str = "", content: bytes = CONTENT) -> Catalogue:
+    (root / "data").mkdir(parents=True, exist_ok=True)
+    (root / "data" / "catalogue.yaml").write_text(
+        "# Ours.\n"
+        "other: {title: Other, publisher: Us, licence: CC0, source: invented, prepare: prepare/x.py:f, "
+        "columns: {a: {unit: text, meaning: a}}}\n"
+        "cases:\n"
+        "  title: Cases\n  publisher: Ministry\n  licence: CC0\n  source: invented  # said twice\n"
+        + (f"  url: {url}\n" if url else "")
+        + f"  retrieved: 2021-02-01\n  file: raw/cases.csv\n  sha256: {hashlib.sha256(content).hexdigest()}\n"
+        "  columns:\n    week: {unit: date, meaning: the day}\n    cases: {unit: people, meaning: reported}\n",
+        encoding="utf-8",
+    )
+    return Catalogue.read(root)
+
+
+def fetched(root: Path, url: str = "", mirror: str = "") -> Fetched:
+    return fetch(catalogue(root, url)["cases"], mirror)
+
+
+def test_a_file_comes_and_is_not_asked_for_again(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    handler, url = server
+    assert fetched(tmp_path, url).state == "fetched"
+    assert (tmp_path / "data" / "raw" / "cases.csv").read_bytes() == CONTENT
+    assert fetched(tmp_path, url).state == "here"
+    assert handler.asked == [None]
+
+
+def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    handler, url = server
+    handler.break_after = 1000
+    assert fetched(tmp_path, url).state == "fetched"
+    assert handler.asked == [None, "bytes=1000-"]
+    assert (tmp_path / "data" / "raw" / "cases.csv").read_bytes() == CONTENT
+
+
+def test_a_server_that_knows_no_middle_sends_all_of_it(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    handler, url = server
+    handler.break_after, handler.ranges = 1000, False
+    assert fetched(tmp_path, url).state == "fetched"
+
+
+def test_half_of_an_old_edition_does_not_spoil_the_new_one(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    _, url = server
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "raw" / ".cases.csv.part").write_bytes(b"another file altogether")
+    assert fetched(tmp_path, url).state == "fetched"
+    assert not (tmp_path / "data" / "raw" / ".cases.csv.part").exists()
+
+
+def test_a_changed_file_is_news_and_takes_no_ones_place(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    handler, url = server
+    fetched(tmp_path, url)
+    (tmp_path / "data" / "raw" / "cases.csv").unlink()
+    handler.content = REVISED
+    missing = fetched(tmp_path, url)
+    assert missing.state == "changed"
+    assert not missing.path.exists()
+    missing.path.write_bytes(CONTENT + b"\n")
+    found = fetched(tmp_path, url)
+    assert found.news is not None
+    assert found.news.read_bytes() == REVISED
+    assert found.difference[0] == "41 lines went and 40 came, of 1,122"
+    assert "+2021-01-07,2007" in found.difference
+
+
+def test_news_are_taken_by_a_person(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    """And the rest of the catalogue stays as it was written, remarks and all."""
+    handler, url = server
+    fetched(tmp_path, url)
+    before = (tmp_path / "data" / "catalogue.yaml").read_text(encoding="utf-8")
+    handler.content = REVISED
+    (tmp_path / "data" / "raw" / "cases.csv").unlink()
+    fetched(tmp_path, url)
+    checksum = accept(Catalogue.read(tmp_path), "cases", tmp_path, date(2021, 5, 3))
+    after = (tmp_path / "data" / "catalogue.yaml").read_text(encoding="utf-8")
+    old = hashlib.sha256(CONTENT).hexdigest()
+    assert after == before.replace(old, checksum).replace("2021-02-01", "2021-05-03")
+    assert Catalogue.read(tmp_path)["cases"].table()["cases"].max() == 2007
+    with pytest.raises(ModelworksError, match="D142"):
+        accept(Catalogue.read(tmp_path), "cases", tmp_path, date(2021, 5, 3))
+
+
+@pytest.mark.parametrize("named_by", ["name", "checksum"])
+def test_a_mirror_stands_in_for_the_internet(tmp_path: Path, named_by: str) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / ("cases.csv" if named_by == "name" else hashlib.sha256(CONTENT).hexdigest())).write_bytes(CONTENT)
+    assert fetched(tmp_path, mirror=str(mirror)).state == "fetched"
+
+
+def test_a_mirror_with_another_edition_is_passed_over(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    _, url = server
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "cases.csv").write_bytes(REVISED)
+    assert fetched(tmp_path, url, str(mirror)).state == "fetched"
+    assert (tmp_path / "data" / "raw" / "cases.csv").read_bytes() == CONTENT
+
+
+@pytest.mark.needs("weed")
+def test_a_bucket_may_be_the_mirror(tmp_path: Path, s3_endpoint: str) -> None:
+    import obstore
+    from obstore.store import S3Store
+
+    options = {"allow_http": True}
+    obstore.put(S3Store.from_url("s3://team/mirror", client_options=options), "cases.csv", CONTENT)
+    assert fetched(tmp_path, mirror="s3://team/mirror").state == "fetched"
+
+
+@pytest.mark.parametrize(
+    ("url", "mirror", "code"),
+    [("", "", "D140"), ("http://127.0.0.1:9/cases.csv", "", "D141"), ("", "nowhere://x", "D141")],
+)
+def test_nowhere_to_fetch_from_is_a_letter(tmp_path: Path, url: str, mirror: str, code: str) -> None:
+    with pytest.raises(ModelworksError, match=code):
+        fetched(tmp_path, url, mirror)
+
+
+def test_an_address_that_is_gone_is_a_letter_at_once(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    handler, url = server
+    with pytest.raises(ModelworksError, match="404"):
+        fetched(tmp_path, url.replace("cases.csv", "gone.csv"))
+    assert len(handler.asked) == 1
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/x.csv", "example.org/x", "https://ada:secret@example.org/x"])
+def test_an_address_that_is_none_is_a_letter(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelworksError, match="D143"):
+        catalogue(tmp_path, url)
