@@ -9,7 +9,7 @@ Cori et al. 2013, doi:10.1093/aje/kwt133, web appendix 11, for any distribution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,7 +136,7 @@ class Convolutions:
             bar = _product(term.shown.T, cotangent[:, term.target])
             # A convolution seen from its end is one backwards in time.
             found[:, term.events] += _product(term.cells.T, _convolved(shares, bar[::-1])[::-1])
-            shares_bar = np.stack([(cells[: len(cells) - n] * bar[n:]).sum(axis=0) for n in range(len(shares))])
+            shares_bar = _correlated(len(shares), cells, bar)
             for k, place in enumerate(term.numbers):
                 if not term.constant[k]:
                     slope = _slope(term.later, given, k, len(shares))
@@ -147,10 +147,21 @@ class Convolutions:
 
 def _convolved(shares: Array, cells: Array) -> Array:
     """The sum over n of `shares[n]` times the cells n steps before."""
-    total = np.zeros(np.broadcast_shapes(cells.shape, (len(cells), *shares.shape[1:])))
-    for n, share in enumerate(shares):
-        total[n:] += share * cells[: len(cells) - n]
-    return total
+    return _by_column(lambda share, cell: np.convolve(cell, share)[: cell.size], shares, cells)
+
+
+def _correlated(count: int, cells: Array, bar: Array) -> Array:
+    """For each of the first n shares, the sum over cells of one times the cotangent of what shows n steps later."""
+    padded = np.concatenate([np.zeros((count - 1, *cells.shape[1:])), cells])
+    return _by_column(lambda cell, each: np.correlate(cell, each, "valid")[::-1], padded, bar)
+
+
+def _by_column(work: Callable[[Array, Array], Array], first: Array, second: Array) -> Array:
+    """A function of two series for each column of two arrays, of which one may have fewer columns."""
+    shape = np.broadcast_shapes(first.shape[1:], second.shape[1:])
+    flat = [np.broadcast_to(each, (len(each), *shape)).reshape(len(each), -1).T for each in (first, second)]
+    found = np.stack([work(*pair) for pair in zip(*flat, strict=True)], axis=1)
+    return found.reshape(len(found), *shape)
 
 
 def _trimmed(shares: Array) -> Array:

@@ -83,8 +83,9 @@ def delayed(value: Number, delay: Delay, *, step: float | None = None) -> Expres
     that changes in time. What happened before the run starts is not known and counts as nothing.
 
     `step` is the length within which events are taken as even: a day unless given, and a week in a model of years.
-    Delays are then exact, whatever the outputs' times and the solver's steps. Where events grow at a rate $r$ the
-    error is $(r h)^2 / 12$ of them, with $h$ the step: less than a thousandth where they double in a week.
+    Delays are then exact, whatever the outputs' times and the solver's steps; within a step what shows is even,
+    too. Where events grow at a rate $r$ the error is $(r h)^2 / 12$ of them, with $h$ the step: less than a
+    thousandth where they double in a week.
     """
     return _delayed(value, delay, step, lasting=False)
 
