@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modelworks.model.library.sir import sir
 from modelworks.study._binding import bind
+from modelworks.study._line import fingerprints
 from modelworks.study._model_file import load_model
 
 
@@ -37,3 +38,33 @@ def test_ones_own_goes_before_the_librarys(tmp_path: Path) -> None:
         "from modelworks.model.library.seir import seir\n\nmodel = seir()\n", encoding="utf-8"
     )
     assert load_model(tmp_path / "sir", {}, "sir", tmp_path).model.name == "seir"
+
+
+def changed(file: Path, *pairs: tuple[str, str]) -> None:
+    text = file.read_text(encoding="utf-8")
+    for old, new in pairs:
+        assert old in text, old
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_a_study_of_a_library_model_binds_and_is_stale_when_another_is_named(study: Path) -> None:
+    """The boarding school by the plain SIR; a team's own model of the same equations is another model."""
+    changed(study / "parameters.yaml", ("boys:", "population:"))
+    changed(study / "targets.yaml", ("output: in_bed", "output: prevalence"))
+    changed(
+        study / "study.yaml",
+        ("models/influenza.py", "sir"),
+        ("new_infections", "incidence"),
+        ("derived: days_in_bed", "derived: basic_reproduction_number"),
+    )
+    bound = bind(study)
+    assert bound.model.name == "sir"
+    ill = bound.compiled(bound.report_times).run(bound.centre())
+    assert len(ill) == len(bound.report_times)
+    before = fingerprints(bound)["simulate"]
+    assert fingerprints(bind(study))["simulate"] == before
+    (study.parents[1] / "models" / "sir.py").write_text(
+        "from modelworks.model.library.sir import sir\n\nmodel = sir()\n", encoding="utf-8"
+    )
+    assert fingerprints(bind(study))["simulate"] != before
