@@ -83,6 +83,14 @@ def test_the_boarding_school_s_posterior_is_that_of_quadrature(name: str, entry:
     assert found.attributes["warnings"] == []
 
 
+@pytest.mark.slow
+def test_the_boarding_school_s_evidence_is_that_of_quadrature(entry: dict[str, Any]) -> None:
+    """Priors normalised after their cuts; within 0.2."""
+    found = calibrate(school(entry["data"]["cases"]), Settings(sampler="smc", seed=1978, draws=256))
+    truth = entry["expected_quadrature"]["log_evidence_truncated_priors"]
+    assert found.attributes["log_evidence"] == pytest.approx(truth, abs=0.2)
+
+
 def predators_and_prey() -> Model:
     """Lotka and Volterra's equations, as entries and exits of hares and lynxes."""
     theta = [Parameter(f"theta{k}", "per day", lower=0) for k in (1, 2, 3, 4)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast, get_args
 
 from modelworks.dates import TimeUnit
 from modelworks.errors import Letters, near
@@ -36,7 +36,8 @@ FIELDS = (
     "authors",
     "citation",
 )
-SAMPLERS = ("auto", "nuts", "demcz")
+Sampler: TypeAlias = Literal["auto", "nuts", "laplace_is", "smc", "demcz"]
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 TIME_UNITS = ("days", "years")
 
 # Ten thousand years of weeks; more rows than that are a slip in `every`.
@@ -57,7 +58,7 @@ class TimeSpan:
 class CalibrationSettings:
     """How the posterior is drawn. Observations after `until` are held out; None holds out nothing."""
 
-    sampler: Literal["auto", "nuts", "demcz"] = "auto"
+    sampler: Sampler = "auto"
     chains: int = 4
     draws: int = 1000
     warmup: int = 500
@@ -250,7 +251,7 @@ def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
         )
     sampler = fields.choice("sampler", SAMPLERS, usual.sampler)
     return CalibrationSettings(
-        sampler=cast(Literal["auto", "nuts", "demcz"], sampler),
+        sampler=cast(Sampler, sampler),
         chains=fields.whole("chains", 1, 128, usual.chains),
         draws=fields.whole("draws", 10, 1_000_000, usual.draws),
         warmup=fields.whole("warmup", 0, 1_000_000, usual.warmup),

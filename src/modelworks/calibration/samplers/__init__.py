@@ -12,6 +12,8 @@ AUTO = "auto"
 SAMPLERS = {
     "nuts": "NUTS",
     "demcz": "DE-MC-Z",
+    "laplace_is": "importance sampling around the optimum",
+    "smc": "tempered sequential Monte Carlo",
 }
 
 __all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Sampler", "choose", "sampler"]
