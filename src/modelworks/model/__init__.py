@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         table,
     )
     from modelworks.model._interventions import closures, micro_distancing, mobility
+    from modelworks.model._many import run_in_blocks, run_many, simulate_many
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
     from modelworks.model._reparameterise import (
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
         effective_reproduction_number,
         effective_reproduction_numbers,
     )
-    from modelworks.model._simulate import Outputs, run_many, simulate
+    from modelworks.model._simulate import Outputs, simulate
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model._written import Written, written_numbers
     from modelworks.model.backends._cache import kernel_folder
@@ -122,6 +123,7 @@ _WHERE = {
         "table",
     ),
     "_interventions": ("closures", "micro_distancing", "mobility"),
+    "_many": ("run_in_blocks", "run_many", "simulate_many"),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
     "_reparameterise": (
@@ -135,7 +137,7 @@ _WHERE = {
         "effective_reproduction_number",
         "effective_reproduction_numbers",
     ),
-    "_simulate": ("Outputs", "run_many", "simulate"),
+    "_simulate": ("Outputs", "simulate"),
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "_written": ("Written", "written_numbers"),
     "backends._cache": ("kernel_folder",),
@@ -204,10 +206,12 @@ __all__ = [
     "reciprocal_contacts",
     "reproduction_number_from_growth",
     "reproduction_number_from_interval",
+    "run_in_blocks",
     "run_many",
     "seasonal",
     "settle_step",
     "simulate",
+    "simulate_many",
     "simulate_stochastic",
     "smooth_change",
     "smooth_step",

@@ -114,6 +114,19 @@ class Model:
             pools=[each for _, each in joined["pool"]],
         )
 
+    def reporting(self, *outputs: str) -> Model:
+        """This model with these of its outputs alone: what is not asked for is not computed.
+
+        Raises
+        ------
+        ModelworksError
+            S110 for an output that the model has not.
+        """
+        for name in outputs:
+            if name not in self.outputs:
+                fail("S110", f"there is no output `{name}`", hint=near(name, self.outputs))
+        return replace(self, outputs={name: self.outputs[name] for name in outputs})
+
     # -- looking ---------------------------------------------------------------------------------
 
     @property

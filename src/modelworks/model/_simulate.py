@@ -1,9 +1,8 @@
-"""One run of a model, or thousands: parameters in, labelled outputs out."""
+"""One run of a model: parameters in, labelled outputs out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 class Outputs:
     """What a run gave: every output over time, in its strata.
 
-    `values` is (time, column), or (draw, time, column) of stochastic runs; `error` the largest error of the
-    solver in any output, as a part of that output's largest value (not a number where chance decides, or where the
-    step is part of the model); `step` the solver's longest step in the model's time unit.
+    `values` is (time, column); of many runs (draw, time, column), or (scenario, draw, time, column); `error` the
+    largest error of the solver in any output, as a part of that output's largest value (not a number where chance
+    decides, or where the step is part of the model); `step` the solver's longest step in the model's time unit.
     """
 
     values: Array
@@ -37,11 +36,12 @@ class Outputs:
     calendar: Calendar | None
     step: float
     error: float
+    scenarios: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Array:
         """One output over time, shape (time,) or (time, stratum, ...) in the order of the output's `by`.
 
-        Of stochastic runs the first dimension is the draw.
+        Of many runs the first dimension is the draw, or the scenario and then the draw.
         """
         return output_of(self.values, self.columns, name)
 
@@ -50,19 +50,20 @@ class Outputs:
         return None if self.calendar is None else tuple(self.calendar.date(float(t)) for t in self.times)
 
     def to_dataset(self) -> xr.Dataset:
-        """The outputs as an xarray Dataset: draw where there are draws, time (dates where known), and strata."""
+        """The outputs as an xarray Dataset: scenario, draw (where there are any), time (dates where known), strata."""
         import xarray as xr
 
         dates = self.dates
         time = np.asarray(dates, dtype="datetime64[ns]") if dates else self.times
-        draw = {"draw": range(len(self.values))} if self.values.ndim == 3 else {}
+        runs: dict[str, list[Any]] = {"scenario": list(self.scenarios)} if self.scenarios else {}
+        runs |= {"draw": list(range(self.values.shape[-3]))} if self.values.ndim > 2 else {}
         found = {}
         for name in dict.fromkeys(column.output for column in self.columns):
             strata = _dimensions([c for c in self.columns if c.output == name])
             found[name] = xr.DataArray(
                 self[name],
-                dims=(*draw, "time", *strata),
-                coords={**draw, "time": time, **{k: list(v) for k, v in strata.items()}},
+                dims=(*runs, "time", *strata),
+                coords={**runs, "time": time, **{k: list(v) for k, v in strata.items()}},
                 attrs={"unit": self.units.get(name, "")},
             )
         return xr.Dataset(found)
@@ -110,34 +111,6 @@ def simulate(
     settled = settle_step(compiled, vector, accuracy)
     units = {name: output.unit for name, output in model.series.items()}
     return Outputs(compiled.run(vector), compiled.times, compiled.columns, units, calendar, settled.step, settled.error)
-
-
-def run_many(
-    compiled: CompiledModel,
-    draws: Array,
-    *,
-    cores: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Array:
-    """A run for each row of `draws` (draw, parameter); outputs (draw, time, column).
-
-    The kernel releases Python's lock, so threads are enough; the result does not depend on how many.
-    """
-    found = np.empty((len(draws), compiled.times.size, len(compiled.columns)))
-
-    # Always the same draws together, on any number of cores.
-    together = compiled.runs_at_once
-
-    def some(first: int) -> int:
-        part = slice(first, min(first + together, len(draws)))
-        found[part] = compiled.run_batch(draws[part])
-        return part.stop
-
-    with ThreadPoolExecutor(max_workers=cores or 2) as pool:
-        for done in pool.map(some, range(0, len(draws), together)):
-            if progress is not None:
-                progress(done)
-    return found
 
 
 def output_of(values: Array, columns: Sequence[OutputColumn], name: str) -> Array:
