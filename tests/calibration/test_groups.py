@@ -272,6 +272,46 @@ def test_draws_of_the_prior_follow_their_hyper_prior() -> None:
     assert stats.kstest(z.ravel(), stats.norm().cdf).pvalue > 0.001
 
 
+def test_a_start_for_a_sampler_is_a_draw_of_the_prior() -> None:
+    """The same key gives values and their positions, also where a share is below the smallest number."""
+    shares = group("dirichlet", "level", FIVE, {"concentration": 0.001})
+    density = levels(SEEN, [shares])
+    values, positions = (
+        draw(np.random.default_rng(8), 300) for draw in (density.prior_values, density.prior_positions)
+    )
+    assert (values == 0).any()
+    assert np.isfinite(positions).all()
+    np.testing.assert_array_equal(density.constrain(positions), values)
+
+
+@pytest.mark.slow
+def test_walks_drawn_from_the_prior_are_covered_at_their_rate() -> None:
+    """Of walks drawn from the prior, data from those, and intervals from the data, nine in ten hold the walk."""
+    weeks = [str(k) for k in range(8)]
+    names = tuple(f"level[{week}]" for week in weeks)
+    key, inside, asked = np.random.default_rng(17), 0, 0
+    for _ in range(12):
+        walk = group("log_random_walk", "level", weeks, {"start": "first", "sigma": "step"})
+        priors = {
+            "first": Prior.of("log_normal", {"median": 30, "sigma": 0.5}),
+            "step": Prior.of("half_normal", {"sd": 0.3}),
+        }
+        target = {"name": "seen", "output": "level", "weights": np.eye(8), "likelihood": "poisson"}
+        blank = Target(observed=np.ones(8), **target)
+        simulator = Linear(np.eye(8), names)
+        believed = LogDensity(priors=priors, groups=[walk], simulator=simulator, targets=[blank])
+        truth = believed.prior_values(key, 1)[0]
+        seen = Target(observed=key.poisson(truth[2:]).astype(float), **target)
+        density = LogDensity(priors=priors, groups=[walk], simulator=simulator, targets=[seen])
+        posterior = calibrate(density, Settings(chains=2, draws=250, warmup=250, seed=3, cores=2))
+        for name, value in zip(density.free, truth, strict=True):
+            low, high = np.quantile(posterior.draws(name), [0.05, 0.95])
+            inside, asked = inside + int(low <= value <= high), asked + 1
+    # The ten values of a walk go together: as if there were about three of them.
+    spread = math.sqrt(0.9 * 0.1 / (asked * 0.3))
+    assert abs(inside / asked - 0.9) < 3 * spread
+
+
 @pytest.mark.parametrize(
     ("family", "labels", "arguments", "code", "word"),
     [
@@ -311,6 +351,21 @@ def test_a_group_that_can_not_be_is_a_letter(
         group(family, "rate", labels, arguments)
     assert raised.value.codes[0] == code
     assert word in str(raised.value)
+
+
+@pytest.mark.parametrize("family", ["log_random_walk", "logit_random_walk", "log_spline"])
+def test_positions_far_out_are_impossible_and_not_an_error(family: str) -> None:
+    """The first steps of a sampler may be enormous."""
+    more = {"pieces": 2} if "spline" in family else {}
+    walk = group(family, "level", FIVE, {"start": 0.5, "sigma": "spread", **more})
+    density = levels(SEEN, [walk], spread=PRIORS["spread"])
+    for u in (-1e6, -800.0, -200.0, 200.0, 800.0, 1e6):
+        for coordinate in range(density.dimension):
+            position = np.full(density.dimension, 0.3)
+            position[coordinate] = u
+            value, gradient = density.value_and_gradient(position)
+            assert value < 0
+            assert np.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize(

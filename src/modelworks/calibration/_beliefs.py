@@ -15,6 +15,10 @@ from modelworks.calibration.priors import Prior
 Array = NDArray[np.float64]
 
 
+# No parameter is as large in any unit, and what is computed with larger ones overflows.
+BEYOND_ALL = 1e100
+
+
 class Believed(NamedTuple):
     """All values (parameter,) at a position, the log prior with its Jacobian, and its gradient by the position.
 
@@ -98,8 +102,10 @@ class Beliefs:
         by_position = np.empty(position.size)
         by_position[: len(gradient)] = gradient
         for each in self._members:
-            found = each.group.place(position[each.coordinates], _given(each, values))
-            if not np.isfinite(found.members).all():
+            # The first steps of a sampler may be enormous; what is too large for a number is impossible.
+            with np.errstate(over="ignore", invalid="ignore"):
+                found = each.group.place(position[each.coordinates], _given(each, values))
+            if not (np.abs(found.members) < BEYOND_ALL).all():
                 return None
             values[each.members] = found.members
             by_position[each.coordinates] = found.gradient
@@ -160,16 +166,19 @@ class Beliefs:
 
     # -- draws and the middle --------------------------------------------------------------------
 
-    def sample(self, key: np.random.Generator, number: int) -> Array:
-        """Independent draws of the free values, shape (number, free)."""
-        scalars = [prior.sample(key, number) for prior in self.priors.values()]
-        found = np.empty((number, len(self.free)))
-        found[:, : len(scalars)] = np.array(scalars).T.reshape(number, len(scalars))
+    def sample(self, key: np.random.Generator, number: int) -> tuple[Array, Array]:
+        """Independent draws of the free values (number, free), and their positions (number, coordinate)."""
+        values, positions = np.empty((number, len(self.free))), np.empty((number, len(self.coordinates)))
+        for k, prior in enumerate(self.priors.values()):
+            values[:, k] = prior.sample(key, number)
+            positions[:, k] = [prior.bijection.to_line(x) for x in values[:, k].tolist()]
         for each in self._members:
-            for row in found:
+            for row, position in zip(values, positions, strict=True):
                 given = _given(each, self.everything(row))
-                row[each.members] = each.group.place(each.group.sample(key, given), given).members
-        return found
+                # Coordinates are drawn and members follow: a share may be too small for a number, its coordinate not.
+                position[each.coordinates] = each.group.sample(key, given)
+                row[each.members] = each.group.place(position[each.coordinates], given).members
+        return values, positions
 
     def centre(self) -> Array:
         """The middle of what is believed of each free value: medians, and of groups where they centre."""

@@ -146,8 +146,9 @@ class LogDensity:
                 return total, nowhere
             by_value[self._of_simulator] += pullback(cotangent)
             gradient = self.beliefs.gradient(position, at, by_value)
-        # The product is one quick operation, and finite but for gradients that are looked at closely.
-        if not math.isfinite(gradient @ gradient) and not np.isfinite(gradient).all():
+            # The product is one quick operation, and finite but for gradients that are looked at closely.
+            doubtful = not math.isfinite(gradient @ gradient)
+        if doubtful and not np.isfinite(gradient).all():
             self._tell_of_gradient(gradient, at.values)
         return total, gradient
 
@@ -174,11 +175,11 @@ class LogDensity:
 
     def prior_values(self, key: np.random.Generator, number: int) -> Array:
         """Independent draws of the priors, shape (number, free)."""
-        return self.beliefs.sample(key, number)
+        return self.beliefs.sample(key, number)[0]
 
     def prior_positions(self, key: np.random.Generator, number: int) -> Array:
         """Independent draws of the priors as positions, shape (number, coordinate)."""
-        return self.unconstrain(self.prior_values(key, number))
+        return self.beliefs.sample(key, number)[1]
 
     # -- what is predicted -----------------------------------------------------------------------
 

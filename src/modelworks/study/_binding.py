@@ -150,7 +150,7 @@ class BoundStudy:
     def prior_draws(self, key: np.random.Generator, number: int) -> dict[str, Array]:
         """Independent draws of what is believed, each parameter's as an array (draw,); the fixed ones repeated."""
         beliefs = self.parameters.beliefs
-        return dict(zip(beliefs.names, beliefs.everything(beliefs.sample(key, number)).T, strict=True))
+        return dict(zip(beliefs.names, beliefs.everything(beliefs.sample(key, number)[0]).T, strict=True))
 
     def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
         """The model for some output times, its step settled at the centre of the priors and stable all over them."""
