@@ -8,7 +8,7 @@ protection by vaccine as partial and lasting; nobody is born and nobody dies of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,6 @@ from modelworks import (
     Move,
     Output,
     Parameter,
-    Setting,
     Stratification,
     Transition,
     by,
@@ -33,6 +32,7 @@ from modelworks import (
     people,
     table,
 )
+from modelworks.model.library.covid import Risks, RollOut, during, mixing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +47,6 @@ CARRYING = ("exposed", "presymptomatic", "infectious")
 
 # Two weeks from a dose to the protection it gives, as the studies of effectiveness count it.
 DAYS_TO_PROTECTION = 14
-
-# Susceptibility by age relative to the most susceptible, ten-year bands from 0-9 to 70 and over.
-# Davies et al. 2020, Nature Medicine 26: 1205, doi:10.1038/s41591-020-0962-9.
-SUSCEPTIBILITY = np.repeat([0.40, 0.38, 0.79, 0.86, 0.80, 0.82, 0.88, 0.74], 2)
 
 # The new strain came with travellers while borders were nearly closed: its first case in Malaysia was found on
 # 2 May 2021, and a few weeks of arrivals started what then spread by itself.
@@ -148,7 +144,7 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
             },
         )
     )
-    first_dose, second_dose = dose_rates(data["vaccination"], ages)
+    first_dose, second_dose = roll_out(data["vaccination"], ages).rates()
     onset = 1.0 / days_presymptomatic
     everybody = float(population.sum())
     return Model(
@@ -170,8 +166,8 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
                 * by("strain", {"earlier": 1.0, "delta": delta_transmissibility}),
                 # Infectious a little before symptoms and, unless found and isolated, for some days after.
                 infectious={"presymptomatic": 1.0, "infectious": 1.0},
-                contacts=Contacts({"age": _settings(data, ages)}),
-                susceptibility=by("age", SUSCEPTIBILITY.tolist())
+                contacts=contacts(data, ages),
+                susceptibility=by("age", Risks.published(range(0, 80, 5)).susceptibility)
                 * by(
                     "vaccination",
                     {
@@ -186,7 +182,7 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
                 "arrival",
                 "susceptible",
                 "exposed",
-                rate=delta_arrivals / everybody * table([date(2020, 1, 1), *ARRIVALS], [0.0, 1.0, 0.0], "step"),
+                rate=delta_arrivals / everybody * during(*ARRIVALS),
                 split={"strain": "delta"},
             ),
             Transition("becoming_infectious", "exposed", "presymptomatic", rate=1.0 / days_latent),
@@ -227,75 +223,29 @@ def build(data: Mapping[str, pd.DataFrame]) -> Model:
     )
 
 
-def dose_rates(coverage: pd.DataFrame, ages: tuple[str, ...]) -> tuple[Expression, Expression]:
-    r"""Rates per day of a first and a second dose by age, under which coverage in the model is that of the data.
-
-    Between two dates of the table a rate $h_1$ takes people without a dose, $u$, to the next date's,
-    $u e^{-h_1 \Delta}$; of those with one dose, whom $h_1$ brings and a rate $h_2$ takes on, the next date's
-    number follows too, and is solved for $h_2$. Doses count once they protect.
-    """
-    first = _wide(coverage, "first_dose", ages)
-    fully = _wide(coverage, "fully", ages)
-    # Coverage is that of the end of a day, which is the beginning of the next.
-    wait = timedelta(days=1 + DAYS_TO_PROTECTION)
-    days = [day.date() + wait for day in coverage["date"].drop_duplicates()]
-    before = days[0] - (days[1] - days[0])
-    spans = np.diff([day.toordinal() for day in (before, *days)]).astype(float)[:, None]
-    first, fully = (np.vstack([np.zeros(len(ages)), each]) for each in (first, fully))
-    first_rates = -np.diff(np.log1p(-first), axis=0) / spans
-    second_rates = _second_dose_rates(first, fully, first_rates, spans)
-    # Nobody is vaccinated before the first date or after the last: a table holds its end values beyond its ends.
-    times = [date(2020, 1, 1), before, *days]
-    return _steps_by_age(times, first_rates), _steps_by_age(times, second_rates)
+def roll_out(coverage: pd.DataFrame, ages: tuple[str, ...]) -> RollOut:
+    """Two doses by age as the table has them, which count once they protect."""
+    days = [day.date() for day in coverage["date"].drop_duplicates()]
+    return RollOut(days, _wide(coverage, "first_dose", ages), _wide(coverage, "fully", ages), DAYS_TO_PROTECTION)
 
 
-def _second_dose_rates(first: Array, fully: Array, first_rates: Array, spans: Array) -> Array:
-    """The rate (date, age) that leaves as many with just one dose as the data have, by bisection."""
-    without, one_dose = 1.0 - first[:-1], (first - fully)[:-1]
-    wanted = (first - fully)[1:]
-    low, high = np.zeros_like(wanted), np.ones_like(wanted)
-    for _ in range(50):
-        rate = (low + high) / 2
-        # What came in and was not yet taken on: h1 u (exp(-h1 t) - exp(-h2 t)) / (h2 - h1), steady where they meet.
-        apart = (rate - first_rates) * spans
-        apart = np.where(np.abs(apart) < 1e-9, 1e-9, apart)
-        came = first_rates * without * np.exp(-first_rates * spans) * spans * -np.expm1(-apart) / apart
-        too_many = one_dose * np.exp(-rate * spans) + came > wanted
-        low, high = np.where(too_many, rate, low), np.where(too_many, high, rate)
-    return (low + high) / 2
-
-
-def _steps_by_age(times: list[date], rates: Array) -> Expression:
-    """A rate for each age that holds from one date to the next, and is zero before and after."""
-    nothing = np.zeros(rates.shape[1])
-    steps = np.vstack([nothing, rates, nothing])
-    return by("age", [table(times, column.tolist(), "step") for column in steps.T])
-
-
-def _settings(data: Mapping[str, pd.DataFrame], ages: tuple[str, ...]) -> list[Setting]:
+def contacts(data: Mapping[str, pd.DataFrame], ages: tuple[str, ...]) -> Contacts:
     """Contacts in each setting, and how much of them there was when.
 
     Contacts at work and elsewhere go with the square of visits: half as many visitors, each meeting half as many.
     """
-    mobility = data["mobility"]
+    mobility, schools = data["mobility"], data["schools"]
     weeks = [day.date() for day in mobility["week_start"]]
     elsewhere = mobility[["retail_and_recreation", "grocery_and_pharmacy", "transit_stations"]].mean(axis=1)
-    schools = data["schools"]
     in_class = table([day.date() for day in schools["from"]], schools["share_in_class"].tolist(), "step")
-    return [
-        Setting("home", _matrix(data["contacts"], "home", ages)),
-        Setting("school", _matrix(data["contacts"], "school", ages), scale=schools_open * in_class),
-        Setting(
-            "work",
-            _matrix(data["contacts"], "work", ages),
-            scale=table(weeks, _visits_squared(mobility["workplaces"]), "step"),
-        ),
-        Setting(
-            "community",
-            _matrix(data["contacts"], "community", ages),
-            scale=table(weeks, _visits_squared(elsewhere), "step"),
-        ),
-    ]
+    return mixing(
+        {setting: _matrix(data["contacts"], setting, ages) for setting in ("home", "school", "work", "community")},
+        scales={
+            "school": schools_open * in_class,
+            "work": table(weeks, _visits_squared(mobility["workplaces"]), "step"),
+            "community": table(weeks, _visits_squared(elsewhere), "step"),
+        },
+    )
 
 
 def _visits_squared(change: pd.Series) -> list[float]:
