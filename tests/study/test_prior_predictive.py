@@ -70,5 +70,6 @@ def test_the_warning_is_read_before_the_long_step(
     """Also where the stage was finished before, and with `--quiet`."""
     folder = decay(tmp_path, DAYS, values="2021-01-02: 810")
     for _ in range(2):
-        run_study(folder, until="simulate", quiet=True)
+        result = run_study(folder, until="simulate", quiet=True)
         assert "T209" in capsys.readouterr().err
+        assert [letter["code"] for letter in result.as_dict()["warnings"]] == ["T209"]

@@ -92,6 +92,7 @@ class Result:
     seconds: float = 0.0
     table: Table | None = None
     unread: int = 0
+    warnings: list[dict[str, Any]] = field(default_factory=list)
 
     def line(self) -> str:
         """`calibrate: 12.1 s · run 7f3a21 · 2 stages unchanged`."""
@@ -135,6 +136,7 @@ class Result:
             "verdict": self.verdict,
             "sentences": self.sentences,
             "answer": self.answer,
+            "warnings": self.warnings,
             "seconds": round(self.seconds, 3),
             "stages": self.stages,
             "table": None
@@ -397,6 +399,7 @@ def _published(
         time.perf_counter() - began,
         table_of(study, until, finished),
         len(store.damaged(study.name)),
+        [letter.as_dict() for letter in letters_of(finished[stages.SIMULATE])],
     )
     if same is None:
         region = study.inputs.study.region or "everywhere"
