@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from statistics import fmean
 
 import numpy as np
 
@@ -55,13 +56,18 @@ fatality_intensive_care = Parameter(
 )
 
 
-def by_decade(values: Sequence[float], youngest: Sequence[float]) -> list[float]:
+def by_decade(values: Sequence[float], youngest: Sequence[int]) -> list[float]:
     """Values of ten-year bands for other bands, by the youngest age in each; the last of either is open.
 
-    >>> by_decade((0.1, 0.2, 0.6), (0, 5, 10, 15, 20))
-    [0.1, 0.1, 0.2, 0.2, 0.6]
+    Each is the mean over the years of age in it, as many people of each; of the last over ten years.
+
+    >>> by_decade((0.1, 0.2, 0.6), (0, 5, 10, 15))
+    [0.1, 0.1, 0.2, 0.4]
     """
-    return [values[min(int(age // 10), len(values) - 1)] for age in youngest]
+    by_year = [each for each in values[:-1] for _ in range(10)]
+    ends = [*youngest[1:], youngest[-1] + 10]
+    by_year += [values[-1]] * max(ends[-1] - len(by_year), 0)
+    return [fmean(by_year[start:end]) for start, end in zip(youngest, ends, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class Risks:
             )
 
     @staticmethod
-    def published(youngest: Sequence[float]) -> Risks:
+    def published(youngest: Sequence[int]) -> Risks:
         """Those of the first strain and nobody vaccinated, for bands by the youngest age in each; sources above."""
         tables = (SUSCEPTIBILITY, SYMPTOMATIC, HOSPITALISED, INTENSIVE_CARE, FATALITY)
         return Risks(*(by_decade(each, youngest) for each in tables))

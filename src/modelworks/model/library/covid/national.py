@@ -73,7 +73,7 @@ class Country:
 
     people: Sequence[float]
     contacts: Mapping[str, ArrayLike]
-    youngest: Sequence[float] = YOUNGEST
+    youngest: Sequence[int] = YOUNGEST
 
     def __post_init__(self) -> None:
         if len(self.people) != len(self.youngest):
