@@ -14,6 +14,7 @@ from tests.calibration.conftest import Linear
 
 from modelworks.calibration import Group, LogDensity, Prior, Settings, Target, calibrate, group
 from modelworks.calibration.groups import FAMILIES
+from modelworks.calibration.samplers import SAMPLERS
 from modelworks.errors import ModelworksError
 
 Array = NDArray[np.float64]
@@ -245,14 +246,19 @@ def test_the_log_density_with_a_group_is_the_sum_of_its_parts() -> None:
     assert density.value(density.unconstrain(values)) == pytest.approx(wanted, rel=1e-12)
 
 
-def test_regions_are_drawn_to_what_is_typical() -> None:
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in SAMPLERS if name != "nuts"]
+
+
+@pytest.mark.parametrize("sampler", ["nuts", *OTHERS])
+def test_regions_are_drawn_to_what_is_typical(sampler: str) -> None:
     """With known spreads the posterior is normal, and its mean and variance known in closed form."""
     density = levels(
         SEEN,
         [group("normal", "level", FIVE, {"mean": "typical", "sd": 1.5})],
         typical=PRIORS["typical"],
     )
-    posterior = calibrate(density, Settings(chains=2, draws=1500, warmup=300, seed=4, cores=2))
+    asked = Settings(sampler=sampler, chains=2, draws=1500, warmup=300, seed=4, cores=2)
+    posterior = calibrate(density, asked)
     # Precision of (typical, levels): priors, members about the typical one, and data.
     precision = np.diag([1 / 4 + 5 / 2.25, *[1 / 2.25 + 1] * 5])
     precision[0, 1:] = precision[1:, 0] = -1 / 2.25
