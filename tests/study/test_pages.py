@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from modelworks.study import _pages
+from modelworks.study._assumptions import assumption_rows
 from modelworks.study._binding import BoundStudy, bind
 
 Decay = Callable[..., Path]
@@ -52,7 +53,7 @@ def test_a_prior_stated_by_an_interval_is_told_with_it(study: Path) -> None:
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("{normal: {mean: 2, sd: 1}}", "{normal: {95%: [1, 3]}}"), encoding="utf-8")
     said = "normal with mean 2 and sd 0.510213, cut at 0 (95% between 1 and 3 before the cut)"
-    rows = {row.name: row.value for row in _pages._assumption_rows(bind(study))}
+    rows = {row.name: row.value for row in assumption_rows(bind(study))}
     assert rows["contact_rate"] == said
     assert rows["boys"] == "763"
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from modelworks.runs._find import Condition, Wanted, condition
     from modelworks.runs._fingerprint import fingerprint
+    from modelworks.runs._git import ask_git
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._log import Log
     from modelworks.runs._progress import Progress
@@ -50,6 +51,7 @@ _HOME = {
     "Store": "_store",
     "Usage": "_retention",
     "Wanted": "_find",
+    "ask_git": "_git",
     "compare": "_compare",
     "condition": "_find",
     "empty_trash": "_retention",
@@ -87,6 +89,7 @@ __all__ = [
     "Store",
     "Usage",
     "Wanted",
+    "ask_git",
     "compare",
     "condition",
     "empty_trash",

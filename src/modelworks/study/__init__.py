@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, what_changed
     from modelworks.study._binding import BoundStudy
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
@@ -26,14 +27,17 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BoundStudy": "_binding",
+    "FORMATS": "_assumptions",
     "Reproduction": "_reproduce",
     "Result": "_line",
+    "assumptions_of": "_assumptions",
     "check_study": "_repository",
     "damaged_runs": "_repository",
     "find_run": "_repository",
     "find_studies": "_repository",
     "find_study": "_repository",
     "index_around": "_repository",
+    "layers_of": "_assumptions",
     "new_repository": "_template",
     "new_study": "_template",
     "remark": "_repository",
@@ -43,18 +47,22 @@ _HOME = {
     "run_study": "_line",
     "runs_of_repository": "_repository",
     "store_around": "_repository",
+    "what_changed": "_assumptions",
 }
 
 __all__ = [
+    "FORMATS",
     "BoundStudy",
     "Reproduction",
     "Result",
+    "assumptions_of",
     "check_study",
     "damaged_runs",
     "find_run",
     "find_studies",
     "find_study",
     "index_around",
+    "layers_of",
     "new_repository",
     "new_study",
     "remark",
@@ -64,6 +72,7 @@ __all__ = [
     "run_study",
     "runs_of_repository",
     "store_around",
+    "what_changed",
 ]
 
 

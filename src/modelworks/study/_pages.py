@@ -30,6 +30,7 @@ from modelworks.report import (
 )
 from modelworks.report.words import plural
 from modelworks.study import _projection
+from modelworks.study._assumptions import assumption_rows
 from modelworks.study._binding import BoundStudy
 from modelworks.study._observations import Observations
 from modelworks.study._prior_predictive import figure_of, letters_of
@@ -85,7 +86,7 @@ def page(work: Work) -> Page:
         scenarios=tuple(_scenario_rows(study)),
         targets=tuple(_target_rows(study)),
         forecasts=tuple(_forecast_rows(study, diagnosis)),
-        assumptions=(*_assumption_rows(study), *_written_rows(study)),
+        assumptions=(*assumption_rows(study), *_written_rows(study)),
         data=tuple(_data_rows(study)),
         diagram=diagram(study.model),
         provenance=work.provenance,
@@ -371,21 +372,6 @@ def _forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[
         yield ForecastRow(
             row["target"], units[row["target"]], row["points"], row["inside"], row["chance"], row["crps"],
             row["naive_crps"],
-        )  # fmt: skip
-
-
-def _assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
-    for name in study.names:
-        entry = study.entry(name)
-        members = [each for each in study.names if study.entry(each) is entry]
-        if name != members[0]:
-            continue
-        place = f"{entry.file}, line {entry.line}"
-        # Members of a group are believed in together, and told of together.
-        value = study.belief(name) if len(members) == 1 else f"{study.belief(name)} ({len(members)} parameters)"
-        yield AssumptionRow(
-            entry.name, value, entry.unit, entry.source, place, entry.meaning or "", entry.by or "",
-            str(entry.when or ""), entry.why or "",
         )  # fmt: skip
 
 
