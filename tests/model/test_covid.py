@@ -197,6 +197,16 @@ def test_nobody_has_a_strain_before_it_arrives() -> None:
     assert found["share_first"] + found["share_delta"] == pytest.approx(1.0)
 
 
+def test_a_single_strain_can_be_brought_in_too() -> None:
+    """Of 10 a day for 30 days as many are infected as are susceptible, and nobody infects anybody else."""
+    model = covid(COUNTRY, strains=[Strain("first", (START + timedelta(30), START + timedelta(60)))])
+    values = {"infected_at_start": 0.0, "recovered_at_start": 0.2 * sum(PEOPLE), "transmission_probability": 0.0}
+    came = Output(events("arrival_first"))
+    found = run(model, values | {"arrivals_first": 10.0}, came=came)["came"]
+    assert found.sum() == pytest.approx(0.8 * 300, rel=1e-3)
+    assert np.flatnonzero(found).tolist() == list(range(31, 61))
+
+
 @pytest.mark.slow
 def test_the_recovered_are_infected_by_another_strain_alone() -> None:
     model = covid(COUNTRY, **OPTIONS["cross-immunity"])

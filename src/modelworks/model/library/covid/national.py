@@ -276,8 +276,14 @@ class _Options:
         ]
 
     def arrivals(self) -> list[Transition]:
-        split = {"tracing": "untraced"} if self.tracing else {}
-        return [flow for each in self.strains for flow in importation(each, self.country.everybody, split=split)]
+        untraced = {"tracing": "untraced"} if self.tracing else {}
+        return [
+            flow
+            for each in self.strains
+            for flow in importation(
+                each, self.country.everybody, {**untraced, **({"strain": each.name} if self.several else {})}
+            )
+        ]
 
     def recoveries(self) -> list[Transition]:
         """All alike, or where it is remembered of which strain, one flow each."""

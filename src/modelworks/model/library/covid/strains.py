@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from modelworks.model._declaration import Stratification, Transition
+from modelworks.model._declaration import Split, Stratification, Transition
 from modelworks.model._expression import Expression, Number, Parameter, by, table
 
 NAIVE, INFECTED = "naive", "infected"
@@ -22,7 +22,7 @@ cross_immunity = Parameter(
 
 @dataclass(frozen=True)
 class Strain:
-    """A strain by its name; `arrives` are the times between which it is brought in, none for the one that is there."""
+    """A strain by its name; `arrives` are the times between which it is brought in, if it is."""
 
     name: str
     arrives: tuple[date, date] | tuple[float, float] | None = None
@@ -50,28 +50,18 @@ def relative_to_first(strains: Sequence[Strain], what: str, meaning: str) -> Num
     return by("strain", {strains[0].name: 1.0, **ratios})
 
 
-def importation(
-    strain: Strain,
-    everybody: float,
-    source: str = "susceptible",
-    destination: str = "incubating",
-    split: dict[str, str] | None = None,
-) -> list[Transition]:
-    """People infected elsewhere while a strain arrives: `arrivals_…` a day, of whom the susceptible fall ill."""
+def importation(strain: Strain, everybody: float, split: Split) -> list[Transition]:
+    """People infected elsewhere while a strain arrives: `arrivals_…` a day, of whom the susceptible fall ill.
+
+    `split` says into which strata they come: the strain, and whether they are traced.
+    """
     if strain.arrives is None:
         return []
     number = Parameter(
         f"arrivals_{strain.name}", "people per day", lower=0, meaning=f"infected with {strain.name} elsewhere"
     )
-    return [
-        Transition(
-            f"arrival_{strain.name}",
-            source,
-            destination,
-            rate=number / everybody * during(*strain.arrives),
-            split={"strain": strain.name, **(split or {})},
-        )
-    ]
+    rate = number / everybody * during(*strain.arrives)
+    return [Transition(f"arrival_{strain.name}", "susceptible", "incubating", rate, split)]
 
 
 def histories_of(strains: Sequence[Strain], *, by_strain: bool) -> tuple[str, ...]:
