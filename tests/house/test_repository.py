@@ -83,7 +83,7 @@ def test_the_lock_answers_the_package() -> None:
 
 def test_every_line_of_the_lock_has_a_hash_and_none_a_host() -> None:
     """A hash says what may be installed; a host would say from where, which is each team's own affair."""
-    text = lock.LOCK.read_text("utf-8")
+    text = lock.LOCK.read_text("utf-8") + lock.CI_LOCK.read_text("utf-8")
     assert not re.findall(r"(?m)^.*(?:://|--index|--find-links| @ ).*$", text)
     entries = re.findall(r"(?m)^[a-z0-9._-]+==.*(?:\n[ \t]+.*)*", text)
     unhashed = [entry.split("==")[0] for entry in entries if "--hash=sha256:" not in entry]
