@@ -33,7 +33,7 @@ def measure() -> Iterator[Measurement]:
 def _with_all_parts(*, cross_immunity: bool) -> Model:
     people = Country.nowhere().people
     met = np.asarray(Country.nowhere().contacts["anywhere"]) / 4
-    coverage = (np.outer(np.linspace(start, end, 8), np.ones(16)) for start, end in ((0.02, 0.8), (0.0, 0.7)))
+    first, second = (np.outer(np.linspace(start, end, 8), np.ones(16)) for start, end in ((0.02, 0.8), (0.0, 0.7)))
     return covid(
         Country(people, dict.fromkeys(("home", "school", "work", "community"), met)),
         scales={"work": mobility(MONTHS[:3], [-10, -20, -50])},
@@ -41,7 +41,7 @@ def _with_all_parts(*, cross_immunity: bool) -> Model:
         tests=0.002,
         tracing=True,
         strains=[Strain("first"), Strain("delta", (MONTHS[1], MONTHS[2]))],
-        vaccination=RollOut(MONTHS, *coverage, wanes=True),
+        vaccination=RollOut(MONTHS, first, second, wanes=True),
         waning=True,
         history=True,
         cross_immunity=cross_immunity,
