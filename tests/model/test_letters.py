@@ -312,6 +312,30 @@ DECLARED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "M115",
         "split `recovered` too",
     ),
+    "an epidemic that nobody starts": (
+        lambda: model(initial={"susceptible": 1000}),
+        "M115",
+        "an initial number of inf",
+    ),
+    "doses that nobody gets": (
+        lambda: model(outputs={"given": people(vaccine="one")}, stratifications=[VACCINE]),
+        "M113",
+        "a Move",
+    ),
+    "a strain that nobody brings": (
+        lambda: model(
+            outputs={"new": events("infection", strain="new")},
+            infection={"strain": "strain"},
+            stratifications=[STRAIN],
+        ),
+        "M113",
+        "an initial share",
+    ),
+    "an output of a rate that is zero": (
+        lambda: model(transition(rate=0.0), outputs={"back": events("loss")}),
+        "M113",
+        "leave the output out",
+    ),
     "a start that changes": (lambda: model(initial={"susceptible": Time()}), "M116", "parameters only"),
     "too few values by age": (lambda: model(rate=by("age", [1, 2]), stratifications=[AGE]), "M117", "in the order"),
     "no value for one age": (

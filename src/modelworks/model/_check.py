@@ -15,10 +15,14 @@ from modelworks.model._expression import Constant, Operation, Parameter, express
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
+    from modelworks.model._program import Program
 
 
-def check(model: Model) -> tuple[Letter, ...]:
-    """Every mistake of the declaration, in the order a reader would find them."""
+def check(model: Model, *, start: bool = True) -> tuple[Letter, ...]:
+    """Every mistake of the declaration, in the order a reader would find them.
+
+    Without `start` it may be that nobody is infectious, as where only a reproduction number is asked for.
+    """
     letters = Letters()
     _names(model, letters)
     _units(model, letters)
@@ -26,9 +30,11 @@ def check(model: Model) -> tuple[Letter, ...]:
     if letters:
         return tuple(letters)
     letters.extend(check_units(model))
-    _lowering(model, letters)
-    if not letters:
+    program = _lowering(model, letters)
+    if program is not None and not letters:
         _reachable(model, letters)
+        if start and not letters:
+            _nobody(model, program, letters)
     return tuple(letters)
 
 
@@ -100,14 +106,41 @@ def _derived(model: Model, letters: Letters) -> None:
             )
 
 
-def _lowering(model: Model, letters: Letters) -> None:
+def _lowering(model: Model, letters: Letters) -> Program | None:
     """Lower the model, and hand on what is told."""
     from modelworks.model._lower import lower
 
     try:
-        lower(model, Calendar(model.time, date(2000, 1, 1)))
+        return lower(model, Calendar(model.time, date(2000, 1, 1)))
     except ModelworksError as error:
         letters.extend(error.letters)
+        return None
+
+
+def _nobody(model: Model, program: Program, letters: Letters) -> None:
+    """Infections nobody can start, and outputs that are zero whatever the parameters."""
+    from modelworks.model._reached import Reached
+
+    reached = Reached(program)
+    there = {row.compartment for row, lanes in zip(program.rows, reached.rows, strict=True) if lanes}
+    for flow in model.flows:
+        if isinstance(flow, Infection) and not there & set(flow.infectiousness):
+            letters.add(
+                "M115",
+                f"the flow `{flow.name}` never infects anybody: nobody starts in "
+                f"{' or '.join(f'`{name}`' for name in flow.infectiousness)}, and without them nobody gets there",
+                hint="give an initial number of infectious people, or bring some by an Entry or a Pulse",
+            )
+    if letters:
+        return
+    for name in model.series:
+        if not any(reached.nodes[column.node] for column in program.columns if column.output == name):
+            letters.add(
+                "M113",
+                f"the output `{name}` is zero at all times, whatever the parameters",
+                hint="nobody can get into the strata it counts, or a rate it counts is zero: give them someone "
+                "(an initial share, a Move, a flow with `becoming`), or leave the output out",
+            )
 
 
 def _reachable(model: Model, letters: Letters) -> None:

@@ -191,9 +191,11 @@ class Model:
 
         return check(self)
 
-    def checked(self) -> Model:
-        """This model, or a `ModelworksError` with all that is wrong with it."""
-        letters = self.check()
+    def checked(self, *, start: bool = True) -> Model:
+        """This model, or a `ModelworksError` with all that is wrong with it; without `start` whoever begins it."""
+        from modelworks.model._check import check
+
+        letters = check(self, start=start)
         if letters:
             raise ModelworksError(letters)
         return self

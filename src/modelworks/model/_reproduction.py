@@ -130,7 +130,7 @@ def _strains(model: Model) -> list[str]:
 def _at_start(
     model: Model, parameters: Mapping[str, float], time: float, start: date | None, strains: Sequence[str | None]
 ) -> Array:
-    generations = _Generations(model.checked(), Calendar(model.time, start) if start else None)
+    generations = _Generations(model.checked(start=False), Calendar(model.time, start) if start else None)
     vector = generations.vector(parameters)
     return generations.largest(vector, time, generations.disease_free(vector, time), strains)
 
@@ -145,7 +145,7 @@ def _over_time(
 ) -> Array:
     """The numbers of some strains at each time of a run, shape (time, strain)."""
     calendar = Calendar(model.time, start) if start else None
-    generations = _Generations(model.checked(), calendar)
+    generations = _Generations(model.checked(start=False), calendar)
     compiled = CompiledModel(model, times, calendar=calendar)
     vector = compiled.vector(parameters)
     settle_step(compiled, vector, accuracy)

@@ -98,11 +98,11 @@ class Emitter:
     def _order(self, output: int, sources: Mapping[int, Source], done: Mapping[int, ir.Value]) -> list[int]:
         """What is still to be emitted for one output, children first, without recursion."""
         order: list[int] = []
-        placed = set(done)
+        placed: set[int] = set()
         waiting = [(output, False)]
         while waiting:
             index, ready = waiting.pop()
-            if index in placed:
+            if index in placed or index in done:
                 continue
             if ready:
                 placed.add(index)
