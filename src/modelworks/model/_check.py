@@ -10,6 +10,7 @@ from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letter, Letters, ModelworksError, near
 from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Transition
+from modelworks.model._delayed import Delayed
 from modelworks.model._dimensions import check_units
 from modelworks.model._expression import Constant, Operation, Parameter, expression, walk
 
@@ -133,7 +134,10 @@ def _nobody(model: Model, program: Program, letters: Letters) -> None:
             )
     if letters:
         return
-    for name in model.series:
+    for name, output in model.series.items():
+        # A delayed series is made behind the graph, of the events it delays.
+        if any(isinstance(part, Delayed) for part in walk(expression(output.value))):
+            continue
         if not any(reached.nodes[column.node] for column in program.columns if column.output == name):
             letters.add(
                 "M113",

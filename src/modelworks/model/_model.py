@@ -183,7 +183,7 @@ class Model:
         """The equations in LaTeX, with an index for each stratification and tables of flows and symbols."""
         from modelworks.model._equations import equations
 
-        return equations(self.checked())
+        return equations(self.checked(start=False))
 
     def check(self) -> tuple[Letter, ...]:
         """Everything about the declaration that can not be right, all at once; empty when it is sound."""
