@@ -64,6 +64,9 @@ def scenario_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
+    "reproduction_number": lambda: plots.figure("reproduction_number")(
+        quantiles("rt", level=1.5), pd.DataFrame({"time": pd.date_range("1978-01-21", periods=20), "value": range(20)})
+    ),
     "contacts": lambda: plots.figure("contacts")(
         {"home": [[1.0, 0.5], [0.5, 2.0]], "school": np.ones((9, 9))},
         {"home": ["young", "old"], "school": [f"age {age}" for age in range(9)]},

@@ -15,6 +15,7 @@ from modelworks.calibration._log_density import LogDensity
 from modelworks.calibration._posterior import Posterior
 from modelworks.calibration._predictions import Predictions, predictions
 from modelworks.calibration._progress import Progress
+from modelworks.calibration._renewal import ReproductionNumbers, reproduction_numbers, serial_interval
 from modelworks.calibration._settings import Settings
 from modelworks.calibration._simulator import DifferentiableSimulator, Simulator
 from modelworks.calibration._target import Target
@@ -30,10 +31,13 @@ __all__ = [
     "Predictions",
     "Prior",
     "Progress",
+    "ReproductionNumbers",
     "Settings",
     "Simulator",
     "Target",
     "calibrate",
     "group",
     "predictions",
+    "reproduction_numbers",
+    "serial_interval",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelworks.errors import fail, near
 from modelworks.plots._figure import Figure, Spec, single, whole
-from modelworks.plots._theme import PANEL_HEIGHT, PANEL_WIDTH
+from modelworks.plots._theme import GREY, PANEL_HEIGHT, PANEL_WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,3 +207,10 @@ def zoom(name: str, axes: Sequence[str] = ("x",)) -> Spec:
         "on": drag,
     }
     return {"name": name, "select": select, "bind": "scales"}
+
+
+def with_level(spec: Spec, level: float) -> Spec:
+    """A panel of layers with a line at a level that means something: no difference, no growth."""
+    # Last of the layers, as the first one decides about the grid, and a constant has none.
+    line = {"data": {"values": [{}]}, "mark": {"type": "rule", "color": GREY}, "encoding": {"y": {"datum": level}}}
+    return {**spec, "layer": [*spec["layer"], line]}

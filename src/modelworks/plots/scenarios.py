@@ -14,8 +14,9 @@ from modelworks.plots._panels import (
     label,
     need_columns,
     small_multiples,
+    with_level,
 )
-from modelworks.plots._theme import BLACK, COLOURS, GREY
+from modelworks.plots._theme import BLACK, COLOURS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def draw(
                 heading = {**heading, "subtitle": f"Difference from: {label(baseline, labels)}"}
                 rows = titled(other, labels)
                 drawn = lines_panel(rows, heading, drawn_as, "scenario", len(panels))
-                panels.append(with_zero(drawn))
+                panels.append(with_level(drawn, 0.0))
     return small_multiples("scenarios", title, caption(differences is not None, label(baseline, labels)), panels)
 
 
@@ -90,10 +91,3 @@ def scenario_look(scenarios: Sequence[str], baseline: str, labels: Mapping[str, 
 def titled(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> pd.DataFrame:
     """The rows with the titles of their scenarios in place of the names."""
     return rows.assign(scenario=[label(str(name), labels) for name in rows["scenario"]])
-
-
-def with_zero(spec: Spec) -> Spec:
-    """A panel with a line where there is no difference."""
-    # Last of the layers, as the first one decides about the grid, and a constant has none.
-    zero = {"data": {"values": [{}]}, "mark": {"type": "rule", "color": GREY}, "encoding": {"y": {"datum": 0}}}
-    return {**spec, "layer": [*spec["layer"], zero]}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, what_changed
     from modelworks.study._binding import BoundStudy
+    from modelworks.study._incidence import QuickLook, quick_look
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
         check_study,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOME = {
     "BoundStudy": "_binding",
     "FORMATS": "_assumptions",
+    "QuickLook": "_incidence",
     "Reproduction": "_reproduce",
     "Result": "_line",
     "assumptions_of": "_assumptions",
@@ -40,6 +42,7 @@ _HOME = {
     "layers_of": "_assumptions",
     "new_repository": "_template",
     "new_study": "_template",
+    "quick_look": "_incidence",
     "remark": "_repository",
     "repository_around": "_repository",
     "reproduce": "_reproduce",
@@ -53,6 +56,7 @@ _HOME = {
 __all__ = [
     "FORMATS",
     "BoundStudy",
+    "QuickLook",
     "Reproduction",
     "Result",
     "assumptions_of",
@@ -65,6 +69,7 @@ __all__ = [
     "layers_of",
     "new_repository",
     "new_study",
+    "quick_look",
     "remark",
     "repository_around",
     "reproduce",

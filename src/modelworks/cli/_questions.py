@@ -1,0 +1,121 @@
+"""Commands that ask something beside the line of stages: of data before any model, of a study after its run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelworks.cli._words import json_option, next_step, say, show_json, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from modelworks.plots import Figure
+
+# What fits a screen; --json has all.
+WINDOWS_SHOWN = 14
+
+DAY = click.DateTime(["%Y-%m-%d"])
+figure_option = click.option(
+    "--figure",
+    "-f",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the figure there: .png, .svg or .json.",
+)
+
+
+def _pair(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, float]:
+    """Two numbers with a comma between them."""
+    try:
+        mean, sd = (float(each) for each in value.split(","))
+    except ValueError as error:
+        message = f"`{value}` is not two numbers with a comma between them, as in 2.6,1.5"
+        raise click.BadParameter(message, ctx, param) from error
+    return mean, sd
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """The figure in the format of the file's ending."""
+    if path.suffix == ".png":
+        path.write_bytes(figure.png())
+    elif path.suffix in (".svg", ".json"):
+        path.write_text(figure.svg if path.suffix == ".svg" else figure.json(), encoding="utf-8")
+    else:
+        raise click.UsageError(f"a figure is written as .png, .svg or .json, and not as `{path.name}`")
+    say(f"wrote {path}")
+
+
+@click.command("rt")
+@click.argument("dataset")
+@click.option("--column", required=True, help="The column of daily counts, by day of onset or infection.")
+@click.option(
+    "--serial-interval", "interval", metavar="MEAN,SD", callback=_pair, required=True, help="In days, as in 2.6,1.5."
+)
+@click.option("--window", type=click.IntRange(1), default=7, show_default=True, help="Days over which it is constant.")
+@click.option("--date", "date_column", help="The column of days, where there are several.")
+@click.option("--from", "start", type=DAY, help="Only counts of this day and later.")
+@click.option("--to", "end", type=DAY, help="Only counts of this day and earlier.")
+@figure_option
+@json_option
+def rt(
+    dataset: str,
+    column: str,
+    interval: tuple[float, float],
+    window: int,
+    date_column: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    figure: Path | None,
+    as_json: bool,
+) -> None:
+    """The reproduction number from daily counts alone: a quick look before any model.
+
+    By Cori and colleagues (2013, doi:10.1093/aje/kwt133): each case of a day is infected by those before it as the
+    serial interval says, and the number is constant within a window.
+    """
+    from modelworks.inputs import Catalogue, Repository
+    from modelworks.study import quick_look
+
+    first, last = (None if each is None else each.date() for each in (start, end))
+    look = quick_look(
+        Catalogue.read(Repository.around(Path.cwd()).root), dataset, column, interval,
+        window=window, date_column=date_column, start=first, end=last,
+    )  # fmt: skip
+    found = look.table()
+    if as_json:
+        rows = found.assign(start=found["start"].dt.date, time=found["time"].dt.date).to_dict("records")
+        show_json({"dataset": dataset, "column": column, "serial_interval": interval, "window": window, "rows": rows})
+    else:
+        table(
+            (f"{window} days to", "median", "95%", "growing"),
+            [_cells(row) for _, row in found[-WINDOWS_SHOWN:].iterrows()],
+        )
+        if len(found) > WINDOWS_SHOWN:
+            say(f"the last {WINDOWS_SHOWN} of {len(found)} windows; --json has all")
+    if figure is not None:
+        write_figure(look.figure(), figure)
+    next_step("write what you learned into the prior of a study, then modelworks run")
+
+
+def _cells(row: pd.Series[Any]) -> tuple[str, ...]:
+    return (
+        f"{row['time']:%Y-%m-%d}",
+        f"{row['q50']:.2f}",
+        f"{row['q025']:.2f} to {row['q975']:.2f}",
+        chance(row["above_one"]),
+    )
+
+
+def chance(probability: float) -> str:
+    """A probability that is neither rounded to never nor to always.
+
+    >>> chance(0.9999), chance(0.424), chance(0.0)
+    ('>99%', '42%', '<1%')
+    """
+    return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else f"{probability:.0%}"
+
+
+COMMANDS = (rt,)
