@@ -225,6 +225,22 @@ def reproduce_run(run: str, here: bool, keep: Path | None, as_json: bool, quiet:
     next_step(f"modelworks show {made.run.id}")
 
 
+@click.command("export")
+@click.argument("run")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--licence", default="", help="Under which the results are handed on, as in 'CC BY 4.0'.")
+@click.option("--without-data", is_flag=True, help="Leave the data out; they stay named, with licence and checksum.")
+def export_run(run: str, target: Path, licence: str, without_data: bool) -> None:
+    """Write a run as a research object (Workflow Run RO-Crate) into a new folder or .zip, for an archive."""
+    from modelworks.report import export_crate
+    from modelworks.study import find_run
+
+    found = find_run(Path.cwd(), run)
+    export_crate(found, target, licence=licence, without_data=without_data)
+    say(f"run {found.id} is in {target}" + ("" if licence else "; no licence is stated: --licence says one"))
+    next_step(f"hand over {target}")
+
+
 @click.command("tag")
 @click.argument("run")
 @click.argument("tags", nargs=-1, required=True)
@@ -252,4 +268,4 @@ def pin_run(run: str, remove: bool, why: str) -> None:
     next_step(f"modelworks show {found.id}")
 
 
-COMMANDS = (list_runs, compare_runs, verify_runs, reproduce_run, tag_run, pin_run)
+COMMANDS = (list_runs, compare_runs, verify_runs, reproduce_run, export_run, tag_run, pin_run)

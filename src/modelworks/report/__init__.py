@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.report._crate import export_crate
     from modelworks.report._html import render_html
     from modelworks.report._markdown import render_markdown
     from modelworks.report._tables import tables, write_tables
@@ -41,6 +42,7 @@ _HOME = {
     "StageRow": "page",
     "TargetRow": "page",
     "environment": "_templates",
+    "export_crate": "_crate",
     "policy": "_templates",
     "render_html": "_html",
     "render_markdown": "_markdown",
@@ -64,6 +66,7 @@ __all__ = [
     "StageRow",
     "TargetRow",
     "environment",
+    "export_crate",
     "policy",
     "render_html",
     "render_markdown",
