@@ -64,6 +64,9 @@ def scenario_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
+    "sensitivity": lambda: plots.figure("sensitivity")(
+        pd.DataFrame({"parameter": ["rate", "delay"], "at_low": [1.0, 2.5], "at_high": [4.0, 2.1]}), 2.0
+    ),
     "reproduction_number": lambda: plots.figure("reproduction_number")(
         quantiles("rt", level=1.5), pd.DataFrame({"time": pd.date_range("1978-01-21", periods=20), "value": range(20)})
     ),

@@ -16,6 +16,13 @@ from modelworks.calibration._posterior import Posterior
 from modelworks.calibration._predictions import Predictions, predictions
 from modelworks.calibration._progress import Progress
 from modelworks.calibration._renewal import ReproductionNumbers, reproduction_numbers, serial_interval
+from modelworks.calibration._sensitivity import (
+    Indices,
+    latin_hypercube,
+    partial_rank_correlations,
+    sobol_indices,
+    sobol_rows,
+)
 from modelworks.calibration._settings import Settings
 from modelworks.calibration._simulator import DifferentiableSimulator, Simulator
 from modelworks.calibration._target import Target
@@ -26,6 +33,7 @@ __all__ = [
     "Beliefs",
     "DifferentiableSimulator",
     "Group",
+    "Indices",
     "LogDensity",
     "Posterior",
     "Predictions",
@@ -37,7 +45,11 @@ __all__ = [
     "Target",
     "calibrate",
     "group",
+    "latin_hypercube",
+    "partial_rank_correlations",
     "predictions",
     "reproduction_numbers",
     "serial_interval",
+    "sobol_indices",
+    "sobol_rows",
 ]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelworks.cli._words import json_option, next_step, say, show_json, table
+from modelworks.cli._words import json_option, next_step, quiet_option, say, show, show_json, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from modelworks.plots import Figure
+    from modelworks.study import Sensitivity
 
 # What fits a screen; --json has all.
 WINDOWS_SHOWN = 14
@@ -118,4 +119,67 @@ def chance(probability: float) -> str:
     return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else f"{probability:.0%}"
 
 
-COMMANDS = (rt,)
+@click.command("sensitivity")
+@click.argument("study", required=False)
+@click.option("--quantity", help="A named number of the study; needed where it has several.")
+@click.option(
+    "--method", type=click.Choice(["tornado", "prcc", "sobol"]), default="tornado", show_default=True,
+    help="One at a time; partial rank correlations; shares of the variance.",
+)  # fmt: skip
+@click.option(
+    "--over", type=click.Choice(["prior", "posterior"]), default="prior", show_default=True,
+    help="What was believed before the data, or after (which calibrates where that is stale).",
+)  # fmt: skip
+@click.option("--runs", type=click.IntRange(8), help="Runs for prcc (500), or of each design for sobol (512).")
+@figure_option
+@json_option
+@quiet_option
+@click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
+def sensitivity(study: str | None, figure: Path | None, as_json: bool, **asked: Any) -> None:
+    """Which of what is not known moves a named number, and by how much."""
+    from modelworks.study import find_study
+    from modelworks.study import sensitivity as examine
+
+    found = examine(find_study(study), **asked)
+    if as_json:
+        show_json(
+            {
+                "study": found.study.name, "quantity": found.quantity.name, "unit": found.unit, "method": found.method,
+                "over": found.over, "runs": found.runs, "middle": found.middle, "rows": found.table.to_dict("records"),
+            }
+        )  # fmt: skip
+    else:
+        show(f"{found.quantity.title} ({found.unit or 'number'}), over the {found.over}")
+        _show_sensitivity(found)
+        say(f"{found.runs:,} runs, {found.seconds:.1f} s")
+    if figure is not None:
+        write_figure(found.figure(), figure)
+    strongest = found.table["parameter"][0]
+    next_step(f"learn more of `{strongest}`, on which it depends most; or narrow its prior and look again")
+
+
+def _show_sensitivity(found: Sensitivity) -> None:
+    rows = [row for _, row in found.table.iterrows()]
+    if found.method == "tornado":
+        cells = [
+            (
+                r["parameter"],
+                f"{r['low']:.3g} to {r['high']:.3g}",
+                f"{found.words(r['at_low'])} to {found.words(r['at_high'])}",
+            )
+            for r in rows
+        ]
+        table(("parameter", "from – to", f"where all others are in the middle ({found.words(found.middle)})"), cells)
+        return
+    header, columns = ["parameter", "correlation", "95%"], [("value", "low", "high")]
+    if found.method == "sobol":
+        header = ["parameter", "alone", "95%", "with others", "95%"]
+        columns.append(("total", "total_low", "total_high"))
+    table(header, [(r["parameter"], *(c for k in columns for c in _index(r, *k))) for r in rows])
+
+
+def _index(row: pd.Series[Any], value: str, low: str, high: str) -> tuple[str, str]:
+    return f"{row[value]:.2f}", f"{row[low]:.2f} to {row[high]:.2f}"
+
+
+COMMANDS = (rt, sensitivity)

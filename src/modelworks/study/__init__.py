@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         store_around,
     )
     from modelworks.study._reproduce import Reproduction, reproduce
+    from modelworks.study._sensitivity import Sensitivity, sensitivity
     from modelworks.study._template import new_repository, new_study
 
 _HOME = {
@@ -32,6 +33,7 @@ _HOME = {
     "QuickLook": "_incidence",
     "Reproduction": "_reproduce",
     "Result": "_line",
+    "Sensitivity": "_sensitivity",
     "assumptions_of": "_assumptions",
     "check_study": "_repository",
     "damaged_runs": "_repository",
@@ -49,6 +51,7 @@ _HOME = {
     "retention_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
+    "sensitivity": "_sensitivity",
     "store_around": "_repository",
     "what_changed": "_assumptions",
 }
@@ -59,6 +62,7 @@ __all__ = [
     "QuickLook",
     "Reproduction",
     "Result",
+    "Sensitivity",
     "assumptions_of",
     "check_study",
     "damaged_runs",
@@ -76,6 +80,7 @@ __all__ = [
     "retention_around",
     "run_study",
     "runs_of_repository",
+    "sensitivity",
     "store_around",
     "what_changed",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import LogDensity, Posterior, Predictions, Settings, predictions
 from modelworks.errors import ModelworksError, fail
-from modelworks.model import CompiledModel, run_many
+from modelworks.model import CompiledModel, run_in_blocks, run_many
 from modelworks.study._binding import BoundStudy
 from modelworks.study._questions import BASELINE, allowed, projection_times, quantity_unit, row_shares, takes
 from modelworks.study._scaled import ScaledModel
@@ -284,6 +284,33 @@ def _quantities(
     return result
 
 
+def values_of(
+    study: BoundStudy, asked: Quantity, draws: Mapping[str, Array], cores: int | None, progress: Progress | None = None
+) -> Array:
+    """A named number (draw,), in its own unit, for values of every parameter in the files' units, each (draw,)."""
+    factor, _ = quantity_unit(asked, study.inputs, study.model)
+    if asked.parameter is not None:
+        return factor * draws[asked.parameter]
+    if asked.derived is not None:
+        in_model = {name: draws[name] * study.factors[name] for name in study.model.parameters}
+        return factor * np.asarray(study.compiled(study.report_times).compiled.derived(in_model)[asked.derived])
+    times, scenarios = projection_times(study.inputs, study.calendar), study.inputs.study.scenarios
+    total = np.zeros(len(next(iter(draws.values()))))
+    for sign, name in ((1, asked.scenario or baseline_name(study)), (-1, asked.minus)):
+        if name is None:
+            continue
+        with _told_of(name):
+            compiled, rows = _prepared(study, scenarios.get(name), times, draws)
+            done = 0
+            # Block by block, for the outputs of all runs may not fit into memory.
+            for block in run_in_blocks(compiled, rows, cores=cores):
+                total[done : done + len(block)] += sign * _reduce(study, compiled, asked, block)
+                done += len(block)
+                if progress is not None:
+                    progress.advance(len(block))
+    return factor * total
+
+
 def _statistic(study: BoundStudy, compiled: CompiledModel, asked: Quantity, found: Mapping[str, Array]) -> Array:
     """One number a draw: a statistic of an output in a scenario, less the same in another."""
     values = _reduce(study, compiled, asked, found[asked.scenario or baseline_name(study)])
@@ -321,11 +348,8 @@ def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values:
 
 def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> dict[str, Any]:
     low, middle, high = (float(x) for x in np.quantile(values, [0.025, 0.5, 0.975]))
-    if asked.statistic == "peak_date":
-        words = [study.calendar.date(x).isoformat() for x in (low, middle, high)]
-        text = f"{words[1]} ({words[0]} to {words[2]})"
-    else:
-        text = f"{in_words(middle)} ({in_words(low)} to {in_words(high)})"
+    words = [said(study, asked, value) for value in (low, middle, high)]
+    text = f"{words[1]} ({words[0]} to {words[2]})"
     return {
         "title": asked.title,
         "unit": unit,
@@ -335,6 +359,11 @@ def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> di
         "mean": float(values.mean()),
         "text": text,
     }
+
+
+def said(study: BoundStudy, asked: Quantity, value: float) -> str:
+    """A value of a named number in words; a date as the day it is."""
+    return study.calendar.date(value).isoformat() if asked.statistic == "peak_date" else in_words(value)
 
 
 def answer(template: str | None, quantities: Mapping[str, Mapping[str, Any]]) -> str | None:
