@@ -24,10 +24,11 @@ from modelworks.model._compiled import CompiledModel
 from modelworks.model._declaration import Infection
 from modelworks.model._graph import Array
 from modelworks.model._impossible import check_bounds, check_names
-from modelworks.model._lower import NOBODY, lower
+from modelworks.model._lower import lower
 from modelworks.model._model import Model
 from modelworks.model._program import Program
 from modelworks.model._tangents import Moment, Tangent
+from modelworks.model.lowering._pressure import NOBODY
 
 Mask = NDArray[np.bool_]
 
