@@ -2,7 +2,7 @@
 
 The parts are in `lowering/`, in the order they are put to work:
 
-- `_layout`: rows and lanes, and what names mean.
+- `_axes`: rows and lanes, and what names mean.
 - `_ledger`: what every flow takes and gives, and the events that outputs count.
 - `_guards`: numbers that must hold while the model runs.
 - `_meaning`: the node of an expression in some strata.
@@ -21,9 +21,9 @@ from modelworks.model._declaration import Entry, Flow, Pulse
 from modelworks.model._expression import Expression, Leaving, expression, walk
 from modelworks.model._graph import Depends
 from modelworks.model._program import Column, Program
+from modelworks.model.lowering._axes import Axes
 from modelworks.model.lowering._flows import Flows
 from modelworks.model.lowering._guards import Guards
-from modelworks.model.lowering._layout import Layout
 from modelworks.model.lowering._ledger import Ledger
 from modelworks.model.lowering._meaning import AlreadyTold, Meaning
 from modelworks.model.lowering._outputs import Outputs
@@ -44,12 +44,12 @@ class _Lowering:
 
     def __init__(self, model: Model, calendar: Calendar | None) -> None:
         self.letters = Letters()
-        self.layout = Layout(model)
-        self.model = self.layout.model
-        self.graph = self.layout.graph
-        self.ledger = Ledger(self.layout)
+        self.axes = Axes(model)
+        self.model = self.axes.model
+        self.graph = self.axes.graph
+        self.ledger = Ledger(self.axes)
         self.guards = Guards(self.graph)
-        self.meaning = Meaning(self.layout, self.ledger, self.guards, calendar)
+        self.meaning = Meaning(self.axes, self.ledger, self.guards, calendar)
         self.sharing = Sharing(self.meaning)
         self.flows = Flows(self.meaning, self.sharing)
         self.outputs = Outputs(self.meaning)
@@ -64,13 +64,13 @@ class _Lowering:
         initial = self._initial()
         columns = self._columns()
         self.letters.raise_if_any()
-        layout, ledger, graph = self.layout, self.ledger, self.graph
+        axes, ledger, graph = self.axes, self.ledger, self.graph
         return Program(
             graph=graph,
-            parameters=tuple(layout.positions),
-            lanes=layout.lanes,
-            lane_stratification=layout.lane.name if layout.lane else None,
-            rows=(*layout.rows, *(row for row, _ in ledger.counted)),
+            parameters=tuple(axes.positions),
+            lanes=axes.lanes,
+            lane_stratification=axes.lane.name if axes.lane else None,
+            rows=(*axes.rows, *(row for row, _ in ledger.counted)),
             derivatives=(*(graph.sum(terms) for terms in ledger.changes), *(node for _, node in ledger.counted)),
             initial=(*initial, *(graph.constant(0.0) for _ in ledger.counted)),
             columns=columns,
@@ -113,19 +113,19 @@ class _Lowering:
             self.letters.extend(error.letters)
 
     def _initial(self) -> list[int]:
-        nodes = [self.graph.constant(0.0) for _ in self.layout.rows]
+        nodes = [self.graph.constant(0.0) for _ in self.axes.rows]
         for compartment, given in self.model.initial.items():
             self._try(self._start, nodes, compartment, expression(given))
         return nodes
 
     def _start(self, nodes: list[int], compartment: str, given: Expression) -> None:
         of = f"the initial number of `{compartment}`"
-        self.layout.compartments(compartment, of)
+        self.axes.compartments(compartment, of)
         for strata, people in self.sharing.placed(given, compartment, {}, of):
             if self.graph.nodes[people].depends & ~Depends.PARAMETERS:
                 fail("M116", f"{of} changes with time or people", hint="use numbers and parameters only")
             self.guards.watch("number", of, people)
-            row = self.layout.row(compartment, strata)
+            row = self.axes.row(compartment, strata)
             nodes[row] = self.graph.add(nodes[row], people)
 
 

@@ -19,7 +19,7 @@ from modelworks.model._declaration import (
     stage_name,
 )
 from modelworks.model._expression import expression
-from modelworks.model.lowering._layout import NOWHERE, Strata
+from modelworks.model.lowering._axes import NOWHERE, Strata
 from modelworks.model.lowering._meaning import Meaning
 from modelworks.model.lowering._pressure import Pressure
 from modelworks.model.lowering._sharing import Sharing
@@ -33,7 +33,7 @@ class Flows:
         self.meaning = meaning
         self.sharing = sharing
         self.pressure = Pressure(meaning)
-        self.layout = meaning.layout
+        self.axes = meaning.axes
         self.model = meaning.model
         self.graph = meaning.graph
         self.ledger = meaning.ledger
@@ -79,7 +79,7 @@ class Flows:
     def _used_split(self, split: Split, compartment: str, kept: Iterable[str], of: str) -> None:
         """Refuse shares for strata that people already have, or that the destination is not split by."""
         for name in split:
-            stratification = self.layout.stratification(name, of)
+            stratification = self.axes.stratification(name, of)
             if name in kept or stratification not in self.model.strata_of(compartment):
                 reason = "people keep the stratum they have" if name in kept else f"`{compartment}` is not split by it"
                 fail(
@@ -89,16 +89,16 @@ class Flows:
                 )
 
     def _transition(self, flow: Transition, of: str) -> None:
-        (source,) = self.layout.compartments(flow.source, of)
-        (destination,) = self.layout.compartments(flow.destination, of)
-        where, mask = self.layout.selection(flow.where, of)
-        self._used_split(flow.split, destination, self.layout.kept(source), of)
+        (source,) = self.axes.compartments(flow.source, of)
+        (destination,) = self.axes.compartments(flow.destination, of)
+        where, mask = self.axes.selection(flow.where, of)
+        self._used_split(flow.split, destination, self.axes.kept(source), of)
         becoming = self._becoming(flow, of)
-        for _, strata in self._somebody(self.layout.chosen([source], where), of):
+        for _, strata in self._somebody(self.axes.chosen([source], where), of):
             rate = self.meaning.rate(expression(flow.rate), strata, of)
             rate = self.graph.multiply(self.graph.constant(float(flow.stages)), rate)
-            self.ledger.leave(self.layout.row(source, strata), rate)
-            people = self._masked(self.graph.multiply(rate, self.layout.people_in(source, strata)), mask)
+            self.ledger.leave(self.axes.row(source, strata), rate)
+            people = self._masked(self.graph.multiply(rate, self.axes.people_in(source, strata)), mask)
             stage = int(strata.get(stage_name(flow), "1")) if flow.stages > 1 else 1
             if stage < flow.stages:
                 onward = {**strata, stage_name(flow): str(stage + 1)}
@@ -109,22 +109,22 @@ class Flows:
                 self.ledger.carry(flow.name, source, destination, strata, arrived, part, becoming)
 
     def _infection(self, flow: Infection, of: str) -> None:
-        (source,) = self.layout.compartments(flow.source, of)
-        (destination,) = self.layout.compartments(flow.destination, of)
-        where, mask = self.layout.selection(flow.where, of)
+        (source,) = self.axes.compartments(flow.source, of)
+        (destination,) = self.axes.compartments(flow.destination, of)
+        where, mask = self.axes.selection(flow.where, of)
         strains: Sequence[Strata] = [NOWHERE]
         if flow.strain is not None:
-            strains = [{flow.strain: each} for each in self.layout.stratification(flow.strain, of).strata]
-        self._used_split(flow.split, destination, {*self.layout.kept(source), flow.strain or ""}, of)
+            strains = [{flow.strain: each} for each in self.axes.stratification(flow.strain, of).strata]
+        self._used_split(flow.split, destination, {*self.axes.kept(source), flow.strain or ""}, of)
         becoming = self._becoming(flow, of)
-        for _, strata in self._somebody(self.layout.chosen([source], where), of):
+        for _, strata in self._somebody(self.axes.chosen([source], where), of):
             for strain in strains:
                 carried = {**strata, **strain}
                 rate = self.meaning.rate(expression(flow.rate), carried, of)
                 susceptibility = self.meaning.rate(expression(flow.susceptibility), carried, of)
                 pressure = self.pressure.on(flow, strata, strain, of)
                 hazard = self.graph.multiply(self.graph.multiply(rate, susceptibility), pressure)
-                people = self._masked(self.graph.multiply(hazard, self.layout.people_in(source, strata)), mask)
+                people = self._masked(self.graph.multiply(hazard, self.axes.people_in(source, strata)), mask)
                 for arrived, share in self.sharing.shares(destination, carried, flow.split, of, default=False):
                     part = self.graph.multiply(people, share)
                     self.ledger.carry(flow.name, source, destination, strata, arrived, part, becoming)
@@ -138,11 +138,11 @@ class Flows:
                 hint='write becoming={"history": "infected"}, or {"history": {"none": "once"}}',
             )
         for name, given in flow.becoming.items():
-            stratification = self.layout.stratification(name, of)
+            stratification = self.axes.stratification(name, of)
             for stratum in [given] if isinstance(given, str) else [*given, *given.values()]:
-                self.layout.stratum(stratification, stratum, of)
+                self.axes.stratum(stratification, stratum, of)
             for compartment in (flow.source, flow.destination):
-                if name not in self.layout.kept(compartment):
+                if name not in self.axes.kept(compartment):
                     fail(
                         "M133",
                         f"{of} changes `{name}`, which does not split `{compartment}`",
@@ -158,13 +158,13 @@ class Flows:
         return flow.becoming
 
     def _move(self, flow: Move, of: str) -> None:
-        stratification = self.layout.stratification(flow.stratification, of)
-        origin = self.layout.stratum(stratification, flow.origin, of)
-        target = self.layout.stratum(stratification, flow.target, of)
+        stratification = self.axes.stratification(flow.stratification, of)
+        origin = self.axes.stratum(stratification, flow.origin, of)
+        target = self.axes.stratum(stratification, flow.target, of)
         if origin == target:
             fail("M121", f"{of} goes from `{origin}` to itself", hint="name another target")
-        named = self.layout.compartments(flow.compartments, of)
-        where, mask = self.layout.selection(flow.where, of)
+        named = self.axes.compartments(flow.compartments, of)
+        where, mask = self.axes.selection(flow.where, of)
         split = [c for c in named if stratification in self.model.strata_of(c)]
         if flow.compartments is not None and len(split) < len(named):
             lost = ", ".join(f"`{c}`" for c in named if c not in split)
@@ -173,14 +173,14 @@ class Flows:
                 f"{of} moves nobody in {lost}, which `{flow.stratification}` does not split",
                 hint=f"let `{flow.stratification}` split it, or take it out of the flow's compartments",
             )
-        if not self.layout.is_lane(flow.stratification):
+        if not self.axes.is_lane(flow.stratification):
             where[flow.stratification] = (origin,)
-        for compartment, strata in self._somebody(self.layout.chosen(split, where), of):
+        for compartment, strata in self._somebody(self.axes.chosen(split, where), of):
             rate = self.meaning.rate(expression(flow.rate), strata, of)
-            row = self.layout.row(compartment, strata)
-            people = self._masked(self.graph.multiply(rate, self.layout.people_in(compartment, strata)), mask)
-            if self.layout.is_lane(flow.stratification):
-                places = list(self.layout.lanes)
+            row = self.axes.row(compartment, strata)
+            people = self._masked(self.graph.multiply(rate, self.axes.people_in(compartment, strata)), mask)
+            if self.axes.is_lane(flow.stratification):
+                places = list(self.axes.lanes)
                 alone = self.graph.constant([1.0 if lane == origin else 0.0 for lane in places])
                 people = self.graph.multiply(people, alone)
                 self.ledger.leave(row, self.graph.multiply(rate, alone))
@@ -196,39 +196,39 @@ class Flows:
         compartments = [c for c in self.model.all_compartments if stratification in self.model.strata_of(c)]
         name = f"ageing by {stratification.name}"
         rates = [1.0 / float(width) for width in widths]
-        for compartment, strata in self.layout.chosen(compartments, {}):
-            if stratification is self.layout.lane:
-                row = self.layout.row(compartment, strata)
+        for compartment, strata in self.axes.chosen(compartments, {}):
+            if stratification is self.axes.lane:
+                row = self.axes.row(compartment, strata)
                 rate = self.graph.constant([*rates, 0.0])
                 self.ledger.leave(row, rate)
-                people = self.graph.multiply(rate, self.layout.people_in(compartment, strata))
+                people = self.graph.multiply(rate, self.axes.people_in(compartment, strata))
                 self.ledger.book(name, row, row, strata, people, 1)
                 continue
             place = list(stratification.strata).index(strata[stratification.name])
             if place < len(rates):
                 rate = self.graph.constant(rates[place])
-                self.ledger.leave(self.layout.row(compartment, strata), rate)
+                self.ledger.leave(self.axes.row(compartment, strata), rate)
                 older = {**strata, stratification.name: stratification.strata[place + 1]}
-                people = self.graph.multiply(rate, self.layout.people_in(compartment, strata))
+                people = self.graph.multiply(rate, self.axes.people_in(compartment, strata))
                 self.ledger.carry(name, compartment, compartment, strata, older, people)
 
     def _entry(self, flow: Entry, of: str) -> None:
-        (destination,) = self.layout.compartments(flow.destination, of)
+        (destination,) = self.axes.compartments(flow.destination, of)
         self._used_split(flow.split, destination, self.meaning.varies_by(expression(flow.number)), of)
         for strata, number in self.sharing.placed(expression(flow.number), destination, flow.split, of):
             self.guards.watch("number", f"{of} into {destination}", number)
-            self.ledger.book(flow.name, None, self.layout.row(destination, strata), strata, number)
+            self.ledger.book(flow.name, None, self.axes.row(destination, strata), strata, number)
 
     def _exit(self, flow: Exit, of: str) -> None:
-        compartments = self.layout.compartments(
+        compartments = self.axes.compartments(
             tuple(flow.source) if isinstance(flow.source, (list, tuple)) else flow.source, of
         )
-        where, mask = self.layout.selection(flow.where, of)
-        for compartment, strata in self._somebody(self.layout.chosen(compartments, where), of):
+        where, mask = self.axes.selection(flow.where, of)
+        for compartment, strata in self._somebody(self.axes.chosen(compartments, where), of):
             rate = self.meaning.rate(expression(flow.rate), strata, of)
-            row = self.layout.row(compartment, strata)
+            row = self.axes.row(compartment, strata)
             self.ledger.leave(row, rate)
-            people = self._masked(self.graph.multiply(rate, self.layout.people_in(compartment, strata)), mask)
+            people = self._masked(self.graph.multiply(rate, self.axes.people_in(compartment, strata)), mask)
             self.ledger.book(flow.name, row, None, strata, people)
 
     def _masked(self, node: int, mask: int | None) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modelworks.model._declaration import Becoming
 from modelworks.model._program import Jump, Row
-from modelworks.model.lowering._layout import NOWHERE, Layout, Strata
+from modelworks.model.lowering._axes import NOWHERE, Axes, Strata
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Ledger:
     - `when`: when the flow at hand happens, at the moments of a pulse or at all others; None where there are no pulses.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.graph = layout.graph
-        self.changes: list[list[int]] = [[] for _ in layout.rows]
-        self.leaving: list[list[int]] = [[] for _ in layout.rows]
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+        self.graph = axes.graph
+        self.changes: list[list[int]] = [[] for _ in axes.rows]
+        self.leaving: list[list[int]] = [[] for _ in axes.rows]
         self.moved: dict[str, list[Moved]] = {}
         self.jumps: list[Jump] = []
         self.counted: list[tuple[Row, int]] = []
@@ -49,7 +49,7 @@ class Ledger:
         # Births of girls and of boys may be the same number, and are yet other births.
         key = (flow, change, counts)
         if key not in self._accumulators:
-            self._accumulators[key] = len(self.layout.rows) + len(self.counted)
+            self._accumulators[key] = len(self.axes.rows) + len(self.counted)
             self.counted.append((Row(f"events of {flow}", (), accumulates=True), change))
             self.counts.append(counts)
         return self.graph.state(self._accumulators[key])
@@ -73,7 +73,7 @@ class Ledger:
         later = dict(arrived)
         for name, given in becoming.items():
             later[name] = given if isinstance(given, str) else given.get(arrived[name], arrived[name])
-        self.book(flow, self.layout.row(source, left), self.layout.row(destination, later), {**left, **arrived}, people)
+        self.book(flow, self.axes.row(source, left), self.axes.row(destination, later), {**left, **arrived}, people)
 
     def book(
         self, flow: str, source: int | None, destination: int | None, strata: Strata, people: int, shift: int = 0

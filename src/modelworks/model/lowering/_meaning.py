@@ -30,8 +30,8 @@ from modelworks.model._expression import (
 from modelworks.model._graph import UNARY, Depends
 from modelworks.model._monotone import monotone_slopes
 from modelworks.model._reparameterise import InfectionsPerRate
+from modelworks.model.lowering._axes import NOWHERE, Axes, Strata, both, is_within
 from modelworks.model.lowering._guards import Guards
-from modelworks.model.lowering._layout import NOWHERE, Layout, Strata, both, is_within
 from modelworks.model.lowering._ledger import Ledger
 
 
@@ -42,10 +42,10 @@ class AlreadyTold(Exception):  # noqa: N818 (nothing is wrong with what raises i
 class Meaning:
     """Gives each expression its node; `in_outputs` once the flows are lowered and events can be counted."""
 
-    def __init__(self, layout: Layout, ledger: Ledger, guards: Guards, calendar: Calendar | None) -> None:
-        self.layout = layout
-        self.model = layout.model
-        self.graph = layout.graph
+    def __init__(self, axes: Axes, ledger: Ledger, guards: Guards, calendar: Calendar | None) -> None:
+        self.axes = axes
+        self.model = axes.model
+        self.graph = axes.graph
         self.ledger = ledger
         self.guards = guards
         self.calendar = calendar
@@ -66,7 +66,7 @@ class Meaning:
         if isinstance(given, Constant):
             return self.graph.constant(given.value)
         if isinstance(given, Parameter):
-            return self.graph.parameter(self.layout.positions[given.name])
+            return self.graph.parameter(self.axes.positions[given.name])
         if isinstance(given, Time):
             return self.graph.time()
         if isinstance(given, By):
@@ -103,7 +103,7 @@ class Meaning:
         if any(self.graph.nodes[value].wide for value in values):
             fail(
                 "M119",
-                f"{of} has a table whose values differ by `{self.layout.lane and self.layout.lane.name}`",
+                f"{of} has a table whose values differ by `{self.axes.lane and self.axes.lane.name}`",
                 hint="turn it round: a number by stratum, each of which is a table",
             )
         times = [self.model_time(t, of) for t in given.times]
@@ -128,10 +128,10 @@ class Meaning:
         )
 
     def _evaluate_by(self, given: By, strata: Strata, of: str) -> int:
-        stratification = self.layout.stratification(given.stratification, of)
+        stratification = self.axes.stratification(given.stratification, of)
         values = self.by_name(given, stratification, of)
-        if stratification is self.layout.lane and given.stratification not in strata:
-            return self.graph.pack([self.evaluate(values[lane], strata, of) for lane in self.layout.lanes])
+        if stratification is self.axes.lane and given.stratification not in strata:
+            return self.graph.pack([self.evaluate(values[lane], strata, of) for lane in self.axes.lanes])
         if given.stratification not in strata:
             fail(
                 "M105",
@@ -153,7 +153,7 @@ class Meaning:
                 )
             return dict(zip(stratification.strata, given.values.values(), strict=True))
         for name in names:
-            self.layout.stratum(stratification, name, of)
+            self.axes.stratum(stratification, name, of)
         missing = [name for name in stratification.strata if name not in given.values]
         if missing:
             fail(
@@ -164,14 +164,14 @@ class Meaning:
         return given.values
 
     def _evaluate_people(self, given: People, strata: Strata, of: str) -> int:
-        compartments = self.layout.compartments(given.compartments, of)
+        compartments = self.axes.compartments(given.compartments, of)
         for name in compartments:
             if given.of_pools not in (None, self.model.pool_of(name) is not None):
                 what, write = ("people", "people") if given.of_pools else ("not people", "amount")
                 fail("M134", f"{of} counts `{name}`, which is {what}", hint=f'write {write}("{name}")')
-        where, mask = self.layout.selection(given.where, of)
-        where = both(where, self.layout.apart(given.by, strata, of))
-        rows = list(self.layout.chosen(compartments, where))
+        where, mask = self.axes.selection(given.where, of)
+        where = both(where, self.axes.apart(given.by, strata, of))
+        rows = list(self.axes.chosen(compartments, where))
         if not rows:
             if not all(where.values()):
                 return self.graph.constant(0.0)
@@ -180,7 +180,7 @@ class Meaning:
                 f"{of} counts people in {given.where}, where the model has nobody",
                 hint="the stratification does not split any of those compartments",
             )
-        wide = self.graph.sum(self.layout.people_in(compartment, inside) for compartment, inside in rows)
+        wide = self.graph.sum(self.axes.people_in(compartment, inside) for compartment, inside in rows)
         return self._over_lanes(wide, mask, given.by, strata)
 
     def _evaluate_events(self, given: Events, strata: Strata, of: str) -> int:
@@ -198,8 +198,8 @@ class Meaning:
                 f"{of} counts a flow `{given.flow}`, which the model does not have",
                 hint=near(given.flow, self.ledger.moved),
             )
-        where, mask = self.layout.selection(given.where, of)
-        apart = self.layout.apart(given.by, strata, of)
+        where, mask = self.axes.selection(given.where, of)
+        apart = self.axes.apart(given.by, strata, of)
         asked = [
             moved
             for moved in self.ledger.moved[given.flow]
@@ -241,14 +241,14 @@ class Meaning:
         return self.graph.sum(self.graph.total(node) for node in moved)
 
     def _over_lanes(self, wide: int, mask: int | None, by: Sequence[str], strata: Strata) -> int:
-        if self.layout.lane is None:
+        if self.axes.lane is None:
             return wide
         if mask is not None:
             wide = self.graph.multiply(wide, mask)
-        if self.layout.lane.name not in by:
+        if self.axes.lane.name not in by:
             return self.graph.total(wide)
-        if self.layout.lane.name in strata:
-            return self.graph.lane(wide, self.layout.lanes.index(strata[self.layout.lane.name]))
+        if self.axes.lane.name in strata:
+            return self.graph.lane(wide, self.axes.lanes.index(strata[self.axes.lane.name]))
         return wide
 
     def model_time(self, moment: float | date, of: str) -> float:
@@ -275,8 +275,8 @@ class Meaning:
                 )
             return node
 
-        by = [self.layout.stratification(name, of) for name in given.contacts.by]
-        contacts = WeightedContacts(self.graph, given.contacts, by, self.layout.lane, settled)
+        by = [self.axes.stratification(name, of) for name in given.contacts.by]
+        contacts = WeightedContacts(self.graph, given.contacts, by, self.axes.lane, settled)
         rows, columns = (
             [settled(each, group) for group in contacts.groups]
             for each in (given.susceptibility, given.infectious_time)
@@ -284,7 +284,7 @@ class Meaning:
         if not contacts.meets_by_lane and any(self.graph.nodes[node].wide for node in (*rows, *columns)):
             fail(
                 "M105",
-                f"{of} has infections per rate that differ by `{self.layout.lane and self.layout.lane.name}`, "
+                f"{of} has infections per rate that differ by `{self.axes.lane and self.axes.lane.name}`, "
                 "by which nobody meets",
                 hint="give contacts by it as well, the same as in the Infection",
             )

@@ -11,7 +11,7 @@ from modelworks.model._delayed import Delayed, taken_apart
 from modelworks.model._expression import Expression, expression
 from modelworks.model._graph import Depends
 from modelworks.model._program import Column, Later
-from modelworks.model.lowering._layout import Strata
+from modelworks.model.lowering._axes import Strata
 from modelworks.model.lowering._meaning import Meaning
 
 # Within which delayed events are taken as even, where nothing else is said: a day, and a week in a model of years.
@@ -23,7 +23,7 @@ class Outputs:
 
     def __init__(self, meaning: Meaning) -> None:
         self.meaning = meaning
-        self.layout = meaning.layout
+        self.axes = meaning.axes
         self.model = meaning.model
         self.graph = meaning.graph
         self.guards = meaning.guards
@@ -31,7 +31,7 @@ class Outputs:
     def columns(self, name: str, output: Output) -> Iterator[Column]:
         """The columns of one output: one for each combination of the rows it is shown by."""
         of = f"the output `{name}`"
-        apart = [self.layout.stratification(each, of) for each in output.by]
+        apart = [self.axes.stratification(each, of) for each in output.by]
         varies = self.meaning.varies_by(expression(output.value))
         for stratification in apart:
             if stratification.name not in varies:
@@ -41,8 +41,8 @@ class Outputs:
                     f"{of} is shown by `{name}`, but is the same number in each of them: the sum over all",
                     hint=f'write people(..., by=["{name}"]) or events(..., by=["{name}"]) to keep them apart',
                 )
-        rows = [s for s in apart if s is not self.layout.lane]
-        by_lane = any(s is self.layout.lane for s in apart)
+        rows = [s for s in apart if s is not self.axes.lane]
+        by_lane = any(s is self.axes.lane for s in apart)
         for choice in itertools.product(*(s.strata for s in rows)):
             strata = {s.name: stratum for s, stratum in zip(rows, choice, strict=True)}
             now, delayed = taken_apart(expression(output.value))
@@ -54,11 +54,11 @@ class Outputs:
     def _shown(self, given: Expression, strata: Strata, by_lane: bool, of: str) -> int:
         """The node of an output: one number, or one for each lane."""
         node = self.meaning.evaluate(given, strata, of)
-        if self.graph.nodes[node].wide and not by_lane and self.layout.lane is not None:
+        if self.graph.nodes[node].wide and not by_lane and self.axes.lane is not None:
             fail(
                 "M105",
-                f"{of} differs by `{self.layout.lane.name}`, but is one number",
-                hint=f'add by=["{self.layout.lane.name}"] to the output, or sum over it',
+                f"{of} differs by `{self.axes.lane.name}`, but is one number",
+                hint=f'add by=["{self.axes.lane.name}"] to the output, or sum over it',
             )
         return node
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from modelworks.errors import fail
 from modelworks.model._declaration import Contacts, Infection, Stratification
 from modelworks.model._expression import expression
-from modelworks.model.lowering._layout import Strata
+from modelworks.model.lowering._axes import Strata
 from modelworks.model.lowering._meaning import Meaning
 
 # Dividing by nobody: where a group is empty nobody in it is infectious either, and 0 / this is 0.
@@ -20,7 +20,7 @@ class Pressure:
 
     def __init__(self, meaning: Meaning) -> None:
         self.meaning = meaning
-        self.layout = meaning.layout
+        self.axes = meaning.axes
         self.model = meaning.model
         self.graph = meaning.graph
         self._known: dict[tuple[object, ...], int] = {}
@@ -28,14 +28,14 @@ class Pressure:
     def on(self, flow: Infection, strata: Strata, strain: Strata, of: str) -> int:
         """Contacts with infectious people, per person and time: the sum over whom one meets."""
         contacts = flow.contacts or Contacts({})
-        by_rows = [self.layout.stratification(name, of) for name in contacts.by if not self.layout.is_lane(name)]
-        by_lane = self.layout.lane is not None and self.layout.lane.name in contacts.by
+        by_rows = [self.axes.stratification(name, of) for name in contacts.by if not self.axes.is_lane(name)]
+        by_lane = self.axes.lane is not None and self.axes.lane.name in contacts.by
         terms = []
         for group in itertools.product(*(s.strata for s in by_rows)):
             met = {s.name: stratum for s, stratum in zip(by_rows, group, strict=True)}
             term = self._infectious_share(flow, met, strain, by_lane, of)
-            if by_lane and self.layout.lane is not None:
-                settings = contacts.settings(self.layout.lane)
+            if by_lane and self.axes.lane is not None:
+                settings = contacts.settings(self.axes.lane)
                 term = self.graph.sum(
                     self.graph.multiply(self.meaning.rate(scale, strata, of), self.graph.matvec(matrix, term))
                     for matrix, scale in settings
@@ -76,13 +76,13 @@ class Pressure:
         infectious = []
         self._split_by_all(tuple(weights), strain, f"the infections of {of}")
         self._split_by_all((*self.model.compartments, *weights), met, f"the contacts of {of}")
-        for compartment in self.layout.compartments(tuple(weights), of):
-            for _, strata in self.layout.chosen([compartment], who):
+        for compartment in self.axes.compartments(tuple(weights), of):
+            for _, strata in self.axes.chosen([compartment], who):
                 weight = self.meaning.rate(expression(weights[compartment]), strata, of)
-                infectious.append(self.graph.multiply(weight, self.layout.people_in(compartment, strata)))
-        everybody = [self.layout.people_in(c, s) for c, s in self.layout.chosen(self.model.compartments, group)]
+                infectious.append(self.graph.multiply(weight, self.axes.people_in(compartment, strata)))
+        everybody = [self.axes.people_in(c, s) for c, s in self.axes.chosen(self.model.compartments, group)]
         above, below = self.graph.sum(infectious), self.graph.sum(everybody)
-        if not by_lane and self.layout.lane is not None:
+        if not by_lane and self.axes.lane is not None:
             above, below = self.graph.total(above), self.graph.total(below)
         share = self.graph.divide(above, self.graph.binary("maximum", below, self.graph.constant(NOBODY)))
         if flow.density_dependent:
@@ -94,7 +94,7 @@ class Pressure:
         """Refuse compartments that are in no stratum of a group: their people would silently not be counted."""
         for compartment in compartments:
             for name in group:
-                if compartment in self.model.all_compartments and name not in self.layout.kept(compartment):
+                if compartment in self.model.all_compartments and name not in self.axes.kept(compartment):
                     fail(
                         "M115",
                         f"{of} differ by `{name}`, which does not split `{compartment}`: its people would not count",

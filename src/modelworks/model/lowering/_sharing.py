@@ -10,7 +10,7 @@ import numpy as np
 from modelworks.errors import fail
 from modelworks.model._declaration import Split, Stratification
 from modelworks.model._expression import By, Expression, by, expression
-from modelworks.model.lowering._layout import Strata
+from modelworks.model.lowering._axes import Strata
 from modelworks.model.lowering._meaning import Meaning
 
 
@@ -19,7 +19,7 @@ class Sharing:
 
     def __init__(self, meaning: Meaning) -> None:
         self.meaning = meaning
-        self.layout = meaning.layout
+        self.axes = meaning.axes
         self.graph = meaning.graph
         self.guards = meaning.guards
 
@@ -30,9 +30,9 @@ class Sharing:
 
         With `default` a stratification's own split serves where none is given here.
         """
-        open_ = [s for s in self.layout.row_stratifications(compartment) if s.name not in strata]
+        open_ = [s for s in self.axes.row_stratifications(compartment) if s.name not in strata]
         for name in split:
-            self.layout.stratification(name, of)
+            self.axes.stratification(name, of)
         choices = [self.proportions(s, split, strata, of, default=default) for s in open_]
         for choice in itertools.product(*choices):
             arrived = {**strata, **{s.name: stratum for s, (stratum, _) in zip(open_, choice, strict=True)}}
@@ -47,7 +47,7 @@ class Sharing:
     ) -> list[tuple[str, int]]:
         """The share of each stratum of one stratification; they sum to one."""
         # Whoever comes into a compartment begins with its first stage, whatever brought them.
-        default = default or stratification in self.layout.stages
+        default = default or stratification in self.axes.stages
         given = split.get(stratification.name, stratification.split if default else None)
         if given is None:
             fail(
@@ -56,7 +56,7 @@ class Sharing:
                 hint=f'add split={{"{stratification.name}": {{...}}}} with a share for each stratum',
             )
         if isinstance(given, str):
-            return [(self.layout.stratum(stratification, given, of), self.graph.constant(1.0))]
+            return [(self.axes.stratum(stratification, given, of), self.graph.constant(1.0))]
         values = self.meaning.by_name(_as_by(stratification.name, given, stratification), stratification, of)
         nodes = {name: self.meaning.evaluate(value, strata, of) for name, value in values.items()}
         label = f"the shares of {of} by `{stratification.name}`"
@@ -68,21 +68,21 @@ class Sharing:
     def placed(self, given: Expression, compartment: str, split: Split, of: str) -> Iterator[tuple[Strata, int]]:
         """People put into a compartment: the number in each of its rows, over all lanes."""
         varies = self.meaning.varies_by(given)
-        apart = [s for s in self.layout.row_stratifications(compartment) if s.name in varies]
+        apart = [s for s in self.axes.row_stratifications(compartment) if s.name in varies]
         for choice in itertools.product(*(s.strata for s in apart)):
             strata = {s.name: stratum for s, stratum in zip(apart, choice, strict=True)}
             number = self.meaning.evaluate(given, strata, of)
             for arrived, share in self.shares(compartment, strata, split, of, default=True):
                 people = self.graph.multiply(number, share)
-                if self.layout.lane is not None and self.layout.lane.name not in varies:
+                if self.axes.lane is not None and self.axes.lane.name not in varies:
                     people = self.graph.multiply(people, self._lane_shares(split, arrived, of))
                 yield arrived, people
 
     def _lane_shares(self, split: Split, strata: Strata, of: str) -> int:
-        if self.layout.lane is None:
+        if self.axes.lane is None:
             return self.graph.constant(1.0)
-        shares = dict(self.proportions(self.layout.lane, split, strata, of, default=True))
-        return self.graph.pack([shares.get(lane, self.graph.constant(0.0)) for lane in self.layout.lanes])
+        shares = dict(self.proportions(self.axes.lane, split, strata, of, default=True))
+        return self.graph.pack([shares.get(lane, self.graph.constant(0.0)) for lane in self.axes.lanes])
 
 
 def _as_by(name: str, given: object, stratification: Stratification) -> By:

@@ -22,7 +22,7 @@ Strata = Mapping[str, str]
 NOWHERE: Strata = {}
 
 
-class Layout:
+class Axes:
     """The rows and lanes of a model, and the graph that is as wide as its lanes.
 
     The stratification that splits all compartments into the most strata becomes the lanes; each combination of the
