@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelworks.cli._words import json_option, next_step, quiet_option, say, show, show_json, table
+from modelworks.cli._runs import comparison_as_dict, show_comparison
+from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, show, show_json, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,4 +183,41 @@ def _index(row: pd.Series[Any], value: str, low: str, high: str) -> tuple[str, s
     return f"{row[value]:.2f}", f"{row[low]:.2f} to {row[high]:.2f}"
 
 
-COMMANDS = (rt, sensitivity)
+@click.command("rerun")
+@click.argument("study", required=False)
+@click.option(
+    "--change", "changes", multiple=True, required=True, metavar="CHANGE",
+    help="As in 'prior contact_rate = normal(2, 0.5)', 'value x = 3', 'target x without', 'data x = dataset'; repeat "
+    "for several.",
+)  # fmt: skip
+@json_option
+@quiet_option
+@click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
+def rerun(study: str | None, changes: tuple[str, ...], as_json: bool, quiet: bool, cores: int | None) -> None:
+    """A study with something assumed otherwise, beside the study as it is; no file of the study is touched.
+
+    Only the stages that the change reaches are done again.
+    """
+    from modelworks.study import find_study
+    from modelworks.study import rerun as run_again
+
+    made = run_again(find_study(study), changes, cores=cores, quiet=quiet)
+    ids = [run.id for run in made.comparison.runs]
+    if as_json:
+        show_json(
+            {
+                "changes": list(changes),
+                "after": made.after.as_dict(),
+                **comparison_as_dict(made.comparison, with_code=False),
+            }
+        )
+        return
+    show_comparison(made.comparison)
+    for name, result in (("as it is", made.before), ("changed", made.after)):
+        if result.verdict:
+            show(f"{name}: {MARKS[result.verdict][0]} {result.verdict}: {result.sentences[0]}")
+    say(made.after.line())
+    next_step(f"modelworks compare {' '.join(ids)} --code shows the lines that differ")
+
+
+COMMANDS = (rt, sensitivity, rerun)

@@ -104,9 +104,9 @@ def compare_runs(runs: Sequence[str], with_code: bool, as_json: bool) -> None:
     found = [find_run(Path.cwd(), each) for each in runs]
     comparison = compare(found)
     if as_json:
-        show_json(_comparison_as_dict(comparison, with_code=with_code))
+        show_json(comparison_as_dict(comparison, with_code=with_code))
         return
-    _show_comparison(comparison)
+    show_comparison(comparison)
     if with_code and comparison.code:
         show("\n" + comparison.code.rstrip())
     elif comparison.code and comparison.of("code"):
@@ -115,7 +115,7 @@ def compare_runs(runs: Sequence[str], with_code: bool, as_json: bool) -> None:
     next_step(f"modelworks show {found[-1].id}")
 
 
-def _comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str, Any]:
+def comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str, Any]:
     told = {
         "runs": [{"id": run.id, "key": run.key} for run in comparison.runs],
         "same_inputs": comparison.same_inputs,
@@ -125,7 +125,7 @@ def _comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str,
     return told | ({"code": comparison.code} if with_code else {})
 
 
-def _show_comparison(comparison: Comparison) -> None:
+def show_comparison(comparison: Comparison) -> None:
     from modelworks.runs import KINDS_OF_DIFFERENCE
 
     ids = [run.id for run in comparison.runs]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         store_around,
     )
     from modelworks.study._reproduce import Reproduction, reproduce
+    from modelworks.study._rerun import Rerun, rerun
     from modelworks.study._sensitivity import Sensitivity, sensitivity
     from modelworks.study._template import new_repository, new_study
 
@@ -32,6 +33,7 @@ _HOME = {
     "FORMATS": "_assumptions",
     "QuickLook": "_incidence",
     "Reproduction": "_reproduce",
+    "Rerun": "_rerun",
     "Result": "_line",
     "Sensitivity": "_sensitivity",
     "assumptions_of": "_assumptions",
@@ -48,6 +50,7 @@ _HOME = {
     "remark": "_repository",
     "repository_around": "_repository",
     "reproduce": "_reproduce",
+    "rerun": "_rerun",
     "retention_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
@@ -61,6 +64,7 @@ __all__ = [
     "BoundStudy",
     "QuickLook",
     "Reproduction",
+    "Rerun",
     "Result",
     "Sensitivity",
     "assumptions_of",
@@ -77,6 +81,7 @@ __all__ = [
     "remark",
     "repository_around",
     "reproduce",
+    "rerun",
     "retention_around",
     "run_study",
     "runs_of_repository",

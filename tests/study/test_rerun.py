@@ -1,0 +1,85 @@
+"""A study with something assumed otherwise: what is done again, what stays, and what is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelworks.errors import ModelworksError
+from modelworks.study import rerun
+from modelworks.study._binding import bind
+from modelworks.study._line import fingerprints
+from modelworks.study._rerun import _copy, _estimate, read_change
+
+
+def changed(study: Path, *texts: str) -> Path:
+    return _copy(bind(study).inputs, [read_change(text) for text in texts])
+
+
+def test_a_prior_by_position_or_by_name_is_the_copys_own(study: Path) -> None:
+    """The bounds and the unit stay; the team's file is not touched."""
+    before = (study / "parameters.yaml").read_bytes()
+    for text in ("prior contact_rate = normal(3, 0.5)", "prior contact_rate=normal(sd=0.5, mean = 3)"):
+        entry = bind(changed(study, text)).inputs.parameters["contact_rate"]
+        assert str(entry.prior) in ("normal(mean=3, sd=0.5)", "normal(sd=0.5, mean=3)")
+        assert entry.bounds is not None
+        assert "rerun" in entry.source
+    assert (study / "parameters.yaml").read_bytes() == before
+
+
+def test_a_value_takes_the_place_of_a_prior(study: Path) -> None:
+    copy = bind(changed(study, "value recovery_rate = 0.5", "value boys = 700"))
+    assert copy.fixed["recovery_rate"] == 0.5
+    assert copy.fixed["boys"] == 700
+    assert "recovery_rate" not in copy.free
+
+
+def test_only_the_stages_that_a_change_reaches_are_done_again(study: Path) -> None:
+    """A prior moves them all; the same value as before moves the report alone."""
+    old = fingerprints(bind(study))
+    prior = fingerprints(bind(changed(study, "prior contact_rate = normal(3, 1)")))
+    same = fingerprints(bind(changed(study, "value boys = 763")))
+    assert {name for name in old if old[name] == prior[name]} == set()
+    assert {name for name in old if old[name] != same[name]} == {"report"}
+    assert "to do: simulate, calibrate" in _estimate(bind(study), bind(changed(study, "value boys = 700")))
+
+
+def test_a_target_is_left_out(study: Path) -> None:
+    text = (study / "targets.yaml").read_text("utf-8")
+    early, late = text + "  to: 1978-01-28\n", text.replace("in_bed:\n", "again:\n", 1) + "  from: 1978-01-29\n"
+    (study / "targets.yaml").write_text(early + late, encoding="utf-8")
+    copy = changed(study, "target again without")
+    assert "again" not in (copy / "targets.yaml").read_text("utf-8")
+    assert "in_bed" in (copy / "targets.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("contact_rate 2", "Y521"),
+        ("prior contact_rate = norml(2, 1)", "Y521"),
+        ("prior contact_rate = normal(2, 1, 3)", "Y521"),
+        ("value contact_rate = two", "Y521"),
+        ("value contact_rat = 2", "Y522"),
+        ("target beds without", "Y522"),
+        ("data x = boarding-school-1978", "Y522"),
+        ("data boarding-school-1978 = other", "Y522"),
+    ],
+)
+def test_a_change_that_can_not_be_is_a_letter(study: Path, text: str, code: str) -> None:
+    with pytest.raises(ModelworksError) as raised:
+        changed(study, text)
+    assert raised.value.codes == (code,)
+
+
+@pytest.mark.slow
+def test_both_runs_lie_side_by_side(quick: Path) -> None:
+    """A firm belief in a slower recovery shows among the numbers, and again costs nothing."""
+    made = rerun(quick, ["prior recovery_rate = normal(0.3, 0.01)"], quiet=True)
+    assert [each.name for each in made.comparison.of("assumptions")] == ["recovery_rate", "recovery_rate: source"]
+    days = next(each for each in made.comparison.numbers if each.name == "days_ill")
+    assert days.values[0] is not None
+    assert days.values[1] is not None
+    assert days.values[1]["median"] > days.values[0]["median"] + 0.5
+    assert not rerun(quick, ["prior recovery_rate = normal(0.3, 0.01)"], quiet=True).after.published
