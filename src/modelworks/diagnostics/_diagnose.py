@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,7 +18,9 @@ from modelworks.diagnostics.checks.data_points import data_points
 from modelworks.diagnostics.checks.divergences import divergences
 from modelworks.diagnostics.checks.effective_draws import effective_draws
 from modelworks.diagnostics.checks.finite import finite
+from modelworks.diagnostics.checks.fit_features import fit_features
 from modelworks.diagnostics.checks.held_out import Forecast, forecast, held_out
+from modelworks.diagnostics.checks.identifiability import identifiability
 from modelworks.diagnostics.checks.influence import influence
 from modelworks.diagnostics.checks.prior_conflict import prior_conflict
 from modelworks.diagnostics.checks.prior_overlap import prior_overlap
@@ -102,6 +104,7 @@ def diagnose(
     log_likelihood: Mapping[str, ArrayLike] | None = None,
     held_out_predictive: Mapping[str, ArrayLike] | None = None,
     held_out_observed: Mapping[str, ArrayLike] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
 ) -> Diagnosis:
     """Whether a posterior may be believed, and why.
 
@@ -123,6 +126,8 @@ def diagnose(
         Log likelihood of each observation, to find single ones that decide the answer.
     held_out_predictive, held_out_observed : like `predictive` and `observed`, optional
         The same of the observations that the calibration was not shown.
+    labels : mapping of target to sequence of str, optional
+        What each point is called where it is told of: its date, say.
 
     Raises
     ------
@@ -152,7 +157,7 @@ def diagnose(
     if chains:
         checks += sampler_checks(chains, stats)
     for target, samples in predicted.items():
-        checks += [coverage(target, samples, seen[target]), residual_pattern(target, samples, seen[target])]
+        checks += [each(target, samples, seen[target]) for each in (coverage, residual_pattern, fit_features)]
     forecasts = tuple(
         forecast(target, samples, unseen[target], last_of(seen.get(target))) for target, samples in later.items()
     )
@@ -160,7 +165,8 @@ def diagnose(
     if chains:
         checks += prior_checks(chains, priors, bounds)
     checks.append(data_points(len(draws), seen))
-    checks += [influence(target, as_samples(values)) for target, values in (log_likelihood or {}).items()]
+    called = labels or {}
+    checks += [influence(name, as_samples(v), called.get(name)) for name, v in (log_likelihood or {}).items()]
     return Diagnosis(tuple(checks), forecasts)
 
 
@@ -180,6 +186,7 @@ def prior_checks(
         prior_conflict(draws, prior_draws),
         at_bounds(draws, bounds, prior_draws),
         prior_overlap(draws, prior_draws),
+        identifiability(draws, prior_draws, bounds),
     ]
 
 

@@ -60,6 +60,16 @@ class Observations:
         own = self.multipliers is None and not self.entry.likelihood.categories
         return own and "trials" not in self.entry.likelihood.arguments
 
+    @property
+    def labels(self) -> list[str]:
+        """What each value that the calibration may see is called: its date, and which of several it is."""
+        several = len(set(self.names)) > 1
+        return [
+            f"{day.isoformat()} ({name})" if several else day.isoformat()
+            for day, name, seen in zip(self.dates, self.names, self.included, strict=True)
+            if seen
+        ]
+
     def of(self, name: str) -> NDArray[np.bool_]:
         """Which points are shown under a name."""
         return np.array([each == name for each in self.names])

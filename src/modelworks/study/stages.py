@@ -142,6 +142,8 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
         predictive=posterior.predictive(),
         observed=posterior.observed(),
         bounds={name: study.support(name) for name in study.free},
+        log_likelihood=posterior.log_likelihood(),
+        labels={each.entry.name: each.labels for each in study.observations},
         held_out_predictive=later,
         held_out_observed=unseen,
     )
