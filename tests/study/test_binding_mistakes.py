@@ -58,7 +58,7 @@ MISTAKES = [
     ),
     ("studies/boarding-school/study.yaml", "models/influenza.py", "models", "M123", "is a folder", None),
     ("studies/boarding-school/study.yaml", "models/influenza.py", "influensa", "M123", "yours are `influenza`", None),
-    ("studies/boarding-school/study.yaml", "models/influenza.py", "sier", "M123", "library's `measles_school`", None),
+    ("studies/boarding-school/study.yaml", "models/influenza.py", "sier", "M123", "the library's", None),
     ("studies/boarding-school/study.yaml", "authors:", "figures: [in_bad]\nauthors:", "Y207", "in_bed", "study.yaml"),
     ("models/influenza.py", "model = Model(", "modell = Model(", "M123", "model", "models/influenza.py"),
     ("models/influenza.py", "rate=contact_rate", "rate=contct_rate", "M124", "contct_rate", "models/influenza.py"),

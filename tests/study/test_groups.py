@@ -13,7 +13,8 @@ import pytest
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError, explanations
 from modelworks.runs import Progress
-from modelworks.study import _pages, run_study
+from modelworks.study import run_study
+from modelworks.study._assumptions import assumption_rows
 from modelworks.study._binding import bind
 from modelworks.study._projection import project
 
@@ -99,7 +100,7 @@ def test_an_entry_speaks_of_every_member_of_its_group(places: Path) -> None:
 
 def test_the_table_of_assumptions_has_a_row_for_a_group(places: Path) -> None:
     """And says what its members share."""
-    rows = {row.name: row.value for row in _pages._assumption_rows(bind(places))}
+    rows = {row.name: row.value for row in assumption_rows(bind(places))}
     assert rows["rate"] == "random walk of the logarithm from `first_rate`, with steps of 0.3 (3 parameters)"
     assert rows["told"] == "logit-normal around `typical` with sigma `spread` (3 parameters)"
     assert set(rows) >= {"first_rate", "typical", "spread"}
