@@ -106,6 +106,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
     from modelworks.inputs import (
         catalogue,
         columns,
+        decisions,
         groups,
         likelihoods,
         parameters,
@@ -123,6 +124,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
         "study.yaml": {*study.FIELDS, *study.SAMPLERS, *study.TIME_UNITS, "extends"},
         "scenarios": set(scenarios.FIELDS),
         "quantities": {*quantities.FIELDS, *quantities.STATISTICS},
+        "decisions": set(decisions.FIELDS),
         "parameters.yaml": set(parameters.FIELDS),
         "targets.yaml": {*targets.FIELDS, *targets.COVERS},
         "catalogue.yaml": {*catalogue.FIELDS, *columns.FIELDS},

@@ -14,7 +14,8 @@ import pytest
 from modelworks.errors import ModelworksError, explanations
 from modelworks.runs import Progress
 from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._projection import Projected, in_words, project
+from modelworks.study._projection import Projected, project
+from modelworks.study._words import in_words
 
 Decay = Callable[..., Path]
 Run = Callable[..., tuple[BoundStudy, Projected]]
@@ -287,3 +288,41 @@ def test_every_scenario_has_the_same_draws_in_the_same_order(tmp_path: Path, dec
 def test_numbers_are_said_with_three_digits(number: float, words: str) -> None:
     """Nobody is told more digits than an interval bears."""
     assert in_words(number) == words
+
+
+def test_ratios_are_taken_draw_by_draw(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """Of people who leave twice as fast: (1 - exp(-2kt)) / (1 - exp(-kt)) = 1 + exp(-kt)."""
+    more = (
+        "scenarios:\n  twice: {parameters: {rate: {multiply: 2}}}\nquantities:\n"
+        "  ratio: {output: left, statistic: sum, scenario: twice, divided_by: baseline}\n"
+        "  more: {output: left, statistic: sum, scenario: twice, minus: baseline, divided_by: baseline,"
+        " unit: percent}\n"
+        "  many: {output: left, statistic: sum, above: 700}\n"
+        "  often: {output: left, statistic: sum, scenario: twice, divided_by: baseline, above: 1}\n"
+    )
+    found = projected(decay(tmp_path, DAYS, more=more), [0.02, 0.03, 0.05])[1].quantities
+    assert found["ratio"]["median"] == pytest.approx(1 + exp(-31 * 0.03), rel=1e-4)
+    assert found["ratio"]["unit"] == "ratio"
+    assert found["more"]["median"] == pytest.approx(100 * exp(-31 * 0.03), rel=1e-4)
+    # 1000 (1 - exp(-31 k)) is 462, 605 and 788.
+    assert found["many"]["median"] == pytest.approx(1 / 3)
+    assert found["many"]["text"] == "33%"
+    assert found["often"]["text"] == "100%"
+
+
+def test_a_quantity_that_is_divided_by_zero_is_a_letter(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    more = (
+        "scenarios:\n  nobody: {parameters: {first: 0}}\nquantities:\n"
+        "  ratio: {output: here, statistic: last, divided_by: nobody}\n"
+    )
+    with pytest.raises(ModelworksError) as caught:
+        projected(decay(tmp_path, DAYS, more=more), [0.02])
+    assert caught.value.codes == ("Y208",)
+
+
+@pytest.mark.parametrize("word", ["divided_by: baseline", "above: 3"])
+def test_a_date_is_not_divided_nor_above(tmp_path: Path, decay: Decay, word: str) -> None:
+    more = quantity(f"output: here, statistic: peak_date, unit: date, {word}")
+    with pytest.raises(ModelworksError) as caught:
+        bind(decay(tmp_path, DAYS, more=more))
+    assert caught.value.codes == ("Y203",)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelworks.inputs._series import Series
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
+    from modelworks.inputs.decisions import Decision
     from modelworks.inputs.fetching import Fetched, accept, fetch
     from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
@@ -37,6 +38,7 @@ _HOME = {
     "Check": "quality",
     "Column": "columns",
     "Dataset": "catalogue",
+    "Decision": "decisions",
     "Earlier": "_nodes",
     "Fetched": "fetching",
     "Finding": "quality",
@@ -80,6 +82,7 @@ __all__ = [
     "Check",
     "Column",
     "Dataset",
+    "Decision",
     "Earlier",
     "Fetched",
     "Finding",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -21,6 +21,8 @@ FIELDS = (
     "output",
     "scenario",
     "minus",
+    "divided_by",
+    "above",
     "from",
     "to",
     "statistic",
@@ -34,7 +36,8 @@ class Quantity:
     """One number a draw: a derived quantity of the model, a parameter, or a statistic of an output.
 
     Exactly one of `derived`, `parameter` and `output` is there. A statistic is over the days from
-    `from_` to `to`, both included, in `scenario` (the baseline where None), less the same in `minus`.
+    `from_` to `to`, both included, in `scenario` (the baseline where None), less the same in `minus`, and divided by
+    the same in `divided_by`. With `above` it is the probability that this number lies above a threshold in its unit.
     """
 
     name: str
@@ -50,6 +53,13 @@ class Quantity:
     statistic: str | None
     place: Place
     meaning: str = ""
+    divided_by: str | None = None
+    above: float | None = None
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The scenarios it names, in the order of `scenario`, `minus`, `divided_by`."""
+        return tuple(name for name in (self.scenario, self.minus, self.divided_by) if name is not None)
 
     @property
     def file(self) -> str:
@@ -87,6 +97,8 @@ def _quantity(name: str, group: MappingNode, owner: Fields) -> Quantity:
         statistic=fields.choice("statistic", STATISTICS),
         place=group.place,
         meaning=fields.text("meaning") or "",
+        divided_by=fields.text("divided_by"),
+        above=fields.number("above"),
     )
 
 
@@ -103,7 +115,7 @@ def _check_kind(fields: Fields) -> None:
     if given == ["output"]:
         fields.need("statistic", "sum")
         return
-    for name in ("scenario", "minus", "from", "to", "statistic"):
+    for name in ("scenario", "minus", "divided_by", "from", "to", "statistic"):
         if name in fields:
             hint = "remove it; it belongs to a quantity with an `output`"
             fields.say("Y129", f"{fields.what} has `{name}`, but no `output`", hint, name)
@@ -121,7 +133,7 @@ def _unit(fields: Fields) -> str:
     return text
 
 
-def check_answer(answer: str, known: Mapping[str, Quantity], place: Place, letters: Letters) -> None:
+def check_answer(answer: str, known: Collection[str], place: Place, letters: Letters) -> None:
     """Every `{name}` of the answer is a quantity of the study, and nothing else stands in braces."""
 
     def say(message: str, hint: str) -> None:

@@ -16,6 +16,7 @@ from modelworks.inputs._fields import Fields
 from modelworks.inputs._layers import Layers, merged
 from modelworks.inputs._nodes import Earlier, MappingNode, Place, histories, places, shortened
 from modelworks.inputs._reading import is_a_path
+from modelworks.inputs.decisions import Decision, read_decisions
 from modelworks.inputs.quantities import Quantity, check_answer, read_quantities
 from modelworks.inputs.scenarios import Scenario, read_scenarios
 from modelworks.units import DAYS_PER_YEAR
@@ -31,6 +32,7 @@ FIELDS = (
     "projection",
     "scenarios",
     "quantities",
+    "decisions",
     "answer",
     "figures",
     "authors",
@@ -91,6 +93,7 @@ class StudyFile:
     projection: ProjectionSettings
     scenarios: Mapping[str, Scenario]
     quantities: Mapping[str, Quantity]
+    decisions: Mapping[str, Decision]
     answer: str | None
     figures: tuple[str, ...]
     authors: tuple[str, ...]
@@ -140,8 +143,10 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
     _check_drawn(calibration, projection, draft.places, letters)
     figures, authors, citation = fields.texts("figures"), fields.texts("authors"), fields.text("citation")
     _check_scenario_names(draft, letters)
+    decisions = read_decisions(fields, draft.quantities, draft.scenarios)
     if answer is not None:
-        check_answer(answer, draft.quantities, fields.place("answer"), letters)
+        told = (*draft.quantities, *(f"{name}{end}" for name in decisions for end in ("", "_knowing")))
+        check_answer(answer, told, fields.place("answer"), letters)
     if len(letters.collected) > before or time is None:
         return draft
     study = StudyFile(
@@ -155,6 +160,7 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
         projection=projection,
         scenarios=MappingProxyType(dict(draft.scenarios)),
         quantities=MappingProxyType(dict(draft.quantities)),
+        decisions=MappingProxyType(decisions),
         answer=answer,
         figures=figures,
         authors=authors,
@@ -296,7 +302,8 @@ def _check_scenario_names(draft: StudyDraft, letters: Letters) -> None:
         letters.add(code, message, hint=hint, file=place.file, line=place.line)
 
     for quantity in draft.quantities.values():
-        for key, name in (("scenario", quantity.scenario), ("minus", quantity.minus)):
+        for key in ("scenario", "minus", "divided_by"):
+            name = getattr(quantity, key)
             if name is not None and name not in draft.scenarios:
                 place = draft.places.get(f"quantities.{quantity.name}.{key}", quantity.place)
                 say(

@@ -71,6 +71,8 @@ NUMBERS_OF_STUDY = (
     "_model_file.py",
     "_team_files.py",
     "_projection.py",
+    "_decisions.py",
+    "_words.py",
     "_prior_predictive.py",
 )
 # Packages whose other edition may give other numbers from the same seed.
@@ -298,6 +300,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
             "projection": _plain(asked.projection),
             # Their titles stand beside the numbers in the stage's own file.
             "quantities": {name: [_plain(each), each.title] for name, each in asked.quantities.items()},
+            "decisions": {name: [_plain(each), each.title] for name, each in asked.decisions.items()},
             "data": scenario_data,
             "time": _plain(asked.time),
         },

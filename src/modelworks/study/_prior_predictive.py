@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from modelworks.errors import Letter, counted
 from modelworks.study._binding import BoundStudy
 from modelworks.study._observations import Observations
-from modelworks.study._projection import at_observations, in_words, predicted
+from modelworks.study._projection import at_observations, predicted
+from modelworks.study._words import in_words
 
 if TYPE_CHECKING:
     import pandas as pd

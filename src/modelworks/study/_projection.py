@@ -14,8 +14,10 @@ from modelworks.calibration import LogDensity, Posterior, Predictions, Settings,
 from modelworks.errors import ModelworksError, fail
 from modelworks.model import CompiledModel, run_in_blocks, run_many
 from modelworks.study._binding import BoundStudy
+from modelworks.study._decisions import numbers_of
 from modelworks.study._questions import BASELINE, allowed, projection_times, quantity_unit, row_shares, takes
 from modelworks.study._scaled import ScaledModel
+from modelworks.study._words import chance, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,6 +283,14 @@ def _quantities(
             values = _statistic(study, compiled, asked, found)
         factor, unit = quantity_unit(asked, study.inputs, study.model)
         result[name] = _summary(asked, factor * np.asarray(values, dtype=float).reshape(-1), unit, study)
+    for decision in study.inputs.study.decisions.values():
+        asked = study.inputs.study.quantities[decision.quantity]
+        factor, unit = quantity_unit(asked, study.inputs, study.model)
+        each = {
+            name: factor * _statistic(study, compiled, replace(asked, scenario=name), found) for name in decision.among
+        }
+        free = {name: draws[name] for name in study.free}
+        result |= numbers_of(decision, study.inputs.study.scenarios, each, free, unit)
     return result
 
 
@@ -294,30 +304,48 @@ def values_of(
     if asked.derived is not None:
         in_model = {name: draws[name] * study.factors[name] for name in study.model.parameters}
         return factor * np.asarray(study.compiled(study.report_times).compiled.derived(in_model)[asked.derived])
-    times, scenarios = projection_times(study.inputs, study.calendar), study.inputs.study.scenarios
-    total = np.zeros(len(next(iter(draws.values()))))
-    for sign, name in ((1, asked.scenario or baseline_name(study)), (-1, asked.minus)):
-        if name is None:
-            continue
+    times, known = projection_times(study.inputs, study.calendar), study.inputs.study.scenarios
+    reduced = {}
+    for name in needed_scenarios(study, asked):
         with _told_of(name):
-            compiled, rows = _prepared(study, scenarios.get(name), times, draws)
-            done = 0
+            compiled, rows = _prepared(study, known.get(name), times, draws)
             # Block by block, for the outputs of all runs may not fit into memory.
+            blocks = []
             for block in run_in_blocks(compiled, rows, cores=cores):
-                total[done : done + len(block)] += sign * _reduce(study, compiled, asked, block)
-                done += len(block)
+                blocks.append(_reduce(study, compiled, asked, block))
                 if progress is not None:
                     progress.advance(len(block))
-    return factor * total
+            reduced[name] = np.concatenate(blocks)
+    return factor * _combined(study, asked, reduced)
+
+
+def needed_scenarios(study: BoundStudy, asked: Quantity) -> list[str]:
+    """The scenarios that a named number of an output is made from, each once."""
+    return list(dict.fromkeys([asked.scenario or baseline_name(study), *asked.scenarios]))
 
 
 def _statistic(study: BoundStudy, compiled: CompiledModel, asked: Quantity, found: Mapping[str, Array]) -> Array:
-    """One number a draw: a statistic of an output in a scenario, less the same in another."""
-    values = _reduce(study, compiled, asked, found[asked.scenario or baseline_name(study)])
-    if asked.minus is None:
+    """One number a draw: a statistic of an output in a scenario, less or divided by the same in another."""
+    names = needed_scenarios(study, asked)
+    return _combined(study, asked, {name: _reduce(study, compiled, asked, found[name]) for name in names})
+
+
+def _combined(study: BoundStudy, asked: Quantity, reduced: Mapping[str, Array]) -> Array:
+    values = reduced[asked.scenario or baseline_name(study)]
+    if asked.minus is not None:
+        values = values - reduced[asked.minus]
+    if asked.divided_by is None:
         return values
-    other = _reduce(study, compiled, asked, found[asked.minus])
-    return values - other
+    below = reduced[asked.divided_by]
+    if (below == 0).any():
+        fail(
+            "Y208",
+            f"the quantity `{asked.name}` is divided by zero in {int((below == 0).sum())} of {below.size} draws",
+            hint=f"take its difference from `{asked.divided_by}` instead, or days on which there is something",
+            file=asked.file,
+            line=asked.line,
+        )
+    return values / below
 
 
 def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values: Array) -> Array:
@@ -347,6 +375,8 @@ def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values:
 
 
 def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> dict[str, Any]:
+    if asked.above is not None:
+        return chance(asked.title, float((values > asked.above).mean()))
     low, middle, high = (float(x) for x in np.quantile(values, [0.025, 0.5, 0.975]))
     words = [said(study, asked, value) for value in (low, middle, high)]
     text = f"{words[1]} ({words[0]} to {words[2]})"
@@ -371,16 +401,3 @@ def answer(template: str | None, quantities: Mapping[str, Mapping[str, Any]]) ->
     if template is None:
         return None
     return template.format_map({name: each["text"] for name, each in quantities.items()})
-
-
-def in_words(number: float) -> str:
-    """A number with three meaningful digits, or whole above a thousand.
-
-    >>> in_words(3.2218), in_words(0.01234), in_words(48212.3)
-    ('3.22', '0.0123', '48,200')
-    """
-    if number == 0 or not np.isfinite(number):
-        return f"{number:g}"
-    digits = 2 - int(np.floor(np.log10(abs(number))))
-    rounded = round(number, digits)
-    return f"{rounded:,.{max(digits, 0)}f}"

@@ -218,8 +218,10 @@ def _fault(
             f"is the sum of `{asked.output}`, which counts no events: it would grow with every time it is reported"
         )
         return message, "take `mean`, `max` or `last`, or an output of events"
-    if asked.statistic == "peak_date" and asked.minus is not None:
-        return "is a date less a date, which is no date", "ask for the peak's date in each scenario"
+    if asked.statistic == "peak_date" and (asked.minus is not None or asked.divided_by is not None):
+        return "is made of two dates, which is no date", "ask for the peak's date in each scenario"
+    if asked.statistic == "peak_date" and asked.above is not None:
+        return "is a date, which lies above no number", "ask for the largest value until a day: `max` with `to:`"
     return None
 
 
@@ -245,7 +247,9 @@ def quantity_unit(asked: Quantity, inputs: StudyInputs, model: Model) -> tuple[f
     """
     if asked.derived is not None or asked.statistic == "peak_date":
         return 1.0, asked.unit
-    if asked.parameter is not None:
+    if asked.divided_by is not None:
+        given = "ratio"
+    elif asked.parameter is not None:
         given = inputs.parameters.of(asked.parameter).unit
     else:
         given = model.series[str(asked.output).partition("[")[0]].unit

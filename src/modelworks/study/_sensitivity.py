@@ -17,7 +17,7 @@ from modelworks.runs import Progress
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._line import run_study
-from modelworks.study._projection import said, thinned_draws, values_of
+from modelworks.study._projection import needed_scenarios, said, thinned_draws, values_of
 from modelworks.study._questions import quantity_unit
 
 if TYPE_CHECKING:
@@ -105,14 +105,14 @@ def sensitivity(
         values[name] = _quantile(study, name, rows[:, k], draws[name], over)
     _estimate(study, asked, values, cores, progress)
     began = time.perf_counter()
-    progress.start(method, total=len(rows) * _scenarios(asked))
+    progress.start(method, total=len(rows) * _scenarios(study, asked))
     found = values_of(study, asked, values, cores, progress)
     progress.finish()
     told = _table(method, varied, values, found, np.column_stack([values[name] for name in varied]), study)
     return Sensitivity(
         study, asked, quantity_unit(asked, study.inputs, study.model)[1], method, over,
         told, float(found[0]) if method == "tornado" else float(np.median(found)),
-        len(rows) * _scenarios(asked), time.perf_counter() - began,
+        len(rows) * _scenarios(study, asked), time.perf_counter() - began,
     )  # fmt: skip
 
 
@@ -128,8 +128,8 @@ def _asked(study: BoundStudy, name: str | None) -> Quantity:
     return known[name]
 
 
-def _scenarios(asked: Quantity) -> int:
-    return 0 if asked.output is None else 1 if asked.minus is None else 2
+def _scenarios(study: BoundStudy, asked: Quantity) -> int:
+    return 0 if asked.output is None else len(needed_scenarios(study, asked))
 
 
 def _draws(study: BoundStudy, over: str, cores: int | None, quiet: bool) -> dict[str, Array]:
@@ -172,7 +172,7 @@ def _estimate(
     """Says how many runs there will be, and about how long they take; a few of them tell."""
     number = len(next(iter(values.values())))
     if asked.output is None or number <= TRIED:
-        progress.say(f"{number * _scenarios(asked)} runs of the model")
+        progress.say(f"{number * _scenarios(study, asked)} runs of the model")
         return
     some = {name: each[:TRIED] for name, each in values.items()}
     spent = []
@@ -182,7 +182,7 @@ def _estimate(
         values_of(study, asked, some, cores)
         spent.append(time.perf_counter() - began)
     seconds = spent[1] * number / TRIED
-    progress.say(f"{number * _scenarios(asked):,} runs of the model, at most about {seconds:.0f} s")
+    progress.say(f"{number * _scenarios(study, asked):,} runs of the model, at most about {seconds:.0f} s")
 
 
 def _table(

@@ -13,7 +13,7 @@ from modelworks.diagnostics import summary
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy
 from modelworks.study._pages import shown_units
-from modelworks.study._projection import in_words
+from modelworks.study._words import in_words
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
