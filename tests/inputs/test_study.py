@@ -50,6 +50,7 @@ def test_what_is_left_out_has_its_usual_value(study: Path) -> None:
     asked = read_study(study).study
     assert (asked.calibration.sampler, asked.calibration.chains, asked.projection.draws) == ("auto", 4, 200)
     assert (asked.region, asked.answer, dict(asked.quantities)) == (None, None, {})
+    assert (asked.calibration.r_hat, asked.calibration.effective_draws) == (None, None)
 
 
 def test_the_baseline_needs_no_words(study: Path) -> None:

@@ -131,6 +131,8 @@ CHANGES = [
     (TARGET, "negative_binomial: {", "beta_binomial: {trials: 1000, ", EVERY),
     (STUDY, "seed: 5", "seed: 6", EVERY),
     (STUDY, "chains: 2", "chains: 3", FITTED),
+    (STUDY, "chains: 2", "chains: 2, r_hat: 1.05", FITTED),
+    (STUDY, "chains: 2", "chains: 2, effective_draws: 300", FITTED),
     (STUDY, "seed: 5", "seed: 5, until: 2021-01-04", EVERY),
     (STUDY, "start: 2021-01-01", "start: 2020-12-31", EVERY),
     # What is asked.

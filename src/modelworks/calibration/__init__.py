@@ -28,10 +28,12 @@ from modelworks.calibration._simulator import DifferentiableSimulator, Simulator
 from modelworks.calibration._target import Target
 from modelworks.calibration.groups import Group, group
 from modelworks.calibration.priors import Prior
+from modelworks.calibration.samplers import Enough
 
 __all__ = [
     "Beliefs",
     "DifferentiableSimulator",
+    "Enough",
     "Group",
     "Indices",
     "LogDensity",

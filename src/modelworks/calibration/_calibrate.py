@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,13 +57,14 @@ def calibrate(density: LogDensity, settings: Settings | None = None, progress: P
         key=of_sampler,
         cores=cores,
         progress=listener,
+        enough=None if asked.enough is None else replace(asked.enough, values=density.constrain),
     )
     failed = density.failed_runs
     values = density.constrain(drawn.positions)
     prior = density.prior_values(np.random.default_rng(of_prior), PRIOR_DRAWS)
     after = predictions(density, values.reshape(-1, len(density.free)), cores, listener)
     before = predictions(density, prior[:PRIOR_RUNS], cores, listener)
-    shape = (asked.chains, asked.draws)
+    shape = values.shape[:2]
     groups = {
         "posterior": _of_parameters(density, values),
         "sample_stats": _dataset({name: (each, ()) for name, each in drawn.stats.items()}),
@@ -78,7 +80,7 @@ def calibrate(density: LogDensity, settings: Settings | None = None, progress: P
         "sampler": name,
         "why": why,
         "chains": asked.chains,
-        "draws": asked.draws,
+        "draws": shape[1],
         "warmup": asked.warmup,
         "seed": asked.seed,
         "failed_runs": failed.count,
@@ -117,7 +119,7 @@ def _of_parameters(density: LogDensity, values: Array) -> xarray.Dataset:
     return _dataset({name: (values[..., place], ()) for place, name in enumerate(density.free)})
 
 
-def _of_points(density: LogDensity, arrays: Sequence[Array], shape: tuple[int, int]) -> xarray.Dataset:
+def _of_points(density: LogDensity, arrays: Sequence[Array], shape: tuple[int, ...]) -> xarray.Dataset:
     """From each target's array (sample, point), the samples laid out as (chain, draw)."""
     return _dataset(
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from modelworks.calibration.samplers import AUTO, SAMPLERS
+from modelworks.calibration.samplers import AUTO, SAMPLERS, Enough
 from modelworks.errors import Letters, near
 
 
@@ -13,7 +13,8 @@ from modelworks.errors import Letters, near
 class Settings:
     """A sampler (`auto` chooses one), chains, draws of each after its warm-up, the seed, and cores.
 
-    `cores` of None takes what the machine has; it changes how long a calibration takes and nothing else.
+    With `enough` the chains end as soon as their draws are enough, and `draws` is the most of each; without it each
+    makes `draws`. `cores` of None takes what the machine has; it changes how long a calibration takes and nothing else.
 
     Raises
     ------
@@ -27,6 +28,7 @@ class Settings:
     warmup: int = 500
     seed: int = 0
     cores: int | None = None
+    enough: Enough | None = None
 
     def __post_init__(self) -> None:
         letters = Letters()

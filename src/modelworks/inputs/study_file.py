@@ -41,7 +41,6 @@ FIELDS = (
 Sampler: TypeAlias = Literal["auto", "nuts", "laplace_is", "smc", "demcz"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 TIME_UNITS = ("days", "years")
-USUAL_SOLVER = "rk4"
 
 # Ten thousand years of weeks; more rows than that are a slip in `every`.
 MOST_ROWS = 500_000
@@ -49,22 +48,21 @@ MOST_ROWS = 500_000
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """From when to when the model runs, and how far apart its reported outputs are, in `unit`.
-
-    `solver` names how it is solved; `step` is its step, in `unit`, where that is part of the model.
-    """
+    """From when to when the model runs, and how far apart its reported outputs are, in `unit`."""
 
     unit: TimeUnit
     start: date
     end: date
     every: float
-    solver: str
-    step: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSettings:
-    """How the posterior is drawn. Observations after `until` are held out; None holds out nothing."""
+    """How the posterior is drawn. Observations after `until` are held out; None holds out nothing.
+
+    With `r_hat` or `effective_draws` the chains end as soon as every parameter has a smaller R-hat and more
+    effective draws, and `draws` is the most of each; without both, each makes `draws`.
+    """
 
     sampler: Sampler = "auto"
     chains: int = 4
@@ -72,6 +70,8 @@ class CalibrationSettings:
     warmup: int = 500
     seed: int = 1
     until: date | None = None
+    r_hat: float | None = None
+    effective_draws: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def _time(owner: Fields) -> TimeSpan | None:
     form = "{unit: days, start: 1978-01-21, end: 1978-02-10, every: 1}"
     if not owner.need("time", form):
         return None
-    fields = owner.below("time", ("unit", "start", "end", "every", "solver", "step"), form)
+    fields = owner.below("time", ("unit", "start", "end", "every"), form)
     if not isinstance(owner.node.fields["time"], MappingNode):
         return None
     examples = {"unit": "days", "start": "1978-01-21", "end": "1978-02-10", "every": "1"}
@@ -235,8 +235,7 @@ def _time(owner: Fields) -> TimeSpan | None:
             "every",
         )
         return None
-    solver = fields.text("solver") or USUAL_SOLVER
-    return TimeSpan(cast(TimeUnit, unit), start, end, every, solver, fields.number("step"))
+    return TimeSpan(cast(TimeUnit, unit), start, end, every)
 
 
 def _data(fields: Fields) -> Mapping[str, str]:
@@ -251,7 +250,9 @@ def _data(fields: Fields) -> Mapping[str, str]:
 
 def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
     fields = owner.below(
-        "calibration", ("sampler", "chains", "draws", "warmup", "seed", "until"), "{chains: 4, draws: 1000}"
+        "calibration",
+        ("sampler", "chains", "draws", "warmup", "seed", "until", "r_hat", "effective_draws"),
+        "{chains: 4, draws: 1000}",
     )
     usual = CalibrationSettings()
     until = fields.day("until")
@@ -270,7 +271,23 @@ def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
         warmup=fields.whole("warmup", 0, 1_000_000, usual.warmup),
         seed=fields.whole("seed", 0, 2**63 - 1, usual.seed),
         until=until,
+        r_hat=_r_hat(fields),
+        effective_draws=fields.whole("effective_draws", 10, 1_000_000, 400) if "effective_draws" in fields else None,
     )
+
+
+def _r_hat(fields: Fields) -> float | None:
+    """The R-hat below which the chains agree."""
+    limit = fields.number("r_hat")
+    if limit is not None and not 1.0 < limit <= 1.1:
+        fields.say(
+            "Y123",
+            f"`r_hat` is {limit:g}, but lies above 1 and is at most 1.1",
+            "1.01 is usual; chains above 1.1 do not agree",
+            "r_hat",
+        )
+        return None
+    return limit
 
 
 def _projection(owner: Fields, time: TimeSpan | None) -> ProjectionSettings:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelworks.calibration import LogDensity, Posterior, Settings, calibrate
+from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.model import measure_error
 from modelworks.study import _pages, _projection
@@ -25,6 +25,7 @@ from modelworks.study._binding import BoundStudy
 from modelworks.study._prior_predictive import foresee
 
 if TYPE_CHECKING:
+    from modelworks.inputs.study_file import CalibrationSettings
     from modelworks.runs import Progress
 
 SIMULATE, CALIBRATE, DIAGNOSE, PROJECT, REPORT = "simulate", "calibrate", "diagnose", "project", "report"
@@ -62,8 +63,7 @@ def simulate_stage(work: Work) -> None:
     outputs = model.run(study.centre())
     _projection.series_table(study, model.compiled, outputs).to_parquet(work.folder / "outputs.parquet", index=False)
     if model.accuracy is not None:
-        told = {**asdict(model.accuracy), "error": _known(model.accuracy.error)}
-        work.write_json("solver.json", {**told, "solver": model.compiled.method.name, "time_unit": study.model.time})
+        work.write_json("solver.json", {**asdict(model.accuracy), "time_unit": study.model.time})
     foreseen = foresee(study, work.progress, work.cores)
     if foreseen is not None:
         foreseen.write(work.folder)
@@ -83,10 +83,19 @@ def calibrate_stage(work: Work) -> None:
         warmup=asked.warmup,
         seed=asked.seed,
         cores=work.cores,
+        enough=_enough(asked),
     )
     posterior = calibrate(density, settings, progress=work.progress)
     posterior.to_netcdf(work.folder / "posterior.nc")
     work.write_json("calibration.json", {**posterior.attributes, "solver_error": solver_error(study, posterior)})
+
+
+def _enough(asked: CalibrationSettings) -> Enough | None:
+    """When the draws are enough, where the study says it; what it leaves out is as usual."""
+    if asked.r_hat is None and asked.effective_draws is None:
+        return None
+    usual = Enough()
+    return Enough(asked.r_hat or usual.r_hat, asked.effective_draws or usual.effective_draws)
 
 
 def diagnose_stage(work: Work) -> None:
@@ -125,20 +134,12 @@ def log_density(study: BoundStudy) -> LogDensity:
     return _projection.log_density(study, model)
 
 
-def solver_error(study: BoundStudy, posterior: Posterior) -> float | None:
-    """The solver's largest error at a few draws: its step was settled before the data were seen.
-
-    There is none where the step is part of the model.
-    """
+def solver_error(study: BoundStudy, posterior: Posterior) -> float:
+    """The solver's largest error at a few draws: its step was settled before the data were seen."""
     scaled = study.compiled(study.calibration_times())
     draws = _projection.thinned_draws(study, posterior, 5)
     rows = np.column_stack([draws[name] for name in scaled.parameters])
-    return _known(max(measure_error(scaled.compiled, scaled.given(row)) for row in rows))
-
-
-def _known(error: float) -> float | None:
-    """An error, or nothing where it is not a number: JSON has none that is not."""
-    return None if np.isnan(error) else error
+    return max(measure_error(scaled.compiled, scaled.given(row)) for row in rows)
 
 
 def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None) -> Diagnosis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import cast
 
+from modelworks.calibration.samplers._enough import Enough
 from modelworks.calibration.samplers._sampler import Density, Draws, Sampler
 from modelworks.errors import fail, near
 
@@ -16,7 +17,7 @@ SAMPLERS = {
     "smc": "tempered sequential Monte Carlo",
 }
 
-__all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Sampler", "choose", "sampler"]
+__all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Enough", "Sampler", "choose", "sampler"]
 
 
 def sampler(name: str) -> Sampler:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration._progress import Progress
+from modelworks.calibration.samplers._enough import Enough
 
 Array = NDArray[np.float64]
 
@@ -58,7 +59,12 @@ class Draws:
 
 
 class Sampler(Protocol):
-    """Draws from a density; the same key gives the same draws, bit for bit, on any number of cores."""
+    """Draws from a density; the same key gives the same draws, bit for bit, on any number of cores.
+
+    With `enough`, `draws` is the most of each chain: it ends at the first look at which they are enough, with
+    the first of the draws that it would make without, and says so in `notes["stopped"]`. A sampler whose draws do
+    not come one after the other makes them all.
+    """
 
     def __call__(
         self,
@@ -70,4 +76,5 @@ class Sampler(Protocol):
         key: np.random.SeedSequence,
         cores: int,
         progress: Progress,
+        enough: Enough | None = None,
     ) -> Draws: ...

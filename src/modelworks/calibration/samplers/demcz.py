@@ -9,12 +9,14 @@ the draws converge to the posterior.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._differences import Archive, difference, snooker
+from modelworks.calibration.samplers._enough import Enough, looks
 from modelworks.calibration.samplers._evaluate import Evaluate, evaluator
 from modelworks.calibration.samplers._sampler import Density, Draws
 from modelworks.calibration.samplers._starts import candidates
@@ -42,6 +44,7 @@ def sample(
     key: np.random.SeedSequence,
     cores: int,
     progress: Progress,
+    enough: Enough | None = None,
 ) -> Draws:
     """Draws by DE-MC-Z; the warm-up is discarded."""
     random = np.random.default_rng(key)
@@ -54,6 +57,8 @@ def sample(
     chain = _Chains(positions[begin], values[begin])
     forget = {max(1, round(part * warmup)) for part in FORGETTING}
     kept, log_densities, accepted = [], [], []
+    notes: dict[str, Any] = {"steps_between_draws": steps}
+    looked_at, note = looks(draws, enough), ""
     progress.start("draw from the posterior", total=chains * (warmup + draws))
     with evaluator(density, cores) as evaluate:
         for draw in range(warmup + draws):
@@ -69,10 +74,16 @@ def sample(
                 kept.append(chain.positions.copy())
                 log_densities.append(chain.values.copy())
                 accepted.append(share / steps)
-            progress.update(chains * (draw + 1))
+            if enough is not None and draw + 1 - warmup in looked_at:
+                mixing = enough.look(np.stack(kept, axis=1))
+                note, notes["stopped"] = mixing.in_words(), enough.in_words(len(kept), draws, mixing)
+                if enough.met_by(mixing):
+                    break
+            progress.update(chains * (draw + 1), note=note)
+    progress.update(chains * (warmup + draws), note=note)
     progress.finish()
     stats = {"lp": np.stack(log_densities, axis=1), "acceptance_rate": np.stack(accepted, axis=1)}
-    return Draws(np.stack(kept, axis=1), stats, notes={"steps_between_draws": steps})
+    return Draws(np.stack(kept, axis=1), stats, notes=notes)
 
 
 @dataclass

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration._progress import Progress
+from modelworks.calibration.samplers._enough import Enough
 from modelworks.calibration.samplers._evaluate import evaluator
 from modelworks.calibration.samplers._importance import (
     DRIFT,
@@ -40,6 +41,7 @@ def sample(
     key: np.random.SeedSequence,
     cores: int,
     progress: Progress,
+    enough: Enough | None = None,
 ) -> Draws:
     """Draws by importance sampling, resampled to equal weights; there is no warm-up."""
     of_search, of_points = key.spawn(2)

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration._progress import Progress
+from modelworks.calibration.samplers._enough import Enough, looks
 from modelworks.calibration.samplers._map import Search, find_map
 from modelworks.calibration.samplers._sampler import Density, Draws
+from modelworks.calibration.samplers._turns import Turns
 from modelworks.errors import fail
 
 Array = NDArray[np.float64]
@@ -30,7 +32,7 @@ START_SPREAD = 1.5
 START_TRIES = 60
 START_NARROWING = 0.9
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 
 # A gradient quicker than this many seconds is mostly Python, whose lock lets one thread work at a time: several
 # would spend more time on taking turns than they save.
@@ -58,6 +60,7 @@ def sample(
     key: np.random.SeedSequence,
     cores: int,
     progress: Progress,
+    enough: Enough | None = None,
 ) -> Draws:
     """Draws by NUTS; the density must have its gradient."""
     if not density.has_gradient:
@@ -66,19 +69,23 @@ def sample(
     progress.start("search for the optimum")
     search = find_map(density, np.random.default_rng(of_search), cores=cores)
     progress.finish()
-    batches = _drawn(
-        _White(density, search), chains, draws, warmup, of_chains, _worth_using(density, search, cores), progress
-    )
+    turns = Turns(chains, _worth_using(density, search, cores), warmup, looks(draws, enough))
+    white = _White(density, search, turns)
+    batches = _drawn(white, chains, draws, warmup, of_chains, enough, progress)
     progress.finish()
-    white = np.stack([_column(batch, "z")[warmup:].reshape(-1, density.dimension) for batch, _ in batches])
-    stats = {
-        ours: np.stack([_column(batch, theirs)[warmup:] for _, batch in batches]) for theirs, ours in STATS.items()
-    }
+    kept = slice(warmup, warmup + turns.draws)
+    drawn = np.stack([_column(batch, "z")[kept].reshape(-1, density.dimension) for batch, _ in batches])
+    positions = search.shape.from_white(drawn)
+    notes: dict[str, Any] = {"starts_agree": search.agree, "starts": search.in_words()}
+    if enough is not None:
+        notes["stopped"] = enough.in_words(turns.draws, draws, enough.look(positions))
     return Draws(
-        positions=search.shape.from_white(white),
-        stats=stats,
+        positions=positions,
+        stats={
+            ours: np.stack([_column(batch, theirs)[kept] for _, batch in batches]) for theirs, ours in STATS.items()
+        },
         optimum=search.positions[0],
-        notes={"starts_agree": search.agree, "starts": search.in_words()},
+        notes=notes,
         warnings=search.warnings(density.parameters),
     )
 
@@ -98,17 +105,18 @@ class _White:
 
     An exception that left this class would end the process inside nutpie's threads. So the first is kept
     in `error`, and from then on the density is a standard normal, which costs nothing and upsets nobody,
-    until `_awaited` sees the error, stops the chains and raises it.
+    until `_awaited` sees the error, stops the chains and raises it. So it is too for the draws that chains make
+    between the decision that there are enough and their end; they are not kept.
     """
 
-    def __init__(self, density: Density, search: Search) -> None:
+    def __init__(self, density: Density, search: Search, turns: Turns) -> None:
         self.density = density
         self.search = search
+        self.turns = turns
         self.error: Exception | None = None
-        self.done = 0
 
     def value_and_gradient(self, z: Array) -> tuple[float, Array]:
-        if self.error is None:
+        if self.error is None and not self.turns.ended:
             try:
                 value, gradient = self.density.value_and_gradient(self.search.shape.from_white(z))
             except Exception as error:  # noqa: BLE001 (it is raised again by `_awaited`, outside nutpie's threads)
@@ -130,10 +138,21 @@ class _White:
             spread *= START_NARROWING
         return np.asarray(around)
 
-    def kept(self, z: Array) -> dict[str, Array]:
-        """What nutpie keeps of a draw; called once for each, so it is also the count of draws."""
-        self.done += 1
-        return {"z": z.copy()}
+    def keeping(self, _seed: int, _other_seed: int, _chain: int) -> Callable[..., dict[str, Array]]:
+        """What nutpie keeps of each draw of a chain: a function of its own, called once for each draw.
+
+        nutpie 0.16 calls every chain number 0, and asks for one function more, which it never calls.
+        """
+        mine: list[Array] = []
+
+        def keep(z: Array) -> dict[str, Array]:
+            mine.append(z.copy())
+            if len(mine) == 1:
+                self.turns.joined_by(mine)
+            self.turns.made(mine)
+            return {"z": z.copy()}
+
+        return keep
 
 
 def _drawn(
@@ -142,7 +161,7 @@ def _drawn(
     draws: int,
     warmup: int,
     key: np.random.SeedSequence,
-    cores: int,
+    enough: Enough | None,
     progress: Progress,
 ) -> list[tuple[Any, Any]]:
     """nutpie's tables of draws and of statistics, one of each a chain, warm-up included."""
@@ -158,7 +177,7 @@ def _drawn(
     model = from_pyfunc(
         size,
         lambda: white.value_and_gradient,
-        _ignoring_arguments(white.kept),
+        white.keeping,
         [np.dtype(np.float64)],
         [(size,)],
         ["z"],
@@ -169,7 +188,8 @@ def _drawn(
         draws=draws,
         tune=warmup,
         chains=chains,
-        cores=cores,
+        # Every chain has its thread, and waits there for its turn.
+        cores=chains,
         # Smaller steps than the usual 0.8: posteriors of epidemics are curved, and a trajectory that breaks off
         # costs the verdict more than a fifth of the time.
         target_accept=0.9,
@@ -179,8 +199,9 @@ def _drawn(
         blocking=False,
     )
     try:
-        trace = _awaited(sampler, white, progress)
+        trace = _awaited(sampler, white, enough, progress)
     except BaseException:
+        white.turns.end()
         # Threads that outlive the interpreter crash it.
         sampler.cancel()
         raise
@@ -188,27 +209,32 @@ def _drawn(
     return list(zip(found, stats, strict=True))
 
 
-def _ignoring_arguments(function: Callable[[Array], dict[str, Array]]) -> Callable[..., Callable[..., Any]]:
-    """nutpie asks for the function of each chain, with two seeds and the chain's number."""
-
-    def make(_seed: int, _other_seed: int, _chain: int) -> Callable[[Array], dict[str, Array]]:
-        return function
-
-    return make
-
-
-def _awaited(sampler: Any, white: _White, progress: Progress) -> Any:
+def _awaited(sampler: Any, white: _White, enough: Enough | None, progress: Progress) -> Any:
     """nutpie's trace when it is there; raises what went wrong in one of its threads."""
-    trace = None
-    while trace is None and white.error is None:
-        try:
-            trace = sampler.wait(timeout=POLL_SECONDS)
-        except TimeoutError:
-            progress.update(white.done)
+    turns, note = white.turns, ""
+    while not _is_finished(sampler) and white.error is None:
+        if enough is not None and not turns.is_last and turns.all_wait():
+            mixing = enough.look(white.search.shape.from_white(turns.drawn()))
+            note = mixing.in_words()
+            if enough.met_by(mixing):
+                break
+            turns.go_on()
+        progress.update(turns.done, note=note)
+        turns.wait(POLL_SECONDS)
     if white.error is not None:
         raise white.error
-    progress.update(white.done)
+    turns.end()
+    trace = sampler.wait() if turns.is_last else sampler.abort()
+    progress.update(turns.most, note=note)
     return trace
+
+
+def _is_finished(sampler: Any) -> bool:
+    """Asked without waiting, as chains may be waiting for us; nutpie answers *no* by a TimeoutError."""
+    try:
+        return bool(sampler.is_finished)
+    except TimeoutError:
+        return False
 
 
 def _column(batch: Any, name: str) -> NDArray[Any]:

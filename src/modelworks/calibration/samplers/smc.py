@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._differences import Archive, difference
+from modelworks.calibration.samplers._enough import Enough
 from modelworks.calibration.samplers._evaluate import Evaluate, evaluator
 from modelworks.calibration.samplers._importance import resampled
 from modelworks.calibration.samplers._mixture import Mixture
@@ -69,6 +70,7 @@ def sample(
     key: np.random.SeedSequence,
     cores: int,
     progress: Progress,
+    enough: Enough | None = None,
 ) -> Draws:
     """Draws by tempered SMC; the cooling takes the place of the warm-up."""
     random = np.random.default_rng(key)

@@ -1,0 +1,76 @@
+"""When there are draws enough: looked at after fixed numbers of draws, so that no clock and no core has a say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.diagnostics import ess_bulk, ess_tail, r_hat
+
+Array = NDArray[np.float64]
+
+# Draws of each chain between two looks. Each look is a chance to stop by luck, so they are not more frequent.
+BLOCK = 200
+
+
+def _as_they_are(positions: Array) -> Array:
+    return positions
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """The limits that every parameter must meet for a calibration to end before its last draw.
+
+    R-hat lies below `r_hat`, and both bulk and tail are worth more than `effective_draws` (Vehtari and others
+    2021, doi:10.1214/20-BA1221). `values` gives the parameters of positions, both (chain, draw, parameter).
+    """
+
+    r_hat: float = 1.01
+    effective_draws: float = 400.0
+    values: Callable[[Array], Array] = field(default=_as_they_are, repr=False, compare=False)
+
+    def look(self, positions: Array) -> Mixing:
+        """How well the chains have mixed."""
+        each = np.moveaxis(self.values(positions), 2, 0)
+        return Mixing(max(r_hat(draws) for draws in each), min(min(ess_bulk(draws), ess_tail(draws)) for draws in each))
+
+    def met_by(self, mixing: Mixing) -> bool:
+        """Whether the chains agree and are worth enough independent draws."""
+        return mixing.r_hat < self.r_hat and mixing.effective_draws > self.effective_draws
+
+    def in_words(self, draws: int, most: int, mixing: Mixing) -> str:
+        """Why a calibration ended after so many draws of each chain."""
+        if self.met_by(mixing):
+            return f"stopped after {draws:,} of {most:,} draws a chain: the target was met ({mixing.in_words()})"
+        return (
+            f"made all {most:,} draws a chain: the target of R-hat below {self.r_hat:g} and more than "
+            f"{self.effective_draws:,.0f} effective draws was not met ({mixing.in_words()})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """The worst R-hat of all parameters, and the least of their effective draws, bulk and tail."""
+
+    r_hat: float
+    effective_draws: float
+
+    def in_words(self) -> str:
+        """A note for the line of progress."""
+        return f"R-hat {self.r_hat:.3f}, {self.effective_draws:,.0f} effective draws"
+
+
+def looks(most: int, enough: Enough | None) -> tuple[int, ...]:
+    """After how many draws of each chain it is looked whether they are enough; the last is the most.
+
+    The look before leaves at least two draws to make: chains wait for it one draw later.
+
+    >>> looks(500, Enough()), looks(500, None)
+    ((200, 400, 500), (500,))
+    >>> looks(401, Enough())
+    (200, 401)
+    """
+    return (most,) if enough is None else (*range(BLOCK, most - 1, BLOCK), most)
