@@ -6,7 +6,6 @@ by time gets a symbol, and its values stand below the equations.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from modelworks.model import _latex as latex
 from modelworks.model._declaration import (
     Entry,
     Exit,
@@ -93,7 +93,7 @@ class _Writer:
         for name in self.model.parameters:
             letter = _LETTERS.get(name, "")
             free = letter and letter not in taken and letter not in self.parameters.values()
-            self.parameters[name] = letter if free else _text(name)
+            self.parameters[name] = letter if free else latex.text(name)
 
     # -- the whole -------------------------------------------------------------------------------
 
@@ -102,29 +102,30 @@ class _Writer:
         infections = [flow for flow in self.model.flows if isinstance(flow, Infection)]
         forces = [(self._force(flow, self._own(flow)), self._force_meaning(flow)) for flow in infections]
         parts = [
-            f"% {_plain(self.model.name)}, in {self.model.time}; needs amsmath and booktabs.",
-            _aligned(derivatives),
+            f"% {latex.plain(self.model.name)}, in {self.model.time}; needs amsmath and booktabs.",
+            latex.aligned(derivatives),
         ]
         if forces:
-            parts += ["with the force of infection", _aligned(forces)]
+            parts += ["with the force of infection", latex.aligned(forces)]
         flows = [self._described(flow) for flow in self.model.flows]
         starts = [(f"{self._at_start(c)}", self._start(c)) for c in self.model.initial]
         if starts:
-            parts += ["from the initial numbers", _aligned(starts)]
+            parts += ["from the initial numbers", latex.aligned(starts)]
         # Last, for whatever was written above may have needed a symbol.
         if self.definitions:
-            parts += ["where", _aligned(list(self.definitions.items()))]
-        parts.append(_table(("Flow", "From", "To", "Rate"), flows))
-        parts.append(_table(("Symbol", "Meaning", "Unit"), self._symbols()))
+            parts += ["where", latex.aligned(list(self.definitions.items()))]
+        parts.append(latex.tabular(("Flow", "From", "To", "Rate"), flows))
+        parts.append(latex.tabular(("Symbol", "Meaning", "Unit"), self._symbols()))
         return "\n\n".join(parts) + "\n"
 
     def _symbols(self) -> list[tuple[str, ...]]:
         people = [(f"${self._people(c, self._canonical(c))}$", *self._counted_in(c)) for c in self.compartments]
         indices = [
-            (f"${letter}$", f"{_words(name)}: {_few(self._strata(name))}", "") for name, letter in self.letters.items()
+            (f"${letter}$", f"{latex.words(name)}: {latex.few(self._strata(name))}", "")
+            for name, letter in self.letters.items()
         ]
         numbers = [
-            (f"${self.parameters[name]}$", _words(p.meaning or name), _words(p.unit))
+            (f"${self.parameters[name]}$", latex.words(p.meaning or name), latex.words(p.unit))
             for name, p in self.model.parameters.items()
         ]
         return [*people, *indices, *numbers, ("$t$", "time", self.model.time)]
@@ -132,7 +133,11 @@ class _Writer:
     def _counted_in(self, compartment: str) -> tuple[str, str]:
         """What is in a compartment, and its unit."""
         pool = self.model.pool_of(compartment)
-        return (f"people {_words(compartment)}", "people") if pool is None else (_words(compartment), _words(pool.unit))
+        return (
+            (f"people {latex.words(compartment)}", "people")
+            if pool is None
+            else (latex.words(compartment), latex.words(pool.unit))
+        )
 
     def _described(self, flow: Flow) -> tuple[str, ...]:
         if isinstance(flow, Pulse):
@@ -140,22 +145,24 @@ class _Writer:
         words = {c: f"${self._people(c, self._canonical(c))}$" for c in self.model.all_compartments}
         if isinstance(flow, Entry):
             return (
-                _words(flow.name),
+                latex.words(flow.name),
                 "",
                 words[flow.destination],
                 f"${self._tex(flow.number)}$ {self._counted_in(flow.destination)[1]}",
             )
         if isinstance(flow, Exit):
             left = ", ".join(words[c] for c in self._left(flow))
-            return _words(flow.name), left, "", f"${self._tex(flow.rate)}$"
+            return latex.words(flow.name), left, "", f"${self._tex(flow.rate)}$"
         if isinstance(flow, Move):
-            origin, target = (f"{_words(flow.stratification)} {_words(each)}" for each in (flow.origin, flow.target))
-            return _words(flow.name), origin, target, f"${self._tex(flow.rate)}$"
+            origin, target = (
+                f"{latex.words(flow.stratification)} {latex.words(each)}" for each in (flow.origin, flow.target)
+            )
+            return latex.words(flow.name), origin, target, f"${self._tex(flow.rate)}$"
         rate = self._force(flow, self._own(flow)) if isinstance(flow, Infection) else self._tex(flow.rate)
         stages = flow.stages if isinstance(flow, Transition) else 1
         passed = f", in {stages} stages, $({stages})$ the last" if stages > 1 else ""
-        changes = "".join(f"; {_words(each)}" for each in changes_in_words(flow.becoming))
-        return _words(flow.name), words[flow.source], words[flow.destination], f"${rate}${passed}{changes}"
+        changes = "".join(f"; {latex.words(each)}" for each in changes_in_words(flow.becoming))
+        return latex.words(flow.name), words[flow.source], words[flow.destination], f"${rate}${passed}{changes}"
 
     def _described_pulse(self, pulse: Pulse) -> tuple[str, ...]:
         """Where people go and how many of them, and when: nothing of it is in the derivatives."""
@@ -163,8 +170,8 @@ class _Writer:
         given, of = (pulse.number, "people") if pulse.share is None else (pulse.share, "of those there")
         much = f"${self._tex(expression(0.0 if given is None else given))}$ {of}"
         moments = [t.isoformat() if isinstance(t, date) else f"{t:g}" for t in pulse.moments]
-        changes = "".join(f"; {_words(each)}" for each in changes_in_words(pulse.becoming))
-        return name, origin, target, f"{much}, at an instant: {_few(moments)}{changes}"
+        changes = "".join(f"; {latex.words(each)}" for each in changes_in_words(pulse.becoming))
+        return name, origin, target, f"{much}, at an instant: {latex.few(moments)}{changes}"
 
     # -- derivatives -----------------------------------------------------------------------------
 
@@ -237,13 +244,13 @@ class _Writer:
     def _became(self, name: str, given: str | Mapping[str, str], after: str, before: str) -> str:
         """A factor that is one where people of the stratum `before` come into the stratum `after`."""
         if isinstance(given, str):
-            return _bracket(after, [given])
+            return latex.bracket(after, [given])
         symbol = self.named.setdefault(
             id(given), rf"\phi^{{({sum('phi' in each for each in self.named.values()) + 1})}}"
         )
-        later = [_text(given.get(stratum, stratum)) for stratum in self._strata(name)]
+        later = [latex.text(given.get(stratum, stratum)) for stratum in self._strata(name)]
         self.definitions[f"{symbol}_{{{self.letters[name]}}}"] = (
-            rf"\left({', '.join(later)}\right) \text{{ by {_words(name)}}}"
+            rf"\left({', '.join(later)}\right) \text{{ by {latex.words(name)}}}"
         )
         return rf"\left[{after} = {symbol}_{{{before}}}\right] \, "
 
@@ -252,11 +259,11 @@ class _Writer:
         if compartment not in named or flow.stratification not in at:
             return []
         letter = at[flow.stratification]
-        before = {**at, flow.stratification: _text(flow.origin)}
+        before = {**at, flow.stratification: latex.text(flow.origin)}
         leave = self._product(self._within(flow.where, before), flow.rate, before) + self._people(compartment, before)
         return [
-            rf"+ {_bracket(letter, [flow.target])}{leave}",
-            rf"- {_bracket(letter, [flow.origin])}{leave}",
+            rf"+ {latex.bracket(letter, [flow.target])}{leave}",
+            rf"- {latex.bracket(letter, [flow.origin])}{leave}",
         ]
 
     def _ageing(self, stratification: Stratification, compartment: str) -> list[str]:
@@ -265,7 +272,7 @@ class _Writer:
         younger = {**at, stratification.name: letter + "-1"}
         width = f"w_{{{letter}}}"
         widths = [float(each) for each in list(stratification.widths or ())[: len(stratification.strata) - 1]]
-        listed = ", ".join([*(_number(each) for each in widths), r"\infty"])
+        listed = ", ".join([*(latex.number(each) for each in widths), r"\infty"])
         self.definitions[width] = rf"\left({listed}\right)"
         return [
             rf"+ \frac{{{self._people(compartment, younger)}}}{{w_{{{letter}-1}}}}",
@@ -282,7 +289,7 @@ class _Writer:
     def _share(self, given: object, name: str, at: At) -> str:
         """The part of the newcomers that one stratum gets, as a factor."""
         if isinstance(given, str):
-            return _bracket(at[name], [given])
+            return latex.bracket(at[name], [given])
         if given is None:
             return ""
         if isinstance(given, Mapping):
@@ -318,8 +325,8 @@ class _Writer:
 
     def _force(self, flow: Infection, at: At) -> str:
         several = sum(isinstance(each, Infection) for each in self.model.flows) > 1
-        which = f"^{{{_text(flow.name)}}}" if several else ""
-        return rf"\lambda{which}{_indices([at.get(n, c) for n, c in self._own(flow).items()])}"
+        which = f"^{{{latex.text(flow.name)}}}" if several else ""
+        return rf"\lambda{which}{latex.indices([at.get(n, c) for n, c in self._own(flow).items()])}"
 
     def _force_meaning(self, flow: Infection) -> str:
         at = self._own(flow)
@@ -352,8 +359,8 @@ class _Writer:
         scales = [scale for _, scale in settings]
         same = [f for f in self.model.flows if isinstance(f, Infection) and f.contacts is flow.contacts]
         several = sum(isinstance(f, Infection) and f.contacts is not None for f in self.model.flows) > len(same)
-        which = [_text(name)] if len(flow.contacts.by) > 1 else []  # type: ignore[union-attr]
-        which += [_text(same[0].name)] if several else []
+        which = [latex.text(name)] if len(flow.contacts.by) > 1 else []  # type: ignore[union-attr]
+        which += [latex.text(same[0].name)] if several else []
         base = "C" + (f"^{{{','.join(which)}}}" if which else "")
         others = [at.get(n, self.letters[n]) for n in self.letters if n in self._varies(scales) and n != name]
         symbol = f"{base}_{{{','.join([letter, met, *others])}}}"
@@ -372,7 +379,7 @@ class _Writer:
 
     def _people(self, compartment: str, at: At) -> str:
         symbol = self.compartments[compartment]
-        return symbol + _indices([at[s.name] for s in self.model.strata_of(compartment)])
+        return symbol + latex.indices([at[s.name] for s in self.model.strata_of(compartment)])
 
     def _canonical(self, compartment: str) -> dict[str, str]:
         return {s.name: self.letters[s.name] for s in self.model.strata_of(compartment)}
@@ -388,18 +395,18 @@ class _Writer:
             if name in fixed:
                 at[name] = fixed[name]
             elif chosen is not None and len(chosen) == 1:
-                at[name] = _text(chosen[0])
+                at[name] = latex.text(chosen[0])
             else:
                 at[name] = self.letters[name] + "''"
-                inside = "" if chosen is None else rf" \in \{{{','.join(_text(each) for each in chosen)}\}}"
+                inside = "" if chosen is None else rf" \in \{{{','.join(latex.text(each) for each in chosen)}\}}"
                 summed.append(at[name] + inside)
         return at, summed
 
     def _everybody(self, fixed: At) -> str:
         fixed = {name: fixed[name] for name in self.letters if name in fixed}
-        symbol = "N" + _indices(list(fixed.values()))
+        symbol = "N" + latex.indices(list(fixed.values()))
         canonical = {name: self.letters[name] for name in fixed}
-        self.definitions["N" + _indices(list(canonical.values()))] = self._counted(
+        self.definitions["N" + latex.indices(list(canonical.values()))] = self._counted(
             self.model.compartments, canonical, {}
         )
         return symbol
@@ -425,7 +432,7 @@ class _Writer:
 
     def _within(self, where: Mapping[str, str | Sequence[str]], at: At) -> str:
         """A factor that is one in the strata a flow is limited to, and zero elsewhere."""
-        return "".join(_bracket(at[name], one_or_more(chosen)) for name, chosen in where.items() if name in at)
+        return "".join(latex.bracket(at[name], one_or_more(chosen)) for name, chosen in where.items() if name in at)
 
     # -- expressions -----------------------------------------------------------------------------
 
@@ -445,17 +452,17 @@ class _Writer:
 
     def _written(self, given: Expression, at: At) -> tuple[str, int]:
         if isinstance(given, Constant):
-            return _number(given.value), ATOM if given.value >= 0 else SUM
+            return latex.number(given.value), ATOM if given.value >= 0 else SUM
         if isinstance(given, Parameter):
             return self.parameters[given.name], ATOM
         if isinstance(given, Time):
             return "t", ATOM
         if isinstance(given, Leaving):
-            return rf"\text{{people leaving by {_words(', '.join(given.flows))}}}", ATOM
+            return rf"\text{{people leaving by {latex.words(', '.join(given.flows))}}}", ATOM
         if isinstance(given, Moment):
-            return _text(given.when.isoformat()), ATOM
+            return latex.text(given.when.isoformat()), ATOM
         if isinstance(given, Year):
-            return _number(length_of_year(self.model.time)), ATOM
+            return latex.number(length_of_year(self.model.time)), ATOM
         if isinstance(given, By):
             return self._symbol(given, r"\kappa", at), ATOM
         if isinstance(given, Table):
@@ -509,20 +516,20 @@ class _Writer:
             self._alive.append(given)
             count = sum(name.startswith(letter + "^") for name in self.named.values()) + 1
             self.named[id(given)] = f"{letter}^{{({count})}}"
-            shown = self.named[id(given)] + _indices([self.letters[name] for name in varies])
+            shown = self.named[id(given)] + latex.indices([self.letters[name] for name in varies])
             if isinstance(given, By):
                 self.definitions[shown] = self._values(given)
             else:
                 self.definitions[shown + "(t)"] = self._knots(given)
-        return self.named[id(given)] + _indices([at.get(name, self.letters[name]) for name in varies])
+        return self.named[id(given)] + latex.indices([at.get(name, self.letters[name]) for name in varies])
 
     def _values(self, given: By) -> str:
         written = [self._tex(each) for each in given.values.values()]
-        return rf"\left({', '.join(written)}\right) \text{{ by {_words(given.stratification)}}}"
+        return rf"\left({', '.join(written)}\right) \text{{ by {latex.words(given.stratification)}}}"
 
     def _knots(self, given: Table) -> str:
         points = [
-            rf"({_text(t.isoformat()) if isinstance(t, date) else _number(t)}, {self._tex(v)})"
+            rf"({latex.text(t.isoformat()) if isinstance(t, date) else latex.number(t)}, {self._tex(v)})"
             for t, v in zip(given.times, given.values, strict=True)
         ]
         how = {
@@ -563,59 +570,10 @@ def _unique(wanted: Mapping[str, str], longer: str, reserved: str) -> dict[str, 
     found: dict[str, str] = {}
     for name, letter in wanted.items():
         free = letter.isascii() and letter.isalpha() and letter not in reserved and letter not in found.values()
-        found[name] = letter if free else longer.format(letter if letter.isalpha() else "x", _text(name))
+        found[name] = letter if free else longer.format(letter if letter.isalpha() else "x", latex.text(name))
     return found
-
-
-def _bracket(index: str, strata: Iterable[str]) -> str:
-    names = [_text(each) for each in strata]
-    condition = f"{index} = {names[0]}" if len(names) == 1 else rf"{index} \in \{{{', '.join(names)}\}}"
-    return rf"\left[{condition}\right] \, "
-
-
-def _indices(indices: Sequence[str]) -> str:
-    return f"_{{{','.join(indices)}}}" if indices else ""
-
-
-def _number(value: float) -> str:
-    if math.isclose(value, 2 * math.pi, rel_tol=1e-14):
-        return r"2 \, \pi"
-    digits, _, power = f"{value:.10g}".partition("e")
-    return rf"{digits} \times 10^{{{int(power)}}}" if power else digits
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.replace("_", " ").split())
-
-
-def _words(text: str) -> str:
-    """Any text as LaTeX prints it."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(c, "\\" + c if c in "%&#${}" else c) for c in _plain(text))
-
-
-def _text(name: str) -> str:
-    return rf"\text{{{_words(name)}}}"
 
 
 def _in_last_stage(flow: Transition, rate: str, people: str) -> str:
     """People leave for good from the last stage, at as many times the rate as there are stages."""
     return rf"{flow.stages} \cdot {rate}{people}^{{({flow.stages})}}" if flow.stages > 1 else f"{rate}{people}"
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = names if len(names) <= 8 else [*names[:2], "…", names[-1]]
-    return ", ".join(_words(each) for each in shown).replace("…", r"\dots{}")
-
-
-def _aligned(lines: Sequence[tuple[str, str]]) -> str:
-    body = " \\\\\n".join(f"  {left} &= {right}" for left, right in lines)
-    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    body = "\n".join(f"  {' & '.join(row)} \\\\" for row in rows)
-    return (
-        f"\\begin{{tabular}}{{{'l' * len(head)}}}\n  \\toprule\n  {' & '.join(head)} \\\\\n  \\midrule\n"
-        f"{body}\n  \\bottomrule\n\\end{{tabular}}"
-    )
