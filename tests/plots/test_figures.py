@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,16 @@ def scenario_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
+    "calibration_ranks": lambda: plots.figure("calibration_ranks")(
+        {
+            "contact_rate": SimpleNamespace(
+                at=np.linspace(0.1, 0.9, 9),
+                found=np.linspace(0.15, 0.95, 9),
+                low=np.linspace(0, 0.8, 9),
+                high=np.linspace(0.2, 1, 9),
+            )
+        }
+    ),
     "sensitivity": lambda: plots.figure("sensitivity")(
         pd.DataFrame({"parameter": ["rate", "delay"], "at_low": [1.0, 2.5], "at_high": [4.0, 2.1]}), 2.0
     ),

@@ -26,6 +26,7 @@ from modelworks.calibration._sensitivity import (
 from modelworks.calibration._settings import Settings
 from modelworks.calibration._simulator import DifferentiableSimulator, Simulator
 from modelworks.calibration._target import Target
+from modelworks.calibration._uniformity import Uniformity, uniformity
 from modelworks.calibration.groups import Group, group
 from modelworks.calibration.priors import Prior
 from modelworks.calibration.samplers import Enough
@@ -45,6 +46,7 @@ __all__ = [
     "Settings",
     "Simulator",
     "Target",
+    "Uniformity",
     "calibrate",
     "group",
     "latin_hypercube",
@@ -54,4 +56,5 @@ __all__ = [
     "serial_interval",
     "sobol_indices",
     "sobol_rows",
+    "uniformity",
 ]

@@ -220,4 +220,38 @@ def rerun(study: str | None, changes: tuple[str, ...], as_json: bool, quiet: boo
     next_step(f"modelworks compare {' '.join(ids)} --code shows the lines that differ")
 
 
-COMMANDS = (rt, sensitivity, rerun)
+@click.command("sbc")
+@click.argument("study", required=False)
+@click.option("--draws", type=click.IntRange(2), default=50, show_default=True, help="How many simulated studies.")
+@figure_option
+@json_option
+@quiet_option
+@click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
+def sbc(study: str | None, draws: int, figure: Path | None, as_json: bool, quiet: bool, cores: int | None) -> None:
+    """Can the calibration of a study find what is there? Simulation-based calibration.
+
+    Studies are simulated from its priors and its likelihoods, and calibrated as it is; the truth must rank evenly among
+    the draws. What is done is kept: the same command goes on after an interruption, and with more --draws.
+    """
+    from modelworks.study import find_study
+    from modelworks.study import sbc as examine
+
+    found = examine(find_study(study), draws, cores=cores, quiet=quiet)
+    if as_json:
+        rows = {
+            name: {"p_value": test.p_value, "ranks": found.ranks[name].tolist()} for name, test in found.tests.items()
+        }
+        told = {"study": found.study, "verdict": found.verdict, "sentences": found.sentences()}
+        show_json({**told, "failed": found.failed, "parameters": rows})
+    else:
+        table(("parameter", "p"), [(name, f"{test.p_value:.2g}") for name, test in found.tests.items()])
+        mark, colour = MARKS[found.verdict]
+        show(click.style(f"{mark} {found.verdict}", fg=colour, bold=True) + f": {' '.join(found.sentences())}")
+    if figure is not None:
+        write_figure(found.figure(), figure)
+    next_step(f"modelworks run {found.study}" if found.verdict == "fine" else "--figure shows how; --draws with more")
+    if found.verdict == "stop":
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (rt, sensitivity, rerun, sbc)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from modelworks.study._reproduce import Reproduction, reproduce
     from modelworks.study._rerun import Rerun, rerun
+    from modelworks.study._sbc import SimulatedCalibration, sbc
     from modelworks.study._sensitivity import Sensitivity, sensitivity
     from modelworks.study._template import new_repository, new_study
 
@@ -36,6 +37,7 @@ _HOME = {
     "Rerun": "_rerun",
     "Result": "_line",
     "Sensitivity": "_sensitivity",
+    "SimulatedCalibration": "_sbc",
     "assumptions_of": "_assumptions",
     "check_study": "_repository",
     "damaged_runs": "_repository",
@@ -54,6 +56,7 @@ _HOME = {
     "retention_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
+    "sbc": "_sbc",
     "sensitivity": "_sensitivity",
     "store_around": "_repository",
     "what_changed": "_assumptions",
@@ -67,6 +70,7 @@ __all__ = [
     "Rerun",
     "Result",
     "Sensitivity",
+    "SimulatedCalibration",
     "assumptions_of",
     "check_study",
     "damaged_runs",
@@ -85,6 +89,7 @@ __all__ = [
     "retention_around",
     "run_study",
     "runs_of_repository",
+    "sbc",
     "sensitivity",
     "store_around",
     "what_changed",
