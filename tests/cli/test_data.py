@@ -108,3 +108,8 @@ def test_what_can_not_be_done_is_a_letter(repository: Path, words: list[str], co
     ended = said(*words)
     assert isinstance(ended.exception, ModelworksError)
     assert ended.exception.codes == (code,)
+
+
+def test_a_repository_without_data_says_how_one_begins(repository: Path) -> None:
+    (repository / "data" / "catalogue.yaml").unlink()
+    assert "data/catalogue.yaml" in said("list").stderr

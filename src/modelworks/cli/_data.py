@@ -57,6 +57,10 @@ def list_data(as_json: bool) -> None:
     if as_json:
         show_json([_as_dict(each) | {"state": state} for _, _, state, each in rows])
         return
+    if not rows:
+        say("no dataset yet: a file in data/raw/ becomes one by an entry in data/catalogue.yaml")
+        next_step("write the entry, then modelworks data check")
+        return
     lines = [
         (MARKS[mark][0], name, "prepared" if each.prepare else "raw", each.retrieved, state, each.title)
         for name, mark, state, each in rows
