@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.study import rerun
+from modelworks.study import find_study, rerun
 from modelworks.study._binding import bind
 from modelworks.study._line import fingerprints
 from modelworks.study._rerun import _copy, _estimate, read_change
@@ -26,6 +26,12 @@ def test_a_prior_by_position_or_by_name_is_the_copys_own(study: Path) -> None:
         assert entry.bounds is not None
         assert "rerun" in entry.source
     assert (study / "parameters.yaml").read_bytes() == before
+
+
+def test_a_copy_is_found_by_its_name(study: Path) -> None:
+    """So that it can be checked, shown and reproduced as any study."""
+    copy = changed(study, "value boys = 700")
+    assert find_study(copy.name, start=study) == copy
 
 
 def test_a_value_takes_the_place_of_a_prior(study: Path) -> None:

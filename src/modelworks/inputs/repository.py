@@ -19,6 +19,8 @@ SETTINGS = "modelworks.toml"
 STUDY_FILE = "study.yaml"
 # Copies of the runs of a bucket.
 MIRROR = ".modelworks/mirror"
+# Copies of studies with something assumed otherwise.
+RERUNS = ".modelworks/reruns"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # What may be said of which runs are kept, and of which type it is.
 RETENTION: Mapping[str, type] = {
@@ -92,7 +94,7 @@ class Repository:
         wanted = Path(name)
         if wanted.name == STUDY_FILE:
             wanted = wanted.parent
-        for folder in (self.root / "studies" / wanted, self.root / wanted, wanted):
+        for folder in (self.root / "studies" / wanted, self.root / wanted, self.root / RERUNS / wanted, wanted):
             if (folder / STUDY_FILE).is_file() and folder.resolve().is_relative_to(self.root):
                 return folder.resolve()
         named = [folder for folder in self.studies() if folder.name == name]

@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 
 # Of the regression on a parameter: a cubic bends as often as 200 draws can tell.
 DEGREE = 3
+ROUND_OFF = 1e-12
+# So many parameters are named, those worth most to know.
+MOST_NAMED = 5
 
 
 def best_in_draws(losses: Array) -> Array:
@@ -32,7 +35,9 @@ def best_in_draws(losses: Array) -> Array:
 
 def value_of_knowing(losses: Array) -> float:
     """What one loses less on average by choosing in each row (row, scenario) instead of once for all."""
-    return float(losses.mean(axis=0).min() - losses.min(axis=1).mean())
+    gain = float(losses.mean(axis=0).min() - losses.min(axis=1).mean())
+    # The same mean, summed in another order, is no gain.
+    return gain if gain > ROUND_OFF * float(np.abs(losses).max()) else 0.0
 
 
 def value_of_knowing_one(losses: Array, parameter: Array) -> float:
@@ -44,7 +49,7 @@ def value_of_knowing_one(losses: Array, parameter: Array) -> float:
     # Differences from one of them, in which most of what is common to all goes.
     apart = losses - losses[:, :1]
     expected = design @ np.linalg.lstsq(design, apart, rcond=None)[0]
-    return max(value_of_knowing(expected), 0.0)
+    return value_of_knowing(expected)
 
 
 def numbers_of(
@@ -68,9 +73,9 @@ def numbers_of(
         found[f"{decision.name}_{name}"] = _probability(title, float(share))
     everything = value_of_knowing(losses)
     worth = {f"{decision.name}_knowing": ("everything", everything)}
-    for name, draws in free.items():
-        known = min(value_of_knowing_one(losses, draws), everything)
-        worth[f"{decision.name}_knowing_{name}"] = (f"`{name}`", known)
+    known = {name: min(value_of_knowing_one(losses, draws), everything) for name, draws in free.items()}
+    for name in sorted(filter(known.__getitem__, known), key=known.__getitem__, reverse=True)[:MOST_NAMED]:
+        worth[f"{decision.name}_knowing_{name}"] = (f"`{name}`", known[name])
     for key, (what, value) in worth.items():
         same = dict.fromkeys(("median", "low", "high", "mean"), value)
         title = f"{decision.title}: what knowing {what} first would be worth"

@@ -22,6 +22,7 @@ from ruamel.yaml import YAML
 from modelworks.errors import fail, near
 from modelworks.inputs import StudyInputs
 from modelworks.inputs.priors import FAMILIES
+from modelworks.inputs.repository import RERUNS
 from modelworks.runs import Comparison, Progress, StageCache, compare
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
@@ -115,7 +116,7 @@ def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
     """The folder of the changed study; the same changes give the same folder."""
     said = "; ".join(each.text for each in changes)
     mark = hashlib.sha256(said.encode()).hexdigest()[:6]
-    folder = inputs.repository.root / ".modelworks" / "reruns" / f"{inputs.folder.name}-{mark}"
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-{mark}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files: dict[str, dict[str, Any]] = {
@@ -208,5 +209,7 @@ def _known(change: Change, names: Sequence[str], noun: str) -> None:
 
 def _yaml(content: dict[str, Any]) -> str:
     text = io.StringIO()
-    YAML(typ="safe", pure=True).dump(content, text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.dump(content, text)
     return text.getvalue()
