@@ -326,3 +326,17 @@ def test_a_date_is_not_divided_nor_above(tmp_path: Path, decay: Decay, word: str
     with pytest.raises(ModelworksError) as caught:
         bind(decay(tmp_path, DAYS, more=more))
     assert caught.value.codes == ("Y203",)
+
+
+def test_every_output_has_its_ratio_to_the_baseline(tmp_path: Path, decay: Decay, projected: Run) -> None:
+    """Of people who are here: exp(-2kt) / exp(-kt); where the baseline is zero there is none."""
+    more = "scenarios:\n  twice: {parameters: {rate: {multiply: 2}}}\n"
+    ratios = projected(decay(tmp_path, DAYS, more=more), [0.1])[1].ratios
+    assert ratios.query("output == 'here'")["q50"].iloc[-1] == pytest.approx(exp(-3.1), rel=1e-3)
+    kept = projected(decay(tmp_path, DAYS, more="scenarios:\n  same: {parameters: {first: 900}}\n"), [0.1])[1].ratios
+    np.testing.assert_allclose(kept.query("output == 'here'")["q50"], 0.9, rtol=1e-6)
+    folder = decay(tmp_path, DAYS, more=more)
+    known = (folder / "parameters.yaml").read_text("utf-8").replace("share: {value: 50", "share: {value: 0")
+    (folder / "parameters.yaml").write_text(known, encoding="utf-8")
+    nothing = projected(folder, [0.1])[1].ratios
+    assert nothing.query("output == 'left_share'")["q50"].isna().all()

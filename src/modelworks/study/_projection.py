@@ -39,7 +39,9 @@ LEVELS = {"q025": 0.025, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q975": 0.975}
 
 @dataclass(frozen=True)
 class Projected:
-    """Quantiles of every output by scenario and of its difference from the baseline; the named numbers.
+    """Quantiles of every output by scenario, of its difference from the baseline and its ratio to it; named numbers.
+
+    A ratio is missing where the baseline is zero in some draw.
 
     `fitted` and `predictive` are the baseline held against the targets, each over its own time and in its
     own unit: what the model expects at every observation, and where a new observation would fall.
@@ -47,6 +49,7 @@ class Projected:
 
     outputs: pd.DataFrame
     differences: pd.DataFrame
+    ratios: pd.DataFrame
     fitted: pd.DataFrame
     predictive: pd.DataFrame
     quantities: dict[str, Any]
@@ -76,15 +79,24 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     progress.finish()
     tables = [quantile_table(study, compiled, values, name) for name, values in found.items()]
     baseline = found[baseline_name(study)]
-    gaps = [
-        quantile_table(study, compiled, values - baseline, name)
-        for name, values in found.items()
-        if name != baseline_name(study)
-    ]
-    differences = pd.concat(gaps, ignore_index=True) if gaps else tables[0].iloc[:0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        compared = [
+            (quantile_table(study, compiled, values - baseline, name), _ratios(study, compiled, values, baseline, name))
+            for name, values in found.items()
+            if name != baseline_name(study)
+        ]
+    differences, ratios = (
+        pd.concat(each, ignore_index=True)
+        for each in (zip(*compared, strict=True) if compared else 2 * [[tables[0][:0]]])
+    )
     quantities = _quantities(study, posterior, compiled, found, draws)
     expected, new = _beside_targets(study, draws, progress, cores)
-    return Projected(pd.concat(tables, ignore_index=True), differences, expected, new, quantities)
+    return Projected(pd.concat(tables, ignore_index=True), differences, ratios, expected, new, quantities)
+
+
+def _ratios(study: BoundStudy, compiled: CompiledModel, values: Array, baseline: Array, name: str) -> pd.DataFrame:
+    """Quantiles over draws of how many times the baseline a scenario's outputs (draw, time, column) are."""
+    return quantile_table(study, compiled, np.where(baseline == 0, np.nan, values / baseline), name)
 
 
 def _beside_targets(

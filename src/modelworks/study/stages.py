@@ -109,6 +109,7 @@ def project_stage(work: Work) -> None:
     projected = _projection.project(work.study, work.posterior(), work.progress, work.cores)
     projected.outputs.to_parquet(work.folder / "outputs.parquet", index=False)
     projected.differences.to_parquet(work.folder / "differences.parquet", index=False)
+    projected.ratios.to_parquet(work.folder / "ratios.parquet", index=False)
     projected.fitted.to_parquet(work.folder / "fitted.parquet", index=False)
     projected.predictive.to_parquet(work.folder / "predictive.parquet", index=False)
     work.write_json("quantities.json", projected.quantities)
