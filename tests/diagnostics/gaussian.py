@@ -46,15 +46,16 @@ class Line:
                 name: -0.5 * ((self.observed[name] - each) / self.noise) ** 2 - np.log(self.noise * np.sqrt(2 * np.pi))
                 for name, each in expected.items()
             },
+            "log_prior": -0.5 * (((drawn - self.mean) / self.sd) ** 2).sum(axis=1),
         }
 
 
-def line(random: np.random.Generator, points: int = 20) -> Line:
+def line(random: np.random.Generator, points: int = 20, noise: float = 1.0) -> Line:
     """A study that is beyond reproach: its truth is a draw of its priors, and two targets share its parameters."""
     names, mean, sd = ("level", "slope"), np.array([5.0, 1.0]), np.array([2.0, 1.0])
     time = np.linspace(-1, 1, points)
     design = np.stack([np.ones(points), time], axis=1)
     designs = {"cases": design, "deaths": design[::2]}
     truth = random.normal(mean, sd)
-    observed = {name: random.normal(each @ truth, 1.0) for name, each in designs.items()}
-    return Line(names, mean, sd, designs, observed)
+    observed = {name: random.normal(each @ truth, noise) for name, each in designs.items()}
+    return Line(names, mean, sd, designs, observed, noise)

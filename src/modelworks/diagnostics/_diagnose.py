@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Verdict, worst
+from modelworks.diagnostics._known import known
 from modelworks.diagnostics._mixing import as_chains
 from modelworks.diagnostics.checks.at_bounds import at_bounds
 from modelworks.diagnostics.checks.convergence import convergence
@@ -24,8 +25,10 @@ from modelworks.diagnostics.checks.identifiability import identifiability
 from modelworks.diagnostics.checks.influence import influence
 from modelworks.diagnostics.checks.prior_conflict import prior_conflict
 from modelworks.diagnostics.checks.prior_overlap import prior_overlap
+from modelworks.diagnostics.checks.prior_sensitivity import prior_sensitivity
 from modelworks.diagnostics.checks.residual_pattern import residual_pattern
 from modelworks.diagnostics.checks.stuck_chains import stuck_chains
+from modelworks.diagnostics.checks.target_influence import target_influence
 from modelworks.errors import Letters, near
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -49,11 +52,13 @@ class Diagnosis:
     """May we believe the draws? Every check with its reason, and the gravest verdict of them.
 
     The checks come in the order of how much depends on them: what a stuck chain says about the fit to the
-    data is of no interest. `forecasts` has a row for each target of which observations were held out.
+    data is of no interest. `forecasts` has a row for each target of which observations were held out, and
+    `known` says how well the parameters are known.
     """
 
     checks: tuple[Check, ...]
     forecasts: tuple[Forecast, ...] = ()
+    known: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -61,14 +66,20 @@ class Diagnosis:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """At most three sentences for somebody who has to decide and does not sample."""
+        """At most three sentences for somebody who has to decide and does not sample.
+
+        Whether it can be used; why, or what to be careful of; and, where it can, what is known how well.
+        """
         failed = self.with_verdict(self.verdict)
         opening = OPENING[self.verdict].format(asked=len(self.checks), failed=len(failed))
         if self.verdict == "fine":
             told = tuple(check for name in reassuring(self.forecasts) for check in self.checks if check.name == name)
         else:
             told = self.with_verdict("stop") + self.with_verdict("look")
-        return (opening, *(check.reason for check in told[:2]))
+        reasons = [check.reason for check in told]
+        if self.verdict != "stop" and self.known:
+            reasons[1:] = [self.known]
+        return (opening, *reasons[:2])
 
     def with_verdict(self, verdict: Verdict) -> tuple[Check, ...]:
         """The checks that came to one verdict, in order."""
@@ -81,6 +92,7 @@ class Diagnosis:
             "sentences": list(self.sentences),
             "checks": [check.as_dict() for check in self.checks],
             "forecasts": [each.as_dict() for each in self.forecasts],
+            "known": self.known,
         }
 
     @classmethod
@@ -90,6 +102,7 @@ class Diagnosis:
             tuple(Check.from_dict(check) for check in entry["checks"]),
             # A diagnosis written before forecasts were judged has none.
             tuple(Forecast.from_dict(each) for each in entry.get("forecasts", ())),
+            entry.get("known", ""),
         )
 
 
@@ -105,6 +118,7 @@ def diagnose(
     held_out_predictive: Mapping[str, ArrayLike] | None = None,
     held_out_observed: Mapping[str, ArrayLike] | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
+    log_prior: ArrayLike | None = None,
 ) -> Diagnosis:
     """Whether a posterior may be believed, and why.
 
@@ -128,6 +142,9 @@ def diagnose(
         The same of the observations that the calibration was not shown.
     labels : mapping of target to sequence of str, optional
         What each point is called where it is told of: its date, say.
+    log_prior : float array, shape (sample,) or (chain, draw), optional
+        Log prior density of each draw, up to a constant, in the values of the parameters; with `log_likelihood`
+        it says how the answer hangs on the priors. Of a hierarchy, that of its hyperparameters.
 
     Raises
     ------
@@ -165,9 +182,11 @@ def diagnose(
     if chains:
         checks += prior_checks(chains, priors, bounds)
     checks.append(data_points(len(draws), seen))
-    called = labels or {}
-    checks += [influence(name, as_samples(v), called.get(name)) for name, v in (log_likelihood or {}).items()]
-    return Diagnosis(tuple(checks), forecasts)
+    called, densities = labels or {}, {name: as_samples(v) for name, v in (log_likelihood or {}).items()}
+    checks += [influence(name, values, called.get(name)) for name, values in densities.items()]
+    if chains and all(values.size == len(each) for each in densities.values() for values in chains.values()):
+        checks += weighted_checks(chains, densities, log_prior)
+    return Diagnosis(tuple(checks), forecasts, known(chains))
 
 
 def sampler_checks(draws: Mapping[str, Floats], sample_stats: Mapping[str, ArrayLike]) -> list[Check]:
@@ -188,6 +207,19 @@ def prior_checks(
         prior_overlap(draws, prior_draws),
         identifiability(draws, prior_draws, bounds),
     ]
+
+
+def weighted_checks(
+    draws: Mapping[str, Floats], log_likelihood: Mapping[str, Floats], log_prior: ArrayLike | None
+) -> list[Check]:
+    """What would come out with other weights of the same draws: those of priors, and of targets."""
+    checks = []
+    if log_prior is not None and log_likelihood:
+        total = sum(values.sum(axis=1) for values in log_likelihood.values())
+        checks.append(prior_sensitivity(draws, log_prior, np.asarray(total)))
+    if len(log_likelihood) > 1:
+        checks.append(target_influence(draws, log_likelihood))
+    return checks
 
 
 def reassuring(forecasts: tuple[Forecast, ...]) -> tuple[str, ...]:

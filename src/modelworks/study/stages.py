@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
@@ -155,6 +156,14 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
         bounds={name: study.support(name) for name in study.free},
         log_likelihood=posterior.log_likelihood(),
         labels={each.entry.name: each.labels for each in study.observations},
+        log_prior=log_prior(study, posterior),
         held_out_predictive=later,
         held_out_observed=unseen,
     )
+
+
+def log_prior(study: BoundStudy, posterior: Posterior) -> NDArray[np.float64] | None:
+    """The log density of every prior but those of groups, which follow from their hyperparameters; (sample,)."""
+    if not study.priors:
+        return None
+    return np.sum([prior.log_density(posterior.draws(name).ravel()) for name, prior in study.priors.items()], axis=0)

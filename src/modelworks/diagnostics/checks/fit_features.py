@@ -96,5 +96,5 @@ def fit_features(target: str, predictive: ArrayLike, observed: ArrayLike) -> Che
         reason = f"The model makes series with the mean, the peak and the scatter of {target}."
     else:
         words = FEATURES[name][2 if more else 1]
-        reason = f"{target} {words} than the model's own series do ({percent(chance)} of them are as extreme)."
+        reason = f"{target} {words} than the model's own series ({percent(chance)} of them go as far)."
     return Check("fit_features", TITLE, verdict, reason, chance, threshold, (target,))
