@@ -166,4 +166,5 @@ def log_prior(study: BoundStudy, posterior: Posterior) -> NDArray[np.float64] | 
     """The log density of every prior but those of groups, which follow from their hyperparameters; (sample,)."""
     if not study.priors:
         return None
-    return np.sum([prior.log_density(posterior.draws(name).ravel()) for name, prior in study.priors.items()], axis=0)
+    each = [prior.log_density(posterior.draws(name).ravel()) for name, prior in study.priors.items()]
+    return np.asarray(np.sum(each, axis=0))
