@@ -42,7 +42,11 @@ class Simulator(Protocol):
 
 
 class DifferentiableSimulator(Simulator, Protocol):
-    """A simulator that also knows its exact gradient."""
+    """A simulator that also knows its exact gradient.
+
+    One that has the function but not always a gradient, as a model solved by steps of its own choice, says so: its
+    `has_gradient` is False.
+    """
 
     def run_with_pullback(self, values: Array, /) -> tuple[Array, Callable[[Array], Array]]:
         """Outputs, and the function from a cotangent (time, output) to the gradient (parameter,)."""
@@ -51,4 +55,4 @@ class DifferentiableSimulator(Simulator, Protocol):
 
 def has_gradient(simulator: Simulator) -> TypeGuard[DifferentiableSimulator]:
     """Whether a simulator knows its gradient."""
-    return callable(getattr(simulator, "run_with_pullback", None))
+    return callable(getattr(simulator, "run_with_pullback", None)) and bool(getattr(simulator, "has_gradient", True))

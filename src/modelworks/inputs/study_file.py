@@ -41,6 +41,7 @@ FIELDS = (
 Sampler: TypeAlias = Literal["auto", "nuts", "laplace_is", "smc", "demcz"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 TIME_UNITS = ("days", "years")
+USUAL_SOLVER = "rk4"
 
 # Ten thousand years of weeks; more rows than that are a slip in `every`.
 MOST_ROWS = 500_000
@@ -48,12 +49,17 @@ MOST_ROWS = 500_000
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """From when to when the model runs, and how far apart its reported outputs are, in `unit`."""
+    """From when to when the model runs, and how far apart its reported outputs are, in `unit`.
+
+    `solver` names how it is solved; `step` is its step, in `unit`, where that is part of the model.
+    """
 
     unit: TimeUnit
     start: date
     end: date
     every: float
+    solver: str
+    step: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +218,7 @@ def _time(owner: Fields) -> TimeSpan | None:
     form = "{unit: days, start: 1978-01-21, end: 1978-02-10, every: 1}"
     if not owner.need("time", form):
         return None
-    fields = owner.below("time", ("unit", "start", "end", "every"), form)
+    fields = owner.below("time", ("unit", "start", "end", "every", "solver", "step"), form)
     if not isinstance(owner.node.fields["time"], MappingNode):
         return None
     examples = {"unit": "days", "start": "1978-01-21", "end": "1978-02-10", "every": "1"}
@@ -235,7 +241,8 @@ def _time(owner: Fields) -> TimeSpan | None:
             "every",
         )
         return None
-    return TimeSpan(cast(TimeUnit, unit), start, end, every)
+    solver = fields.text("solver") or USUAL_SOLVER
+    return TimeSpan(cast(TimeUnit, unit), start, end, every, solver, fields.number("step"))
 
 
 def _data(fields: Fields) -> Mapping[str, str]:

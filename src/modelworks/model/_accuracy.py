@@ -51,9 +51,10 @@ class Accuracy:
         return f"steps of at most {self.step:.3g}; the largest error is {self.error:.1e} of an output's largest value"
 
 
-def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) -> Accuracy:
+def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5, *, at_most: float = np.inf) -> Accuracy:
     """Set the longest step whose error is at most `wanted`, and say what the error is.
 
+    `at_most` limits the step further, for runs with other values: see `longest_stable_step`.
     The error is measured, by halving the step: Richardson's estimate for the order of the method. A solver that
     chooses its own steps takes shorter ones by its tolerance. Where the step is part of the model it stays, and there
     is no error.
@@ -70,7 +71,7 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5) ->
     stable = stable_step(fastest)
     if span / stable > MOST_STABLE_STEPS and compiled.step > stable:
         _tell_of_stiffness(compiled, fastest, stable, span)
-    step = longest = min(compiled.step, stable, span / FEWEST_STEPS)
+    step = longest = min(compiled.step, stable, span / FEWEST_STEPS, at_most)
     if span / step > MOST_STEPS:
         _tell_of_unsettled(compiled, step, wanted)
     coarse = _attempt(compiled, step, values)
@@ -145,8 +146,11 @@ def longest_stable_step(compiled: CompiledModel, draws: Array) -> float:
 
     A step that is settled at one place may be too long at another, where people leave faster: the runs there
     break down, and a calibration takes for impossible what is not. Values with rates that are no numbers break down
-    at any step and do not count.
+    at any step and do not count. A solver that chooses its own steps needs no such limit, and a step that is part of
+    the model is not to be changed: it is infinite for both.
     """
+    if isinstance(compiled.method, ChosenStep) or compiled.method.order is None:
+        return np.inf
     fastest = [largest_exit_rate(compiled, values) for values in draws]
     return min((stable_step(rate) for rate in fastest if np.isfinite(rate)), default=np.inf)
 
@@ -188,8 +192,9 @@ def _tell_of_stiffness(compiled: CompiledModel, fastest: float, stable: float, s
         "S126",
         f"people of `{compiled.model.name}` leave at rates up to {fastest:.3g} per {unit.removesuffix('s')}, which "
         f"`{compiled.method.name}` follows only in steps of {stable:.2g} {unit}: {span / stable:,.0f} of them",
-        hint='use solver="implicit", or let those who leave so fast be where they go: '
-        f"a compartment that is always in balance can be left out; with step={stable:.1g} it is run all the same",
+        hint='use solver="implicit", or in study.yaml `solver: implicit` under `time:`; or let those who leave so '
+        "fast be where they go: a compartment that is always in balance can be left out; "
+        f"with step={stable:.1g} it is run all the same",
     )
 
 

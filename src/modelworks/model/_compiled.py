@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, fail, near
+from modelworks.errors import Letters, fail
 from modelworks.model._batch import RUNS, Batches
 from modelworks.model._convolve import Convolutions
 from modelworks.model._delayed import Delayed
@@ -23,7 +23,7 @@ from modelworks.model._model import Model
 from modelworks.model._program import Guard, Program
 from modelworks.model.backends.controlled import ControlledKernel
 from modelworks.model.backends.native import Kernel, Tape
-from modelworks.model.solvers import SOLVERS
+from modelworks.model.solvers import solver as method_of
 from modelworks.model.solvers._grid import Grid
 from modelworks.model.solvers._method import ChosenStep, FixedStep, Method
 
@@ -65,7 +65,7 @@ class CompiledModel:
         step: float | None = None,
         solver: str = "rk4",
     ) -> None:
-        self.method = _solver(solver, step)
+        self.method = method_of(solver, step)
         self.model = model
         self.calendar = calendar
         self.times = _increasing(times)
@@ -86,6 +86,11 @@ class CompiledModel:
         other = copy.copy(self)
         other.times = _increasing(times)
         return other.with_step(self.step if self.method.order is None else other._coarsest_step())
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether its solver knows the exact gradient of a run."""
+        return self.method.has_gradient
 
     def _coarsest_step(self) -> float:
         """The coarsest step that meets all outputs, which share the spacing of steps: the first guess."""
@@ -289,22 +294,6 @@ class CompiledModel:
 
     def _when(self, time: float) -> str:
         return moment_in_words(self.model, self.calendar, time)
-
-
-def _solver(name: str, step: float | None) -> Method:
-    """The method of a solver's name; one whose step is part of the model needs it."""
-    if name not in SOLVERS:
-        fail("S122", f"there is no solver `{name}`", hint=near(name, SOLVERS))
-    method = SOLVERS[name]
-    if step is not None and not (np.isfinite(step) and step > 0):
-        fail("S120", f"the step is {step}, but a step takes some time", hint="give a number above zero")
-    if method.order is None and step is None:
-        fail(
-            "S120",
-            f"`{name}` has no step",
-            hint="the step is part of a difference equation: name it in the model's time unit, `step=1`",
-        )
-    return method
 
 
 def output_columns(model: Model, calendar: Calendar | None = None) -> tuple[OutputColumn, ...]:

@@ -25,6 +25,7 @@ from modelworks.model import (
     longest_stable_step,
     settle_step,
 )
+from modelworks.model.solvers import solver
 from modelworks.study._model_file import ModelFile, load_model
 from modelworks.study._observations import Observations, bind_observations, check_twice, target_of, weights
 from modelworks.study._parameters import BoundParameters, bind_parameters
@@ -158,16 +159,20 @@ class BoundStudy:
             compiled = self._compiled.at(times)
         else:
             model = load_model(self.file.path, data, self.shown_model, self.inputs.repository.root).model
-            compiled = CompiledModel(model, times, calendar=self.calendar)
+            compiled = self._compile(model, times)
         scaled = ScaledModel(compiled, self.names, self.factors)
         spread = np.array([scaled.given(row) for row in self.spread()])
-        compiled.with_step(min(compiled.step, longest_stable_step(compiled, spread)))
-        scaled.accuracy = settle_step(compiled, scaled.given(self.centre()), ACCURACY)
+        stable = longest_stable_step(compiled, spread)
+        scaled.accuracy = settle_step(compiled, scaled.given(self.centre()), ACCURACY, at_most=stable)
         return scaled
 
     @cached_property
     def _compiled(self) -> CompiledModel:
-        return CompiledModel(self.model, self.report_times, calendar=self.calendar)
+        return self._compile(self.model, self.report_times)
+
+    def _compile(self, model: Model, times: Array) -> CompiledModel:
+        time = self.inputs.study.time
+        return CompiledModel(model, times, calendar=self.calendar, solver=time.solver, step=time.step)
 
     @property
     def shown_model(self) -> str:
@@ -186,8 +191,11 @@ class BoundStudy:
     def check_sums(self, model: ScaledModel) -> None:
         """What a target counts over a period is the same however that time is cut; T206 where it is not.
 
-        A share of events, say, is summed over as many rows as other targets happen to cut the period into.
+        A share of events, say, is summed over as many rows as other targets happen to cut the period into. Steps that
+        are part of the model can not be cut.
         """
+        if model.compiled.method.order is None:
+            return
         times = model.times
         finer = model.compiled.at(np.sort(np.concatenate([times, (times[1:] + times[:-1]) / 2])))
         finer.with_step(model.compiled.step)
@@ -232,6 +240,7 @@ def bind(folder: Path) -> BoundStudy:
         letters.extend(letter for letter in error.letters if letter not in letters.collected)
         raise ModelworksError(letters) from error
     calendar = _calendar(inputs, file.model, letters)
+    _check_solver(inputs, letters)
     parameters = bind_parameters(inputs, file.model, letters)
     observations = bind_observations(inputs, file.model, calendar, letters)
     check_twice(observations, letters)
@@ -263,3 +272,24 @@ def _calendar(inputs: StudyInputs, model: Model, letters: Letters) -> Calendar:
             line=line,
         )
     return Calendar(model.time, time.start)
+
+
+def _check_solver(inputs: StudyInputs, letters: Letters) -> None:
+    """The solver exists, has a step where one is part of the model, and the gradient that the sampler needs."""
+    study = inputs.study
+    asked, sampler = study.time, study.calibration.sampler
+    try:
+        method = solver(asked.solver, asked.step)
+    except ModelworksError as error:
+        letters.extend(letter.at(*study.place("time.solver")) for letter in error.letters)
+        return
+    refused = []
+    if asked.step is not None and method.order is not None:
+        why, hint = "finds its own step, but one is named", "leave it out; a step belongs to `solver: euler` alone"
+        refused.append(("time.step", why, hint))
+    if sampler == "nuts" and not method.has_gradient:
+        why, hint = "knows no gradient, but NUTS needs it", "write `sampler: auto`, or leave the solver out"
+        refused.append(("calibration.sampler", why, hint))
+    for name, why, hint in refused:
+        file, line = study.place(name)
+        letters.add("Y209", f"the solver `{asked.solver}` {why}", hint=hint, file=file, line=line)

@@ -415,7 +415,7 @@ def _stage_rows(work: Work) -> Iterator[StageRow]:
 def _warnings(work: Work) -> Iterator[str]:
     """What a reader must know that is no check of the draws."""
     calibration = json.loads((work.finished["calibrate"] / "calibration.json").read_text(encoding="utf-8"))
-    if calibration["solver_error"] > WORTH_SAYING:
+    if (calibration["solver_error"] or 0.0) > WORTH_SAYING:
         yield (
             f"The solver's error reaches {calibration['solver_error']:.1g} of the largest value of an output: "
             "run the study with a smaller step before small differences are believed."

@@ -29,6 +29,11 @@ class ScaledModel:
         self._places = np.array([self.parameters.index(name) for name in compiled.parameters], dtype=int)
         self._factors = np.array([factors[name] for name in compiled.parameters], dtype=float)
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the study's solver knows the gradient of a run."""
+        return self.compiled.has_gradient
+
     def run(self, values: Array) -> Array:
         """Outputs (time, column)."""
         return self.compiled.run(self.given(values))

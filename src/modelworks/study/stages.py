@@ -64,7 +64,8 @@ def simulate_stage(work: Work) -> None:
     outputs = model.run(study.centre())
     _projection.series_table(study, model.compiled, outputs).to_parquet(work.folder / "outputs.parquet", index=False)
     if model.accuracy is not None:
-        work.write_json("solver.json", {**asdict(model.accuracy), "time_unit": study.model.time})
+        told = {**asdict(model.accuracy), "error": _known(model.accuracy.error)}
+        work.write_json("solver.json", {**told, "solver": model.compiled.method.name, "time_unit": study.model.time})
     foreseen = foresee(study, work.progress, work.cores)
     if foreseen is not None:
         foreseen.write(work.folder)
@@ -136,12 +137,20 @@ def log_density(study: BoundStudy) -> LogDensity:
     return _projection.log_density(study, model)
 
 
-def solver_error(study: BoundStudy, posterior: Posterior) -> float:
-    """The solver's largest error at a few draws: its step was settled before the data were seen."""
+def solver_error(study: BoundStudy, posterior: Posterior) -> float | None:
+    """The solver's largest error at a few draws: its step was settled before the data were seen.
+
+    There is none where the step is part of the model.
+    """
     scaled = study.compiled(study.calibration_times())
     draws = _projection.thinned_draws(study, posterior, 5)
     rows = np.column_stack([draws[name] for name in scaled.parameters])
-    return max(measure_error(scaled.compiled, scaled.given(row)) for row in rows)
+    return _known(max(measure_error(scaled.compiled, scaled.given(row)) for row in rows))
+
+
+def _known(error: float) -> float | None:
+    """An error, or nothing where it is not a number: JSON has none that is not."""
+    return None if np.isnan(error) else error
 
 
 def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None) -> Diagnosis:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from modelworks.errors import fail, near
 from modelworks.model.solvers._method import Method
 from modelworks.model.solvers.adaptive import ADAPTIVE
 from modelworks.model.solvers.euler import EULER
@@ -9,3 +12,25 @@ from modelworks.model.solvers.implicit import IMPLICIT
 from modelworks.model.solvers.rk4 import RK4
 
 SOLVERS: dict[str, Method] = {each.name: each for each in (RK4, EULER, ADAPTIVE, IMPLICIT)}
+
+
+def solver(name: str, step: float | None = None) -> Method:
+    """The method of a solver's name; one whose step is part of the model needs it.
+
+    Raises
+    ------
+    ModelworksError
+        S120 and S122: a step that can not be, or is missing; a solver that does not exist.
+    """
+    if name not in SOLVERS:
+        fail("S122", f"there is no solver `{name}`", hint=near(name, SOLVERS))
+    method = SOLVERS[name]
+    if step is not None and not (math.isfinite(step) and step > 0):
+        fail("S120", f"the step is {step}, but a step takes some time", hint="give a number above zero")
+    if method.order is None and step is None:
+        fail(
+            "S120",
+            f"`{name}` has no step",
+            hint="the step is part of a difference equation: name it in the model's time unit, as 1 or 0.5",
+        )
+    return method

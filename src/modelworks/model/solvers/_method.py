@@ -22,6 +22,8 @@ class FixedStep:
     moments: tuple[int, ...]
     order: int | None
 
+    has_gradient: ClassVar[bool] = True
+
     @property
     def pulse_step(self) -> float:
         """The step in which the last stage alone weighs one: it adds exactly what a pulse moves."""
@@ -50,6 +52,7 @@ class ChosenStep:
     rows: int
     squares: int = 0
 
+    has_gradient: ClassVar[bool] = False
     pulse_step: ClassVar[float] = 1.0
     pulse_moment: ClassVar[int] = 2
 
