@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "catalogue.yaml"
+# Titles and notes that stand above a table.
+MOST_LINES_ABOVE = 1000
 FIELDS = (
     "title",
     "publisher",
@@ -40,6 +42,8 @@ FIELDS = (
     "retrieved",
     "file",
     "sha256",
+    "sheet",
+    "header",
     "prepare",
     "uses",
     "sensitivity",
@@ -51,7 +55,10 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """One entry of the catalogue. Exactly one of `file` and `prepare` is there; `root` is the repository's."""
+    """One entry of the catalogue. Exactly one of `file` and `prepare` is there; `root` is the repository's.
+
+    `sheet` is that of a workbook, `header` the line of the file with the names of its columns.
+    """
 
     name: str
     title: str
@@ -70,6 +77,8 @@ class Dataset:
     root: Path = field(repr=False)
     checks: tuple[Check, ...] = ()
     url: str = ""
+    sheet: str = ""
+    header: int = 1
 
     @property
     def _recipe(self) -> Recipe | None:
@@ -124,7 +133,9 @@ class Dataset:
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return read_table(self.content(), shown(self.path, self.root), self.columns.values())
+        return read_table(
+            self.content(), shown(self.path, self.root), self.columns.values(), sheet=self.sheet, header=self.header
+        )
 
 
 @dataclass(frozen=True)
@@ -234,6 +245,8 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
         root=root,
         checks=read_checks(fields, columns),
         url=_address(fields),
+        sheet=fields.text("sheet") or "",
+        header=fields.whole("header", 1, MOST_LINES_ABOVE, 1),
     )
     return entry if len(letters.collected) == before else None
 
@@ -249,8 +262,9 @@ def _check_origin(fields: Fields) -> None:
         )
     if "file" in fields:
         fields.need("sha256", "the first word that `sha256sum` prints for the file", "D113")
-        if "uses" in fields:
-            fields.say("D110", f"{fields.what} has `uses`, which belongs to `prepare`", "remove it", "uses")
+    for name, owner in (("uses", "prepare"), ("sheet", "file"), ("header", "file")):
+        if name in fields and owner not in fields:
+            fields.say("D110", f"{fields.what} has `{name}`, which belongs to `{owner}`", "remove it", name)
 
 
 def _address(fields: Fields) -> str:

@@ -9,9 +9,10 @@ from modelworks import units
 from modelworks.errors import ModelworksError
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._nodes import MappingNode, Place
+from modelworks.inputs._written import DATES, NUMBERS
 from modelworks.inputs.priors import Bounds
 
-FIELDS = ("unit", "meaning", "lower", "upper", "missing")
+FIELDS = ("unit", "meaning", "lower", "upper", "missing", "written")
 ColumnKind = Literal["date", "text", "number"]
 
 
@@ -19,7 +20,8 @@ ColumnKind = Literal["date", "text", "number"]
 class Column:
     """One declared column. `unit` is `date`, `text`, or the unit of its numbers.
 
-    `missing` says whether an empty cell is allowed; a limit is part of what is allowed.
+    `missing` says whether an empty cell is allowed; a limit is part of what is allowed. `written` says how its days
+    or numbers are written in the file.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Column:
     bounds: Bounds
     missing: bool
     place: Place
+    written: str = ""
 
     @property
     def kind(self) -> ColumnKind:
@@ -61,4 +64,14 @@ def _column(name: str, group: MappingNode, owner: Fields) -> Column:
         fields.say("D117", f"{fields.what} has limits, but holds no numbers", "remove `lower` and `upper`", "unit")
     meaning = fields.statement("meaning", "cases reported in the week", "D109") or ""
     missing = fields.choice("missing", ("allowed", "refused"), "allowed") != "refused"
-    return Column(name, unit, meaning, bounds, missing, fields.node.place)
+    return Column(name, unit, meaning, bounds, missing, fields.node.place, _written(unit, fields))
+
+
+def _written(unit: str, fields: Fields) -> str:
+    """How days or numbers are written in the file; a text is a text."""
+    if unit == "text":
+        if "written" in fields:
+            fields.say("D117", f"{fields.what} has `written`, but holds texts", "remove it", "written")
+        return ""
+    choices = DATES if unit == "date" else NUMBERS
+    return fields.choice("written", choices, choices[0]) or choices[0]

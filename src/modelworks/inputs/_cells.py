@@ -1,0 +1,231 @@
+"""A table as it was written: names of columns and cells as text, with where each stands.
+
+CSV, Excel and Parquet come out alike, so that a mistake in one is told as it is in the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NoReturn
+
+from modelworks.errors import fail, near
+from modelworks.inputs._nodes import shortened
+
+TABS = (".tsv", ".tab")
+EXCEL = (".xlsx", ".xlsm")
+PARQUET = (".parquet", ".pq")
+# What public datasets write where nothing is known. In a column of text it is a text like any other.
+MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "."})
+# Workbooks that would need a library of their own each.
+_OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A table in text: `rows` are as long as the `header`, and each stands (ends) on its line of the file.
+
+    `letters` are Excel's names of the columns, where it is a sheet.
+    """
+
+    file: str
+    header: list[str] = field(default_factory=list)
+    rows: list[Sequence[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    letters: list[str] = field(default_factory=list)
+
+    def column(self, name: str) -> list[str]:
+        k = self.header.index(name)
+        return [row[k].strip() for row in self.rows]
+
+    def cell(self, name: str, row: int) -> str:
+        """A cell as its reader finds it: ` (C5)` in a sheet, nothing where line and column say enough."""
+        return f" ({self.letters[self.header.index(name)]}{self.lines[row]})" if self.letters else ""
+
+
+def read_cells(found: bytes, file: str, *, sheet: str = "", header: int = 1) -> Cells:
+    """The cells of a file of data, read as the end of its name says.
+
+    `sheet` is that of a workbook (its only one, when empty); `header` the line with the names of the columns.
+
+    Raises
+    ------
+    ModelworksError
+        D112 with what is wrong with the file as a whole, D119 with what is wrong with the sheet.
+    """
+    ending = "." + file.lower().rpartition(".")[2]
+    if sheet and ending not in EXCEL:
+        fail(
+            "D119", f"`{file}` is no workbook, but a sheet `{sheet}` of it is wanted", hint="remove `sheet:`", file=file
+        )
+    if ending in _OTHER_WORKBOOKS:
+        _refuse(file, f"is a workbook of an older or another kind ({ending})", "save it as .xlsx, or as CSV in UTF-8")
+    if ending in PARQUET:
+        cells = _of_parquet(found, file)
+    elif ending in EXCEL:
+        cells = _of_excel(found, file, sheet, header)
+    else:
+        cells = _of_text(found, file, "\t" if ending in TABS else ",", header)
+    if not cells.rows:
+        _refuse(file, "has no rows below its names of columns", "is this the right file?")
+    twice = [each for each in cells.header if each and cells.header.count(each) > 1]
+    if twice:
+        _refuse(file, f"has two columns `{shortened(twice[0])}`", "rename one of them", header)
+    return cells
+
+
+def _refuse(file: str, problem: str, hint: str, line: int | None = None) -> NoReturn:
+    fail("D112", f"`{file}` {problem}", hint=hint, file=file, line=line)
+
+
+def _of_text(found: bytes, file: str, separator: str, header: int) -> Cells:
+    """Header and rows of a file of comma- or tab-separated values."""
+    if found.startswith((b"PK\3\4", b"\xd0\xcf\x11\xe0")):
+        _refuse(file, "is a workbook under another name", "give it a name that ends in .xlsx, or save it as CSV")
+    try:
+        text = found.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = found[: error.start].count(b"\n") + 1
+        _refuse(file, "is not UTF-8 text here", "save it as CSV in UTF-8", line)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    cells = Cells(file)
+    try:
+        for row in reader:
+            if reader.line_num < header:
+                continue
+            if not cells.header:
+                cells.header.extend(cell.strip() for cell in row)
+                _check_separator(cells, separator, reader.line_num)
+                continue
+            if len(row) not in (0, len(cells.header)):
+                problem = f"has {len(row)} cells on this line, but {len(cells.header)} columns"
+                _refuse(file, problem, _hint_about_width(header), reader.line_num)
+            if row:
+                cells.rows.append(row)
+                cells.lines.append(reader.line_num)
+    except csv.Error as error:
+        _refuse(file, f"can not be read: {error}", "save it again as CSV", reader.line_num)
+    return cells
+
+
+def _check_separator(cells: Cells, separator: str, line: int) -> None:
+    other = next((each for each in ";\t" if each != separator and cells.header[:1] and each in cells.header[0]), None)
+    if other is not None:
+        sign, more = ("tabs", "or give it a name that ends in .tsv") if other == "\t" else ("semicolons", "1.5 for 1,5")
+        hint = f"save it with commas between its cells, and {more}"
+        _refuse(cells.file, f"is separated by {sign}, not by commas", hint, line)
+
+
+def _hint_about_width(header: int) -> str:
+    comma = "a text with a comma in it needs double quotes around it"
+    return comma if header > 1 else f"{comma}; where the names of the columns stand further down, write `header: LINE`"
+
+
+def _of_parquet(found: bytes, file: str) -> Cells:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(pa.BufferReader(found))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        _refuse(file, f"can not be read: {str(error).splitlines()[0]}", "write it again as Parquet")
+    nested = [each.name for each in table.schema if pa.types.is_nested(each.type)]
+    columns = [
+        [_text(value) for value in table[each.name].to_pylist()] for each in table.schema if each.name not in nested
+    ]
+    names = [each.name for each in table.schema if each.name not in nested]
+    return Cells(file, names, list(zip(*columns, strict=True)), list(range(1, table.num_rows + 1)))
+
+
+def _of_excel(found: bytes, file: str, sheet: str, header: int) -> Cells:
+    """A sheet of a workbook; a formula counts as what it gave when the workbook was last saved."""
+    formulas, values = (_Sheet.opened(found, file, sheet, values=values) for values in (False, True))
+    cells = Cells(file)
+    for number, (written, known) in enumerate(zip(formulas.rows(), values.rows(), strict=True), start=1):
+        if number < header or not (known or written):
+            continue
+        if not cells.header:
+            names = [_text(value).strip() for value in known]
+            width = max((k + 1 for k, name in enumerate(names) if name), default=0)
+            cells.header.extend(names[:width])
+            cells.letters.extend(_letters(k) for k in range(width))
+            continue
+        for k, value in enumerate(written):
+            if value is not None and (k >= len(known) or known[k] is None):
+                hint = "open the workbook in a spreadsheet and save it, or save the sheet as CSV"
+                _refuse(file, f"has a formula in {_letters(k)}{number} that was never calculated", hint, number)
+        texts = [_text(value) for value in known]
+        cells.rows.append([*texts, *[""] * len(cells.header)][: len(cells.header)])
+        cells.lines.append(number)
+    return cells
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """One reading of a sheet: of its formulas, or of what they gave."""
+
+    rows: Callable[[], Iterator[tuple[Any, ...]]]
+
+    @classmethod
+    def opened(cls, found: bytes, file: str, sheet: str, *, values: bool) -> _Sheet:
+        import openpyxl
+
+        try:
+            book = openpyxl.load_workbook(io.BytesIO(found), read_only=True, data_only=values)
+            names = [each.title for each in book.worksheets]
+        except Exception as error:  # noqa: BLE001 - a damaged workbook breaks the library in as many ways as there are
+            _refuse(
+                file, f"is no workbook that can be read ({type(error).__name__})", "save it again as .xlsx, or as CSV"
+            )
+        if not sheet and len(names) != 1:
+            listed = ", ".join(f"`{name}`" for name in names)
+            fail("D119", f"`{file}` has {len(names)} sheets: {listed}", hint=f"write `sheet: {names[0]}`", file=file)
+        if sheet and sheet not in names:
+            fail("D119", f"`{file}` has no sheet `{sheet}`", hint=near(sheet, names), file=file)
+        found_sheet = book[sheet or names[0]]
+        # What a program wrote as the sheet's size is often wrong; without it the rows themselves say.
+        found_sheet.reset_dimensions()
+        return cls(lambda: _padded(found_sheet.iter_rows(values_only=True)))
+
+
+def _padded(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Rows without empty cells at their end, which one reading may have and another not."""
+    for row in rows:
+        width = max((k + 1 for k, value in enumerate(row) if value is not None), default=0)
+        yield row[:width]
+
+
+def _letters(k: int) -> str:
+    """Excel's name of the column number `k`, from 0.
+
+    >>> [_letters(k) for k in (0, 25, 26, 701, 702)]
+    ['A', 'Z', 'AA', 'ZZ', 'AAA']
+    """
+    name = ""
+    while k >= 0:
+        k, letter = divmod(k, 26)
+        name, k = chr(ord("A") + letter) + name, k - 1
+    return name
+
+
+def _text(value: Any) -> str:
+    """A cell's value as it would stand in CSV.
+
+    >>> [_text(each) for each in (None, 20.0, 0.1, True, datetime(2021, 3, 4), datetime(2021, 3, 4, 12, 30))]
+    ['', '20', '0.1', 'TRUE', '2021-03-04', '2021-03-04T12:30:00']
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.isoformat().removesuffix("T00:00:00")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,91 @@
+"""How days and numbers may be written in somebody else's file, where the catalogue or a loader says so."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import date
+
+from modelworks.errors import ModelworksError
+from modelworks.inputs._scalars import EARLIEST_YEAR, LATEST_YEAR, date_of
+
+ISO = "year-month-day"
+# In which order the numbers of a day stand.
+LAYOUTS = {"day/month/year": (2, 1, 0), "month/day/year": (2, 0, 1)}
+DATES = (ISO, *LAYOUTS)
+PLAIN, THOUSANDS = "plain", "thousands"
+NUMBERS = (PLAIN, THOUSANDS)
+_PARTS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})", re.ASCII)
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+_SERIAL = re.compile(r"[34]\d{4}", re.ASCII)
+
+
+def day_of(text: str, layout: str = ISO) -> date | None:
+    """The day a cell names; None where it names none in that layout. Midnight behind it is no part of it.
+
+    >>> day_of("03/04/2021", "day/month/year"), day_of("03/04/2021"), day_of("2021-04-03 00:00:00")
+    (datetime.date(2021, 4, 3), None, datetime.date(2021, 4, 3))
+    """
+    bare = text.strip().removesuffix("T00:00:00").removesuffix(" 00:00:00")
+    try:
+        if layout == ISO:
+            return date_of(bare)
+        parts = _PARTS.fullmatch(bare)
+        if parts is None:
+            return None
+        numbers = [int(parts[k]) for k in (1, 3, 4)]
+        found = date(*(numbers[k] for k in LAYOUTS[layout]))
+    except (ModelworksError, ValueError):
+        return None
+    return found if EARLIEST_YEAR <= found.year <= LATEST_YEAR else None
+
+
+def layouts_of(texts: Iterable[str]) -> list[str]:
+    """The layouts in which every one of the texts is a day.
+
+    >>> layouts_of(["03/04/2021", "14/04/2021"]), layouts_of(["03/04/2021"])
+    (['day/month/year'], ['day/month/year', 'month/day/year'])
+    """
+    several = list(texts)
+    return [each for each in DATES if several and all(day_of(text, each) is not None for text in several)]
+
+
+def hint_about_days(texts: Iterable[str], layout: str, say: str) -> str:
+    """What to do where some cells are no days: `say` is how the layout is said, as in `written: day/month/year`."""
+    several = list(texts)
+    if any(_SERIAL.fullmatch(text) for text in several):
+        return "a number such as 44259 is a day of a spreadsheet's calendar: give the column the format of a date there"
+    fits = [each for each in layouts_of(several) if each != layout]
+    if len(fits) == 1:
+        return f"write `{say.format(fits[0])}`: all its cells can be read so, and in no other way"
+    if len(fits) > 1:
+        listed = " or ".join(f"`{say.format(each)}`" for each in fits)
+        return f"03/04 may be in March or in April: ask who wrote the file, then write {listed}"
+    some = {each for text in several for each in layouts_of([text])}
+    if len(some) > 1:
+        return "the column mixes several ways of writing a day: ask who wrote it, and mend it by a function"
+    return "write year-month-day, as in 2021-03-04"
+
+
+def number_of(text: str, written: str = PLAIN) -> float | None:
+    """The finite number in a cell; None where there is none.
+
+    >>> number_of("1,204"), number_of("1,204", "thousands"), number_of("1,2", "thousands")
+    (None, 1204.0, None)
+    """
+    bare = text.replace(",", "") if written == THOUSANDS and _THOUSANDS.fullmatch(text) else text
+    try:
+        # Python would also read `1_000`.
+        value = math.nan if "_" in bare else float(bare)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def hint_about_numbers(texts: Iterable[str], say: str) -> str:
+    """What to do where some cells are no numbers; `say` is how one says that there are thousands."""
+    several = list(texts)
+    if several and all(_THOUSANDS.fullmatch(text) for text in several):
+        return f"write `{say}` if the commas stand between thousands; a decimal comma is mended by a function"
+    return "write 1000, not 1,000; leave a cell empty where nothing is known"
