@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from modelworks.processes import Process
 from modelworks.runs import StageCache, fingerprint
-from modelworks.runs._process import Process, attempt_name, is_abandoned
+from modelworks.runs._process import attempt_name, is_abandoned
 
 MARK = fingerprint("calibrate", 1)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from modelworks.runs import Log, Progress
+from modelworks.logs import Log
+from modelworks.runs import Progress
 
 
 class Clock:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from modelworks.runs._fingerprint import fingerprint
     from modelworks.runs._git import ask_git
     from modelworks.runs._index import Index, Listing, Row
-    from modelworks.runs._log import Log
     from modelworks.runs._progress import Progress
     from modelworks.runs._provenance import person, provenance
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
@@ -39,7 +38,6 @@ _HOME = {
     "Index": "_index",
     "KINDS_OF_DIFFERENCE": "_compare",
     "Listing": "_index",
-    "Log": "_log",
     "Number": "_compare",
     "Plan": "_retention",
     "Policy": "_retention",
@@ -77,7 +75,6 @@ __all__ = [
     "Difference",
     "Index",
     "Listing",
-    "Log",
     "Number",
     "Plan",
     "Policy",

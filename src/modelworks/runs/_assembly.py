@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modelworks.errors import fail
+from modelworks.logs import read_events, stamp
 from modelworks.runs._fingerprint import file_hash
-from modelworks.runs._log import read_events, stamp
 from modelworks.runs._run import CHECKSUMS, RECORD, files_of
 
 README, LOCK, LOG, PATCH = "README.txt", "environment.lock", "log.jsonl", "uncommitted.patch"

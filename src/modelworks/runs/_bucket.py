@@ -23,8 +23,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from modelworks.errors import fail
+from modelworks.logs import stamp, utc_now
 from modelworks.runs._atomic import Attempt, attempt
-from modelworks.runs._log import stamp, utc_now
 from modelworks.runs._marks import Mark, mark_file, mark_of
 from modelworks.runs._run import RECORD, Run, open_run
 from modelworks.runs._store import Changes, Looked, Store

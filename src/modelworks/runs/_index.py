@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
+from modelworks.databases import answering, changing, open_database
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.runs._find import Wanted, day
 from modelworks.runs._marks import Mark, standing
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 # Of another edition an index is thrown away and made anew.
 EDITION = 1
-PATIENCE_SECONDS = 30.0
 # A lock of PostgreSQL that all who refresh an index of runs agree upon.
 LOCK = 0x6D77_7275
 
@@ -113,7 +113,7 @@ class Index:
     def __init__(self, store: Store, url: str) -> None:
         self._store = store
         self._url = url
-        self._engine = _engine(url)
+        self._engine = open_database(url)
 
     def __enter__(self) -> Index:
         return self
@@ -271,16 +271,9 @@ class Index:
         for each in (file, f"{file}-wal", f"{file}-shm"):
             Path(each).unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[sql.Connection]:
+    def _changing(self) -> contextlib.AbstractContextManager[sql.Connection]:
         """A transaction that no other refresh of any process overlaps."""
-        with self._engine.connect() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(LOCK)))
-            yield connection
-            connection.commit()
+        return changing(self._engine, LOCK)
 
     def _remembered(self, connection: sql.Connection) -> tuple[dict[str, tuple[int, bool]], list[str], set[str]]:
         """What was looked at and when; the runs that could not be read; the remarks known."""
@@ -425,36 +418,6 @@ def _portions(values: list[str], size: int = 500) -> Iterator[list[str]]:
         yield values[start : start + size]
 
 
-def _engine(url: str) -> sql.Engine:
-    address = sql.make_url(url)
-    if address.get_backend_name() != "sqlite":
-        return sql.create_engine(address, connect_args={"connect_timeout": int(PATIENCE_SECONDS)})
-    if address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    # A file is opened for each look, so that nobody has to close it.
-    pool = sql.NullPool if address.database else sql.StaticPool
-    engine = sql.create_engine(address, connect_args={"timeout": PATIENCE_SECONDS}, poolclass=pool)
-
-    # The driver's own idea of when a transaction begins is not ours: `BEGIN IMMEDIATE` above says it.
-    @sql.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
-
-
-@contextlib.contextmanager
-def _letters(url: str) -> Iterator[None]:
-    """A database that does not answer is a letter, which never shows a password."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        place = sql.make_url(url).render_as_string(hide_password=True)
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        fail(
-            "R150",
-            f"the index of runs at {place} does not answer: {said}",
-            hint="see whether its server runs and who may use it; without one, take `index` out of modelworks.toml",
-        )
+def _letters(url: str) -> contextlib.AbstractContextManager[None]:
+    hint = "see whether its server runs and who may use it; without one, take `index` out of modelworks.toml"
+    return answering(url, "R150", "the index of runs", hint)

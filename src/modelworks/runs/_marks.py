@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.errors import fail
+from modelworks.logs import stamp
 from modelworks.runs._atomic import disk_letters, flush_folder
-from modelworks.runs._log import stamp
 
 MARKS = ".marks"
 # A tag and its removal; a pin keeps a run from ever being pruned.

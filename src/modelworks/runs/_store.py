@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from modelworks.errors import Letter, ModelworksError, fail, near
+from modelworks.logs import utc_now
 from modelworks.runs._assembly import assemble
 from modelworks.runs._atomic import Attempt, attempt
-from modelworks.runs._log import utc_now
 from modelworks.runs._marks import Mark, mark_names, mark_now, read_marks, write_mark
 from modelworks.runs._run import RECORD, Run, id_of, open_run
 from modelworks.runs._trash import PRUNED, TRASH, DiskSizes, bring_back, discard, discarded, erase

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from modelworks.logs import stamp
 from modelworks.runs._assembly import LOCK, PATCH
 from modelworks.runs._atomic import attempt, disk_letters, flush_folder
-from modelworks.runs._log import stamp
 from modelworks.runs._run import CHECKSUMS, RECORD, files_of
 
 TRASH, PRUNED, WHY = ".trash", ".pruned", "pruned.json"

@@ -1,0 +1,62 @@
+"""SQLite and PostgreSQL, opened and changed in one way by everybody who keeps a table.
+
+SQLite 3.26 will do: nothing here, and nothing in what uses it, needs `RETURNING`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+
+from modelworks.errors import fail
+
+# How long one waits for another's transaction, or for a server.
+PATIENCE_SECONDS = 30.0
+
+
+def open_database(url: str) -> sql.Engine:
+    """A database by an address of SQLAlchemy's; the folder of a file is made."""
+    address = sql.make_url(url)
+    if address.get_backend_name() != "sqlite":
+        return sql.create_engine(address, connect_args={"connect_timeout": int(PATIENCE_SECONDS)})
+    if address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    # A file is opened for each look, so that nobody has to close it.
+    pool = sql.NullPool if address.database else sql.StaticPool
+    engine = sql.create_engine(address, connect_args={"timeout": PATIENCE_SECONDS}, poolclass=pool)
+
+    # The driver's own idea of when a transaction begins is not ours: `BEGIN IMMEDIATE` below says it.
+    @sql.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
+
+
+@contextlib.contextmanager
+def changing(engine: sql.Engine, lock: int) -> Iterator[sql.Connection]:
+    """A transaction that no other with the same lock overlaps, in this process or another; it counts whole or not."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sql.select(sql.func.pg_advisory_xact_lock(lock)))
+        yield connection
+        connection.commit()
+
+
+@contextlib.contextmanager
+def answering(url: str, code: str, what: str, hint: str) -> Iterator[None]:
+    """A database that does not answer is a letter, which never shows a password."""
+    try:
+        yield
+    except sql.exc.SQLAlchemyError as error:
+        place = sql.make_url(url).render_as_string(hide_password=True)
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        fail(code, f"{what} at {place} does not answer: {said}", hint=hint)
