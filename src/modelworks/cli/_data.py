@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelworks.cli._data_add import add_data
 from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, say_letters, show, show_json, table
 from modelworks.errors import ModelworksError, counted
 
@@ -22,7 +23,10 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME…]")
 
 @click.group("data")
 def data() -> None:
-    """The datasets of the repository: list, show, check, prepare, fetch, accept."""
+    """The datasets of the repository: add, list, show, check, prepare, fetch, accept."""
+
+
+data.add_command(add_data)
 
 
 def _catalogue() -> tuple[Repository, Catalogue]:
@@ -58,8 +62,8 @@ def list_data(as_json: bool) -> None:
         show_json([_as_dict(each) | {"state": state} for _, _, state, each in rows])
         return
     if not rows:
-        say("no dataset yet: a file in data/raw/ becomes one by an entry in data/catalogue.yaml")
-        next_step("write the entry, then modelworks data check")
+        say("no dataset yet: a file becomes one by an entry in data/catalogue.yaml")
+        next_step("modelworks data add FILE")
         return
     lines = [
         (MARKS[mark][0], name, "prepared" if each.prepare else "raw", each.retrieved, state, each.title)

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from modelworks.inputs._nodes import Earlier, Place
     from modelworks.inputs._reading import InputFile
     from modelworks.inputs._series import Series
+    from modelworks.inputs.adding import Guess, Proposal, add, propose
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
     from modelworks.inputs.decisions import Decision
-    from modelworks.inputs.fetching import Fetched, accept, fetch
+    from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new
     from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
@@ -44,6 +45,7 @@ _HOME = {
     "Finding": "quality",
     "FromColumn": "likelihoods",
     "GroupEntry": "groups",
+    "Guess": "adding",
     "InputFile": "_reading",
     "LikelihoodEntry": "likelihoods",
     "Multiply": "scenarios",
@@ -52,6 +54,7 @@ _HOME = {
     "Place": "_nodes",
     "PriorEntry": "priors",
     "ProjectionSettings": "study_file",
+    "Proposal": "adding",
     "Quantity": "quantities",
     "Repository": "repository",
     "Scenario": "scenarios",
@@ -63,11 +66,14 @@ _HOME = {
     "TimeSpan": "study_file",
     "WEEKDAYS": "targets",
     "accept": "fetching",
+    "add": "adding",
     "check_files": "study_inputs",
     "fetch": "fetching",
+    "fetch_new": "fetching",
     "group_of": "groups",
     "largest_share": "parameters",
     "prepare": "preparing",
+    "propose": "adding",
     "read_study": "study_inputs",
     "sources": "preparing",
     "turns_sign": "parameters",
@@ -88,6 +94,7 @@ __all__ = [
     "Finding",
     "FromColumn",
     "GroupEntry",
+    "Guess",
     "InputFile",
     "LikelihoodEntry",
     "Multiply",
@@ -96,6 +103,7 @@ __all__ = [
     "Place",
     "PriorEntry",
     "ProjectionSettings",
+    "Proposal",
     "Quantity",
     "Repository",
     "Scenario",
@@ -106,11 +114,14 @@ __all__ = [
     "Targets",
     "TimeSpan",
     "accept",
+    "add",
     "check_files",
     "fetch",
+    "fetch_new",
     "group_of",
     "largest_share",
     "prepare",
+    "propose",
     "read_study",
     "sources",
     "turns_sign",

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -109,6 +110,17 @@ def accept(catalogue: Catalogue, name: str, root: Path, today: date) -> str:
     os.replace(news, dataset.path)
     replace_file(path, (text[: entry.start()] + changed + text[entry.end() :]).encode("utf-8"))
     return checksum
+
+
+def fetch_new(url: str, folder: Path, told: Told = lambda done, total: None) -> Path:
+    """A file that is in no catalogue yet, in a folder, under the name that its address ends with."""
+    name = re.sub(r"[^\w.-]", "-", urllib.parse.unquote(urllib.parse.urlsplit(url).path).rpartition("/")[2])
+    if not name.strip(".-"):
+        fail(
+            "D143", f"the address {url} does not end with the name of a file", hint="fetch it by hand, and add the file"
+        )
+    _download(url, folder / name, told)
+    return folder / name
 
 
 def _hash(path: Path) -> str:

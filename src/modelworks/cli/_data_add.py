@@ -1,0 +1,81 @@
+"""`data add`: a file becomes a dataset, by a few questions whose answers are mostly guessed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelworks.cli._words import next_step, say, show
+
+if TYPE_CHECKING:
+    from modelworks.inputs import Guess, Proposal
+
+LEAVE_OUT = "-"
+QUESTIONS = {
+    "title": "What is it, in a few words",
+    "publisher": "Who published it",
+    "licence": "What may be done with it (a licence, or whom you asked)",
+    "source": "Where did you find it (an address or a citation)",
+}
+
+
+@click.command("add")
+@click.argument("file_or_url")
+@click.option("--name", help="What studies call it (from the file's name, when left out).")
+@click.option("--title", help="What it is, in a few words.")
+@click.option("--publisher", help="Who published it.")
+@click.option("--licence", help="What may be done with it.")
+@click.option("--source", help="Where it was found.")
+@click.option("--sheet", default="", help="The sheet of a workbook that has several.")
+@click.option("--days", type=click.Choice(["day/month/year", "month/day/year"]), help="How it writes its days.")
+@click.option("--no-questions", is_flag=True, help="Take the guesses; ask nothing.")
+def add_data(
+    file_or_url: str, name: str | None, sheet: str, days: str | None, no_questions: bool, **said: str | None
+) -> None:
+    """Make a file, or an address, a dataset: copied to data/raw/, with an entry in the catalogue.
+
+    Columns, units and checks are guessed; what nobody can guess is asked.
+    """
+    from modelworks.inputs import Catalogue, Repository, add, fetch_new, propose
+
+    root = Repository.around(Path.cwd()).root
+    catalogue = Catalogue.read(root)
+    with tempfile.TemporaryDirectory() as folder:
+        is_url = "://" in file_or_url
+        path = fetch_new(file_or_url, Path(folder)) if is_url else Path(file_or_url)
+        proposal = propose(path, catalogue, sheet=sheet, days=days)
+        proposal = _asked(proposal, {"url": file_or_url if is_url else "", **said}, no_questions)
+        if name is not None:
+            proposal = replace(proposal, name=name)
+        show(add(proposal, root, date.today()).rstrip())
+    say(f"{proposal.name} is in data/catalogue.yaml; commit it with its file")
+    next_step(f"modelworks data show {proposal.name}")
+
+
+def _asked(proposal: Proposal, said: Mapping[str, Any], no_questions: bool) -> Proposal:
+    """The proposal with what was said and what is answered now."""
+    answers: dict[str, Any] = {key: value for key, value in said.items() if value}
+    if answers.get("url"):
+        answers.setdefault("source", answers["url"])
+    if no_questions:
+        return replace(proposal, **answers)
+    for key in (each for each in QUESTIONS if each not in answers):
+        answers[key] = click.prompt(QUESTIONS[key], err=True)
+    say(f"\nThe columns: Enter takes what is [guessed], {LEAVE_OUT} as the unit leaves a column out.")
+    columns = tuple(each for guess in proposal.columns if (each := _column(guess)) is not None)
+    return replace(proposal, columns=columns, **answers)
+
+
+def _column(guess: Guess) -> Guess | None:
+    unit = click.prompt(f"{guess.name} ({guess.example}…): unit", default=guess.unit, err=True)
+    if unit == LEAVE_OUT:
+        return None
+    meaning = click.prompt(f"{guess.name}: what it says", default=guess.meaning, err=True)
+    # Days and numbers that were guessed stay written as they are, whatever their unit.
+    return replace(guess, unit=unit, meaning=meaning)

@@ -1,0 +1,93 @@
+"""A file becomes a dataset: what can be seen is guessed, what can not is asked, and nothing is overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from modelworks.cli import line
+from modelworks.errors import ModelworksError
+from modelworks.inputs import Catalogue
+
+SAID = ("--title", "T: a title", "--publisher", "P", "--licence", "CC0", "--source", "S")
+DAILY = "Bulletin of 2021\n\ndate,new_cases,share_pct,place_code,note\n" + "".join(
+    f'{day:02d}/01/2021,"{1000 + day:,}",{day / 2},0{day % 2},\n' for day in range(1, 29)
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "modelworks.toml").write_text("", encoding="utf-8")
+    (tmp_path / "mail").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def add(root: Path, content: str, *words: str, file: str = "New Cases.csv", answers: str | None = None) -> Result:
+    path = root / "mail" / file
+    path.write_text(content, encoding="utf-8")
+    return CliRunner().invoke(line, ["data", "add", str(path), *words], input=answers)
+
+
+def code(result: Result) -> str:
+    assert isinstance(result.exception, ModelworksError), result.output
+    return result.exception.codes[0]
+
+
+def test_a_file_with_titles_foreign_days_and_thousands_is_added_without_a_question(root: Path) -> None:
+    assert add(root, DAILY, "--no-questions", *SAID).exit_code == 0
+    catalogue = Catalogue.read(root)
+    found = catalogue["new-cases"]
+    assert (found.title, found.file) == ("T: a title", "raw/New Cases.csv")
+    units = {name: column.unit for name, column in found.columns.items()}
+    assert units == {
+        "date": "date",
+        "new_cases": "people",
+        "share_pct": "percent",
+        "place_code": "text",
+        "note": "text",
+    }
+    table = found.table()
+    assert table["new_cases"].tolist() == [1000 + day for day in range(1, 29)]
+    assert str(table["date"].iloc[-1].date()) == "2021-01-28"
+    assert [each.problem for each in catalogue.findings("new-cases")] == [""]
+
+
+def test_what_nobody_can_guess_is_asked(root: Path) -> None:
+    answers = "Cases\nMinistry\nCC0\nBy mail\n\nthe day\npeople\ncases reported\n-\n-\n-\n"
+    assert add(root, DAILY, answers=answers).exit_code == 0
+    found = Catalogue.read(root)["new-cases"]
+    assert (found.publisher, list(found.columns)) == ("Ministry", ["date", "new_cases"])
+    assert found.columns["new_cases"].meaning == "cases reported"
+
+
+def test_days_that_may_be_two_days_are_asked_about(root: Path) -> None:
+    content = "date,cases\n03/04/2021,5\n04/04/2021,6\n"
+    assert code(add(root, content, "--no-questions", *SAID)) == "D108"
+    assert add(root, content, "--no-questions", *SAID, "--days", "month/day/year").exit_code == 0
+    assert str(Catalogue.read(root)["new-cases"].table()["date"][0].date()) == "2021-03-04"
+
+
+def test_nothing_is_added_twice_or_written_over(root: Path) -> None:
+    assert add(root, "a,b\n1,2\n", "--no-questions", *SAID).exit_code == 0
+    assert code(add(root, "a,b\n1,2\n", "--no-questions", *SAID, file="copy.csv")) == "D145"
+    assert code(add(root, "a,b\n3,4\n", "--no-questions", *SAID)) == "D145"
+    assert code(add(root, "a,b\n5,6\n", "--no-questions", *SAID, "--name", "new-cases", file="c.csv")) == "D145"
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "wanted"),
+    [("a,b\n1,2\n", (), "D109"), ("a;b\n1;2\n", SAID, "D112"), ("", SAID, "D112"), ("a,a\n1,2\n", SAID, "D112"),
+     ("version https://git-lfs\n", SAID, "D104"), ("a,b\n1,2\n", (*SAID, "--name", "../x"), "D118"),
+     ("a,b\n1,2\n", (*SAID, "--title", "TODO"), "D109"), ("a,b\n1,2\n", (*SAID, "--sheet", "x"), "D119")],
+)  # fmt: skip
+def test_a_mistake_leaves_the_catalogue_as_it_was(
+    root: Path, content: str, words: tuple[str, ...], wanted: str
+) -> None:
+    (root / "data").mkdir()
+    catalogue = root / "data" / "catalogue.yaml"
+    catalogue.write_text("# none yet\n", encoding="utf-8")
+    assert code(add(root, content, "--no-questions", *words)) == wanted
+    assert catalogue.read_text(encoding="utf-8") == "# none yet\n"
