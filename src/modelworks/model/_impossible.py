@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, fail, near
 from modelworks.model._eigenvalue import NOT_SETTLED
 from modelworks.model._graph import Array
 from modelworks.model._model import Model
-from modelworks.model._program import Guard
+from modelworks.model._program import Guard, Program
+from modelworks.model.backends.interpreter import evaluate
 
 
 def check_names(model: Model, parameters: Iterable[str], given: Iterable[str], letters: Letters) -> None:
@@ -47,6 +49,46 @@ def check_bounds(model: Model, vector: Array, letters: Letters) -> None:
                 f"`{parameter.name}` is {value:g} {parameter.unit}, but the model takes it between {limits}",
                 hint="check the sign and the unit",
             )
+
+
+def rows_of_values(model: Model, parameters: Sequence[str], values: Mapping[str, ArrayLike]) -> Array:
+    """Values by name as rows (draw, parameter): one row where every value is one number."""
+    letters = Letters()
+    check_names(model, parameters, values, letters)
+    letters.raise_if_any()
+    given = [np.atleast_1d(np.asarray(values[name], dtype=float)) for name in parameters]
+    sizes = {each.shape for each in given} - {(1,)}
+    if len(sizes) > 1 or any(len(size) != 1 or size[0] == 0 for size in sizes):
+        fail(
+            "S114",
+            f"the values of parameters come in the shapes {', '.join(map(str, sorted(sizes)))}",
+            hint="give each parameter one number, or one for each draw",
+        )
+    rows = np.stack(np.broadcast_arrays(*given), axis=1) if given else np.empty((1, 0))
+    for extreme in (rows.min(axis=0), rows.max(axis=0)):
+        check_bounds(model, extreme, letters)
+        letters.raise_if_any()
+    return np.ascontiguousarray(rows)
+
+
+def check_settled(model: Model, program: Program, calendar: Calendar | None, row: Array, times: Array) -> None:
+    """Rates, shares and numbers that parameters and time decide, for one row of values, at some times."""
+    found = evaluate(program.graph, [g.node for g in program.settled], parameters=row[None], times=times)
+    for guard in program.settled:
+        check_guard(model, program, calendar, guard, found[guard.node].reshape(found[guard.node].shape[0], -1), times)
+
+
+def check_guard(
+    model: Model, program: Program, calendar: Calendar | None, guard: Guard, values: Array, times: Array
+) -> None:
+    """That a guard holds for its values (time, lane)."""
+    low, high = guard.limits
+    wrong = ~((values >= low) & (values <= high))
+    if wrong.any():
+        point, lane = (int(k) for k in np.argwhere(wrong)[0])
+        stratum = f" in {program.lanes[lane]}" if values.shape[1] > 1 else ""
+        when = moment_in_words(model, calendar, float(times[min(point, times.size - 1)]))
+        tell_of_guard(guard, float(values[point, lane]), stratum, when)
 
 
 def tell_of_guard(guard: Guard, value: float, stratum: str, when: str) -> NoReturn:

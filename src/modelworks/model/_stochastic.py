@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, fail, near
+from modelworks.errors import fail, near
 from modelworks.model._compiled import _columns, _increasing
 from modelworks.model._convolve import Convolutions
 from modelworks.model._graph import Array
-from modelworks.model._impossible import check_bounds, check_names, moment_in_words, tell_of_guard
+from modelworks.model._impossible import check_guard, check_settled, moment_in_words, rows_of_values
 from modelworks.model._lower import lower
 from modelworks.model._model import Model
-from modelworks.model._program import GUARD_TOLERANCE, Guard
+from modelworks.model._program import GUARD_TOLERANCE
 from modelworks.model._simulate import Outputs
 from modelworks.model._whole_people import whole_people
 from modelworks.model.backends.interpreter import evaluate
@@ -76,33 +76,11 @@ class StochasticModel:
 
     def rows(self, values: Mapping[str, ArrayLike]) -> Array:
         """Values by name as rows (draw, parameter): one row where every value is one number."""
-        letters = Letters()
-        check_names(self.model, self.parameters, values, letters)
-        letters.raise_if_any()
-        given = [np.atleast_1d(np.asarray(values[name], dtype=float)) for name in self.parameters]
-        sizes = {each.shape for each in given} - {(1,)}
-        if len(sizes) > 1 or any(len(size) != 1 or size[0] == 0 for size in sizes):
-            fail(
-                "S114",
-                f"the values of parameters come in the shapes {', '.join(map(str, sorted(sizes)))}",
-                hint="give each parameter one number, or one for each draw",
-            )
-        rows = np.stack(np.broadcast_arrays(*given), axis=1) if given else np.empty((1, 0))
-        for extreme in (rows.min(axis=0), rows.max(axis=0)):
-            check_bounds(self.model, extreme, letters)
-            letters.raise_if_any()
-        return np.ascontiguousarray(rows)
+        return rows_of_values(self.model, self.parameters, values)
 
     def begin(self, rows: Array, draws: int, seed: int) -> Flock:
         """Draws at the start: whole people in every compartment, and a stream of random numbers each."""
-        if len(rows) not in (1, draws):
-            fail("S114", f"there are {len(rows)} values for {draws} draws", hint="give one value for each draw")
-        if not all(isinstance(each, int | np.integer) for each in (draws, seed)) or draws < 1 or seed < 0:
-            fail(
-                "S114",
-                f"{draws} draws were asked for with the seed {seed}",
-                hint="ask for at least one draw, with a whole number from zero on as the seed",
-            )
+        check_draws(len(rows), draws, seed)
         program = self.program
         found = evaluate(program.graph, program.initial, parameters=rows)
         shape = (len(rows), program.width)
@@ -153,26 +131,14 @@ class StochasticModel:
 
     def _check_settled(self, row: Array) -> None:
         """Rates, shares and numbers that parameters and time decide, all along the run."""
-        nodes, times = [guard.node for guard in self.program.settled], np.sort(self.steps.moments)
-        found = evaluate(self.program.graph, nodes, parameters=row[None], times=times)
-        for guard in self.program.settled:
-            self._check(guard, found[guard.node].reshape(found[guard.node].shape[0], -1), times)
+        check_settled(self.model, self.program, self.calendar, row, np.sort(self.steps.moments))
 
     def _check_watched(self, raw: Array, times: Array) -> None:
         """Rates and shares that follow the state, at the outputs of one draw."""
         places = self.kernel.layout.output_offsets[len(self.program.columns) + len(self.program.hidden) :]
         for guard, offset in zip(self.program.watched, places, strict=True):
             width = self.program.width if self.program.graph.nodes[guard.node].wide else 1
-            self._check(guard, raw[:, offset : offset + width], times)
-
-    def _check(self, guard: Guard, values: Array, times: Array) -> None:
-        low, high = guard.limits
-        wrong = ~((values >= low) & (values <= high))
-        if wrong.any():
-            point, lane = (int(k) for k in np.argwhere(wrong)[0])
-            stratum = f" in {self.program.lanes[lane]}" if values.shape[1] > 1 else ""
-            when = moment_in_words(self.model, self.calendar, float(times[min(point, times.size - 1)]))
-            tell_of_guard(guard, float(values[point, lane]), stratum, when)
+            check_guard(self.model, self.program, self.calendar, guard, raw[:, offset : offset + width], times)
 
     def _tell_of_failure(self, failure: Failure, rows: Array) -> NoReturn:
         self._check_settled(rows[failure.draw % len(rows)])
@@ -182,6 +148,18 @@ class StochasticModel:
             "S103",
             f"the rate of the flow `{jump.flow}` is below zero or not a number{when}, in draw {failure.draw}",
             hint="it depends on the people in a compartment: look at what it becomes where few or none are left",
+        )
+
+
+def check_draws(values: int, draws: int, seed: int) -> None:
+    """That so many values and a seed make so many draws."""
+    if values not in (1, draws):
+        fail("S114", f"there are {values} values for {draws} draws", hint="give one value for each draw")
+    if not all(isinstance(each, int | np.integer) for each in (draws, seed)) or draws < 1 or seed < 0:
+        fail(
+            "S114",
+            f"{draws} draws were asked for with the seed {seed}",
+            hint="ask for at least one draw, with a whole number from zero on as the seed",
         )
 
 
