@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections import Counter
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 from tests.diagnostics.gaussian import Line, line
 
-from modelworks.diagnostics import Check, diagnose
+from modelworks.diagnostics import Check, checks, diagnose, guide
+from modelworks.diagnostics._guide import GUIDES
 from modelworks.diagnostics.checks.fit_features import fit_features, p_values
 from modelworks.diagnostics.checks.identifiability import identifiability
 from modelworks.diagnostics.checks.prior_sensitivity import sensitivity
 from modelworks.diagnostics.checks.target_influence import without
 from modelworks.diagnostics.loo import difference, loo
+from modelworks.diagnostics.reliance import reliance
 from modelworks.errors import ModelworksError
 
 
@@ -227,6 +230,28 @@ def test_what_the_draws_can_not_say_is_not_said() -> None:
     assert "can not be said" in asked(evidence, "target_influence").reason
 
 
+def test_a_number_rests_on_what_moves_it_in_closed_form() -> None:
+    """Precisions p and d, the prior to the power a: the mean is d·y / (a·p + d), and here its slope at a = 1."""
+    p, d, y = 1.0, 4.0, 2.0
+    draws = np.random.default_rng(18).normal(d * y / (p + d), (p + d) ** -0.5, size=40_000)
+    densities = {("prior", "level"): -p * draws**2 / 2, ("series", "cases"): -d * (draws - y) ** 2 / 2}
+    found = {each.source: each for each in reliance(3 * draws, densities)}
+    slope = -p * d * y / (p + d) ** 2
+    assert found["level"].move == pytest.approx(3 * np.log(2) * slope, rel=0.05)
+    assert found["cases"].move == pytest.approx(-3 * np.log(2) * slope, rel=0.05)
+    assert found["level"].matters
+    assert reliance(np.full(100, 7.0), {("prior", "level"): np.arange(100.0)}) == []
+
+
+def test_every_check_says_what_it_measures_and_what_to_do() -> None:
+    """A referee asks "of what is this 0.004?", and an author "what now?"."""
+    diagnosis = diagnose(**conflicting())
+    for check in diagnosis.checks:
+        assert guide(check).measures
+        assert bool(guide(check).remedy) == (check.verdict != "fine")
+    assert set(GUIDES) == {name for _, name, _ in pkgutil.iter_modules(checks.__path__)}
+
+
 # -- bad studies -----------------------------------------------------------------------------------
 
 
@@ -290,7 +315,7 @@ def wrong_dispersion() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("bad", "checks", "words"),
+    ("bad", "expected", "words"),
     [
         (lambda: trading().evidence(np.random.default_rng(2)), {"identifiability"}, "fits as well"),
         (conflicting, {"target_influence", "coverage"}, "The targets disagree: deaths pulls level"),
@@ -303,12 +328,12 @@ def wrong_dispersion() -> dict[str, Any]:
         (wrong_dispersion, {"coverage", "fit_features"}, "cases scatters more"),
     ],
 )
-def test_a_bad_study_is_told_what_is_wrong_with_it(bad: Any, checks: set[str], words: str) -> None:
+def test_a_bad_study_is_told_what_is_wrong_with_it(bad: Any, expected: set[str], words: str) -> None:
     """In words, and never as fine."""
     diagnosis = diagnose(**bad())
     assert diagnosis.verdict != "fine"
     told = [check for check in diagnosis.checks if check.verdict != "fine"]
-    assert checks <= {check.name for check in told}, [check.reason for check in told]
+    assert expected <= {check.name for check in told}, [check.reason for check in told]
     assert any(words in check.reason for check in told), [check.reason for check in told]
 
 

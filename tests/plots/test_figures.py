@@ -113,6 +113,17 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         {"contact_rate": np.random.default_rng(3).standard_cauchy(1000)}, labels=LABELS
     ),
     "ranks": lambda: plots.figure("ranks")(draws(), labels=LABELS),
+    "reliance": lambda: plots.figure("reliance")(
+        pd.DataFrame(
+            {
+                "name": [each for each in ("averted", "deaths") for _ in range(9)],
+                "kind": ["prior", "series", "prior"] * 6,
+                "source": [f"source_{k}" for k in range(9)] * 2,
+                "distance": np.linspace(0.3, 0.0, 18),
+            }
+        ),
+        labels={"averted": "Deaths averted"},
+    ),
     "scenarios": lambda: plots.figure("scenarios")(*scenario_tables(), labels=LABELS),
     "strata": lambda: plots.figure("strata")(
         pd.concat([quantiles("deaths", stratum=f"age {age}", level=30.0 + age) for age in range(9)]), labels=LABELS

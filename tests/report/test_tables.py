@@ -17,7 +17,12 @@ COLUMNS = {
     "posterior": [
         "name", "meaning", "unit", "prior", "mean", "sd", "q025", "q50", "q975", "r_hat", "ess_bulk", "ess_tail",
     ],
-    "checks": ["name", "title", "verdict", "reason"],
+    "checks": ["name", "title", "verdict", "reason", "value", "measures", "threshold", "remedy"],
+    "reliance": ["name", "title", "kind", "source", "move", "unit", "in_sd", "distance"],
+    "fits": [
+        "name", "points", "inside", "p_mean", "p_maximum", "p_time_of_maximum", "p_dispersion", "autocorrelation",
+        "elpd", "se", "doubtful",
+    ],
     "scenarios": ["name", "title", "changed"],
     "targets": [
         "name", "output", "unit", "covers", "points", "held_out", "first", "last", "likelihood", "source",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelworks.study import _pages
+from modelworks.study import _page_rows, _pages
 from modelworks.study._assumptions import assumption_rows
 from modelworks.study._binding import BoundStudy, bind
 
@@ -76,7 +76,7 @@ def test_a_likelihood_says_each_of_its_arguments_once(tmp_path: Path, decay: Dec
             file.write("noise: {value: 0.3, unit: dimensionless, source: a test}\n")
         elif "0.02" not in likelihood:
             file.write("overdispersion: {prior: {exponential: {mean: 0.1}}, unit: dimensionless, source: a test}\n")
-    (row,) = _pages._target_rows(bind(folder))
+    (row,) = _page_rows.target_rows(bind(folder))
     assert row.likelihood == said
 
 
@@ -92,7 +92,7 @@ def test_a_likelihood_says_each_of_its_arguments_once(tmp_path: Path, decay: Dec
 )
 def test_to_make_it_again_names_what_there_is(tmp_path: Path, decay: Decay, known: dict[str, Any], said: str) -> None:
     """Without a commit there is nothing to check out, but the run keeps the files."""
-    commands = "\n".join(_pages._rebuild(bind(decay(tmp_path, DAYS)), known))
+    commands = "\n".join(_page_rows.rebuild(bind(decay(tmp_path, DAYS)), known))
     assert said in commands
     assert ("git checkout" in commands) == ("cd inputs" not in commands)
 
@@ -136,7 +136,7 @@ def test_an_output_by_strata_is_drawn_too(tmp_path: Path, decay: Decay, projecte
 
 def test_what_the_model_holds_itself_is_an_assumption(tmp_path: Path, decay: Decay) -> None:
     """A population or a share written in the model decides as much as any parameter."""
-    rows = {row.name: row for row in _pages._written_rows(stratified(decay(tmp_path, DAYS)))}
+    rows = {row.name: row for row in _page_rows.written_rows(stratified(decay(tmp_path, DAYS)))}
     assert rows["people in here at the start"].value == "200 + first"
     assert rows["age: share of people"].value == "young 0.3, old 0.7"
     assert {row.source for row in rows.values()} == {"written in the model, without a source"}

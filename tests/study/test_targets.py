@@ -12,7 +12,7 @@ from scipy import stats
 
 from modelworks.calibration import LogDensity
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study import _pages, run_study
+from modelworks.study import _page_rows, _pages, run_study
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._projection import log_density
 
@@ -228,7 +228,7 @@ def test_a_weight_is_used_and_told(made: Made) -> None:
     """Half the evidence, and the reason in the report's table."""
     study = bind(made(BY_HAND + "  weight: 0.5\n  why: both hospitals report each case\n"))
     assert likelihood_of(study) == pytest.approx(0.5 * likelihood_of(bind(made(BY_HAND))), rel=1e-12)
-    (row,) = _pages._target_rows(study)
+    (row,) = _page_rows.target_rows(study)
     assert row.likelihood == (
         "negative binomial (overdispersion 0.1); variance = mean + overdispersion × mean²; "
         "1 value known only to lie below a limit; weight 0.5: both hospitals report each case"

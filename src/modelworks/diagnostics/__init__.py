@@ -6,12 +6,15 @@
 
 from modelworks.diagnostics._check import Check, Limits, Verdict, worst
 from modelworks.diagnostics._diagnose import Diagnosis, diagnose
+from modelworks.diagnostics._fits import Fit
+from modelworks.diagnostics._guide import guide
 from modelworks.diagnostics._mixing import ess_bulk, ess_mean, ess_quantile, ess_tail, mcse_mean, mcse_quantile, r_hat
 from modelworks.diagnostics._summary import Summary, summary
 
 __all__ = [
     "Check",
     "Diagnosis",
+    "Fit",
     "Limits",
     "Summary",
     "Verdict",
@@ -20,6 +23,7 @@ __all__ = [
     "ess_mean",
     "ess_quantile",
     "ess_tail",
+    "guide",
     "mcse_mean",
     "mcse_quantile",
     "r_hat",

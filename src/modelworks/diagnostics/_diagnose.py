@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Verdict, worst
+from modelworks.diagnostics._fits import Fit, fit
 from modelworks.diagnostics._known import known
 from modelworks.diagnostics._mixing import as_chains
 from modelworks.diagnostics.checks.at_bounds import at_bounds
@@ -29,6 +30,7 @@ from modelworks.diagnostics.checks.prior_sensitivity import prior_sensitivity
 from modelworks.diagnostics.checks.residual_pattern import residual_pattern
 from modelworks.diagnostics.checks.stuck_chains import stuck_chains
 from modelworks.diagnostics.checks.target_influence import target_influence
+from modelworks.diagnostics.loo import Loo, loo
 from modelworks.errors import Letters, near
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -52,13 +54,14 @@ class Diagnosis:
     """May we believe the draws? Every check with its reason, and the gravest verdict of them.
 
     The checks come in the order of how much depends on them: what a stuck chain says about the fit to the
-    data is of no interest. `forecasts` has a row for each target of which observations were held out, and
-    `known` says how well the parameters are known.
+    data is of no interest. `forecasts` has a row for each target of which observations were held out, `fits` one
+    for each target, and `known` says how well the answer is known.
     """
 
     checks: tuple[Check, ...]
     forecasts: tuple[Forecast, ...] = ()
     known: str = ""
+    fits: tuple[Fit, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -93,6 +96,7 @@ class Diagnosis:
             "checks": [check.as_dict() for check in self.checks],
             "forecasts": [each.as_dict() for each in self.forecasts],
             "known": self.known,
+            "fits": [each.as_dict() for each in self.fits],
         }
 
     @classmethod
@@ -100,9 +104,10 @@ class Diagnosis:
         """The diagnosis that `as_dict` wrote."""
         return cls(
             tuple(Check.from_dict(check) for check in entry["checks"]),
-            # A diagnosis written before forecasts were judged has none.
+            # A diagnosis written before forecasts were judged has none; nor one before the fits.
             tuple(Forecast.from_dict(each) for each in entry.get("forecasts", ())),
             entry.get("known", ""),
+            tuple(Fit.from_dict(each) for each in entry.get("fits", ())),
         )
 
 
@@ -186,7 +191,9 @@ def diagnose(
     checks += [influence(name, values, called.get(name)) for name, values in densities.items()]
     if chains and all(values.size == len(each) for each in densities.values() for values in chains.values()):
         checks += weighted_checks(chains, densities, log_prior)
-    return Diagnosis(tuple(checks), forecasts, known(chains))
+    left_out = {name: foretold(values) for name, values in densities.items()}
+    fits = tuple(fit(name, samples, seen[name], left_out.get(name)) for name, samples in predicted.items())
+    return Diagnosis(tuple(checks), forecasts, known(chains), fits)
 
 
 def sampler_checks(draws: Mapping[str, Floats], sample_stats: Mapping[str, ArrayLike]) -> list[Check]:
@@ -220,6 +227,11 @@ def weighted_checks(
     if len(log_likelihood) > 1:
         checks.append(target_influence(draws, log_likelihood))
     return checks
+
+
+def foretold(log_likelihood: Floats) -> Loo:
+    """Each observation given the others; where nothing was observed the density (sample, point) is zero."""
+    return loo(log_likelihood[:, (log_likelihood != 0).any(axis=0)])
 
 
 def reassuring(forecasts: tuple[Forecast, ...]) -> tuple[str, ...]:

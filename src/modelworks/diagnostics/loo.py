@@ -84,7 +84,8 @@ def loo(log_likelihood: ArrayLike) -> Loo:
     True
     """
     values = np.asarray(log_likelihood, dtype=np.float64)
-    pointwise = [float(np.logaddexp.reduce(np.log(smoothed(-point)) + point)) for point in values.T]
+    with np.errstate(divide="ignore"):  # a weight may be too small for a float
+        pointwise = [float(np.logaddexp.reduce(np.log(smoothed(-point)) + point)) for point in values.T]
     return Loo(np.array(pointwise), point_k(values))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from modelworks.diagnostics import Verdict
-from modelworks.report.page import AssumptionRow, Page, PosteriorRow, TargetRow
-from modelworks.report.words import VERDICTS, decimals_for, interval, moment, number, percent, plural, seconds
+from modelworks.diagnostics.checks.prior_sensitivity import SENSITIVE
+from modelworks.report.page import AssumptionRow, CheckRow, FitRow, Page, PosteriorRow, RelianceRow, TargetRow
+from modelworks.report.words import VERDICTS, decimals_for, interval, moment, number, percent, plural, seconds, signed
 
+GRAVEST: tuple[Verdict, ...] = ("stop", "look", "fine")
+MOST_SOURCES = 4
 Kind = Literal["text", "number", "code", "verdict"]
 
 
@@ -57,13 +61,90 @@ def quantities(page: Page) -> Table:
     return Table("quantities", "Key numbers", "The numbers of the answer", columns, tuple(rows))
 
 
-def checks(page: Page) -> Table:
-    rows = (
-        (Cell(VERDICTS[row.verdict][0], verdict=row.verdict), Cell(row.title), Cell(row.reason)) for row in page.checks
+def reliance(page: Page) -> Table:
+    """What moves each number most; all of it is in the table beside the page."""
+    rows = [row for name in dict.fromkeys(row.name for row in page.reliance) for row in _strongest(page, name)]
+    columns = (
+        Column("Quantity"),
+        Column("Source"),
+        Column("Distribution moves by", "number"),
+        Column("Mean moves by", "number"),
+        Column("In standard deviations", "number"),
     )
-    columns = (Column("Verdict", "verdict"), Column("Question"), Column("Answer"))
-    caption = "Every question asked of the draws; the gravest answer is the verdict"
-    return Table("checks", "Checks", caption, columns, tuple(rows))
+    caption = (
+        "How a number changes when one prior, or the data of one series, is trusted twice as much (power-scaling, to "
+        "the first order). The first figure, from 0 to 1, is of the whole distribution, which data also narrow; from "
+        f"{SENSITIVE:g} on it is marked. The {MOST_SOURCES} strongest that are, or the strongest alone"
+    )
+    shown = tuple(
+        (
+            Cell(row.title or row.name),
+            Cell(f"{row.kind}: {row.source}"),
+            Cell(number(row.distance, decimals=2)),
+            Cell(signed(row.move), note=row.unit),
+            Cell(signed(row.in_sd, decimals=2)),
+        )
+        for row in rows
+    )
+    return Table("reliance", "What the numbers rest on", caption, columns, shown)
+
+
+def _strongest(page: Page, name: str) -> list[RelianceRow]:
+    rows = sorted((row for row in page.reliance if row.name == name), key=lambda row: -row.distance)
+    return [row for row in rows[:MOST_SOURCES] if row.distance >= SENSITIVE] or rows[:1]
+
+
+def checks(page: Page) -> Table:
+    """The gravest first; within a verdict in the order in which they were asked."""
+    order = sorted(page.checks, key=lambda row: GRAVEST.index(row.verdict))
+    columns = (Column("Verdict", "verdict"), *map(Column, ("Question", "Answer", "Measured", "Held against")))
+    caption = "Every question asked of the draws, the gravest answer, which is the verdict, first"
+    return Table("checks", "Checks", caption, columns, tuple(map(_check_row, order)))
+
+
+def _check_row(row: CheckRow) -> tuple[Cell, ...]:
+    return (
+        Cell(VERDICTS[row.verdict][0], verdict=row.verdict),
+        Cell(row.title),
+        Cell(row.reason, note=row.remedy and f"To do: {row.remedy}."),
+        _measured(row),
+        Cell(row.threshold),
+    )
+
+
+def _measured(row: CheckRow) -> Cell:
+    if row.value is None:
+        return Cell("")
+    # All R-hats are 1.00 where they are good.
+    return Cell(number(row.value, decimals=3 if row.name == "convergence" else None), note=row.measures)
+
+
+def fits(page: Page) -> Table:
+    titles = ("In the 95% range", "Mean", "Maximum", "Its time", "Scatter", "Autocorrelation", "ELPD (SE)")
+    columns = (Column("Series"), *(Column(title, "number") for title in titles))
+    caption = (
+        "Mean, maximum, time of the maximum and scatter: which share of the series that the model makes are as far out "
+        "as the observed one (two-sided posterior predictive p-values; small is bad). Autocorrelation: of a residual "
+        "with the next. ELPD: how well each observation is foretold from all the others (leave-one-out, log density; "
+        "only differences between models of the same data mean something)"
+    )
+    return Table(
+        "fits", "How well is each series met?", caption, columns, tuple(map(_fit_row, page.fits)), stacks=False
+    )
+
+
+def _fit_row(row: FitRow) -> tuple[Cell, ...]:
+    chances = (row.p_mean, row.p_maximum, row.p_time_of_maximum, row.p_dispersion)
+    elpd = "–" if row.elpd is None else number(row.elpd, decimals=1)
+    if row.se is not None and math.isfinite(row.se):
+        elpd += f" ({number(row.se, decimals=1)})"
+    return (
+        Cell(row.name),
+        Cell(f"{row.inside:,} of {row.points:,}"),
+        *(Cell("–" if each is None else number(each, decimals=3 if each < 0.1 else 2)) for each in chances),
+        Cell(number(row.autocorrelation, decimals=2)),
+        Cell(elpd, note=f"doubtful for {row.doubtful:,}" if row.doubtful else ""),
+    )
 
 
 def posterior(page: Page) -> Table:
@@ -196,7 +277,7 @@ def stages(page: Page) -> Table:
 
 def closing_tables(page: Page) -> list[Table]:
     """The tables after the pictures, without those that would be empty."""
-    makers = (posterior, scenarios, checks, targets, forecasts, assumptions, data)
+    makers = (reliance, posterior, scenarios, checks, targets, fits, forecasts, assumptions, data)
     return [table for table in (make(page) for make in makers) if table.rows]
 
 

@@ -15,12 +15,20 @@ from modelworks.plots import Figure
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One question asked of the draws, and its answer in a sentence."""
+    """One question asked of the draws, and its answer in a sentence.
+
+    `value` is what was measured, which `measures` says, held against `threshold`; `remedy` is what to do where it is
+    not fine.
+    """
 
     name: str
     title: str
     verdict: Verdict
     reason: str
+    value: float | None = None
+    measures: str = ""
+    threshold: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,24 @@ class QuantityRow:
     low: float | None
     high: float | None
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RelianceRow:
+    """How a named number changes when one source, a prior or a series, is trusted twice as much, to the first order.
+
+    `distance` is how far its distribution moves (0 to 1, cumulative Jensen-Shannon, per doubling); `move` is of its
+    mean, in `unit`, and `in_sd` in its standard deviations.
+    """
+
+    name: str
+    title: str
+    kind: str
+    source: str
+    move: float
+    unit: str
+    in_sd: float
+    distance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +132,28 @@ class ForecastRow:
     chance: float
     crps: float | None
     naive_crps: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FitRow:
+    """How a target compares with what the posterior predicts for it, in numbers.
+
+    `inside` of `points` lie in the 95% range; `p_…` are two-sided posterior predictive p-values; `autocorrelation` is
+    of neighbouring residuals; `elpd`, with its standard error `se`, the log density of the observations, each foretold
+    from all the others (LOO), which for `doubtful` of them the draws can not say.
+    """
+
+    name: str
+    points: int
+    inside: int
+    p_mean: float | None
+    p_maximum: float | None
+    p_time_of_maximum: float | None
+    p_dispersion: float | None
+    autocorrelation: float | None
+    elpd: float | None
+    se: float | None
+    doubtful: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +238,12 @@ class Page:
     checks: tuple[CheckRow, ...] = ()
     sections: tuple[Section, ...] = ()
     quantities: tuple[QuantityRow, ...] = ()
+    reliance: tuple[RelianceRow, ...] = ()
     posterior: tuple[PosteriorRow, ...] = ()
     scenarios: tuple[ScenarioRow, ...] = ()
     targets: tuple[TargetRow, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
+    fits: tuple[FitRow, ...] = ()
     assumptions: tuple[AssumptionRow, ...] = ()
     data: tuple[DataRow, ...] = ()
     diagram: str = ""

@@ -69,6 +69,16 @@ def number(value: float | None, *, decimals: int | None = None) -> str:
     return text.replace("-", "−" if re.search("[1-9]", text) else "")
 
 
+def signed(value: float, *, decimals: int | None = None) -> str:
+    """A number that says whether it is up or down.
+
+    >>> signed(3.2), signed(-0.5, decimals=1), signed(0.001, decimals=2)
+    ('+3.20', '−0.5', '0.00')
+    """
+    text = number(value, decimals=decimals)
+    return f"+{text}" if value > 0 and re.search("[1-9]", text) else text
+
+
 def _scientific(value: float) -> str:
     mantissa, exponent = f"{value:.2e}".split("e")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -26,7 +26,7 @@ import numpy as np
 from modelworks.calibration import Posterior
 from modelworks.errors import counted
 from modelworks.runs import Progress, Run, StageCache, fingerprint, provenance
-from modelworks.study import _projection, stages
+from modelworks.study import _quantities, _reliance, stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._observations import Observations
 from modelworks.study._prior_predictive import letters_of
@@ -56,8 +56,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     stages.SIMULATE: ("model", "calibration", "study", *MEASURES),
     stages.CALIBRATE: ("model", "calibration", "study", *MEASURES),
     stages.DIAGNOSE: ("diagnostics",),
-    stages.PROJECT: ("model", "study", *MEASURES),
-    stages.REPORT: ("model", "diagnostics", "plots", "report", "study", "study/_pages.py"),
+    stages.PROJECT: ("model", "study", "diagnostics/reliance.py", *MEASURES),
+    stages.REPORT: ("model", "diagnostics", "plots", "report", "study", "study/_pages.py", "study/_page_rows.py"),
 }
 # A wider study room would make every change of a page's wording recalibrate; these are its files
 # that numbers depend on.
@@ -71,6 +71,9 @@ NUMBERS_OF_STUDY = (
     "_model_file.py",
     "_team_files.py",
     "_projection.py",
+    "_quantities.py",
+    "_reliance.py",
+    "_scenario_runs.py",
     "_decisions.py",
     "_words.py",
     "_prior_predictive.py",
@@ -437,12 +440,14 @@ def _record(
         record["parameters"] |= _calibrated(study, finished[stages.CALIBRATE])
     if stages.DIAGNOSE in finished:
         diagnosis = json.loads((finished[stages.DIAGNOSE] / "diagnosis.json").read_text(encoding="utf-8"))
+        if stages.PROJECT in finished:
+            diagnosis = _reliance.told(diagnosis, finished[stages.PROJECT])
         record |= {"verdict": diagnosis["verdict"], "sentences": diagnosis["sentences"]}
         # What is said of one target is in the tables; these are of the calibration as a whole.
         record["measures"] = {each["name"]: each["value"] for each in diagnosis["checks"] if not each["about"]}
     if stages.PROJECT in finished:
         quantities = json.loads((finished[stages.PROJECT] / "quantities.json").read_text(encoding="utf-8"))
-        record |= {"quantities": quantities, "answer": _projection.answer(asked.answer, quantities)}
+        record |= {"quantities": quantities, "answer": _quantities.answer(asked.answer, quantities)}
     return record
 
 

@@ -10,32 +10,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelworks import plots
-from modelworks.diagnostics import summary
 from modelworks.inputs import group_of
 from modelworks.model import diagram, output_columns, written_numbers
 from modelworks.report import (
-    AssumptionRow,
-    CheckRow,
-    DataRow,
-    ForecastRow,
     Page,
-    PosteriorRow,
     QuantityRow,
-    ScenarioRow,
     Section,
-    StageRow,
-    TargetRow,
     write_figure,
     write_report,
 )
-from modelworks.report.words import plural
-from modelworks.study import _projection
+from modelworks.study import _projection, _quantities, _reliance
 from modelworks.study._assumptions import assumption_rows
 from modelworks.study._binding import BoundStudy
-from modelworks.study._observations import Observations
-from modelworks.study._prior_predictive import figure_of, letters_of
+from modelworks.study._page_rows import (
+    check_rows,
+    citation,
+    data_rows,
+    fit_rows,
+    forecast_rows,
+    posterior_rows,
+    rebuild,
+    reliance_rows,
+    scenario_rows,
+    stage_rows,
+    target_rows,
+    unit_of,
+    warnings,
+    written_rows,
+)
+from modelworks.study._prior_predictive import figure_of
 from modelworks.study._questions import BASELINE
-from modelworks.study._target_words import likelihood_in_words
+from modelworks.study._scenario_runs import baseline_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +56,6 @@ if TYPE_CHECKING:
 MOST_OUTPUTS = 8
 # Draws enough for a smooth density.
 DRAWS_SHOWN = 2000
-# An error of the solver that might show beside the scatter of the best of data.
-WORTH_SAYING = 1e-3
 
 
 def write_page(work: Work) -> None:
@@ -64,7 +67,7 @@ def page(work: Work) -> Page:
     """Everything the report says."""
     study, asked = work.study, work.study.inputs.study
     posterior = work.posterior()
-    diagnosis = work.diagnosis()
+    diagnosis = _reliance.told(work.diagnosis(), work.finished["project"])
     quantities = json.loads((work.finished["project"] / "quantities.json").read_text(encoding="utf-8"))
     return Page(
         study=study.name,
@@ -72,29 +75,31 @@ def page(work: Work) -> Page:
         question=asked.question,
         model=study.model.name,
         region=asked.region or "",
-        answer=_projection.answer(asked.answer, quantities) or "",
+        answer=_quantities.answer(asked.answer, quantities) or "",
         verdict=diagnosis["verdict"],
         sentences=tuple(diagnosis["sentences"]),
-        warnings=tuple(_warnings(work)),
-        checks=tuple(CheckRow(c["name"], c["title"], c["verdict"], c["reason"]) for c in diagnosis["checks"]),
+        warnings=tuple(warnings(work)),
+        checks=tuple(check_rows(diagnosis)),
         sections=tuple(_sections(work, posterior)),
         quantities=tuple(
             QuantityRow(name, q["title"] or name, q["unit"] or "", q["median"], q["low"], q["high"], q["text"])
             for name, q in quantities.items()
         ),
-        posterior=tuple(_posterior_rows(study, posterior)),
-        scenarios=tuple(_scenario_rows(study)),
-        targets=tuple(_target_rows(study)),
-        forecasts=tuple(_forecast_rows(study, diagnosis)),
-        assumptions=(*assumption_rows(study), *_written_rows(study)),
-        data=tuple(_data_rows(study)),
+        reliance=tuple(reliance_rows(work, quantities)),
+        posterior=tuple(posterior_rows(study, posterior)),
+        scenarios=tuple(scenario_rows(study)),
+        targets=tuple(target_rows(study)),
+        forecasts=tuple(forecast_rows(study, diagnosis)),
+        fits=tuple(fit_rows(diagnosis)),
+        assumptions=(*assumption_rows(study), *written_rows(study)),
+        data=tuple(data_rows(study)),
         diagram=diagram(study.model),
         provenance=work.provenance,
-        stages=tuple(_stage_rows(work)),
+        stages=tuple(stage_rows(work)),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         authors=tuple(asked.authors),
-        citation=asked.citation or _citation(study),
-        rebuild=_rebuild(study, work.provenance),
+        citation=asked.citation or citation(study),
+        rebuild=rebuild(study, work.provenance),
     )
 
 
@@ -125,7 +130,7 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
     study = work.study
     ribbons = pd.read_parquet(work.finished["project"] / "outputs.parquet")
     differences = pd.read_parquet(work.finished["project"] / "differences.parquet")
-    baseline = _projection.baseline_name(study)
+    baseline = baseline_name(study)
     draws = {name: np.asarray(posterior.draws(name)) for name in study.free}
     labels = _parameter_labels(study)
     if study.observations:
@@ -151,6 +156,9 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
         asked.append(plots.figure("strata")(rows, labels=captions, title=title))
     if asked:
         yield Section("What if?" if len(set(ribbons["scenario"])) > 1 else "What the model says", tuple(asked))
+    resting = _resting(work)
+    if resting is not None:
+        yield Section("What does the answer rest on?", (resting,))
     if draws:
         prior = {name: np.asarray(posterior.prior(name)) for name in study.free}
         yield Section(
@@ -171,6 +179,22 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
     contacts = tuple(_contacts(study))
     if contacts:
         yield Section("Who meets whom?", contacts)
+
+
+def _resting(work: Work) -> Figure | None:
+    """What the numbers of the answer rest on."""
+    import pandas as pd
+
+    quantities = work.study.inputs.study.quantities
+    found = json.loads((work.finished["project"] / "reliance.json").read_text(encoding="utf-8"))
+    rows = pd.DataFrame(found["rows"])
+    if rows.empty:
+        return None
+    told = [
+        name for name in _reliance.asked_for(work.study.inputs.study.answer, quantities) if name in set(rows["name"])
+    ]
+    titles = {name: each.title for name, each in quantities.items()}
+    return plots.figure("reliance")(rows, quantities=told[:MOST_OUTPUTS], labels=titles) if told else None
 
 
 def _by_group(study: BoundStudy, draws: Mapping[str, ArrayLike]) -> dict[str, dict[str, ArrayLike]]:
@@ -312,144 +336,10 @@ def _target_labels(study: BoundStudy) -> dict[str, str]:
         title = each.entry.title or titles.get(each.entry.output) or each.entry.output
         for name in dict.fromkeys(each.names):
             category = f", {name[len(each.entry.name) + 1 : -1]}" if name != each.entry.name else ""
-            found[name] = f"{title}{category} ({_unit(each)})"
+            found[name] = f"{title}{category} ({unit_of(each)})"
     return found
-
-
-def _unit(observed: Observations) -> str:
-    """The target's unit; of a count also the time it is over; of trials what is shown, which is how many had it."""
-    if "trials" in observed.entry.likelihood.arguments:
-        return "of those examined"
-    return (
-        observed.entry.unit
-        if observed.entry.covers == "instant"
-        else f"{observed.entry.unit} per {observed.entry.covers}"
-    )
 
 
 def _scenario_labels(study: BoundStudy) -> dict[str, str]:
     named = {name: scenario.title or name for name, scenario in study.inputs.study.scenarios.items()}
     return named or {BASELINE: "As it is"}
-
-
-# -- tables ----------------------------------------------------------------------------------------
-
-
-def _posterior_rows(study: BoundStudy, posterior: Posterior) -> Iterator[PosteriorRow]:
-    for row in summary({name: np.asarray(posterior.draws(name)) for name in study.free}):
-        entry = study.entry(row.name)
-        yield PosteriorRow(
-            row.name, entry.meaning or "", entry.unit, study.belief(row.name), row.mean, row.sd,
-            row.q025, row.q50, row.q975, row.r_hat, row.ess_bulk, row.ess_tail,
-        )  # fmt: skip
-
-
-def _scenario_rows(study: BoundStudy) -> Iterator[ScenarioRow]:
-    for name, scenario in study.inputs.study.scenarios.items():
-        changed = [f"{parameter} {_change(change)}" for parameter, change in scenario.parameters.items()]
-        changed += [f"{data} from {dataset}" for data, dataset in scenario.data.items()]
-        yield ScenarioRow(name, scenario.title or name, tuple(changed))
-
-
-def _change(change: Any) -> str:
-    return f"× {change.multiply:g}" if hasattr(change, "multiply") else f"= {change:g}"
-
-
-def _target_rows(study: BoundStudy) -> Iterator[TargetRow]:
-    for each in study.observations:
-        entry = each.entry
-        source = entry.source or (study.inputs.catalogue[entry.dataset].source if entry.dataset else "")
-        yield TargetRow(
-            entry.name, entry.output, entry.unit, entry.covers, int(each.included.sum()), int((~each.included).sum()),
-            min(each.dates).isoformat(), max(each.dates).isoformat(),
-            likelihood_in_words(study, each), source,
-        )  # fmt: skip
-
-
-def _forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[ForecastRow]:
-    units = {name: _unit(each) for each in study.observations for name in each.names}
-    for row in diagnosis["forecasts"]:
-        yield ForecastRow(
-            row["target"], units[row["target"]], row["points"], row["inside"], row["chance"], row["crps"],
-            row["naive_crps"],
-        )  # fmt: skip
-
-
-def _written_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
-    """The numbers the model holds itself: assumptions like the others, of which no file says where they come from."""
-    source = "written in the model, without a source"
-    if study.inputs.study.data:
-        source = "written in the model, without a source, or made by it from its data"
-    for each in written_numbers(study.model):
-        yield AssumptionRow(each.name, each.value, each.unit, source, study.shown_model)
-
-
-def _data_rows(study: BoundStudy) -> Iterator[DataRow]:
-    used = {o.entry.dataset: None for o in study.observations if o.entry.dataset}
-    used |= dict.fromkeys(study.inputs.study.data.values())
-    for scenario in study.inputs.study.scenarios.values():
-        used |= dict.fromkeys(scenario.data.values())
-    for name in used:
-        dataset = study.inputs.catalogue[name]
-        yield DataRow(
-            name, dataset.title, dataset.publisher, dataset.licence, dataset.source, dataset.sha256 or "",
-            str(dataset.retrieved or ""), _checked(study, name),
-        )  # fmt: skip
-
-
-def _checked(study: BoundStudy, name: str) -> str:
-    """What the checks of a dataset found: how many hold, and which failing was accepted, and why."""
-    found = study.inputs.catalogue.findings(name)
-    lived_with = [each for each in found if each.problem]
-    told = [f"{plural(len(found) - len(lived_with), 'check')} held"] if found else []
-    told += [f"{each.check.name}: {each.problem}; accepted: {each.check.accepted}" for each in lived_with]
-    return "; ".join(told)
-
-
-def _stage_rows(work: Work) -> Iterator[StageRow]:
-    for name, folder in work.finished.items():
-        entry: Mapping[str, Any] = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
-        yield StageRow(name, entry["seconds"])
-
-
-def _warnings(work: Work) -> Iterator[str]:
-    """What a reader must know that is no check of the draws."""
-    calibration = json.loads((work.finished["calibrate"] / "calibration.json").read_text(encoding="utf-8"))
-    if (calibration["solver_error"] or 0.0) > WORTH_SAYING:
-        yield (
-            f"The solver's error reaches {calibration['solver_error']:.1g} of the largest value of an output: "
-            "run the study with a smaller step before small differences are believed."
-        )
-    yield from calibration["warnings"]
-    for each in work.study.observations:
-        if each.entry.weight != 1:
-            counts = f"counts {each.entry.weight:g} times what its data say"
-            yield f"The target {each.entry.name} {counts}: {each.entry.why}."
-    yield from (
-        letter.message[0].upper() + letter.message[1:] + "." for letter in letters_of(work.finished["simulate"])
-    )
-    held = sum(int((~o.included).sum()) for o in work.study.observations)
-    if held:
-        until = work.study.inputs.study.calibration.until
-        yield f"{plural(held, 'observation')} after {until} {'was' if held == 1 else 'were'} held out of the fit."
-        diagnosis = work.diagnosis()
-        told = diagnosis["sentences"]
-        yield from (c["reason"] for c in diagnosis["checks"] if c["name"] == "held_out" and c["reason"] not in told)
-
-
-def _rebuild(study: BoundStudy, known: Mapping[str, Any]) -> tuple[str, ...]:
-    """The commands that make the page again: from the commit, or from the files the run keeps of itself."""
-    lock = "# packages as they were: environment.lock in the folder of this run"
-    run = f"modelworks run {study.name}"
-    commit = known.get("commit")
-    if commit and not known.get("dirty"):
-        return lock, f"git checkout {commit}", run
-    if commit and known.get("patch") and not known.get("not_in_patch"):
-        return lock, f"git checkout {commit}", "git apply uncommitted.patch  # in the folder of this run", run
-    return lock, "cd inputs  # in the folder of this run: every file of the study as it was", run
-
-
-def _citation(study: BoundStudy) -> str:
-    asked = study.inputs.study
-    who = ", ".join(asked.authors) or "The authors of the study"
-    return f"{who} ({datetime.now(UTC).year}). {asked.title}. Calibrated with modelworks."

@@ -57,6 +57,16 @@ def row_shares(calendar: Calendar, times: Array, asked: Quantity, *, counts_even
     return np.concatenate([[0.0], np.clip(within / np.diff(times), 0.0, 1.0)])
 
 
+def row_times(times: Array, *, counts_events: bool) -> Array:
+    """Where the rows of an output lie: a stock at its moment, a count in the middle of the time it counts.
+
+    The first row of a count has no time behind it and is left out by those who show it.
+    """
+    if not counts_events:
+        return times
+    return np.concatenate([times[:1], (times[:-1] + times[1:]) / 2])
+
+
 def check_scenarios(inputs: StudyInputs, model: Model, parameters: BoundParameters, letters: Letters) -> None:
     """A scenario changes parameters the model has, to values the model takes."""
     for scenario in inputs.study.scenarios.values():

@@ -17,7 +17,8 @@ from modelworks.runs import Progress
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._line import run_study
-from modelworks.study._projection import needed_scenarios, said, thinned_draws, values_of
+from modelworks.study._projection import thinned_draws
+from modelworks.study._quantities import needed_scenarios, said, values_of
 from modelworks.study._questions import quantity_unit
 
 if TYPE_CHECKING:

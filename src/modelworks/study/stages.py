@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.model import measure_error
-from modelworks.study import _pages, _projection
+from modelworks.study import _pages, _projection, _reliance
 from modelworks.study._binding import BoundStudy
 from modelworks.study._prior_predictive import foresee
 
@@ -115,6 +115,7 @@ def project_stage(work: Work) -> None:
     projected.fitted.to_parquet(work.folder / "fitted.parquet", index=False)
     projected.predictive.to_parquet(work.folder / "predictive.parquet", index=False)
     work.write_json("quantities.json", projected.quantities)
+    _reliance.write(work, projected)
 
 
 def report_stage(work: Work) -> None:

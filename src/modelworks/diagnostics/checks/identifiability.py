@@ -42,11 +42,16 @@ class Direction:
     width: float
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """The parameters that move most, two at least: one alone is no combination."""
+        second = sorted(map(abs, self.moves.values()))[-2]
+        return tuple(name for name, move in self.moves.items() if abs(move) >= min(NAMED, second))
+
+    @property
     def in_words(self) -> str:
         """The parameters that move most, and whither, the first upwards."""
         # Of parameters that move about as far, the first is told first.
-        moved = [name for name in self.moves if abs(self.moves[name]) >= NAMED]
-        names = sorted(moved, key=lambda name: -round(abs(self.moves[name]), 1))
+        names = sorted(self.named, key=lambda name: -round(abs(self.moves[name]), 1))
         upwards = [name for name in names if self.moves[name] * self.moves[names[0]] > 0]
         downwards = [name for name in names if name not in upwards]
         more = f"higher {listed(upwards)}"
@@ -82,7 +87,7 @@ def identifiability(
     about: tuple[str, ...] = ()
     reason = f"No combination of parameters is as unknown as it was assumed (at most {percent(found.width)} as wide)."
     if verdict != "fine":
-        about = tuple(name for name in found.moves if abs(found.moves[name]) >= NAMED)
+        about = found.named
         words = found.in_words
         reason = (
             f"{words[0].upper()}{words[1:]} fits as well: the data do not tell them apart "

@@ -48,23 +48,28 @@ def residual_pattern(target: str, predictive: ArrayLike, observed: ArrayLike) ->
     samples, values = np.asarray(predictive, dtype=np.float64)[:, there], values[there]
     if values.size < FEWEST_POINTS:
         return Check("residual_pattern", TITLE, "fine", f"{target} has too few points for a pattern.", about=(target,))
-    middle, spread = np.median(samples, axis=0), samples.std(axis=0)
-    # A point that is predicted without any spread can not be put on the scale of the others.
-    scale = np.where(spread > 0, spread, np.inf)
-    own = float(neighbour_correlation((values - middle) / scale))
-    made = neighbour_correlation((samples - middle) / scale)
+    misses, made_misses = residuals(samples, values)
+    own, made = float(neighbour_correlation(misses)), neighbour_correlation(made_misses)
     chance = float((1 + (made >= own).sum()) / (1 + made.size))
     verdict = AS_PATTERNED.verdict(chance)
     if verdict == "fine":
         reason = f"The misses of {target} follow no pattern."
     else:
-        run = max(longest_run(values > middle), longest_run(values < middle))
+        run = max(longest_run(misses > 0), longest_run(misses < 0))
         reason = (
             f"{target} misses the model in a pattern: {run} observations in a row lie on the same side "
             f"({percent(chance)} of the model's own series look so)."
         )
     threshold = f"fine from {AS_PATTERNED.look:.0%} of the model's own series"
-    return Check("residual_pattern", TITLE, verdict, reason, own, threshold, (target,))
+    return Check("residual_pattern", TITLE, verdict, reason, chance, threshold, (target,))
+
+
+def residuals(samples: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Misses of the observations (point,), and of predicted ones (sample, point), in predictive deviations."""
+    middle, spread = np.median(samples, axis=0), samples.std(axis=0)
+    # A point that is predicted without any spread can not be put on the scale of the others.
+    scale = np.where(spread > 0, spread, np.inf)
+    return (values - middle) / scale, (samples - middle) / scale
 
 
 def neighbour_correlation(residuals: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,77 @@
+"""A scenario's runs: which model it needs, and which values each draw gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.errors import ModelworksError, fail
+from modelworks.model import CompiledModel
+from modelworks.study._binding import BoundStudy
+from modelworks.study._questions import BASELINE, allowed, takes
+
+if TYPE_CHECKING:
+    from modelworks.inputs import Scenario
+
+Array = NDArray[np.float64]
+
+
+def baseline_name(study: BoundStudy) -> str:
+    """The scenario others are compared with: the one called so, or else the first."""
+    scenarios = study.inputs.study.scenarios
+    return BASELINE if BASELINE in scenarios or not scenarios else next(iter(scenarios))
+
+
+def prepared(
+    study: BoundStudy, scenario: Scenario | None, times: Array, draws: Mapping[str, Array]
+) -> tuple[CompiledModel, Array]:
+    """The model of a scenario, and a row of values for each draw, in the model's units."""
+    data = dict(study.data)
+    changed = dict(draws)
+    if scenario is not None:
+        data.update({name: study.inputs.catalogue[dataset].table() for name, dataset in scenario.data.items()})
+        for name, change in scenario.parameters.items():
+            for member in study.members(name):
+                changed[member] = (
+                    changed[member] * change.multiply
+                    if hasattr(change, "multiply")
+                    else np.full_like(changed[member], float(change))
+                )
+                _check_taken(study, scenario, name, member, changed[member])
+    scaled = study.compiled(times, data if scenario is not None and scenario.data else None)
+    rows = np.column_stack([changed[name] for name in scaled.parameters])
+    return scaled.compiled, np.array([scaled.given(row) for row in rows])
+
+
+@contextmanager
+def told_of(name: str) -> Iterator[None]:
+    """Whatever stops a scenario's runs says which scenario it was."""
+    try:
+        yield
+    except ModelworksError as error:
+        said = [
+            each if each.file else replace(each, message=f"in the scenario `{name}`: {each.message}")
+            for each in error.letters
+        ]
+        raise ModelworksError(said) from error
+
+
+def _check_taken(study: BoundStudy, scenario: Scenario, name: str, member: str, values: Array) -> None:
+    """What a scenario makes of the draws is what the model takes."""
+    entry = study.entry(member)
+    limits = allowed(study.model.parameters[member], entry, study.factors[member])
+    beyond = [value for value in values if not takes(limits, value)]
+    if beyond:
+        fail(
+            "Y202",
+            f"the scenario `{scenario.name}` brings `{member}` out of its limits in {len(beyond)} of {len(values)} "
+            f"draws, as to {beyond[0]:g}, but it lies {limits} ({entry.unit})",
+            hint="take a factor nearer to 1, or set the parameter to a number",
+            file=scenario.places[name].file,
+            line=scenario.places[name].line,
+        )
