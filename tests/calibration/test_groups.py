@@ -14,7 +14,7 @@ from tests.calibration.conftest import Linear
 
 from modelworks.calibration import Group, LogDensity, Prior, Settings, Target, calibrate, group
 from modelworks.calibration.groups import FAMILIES
-from modelworks.calibration.samplers import SAMPLERS
+from modelworks.calibration.samplers import BY_CHANCE, SAMPLERS
 from modelworks.errors import ModelworksError
 
 Array = NDArray[np.float64]
@@ -246,7 +246,7 @@ def test_the_log_density_with_a_group_is_the_sum_of_its_parts() -> None:
     assert density.value(density.unconstrain(values)) == pytest.approx(wanted, rel=1e-12)
 
 
-OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in SAMPLERS if name != "nuts"]
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in SAMPLERS if name not in ("nuts", *BY_CHANCE)]
 
 
 @pytest.mark.parametrize("sampler", ["nuts", *OTHERS])

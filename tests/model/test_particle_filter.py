@@ -26,7 +26,7 @@ from modelworks.model import (
     particle_filter,
     people,
 )
-from modelworks.model._particle_filter import systematic
+from modelworks.model._particles import systematic
 
 Array = NDArray[np.float64]
 Observation = Callable[[Mapping[str, Array], int], Array]

@@ -10,6 +10,7 @@ one member a file.
 from __future__ import annotations
 
 from modelworks.calibration._beliefs import Beliefs
+from modelworks.calibration._by_chance import ChanceFunction, ChanceModel, RandomSimulator
 from modelworks.calibration._calibrate import calibrate
 from modelworks.calibration._log_density import LogDensity
 from modelworks.calibration._posterior import Posterior
@@ -33,6 +34,8 @@ from modelworks.calibration.samplers import Enough
 
 __all__ = [
     "Beliefs",
+    "ChanceFunction",
+    "ChanceModel",
     "DifferentiableSimulator",
     "Enough",
     "Group",
@@ -42,6 +45,7 @@ __all__ = [
     "Predictions",
     "Prior",
     "Progress",
+    "RandomSimulator",
     "ReproductionNumbers",
     "Settings",
     "Simulator",

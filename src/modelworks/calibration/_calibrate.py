@@ -62,7 +62,7 @@ def calibrate(density: LogDensity, settings: Settings | None = None, progress: P
     failed = density.failed_runs
     values = density.constrain(drawn.positions)
     prior = density.prior_values(np.random.default_rng(of_prior), PRIOR_DRAWS)
-    after = predictions(density, values.reshape(-1, len(density.free)), cores, listener)
+    after = _after(density, drawn, values.reshape(-1, len(density.free)), cores, listener)
     before = predictions(density, prior[:PRIOR_RUNS], cores, listener)
     shape = values.shape[:2]
     groups = {
@@ -90,6 +90,14 @@ def calibrate(density: LogDensity, settings: Settings | None = None, progress: P
         "warnings": _warnings(density, drawn, values, before),
     }
     return Posterior(groups, attributes)
+
+
+def _after(density: LogDensity, drawn: Draws, values: Array, cores: int, listener: Progress) -> Predictions:
+    """What is predicted by draws (sample, parameter): of a model that runs by chance, by the run each came with."""
+    if drawn.predicted is None:
+        return predictions(density, values, cores, listener)
+    flat = tuple(each.reshape(len(values), -1) for each in drawn.predicted)
+    return Predictions(density, density.all_values(values), flat, 0)
 
 
 def _optimum(density: LogDensity, drawn: Draws) -> dict[str, float] | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.calibration._beliefs import Beliefs
+from modelworks.calibration._by_chance import can_be_filtered, is_random
+from modelworks.calibration._estimate import Estimates, ParticleLikelihood
 from modelworks.calibration._log_density_check import check
 from modelworks.calibration._observation import Observation
 from modelworks.calibration._simulator import Simulator, has_gradient
@@ -84,6 +86,7 @@ class LogDensity:
         self._of_simulator = np.array([names.index(name) for name in simulator.parameters], dtype=np.intp)
         self._as_is = self._of_simulator.tolist() == list(range(len(names)))
         self.observations = tuple(Observation.of(target, simulator.outputs, names) for target in targets)
+        self._particles = ParticleLikelihood(simulator, targets, names) if can_be_filtered(simulator) else None
 
     @property
     def priors(self) -> Mapping[str, Prior]:
@@ -106,6 +109,16 @@ class LogDensity:
     @property
     def has_gradient(self) -> bool:
         return has_gradient(self.simulator)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the model runs by chance: then its likelihood can at best be estimated."""
+        return is_random(self.simulator)
+
+    @property
+    def can_be_estimated(self) -> bool:
+        """Whether `estimate` can be asked."""
+        return self._particles is not None
 
     # -- the density -----------------------------------------------------------------------------
 
@@ -151,6 +164,44 @@ class LogDensity:
         if doubtful and not np.isfinite(gradient).all():
             self._tell_of_gradient(gradient, at.values)
         return total, gradient
+
+    def estimate(self, positions: Array, particles: int, seed: int) -> Estimates:
+        """The log density at positions (row, coordinate) of a model that runs by chance, each by so many particles.
+
+        The density itself, not its logarithm, is estimated without bias. Only where `can_be_estimated`.
+        """
+        if self._particles is None:
+            raise TypeError("the likelihood can not be estimated: ask `can_be_estimated` first")
+        places = [self.beliefs.place(position) for position in positions]
+        log_priors = np.array([-np.inf if at is None else at.log_prior for at in places])
+        possible = np.flatnonzero(np.isfinite(log_priors))
+        found = Estimates.impossible(len(positions), [each.target.observed.size for each in self.observations])
+        if possible.size:
+            values = np.array([at.values for at in places if at is not None and math.isfinite(at.log_prior)])
+            found.put(possible, self._estimated(values, particles, seed))
+        with np.errstate(invalid="ignore"):
+            return replace(found, log_densities=found.log_densities + log_priors)
+
+    def observation_in_words(self, k: int, target: int) -> str:
+        """What was observed by a target at a time of the simulator; only where `can_be_estimated`."""
+        assert self._particles is not None
+        return self._particles.in_words(k, target)
+
+    def _estimated(self, values: Array, particles: int, seed: int) -> Estimates:
+        """The log likelihoods of all values (row, parameter); of rows that fail together, each alone."""
+        assert self._particles is not None
+        try:
+            return self._particles.estimate(np.array([self._given(row) for row in values]), values, particles, seed)
+        except ModelworksError as error:
+            if error.codes == ("C402",):
+                raise
+            found = Estimates.impossible(len(values), [each.target.observed.size for each in self.observations])
+            if len(values) == 1:
+                self.failed_runs.add(error)
+            else:
+                for k in range(len(values)):
+                    found.put(np.array([k]), self._estimated(values[k : k + 1], particles, seed + k))
+            return found
 
     def _given(self, values: Array) -> Array:
         return values if self._as_is else values[self._of_simulator]

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from modelworks.model._many import run_in_blocks, run_many, simulate_many
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
+    from modelworks.model._particles import Particles
     from modelworks.model._reparameterise import (
         infections_per_rate,
         reproduction_number_from_growth,
@@ -126,6 +127,7 @@ _WHERE = {
     "_many": ("run_in_blocks", "run_many", "simulate_many"),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
+    "_particles": ("Particles",),
     "_reparameterise": (
         "infections_per_rate",
         "reproduction_number_from_growth",
@@ -162,6 +164,7 @@ __all__ = [
     "OutputColumn",
     "Outputs",
     "Parameter",
+    "Particles",
     "Pool",
     "Pulse",
     "Setting",

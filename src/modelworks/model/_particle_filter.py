@@ -8,14 +8,13 @@ from datetime import date
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
 from modelworks.errors import fail
 from modelworks.model._compiled import OutputColumn
 from modelworks.model._graph import Array
-from modelworks.model._impossible import moment_in_words
 from modelworks.model._model import Model
+from modelworks.model._particles import Particles
 from modelworks.model._simulate import Outputs, output_of
 from modelworks.model._stochastic import StochasticModel
 
@@ -127,56 +126,29 @@ def filter_particles(
     seed: int,
 ) -> Filtered:
     """As `particle_filter`, of a model that is compiled already: what a sampler calls again and again."""
-    rows = compiled.rows(parameters)
-    flock = compiled.begin(rows, particles, seed)
-    # Apart from the streams of the particles, which have the seed's own key.
-    dice = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    swarm = Particles(compiled, compiled.rows(parameters), particles, seed)
     number = compiled.times.size
     means = np.full((number, len(compiled.columns)), np.nan)
     increments, effective = np.zeros(number), np.full(number, float(particles))
-    weights = np.full(particles, 1.0 / particles)
     for k in range(number):
-        outputs = compiled.advance(flock, rows, k, k + 1)[:, 0]
+        outputs = swarm.advance(k)
         if k > 0:
-            logs = _observed(compiled, log_likelihood, outputs, k)
-            increments[k], weights = _weighted(weights, logs)
+            increments[k] = swarm.weigh(_observed(compiled, log_likelihood, outputs[0], k)[np.newaxis])[0]
         if increments[k] == -np.inf:
             increments[k:], effective[k:] = -np.inf, 0.0
             break
-        means[k] = weights @ outputs
-        effective[k] = 1.0 / np.sum(weights**2)
-        if effective[k] < particles / 2 and k < number - 1:
-            flock.states = flock.states[systematic(weights, dice.random())]
-            weights = np.full(particles, 1.0 / particles)
+        means[k] = swarm.weights[0] @ outputs[0]
+        effective[k] = swarm.effective[0]
+        if k < number - 1:
+            swarm.renew()
     units = {name: output.unit for name, output in compiled.model.series.items()}
     shown = Outputs(means, compiled.times, compiled.columns, units, compiled.calendar, compiled.step, np.nan)
     return Filtered(float(increments.sum()), increments, effective, shown)
 
 
-def systematic(weights: Array, offset: float) -> NDArray[np.int64]:
-    """Which particles go on: each as often as its weight says, but for one more or less (particle,).
-
-    Equally spaced points are laid over the weights end to end, all moved by one random `offset` in [0, 1).
-    """
-    points = (np.arange(weights.size) + offset) / weights.size
-    ends = np.cumsum(weights)
-    return np.searchsorted(ends / ends[-1], points, side="right").astype(np.int64)
-
-
-def _weighted(weights: Array, logs: Array) -> tuple[float, Array]:
-    """The logarithm of the mean likelihood under the weights, and the weights after it."""
-    highest = float(np.max(logs))
-    if highest == -np.inf:
-        return -np.inf, weights
-    products = weights * np.exp(logs - highest)
-    total = float(np.sum(products))
-    # A particle of no weight may be the only one that agrees.
-    return (highest + np.log(total), products / total) if total > 0 else (-np.inf, weights)
-
-
 def _observed(compiled: StochasticModel, log_likelihood: Observation, outputs: Array, k: int) -> Array:
     found = np.asarray(log_likelihood(_Seen(outputs, compiled.columns), k), float)
-    when = moment_in_words(compiled.model, compiled.calendar, float(compiled.times[k]))
+    when = compiled.moment(k)
     if found.shape != (len(outputs),):
         fail(
             "S115",

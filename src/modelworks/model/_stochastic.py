@@ -127,6 +127,10 @@ class StochasticModel:
         found = raw if self._later is None else self._later.apply(raw)
         return found[:, :, : len(self.columns)].copy()
 
+    def moment(self, k: int) -> str:
+        """The time of output `k` within a sentence, as in ` on 2021-08-02`."""
+        return moment_in_words(self.model, self.calendar, float(self.times[k]))
+
     # -- what can not be -------------------------------------------------------------------------
 
     def _check_settled(self, row: Array) -> None:

@@ -15,7 +15,10 @@ SAMPLERS = {
     "demcz": "DE-MC-Z",
     "laplace_is": "importance sampling around the optimum",
     "smc": "tempered sequential Monte Carlo",
+    "pmmh": "particle MCMC",
 }
+# Those for models that run by chance, whose density nobody can compute.
+BY_CHANCE = ("pmmh",)
 
 __all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Enough", "Sampler", "choose", "sampler"]
 
@@ -36,9 +39,18 @@ def sampler(name: str) -> Sampler:
 def choose(asked: str, density: Density) -> tuple[str, str]:
     """The name of the sampler to use, and in words why."""
     free = f"{density.dimension} parameter{' is' if density.dimension == 1 else 's are'} free"
+    by_chance = bool(getattr(density, "is_random", False))
     if asked != AUTO:
         sampler(asked)
+        if by_chance and asked not in BY_CHANCE:
+            fail(
+                "C504",
+                f"{SAMPLERS[asked]} needs a likelihood that can be computed, but the model runs by chance",
+                hint=f"write `sampler: auto`, or one of {', '.join(f'`{name}`' for name in BY_CHANCE)}",
+            )
         return asked, f"{SAMPLERS[asked]}, because the study asks for it; {free}"
+    if by_chance:
+        return "pmmh", f"{SAMPLERS['pmmh']}, because the model runs by chance and {free}"
     if density.has_gradient:
         return "nuts", f"{SAMPLERS['nuts']}, because the model has exact gradients and {free}"
     return "demcz", f"{SAMPLERS['demcz']}, because the model has no gradients and {free}"

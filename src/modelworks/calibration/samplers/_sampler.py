@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks.calibration._estimate import Estimates
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._enough import Enough
 
@@ -43,17 +44,36 @@ class Density(Protocol):
         ...
 
 
+class EstimatedDensity(Density, Protocol):
+    """A density of a model that runs by chance, which can only be estimated."""
+
+    def estimate(self, positions: Array, particles: int, seed: int, /) -> Estimates:
+        """The log densities (row,) of positions (row, parameter), each by so many particles."""
+        ...
+
+    def observation_in_words(self, k: int, target: int, /) -> str:
+        """What was observed by a target at a time of the simulator."""
+        ...
+
+
+def can_be_estimated(density: Density) -> TypeGuard[EstimatedDensity]:
+    """Whether `estimate` can be asked of a density."""
+    return bool(getattr(density, "can_be_estimated", False))
+
+
 @dataclass(frozen=True, slots=True)
 class Draws:
     """What a sampler found: positions (chain, draw, parameter), its statistics (chain, draw), and what it says.
 
     `stats` has at least `lp`, the log density of each draw; `optimum` is the best position (parameter,) of a
-    search, if there was one; `notes` are plain values for the record and `warnings` sentences for people.
+    search, if there was one; `predicted` has for each target what was predicted in the run of each draw (chain, draw,
+    point), where a model runs by chance; `notes` are plain values for the record and `warnings` sentences for people.
     """
 
     positions: Array
     stats: Mapping[str, NDArray[Any]]
     optimum: Array | None = None
+    predicted: tuple[Array, ...] | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
