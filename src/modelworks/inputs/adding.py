@@ -149,7 +149,8 @@ def add(proposal: Proposal, root: Path, today: date) -> str:
     Raises
     ------
     ModelworksError
-        D109 where something was not said, D145 for a name or a file that is there already, and with what is wrong with the entry or the table.
+        D109 where something was not said, D145 for a name or a file that is there already, and with what is wrong with
+        the entry or the table.
     """
     data = root / "data"
     path = data / FILE
