@@ -13,6 +13,7 @@ from modelworks.calibration._beliefs import Beliefs
 from modelworks.calibration._by_chance import ChanceFunction, ChanceModel, RandomSimulator
 from modelworks.calibration._calibrate import calibrate
 from modelworks.calibration._log_density import LogDensity
+from modelworks.calibration._memory import Memory
 from modelworks.calibration._posterior import Posterior
 from modelworks.calibration._predictions import Predictions, predictions
 from modelworks.calibration._progress import Progress
@@ -41,6 +42,7 @@ __all__ = [
     "Group",
     "Indices",
     "LogDensity",
+    "Memory",
     "Posterior",
     "Predictions",
     "Prior",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration._log_density import FailedRuns, LogDensity
+from modelworks.calibration._memory import Memory, Remembered
 from modelworks.calibration._mixing import effective_draws, split_r_hat
 from modelworks.calibration._posterior import Posterior
 from modelworks.calibration._predictions import Predictions, predictions
@@ -31,10 +32,16 @@ R_HAT_WANTED = 1.01
 EFFECTIVE_DRAWS_WANTED = 400.0
 
 
-def calibrate(density: LogDensity, settings: Settings | None = None, progress: Progress | None = None) -> Posterior:
+def calibrate(
+    density: LogDensity,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
+) -> Posterior:
     """Draw from the posterior, and predict from prior and posterior.
 
-    The same settings give the same posterior, bit for bit, on any number of cores.
+    The same settings give the same posterior, bit for bit, on any number of cores. With the memory of an earlier
+    calibration of the same density, which was killed or asked for fewer draws, what was worked out then is not again.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def calibrate(density: LogDensity, settings: Settings | None = None, progress: P
     name, why = choose(asked.sampler, density)
     density.failed_runs = FailedRuns()
     drawn = sampler(name)(
-        density,
+        density if memory is None else Remembered(density, memory),
         chains=asked.chains,
         draws=asked.draws,
         warmup=asked.warmup,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modelworks.runs._fingerprint import fingerprint
     from modelworks.runs._git import ask_git
     from modelworks.runs._index import Index, Listing, Row
+    from modelworks.runs._ledger import Ledger
     from modelworks.runs._progress import Progress
     from modelworks.runs._provenance import person, provenance
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
@@ -37,6 +38,7 @@ _HOME = {
     "Difference": "_compare",
     "Index": "_index",
     "KINDS_OF_DIFFERENCE": "_compare",
+    "Ledger": "_ledger",
     "Listing": "_index",
     "Number": "_compare",
     "Plan": "_retention",
@@ -74,6 +76,7 @@ __all__ = [
     "Condition",
     "Difference",
     "Index",
+    "Ledger",
     "Listing",
     "Number",
     "Plan",

@@ -106,6 +106,11 @@ class Progress:
             self._close()
             self._write(f"{text}\n")
 
+    def mention(self, text: str) -> None:
+        """Something good to know while one waits, and never taken away; nothing where it is quiet."""
+        if not self._quiet:
+            self.say(text)
+
     def _move(self, step: _Step, done: float, note: str) -> None:
         step.done = done if step.total is None else min(done, step.total)
         step.note = note

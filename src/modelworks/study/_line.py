@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 # What a stage says of itself, beside what it made.
 RECORD = "stage.json"
 
+# The log densities of a study, which every calibration of it asks for; see `ledger_of`.
+DENSITIES = "densities"
+
 # What each stage's result depends on: the stages before it, the rooms whose code makes it, and the
 # parts of the study it reads.
 BEFORE: dict[str, tuple[str, ...]] = {
@@ -197,7 +200,9 @@ def _run(
         reused = found is not None
         if found is None:
             with cache.attempt(name, marks[name]) as attempt:
-                work = stages.Work(study, attempt, dict(finished), progress, cores, as_read.provenance)
+                work = stages.Work(
+                    study, attempt, dict(finished), progress, cores, as_read.provenance, ledger_of(study)
+                )
                 stages.STAGES[name](work)
                 seconds = time.perf_counter() - started
                 told = {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)}
@@ -265,6 +270,16 @@ def fingerprints(study: BoundStudy) -> dict[str, str]:
     return marks
 
 
+def ledger_of(study: BoundStudy) -> Path:
+    """Where the densities worked out while calibrating are kept: with all they depend on, which is no setting.
+
+    So a calibration that was killed, or that is asked for more draws, goes on from there.
+    """
+    code = [room_hash(room) for room in ROOMS[stages.CALIBRATE]]
+    mark = fingerprint("densities", _parts(study)[DENSITIES], code)
+    return study.inputs.repository.root / ".modelworks" / "densities" / f"{mark}.ledger"
+
+
 def _parts(study: BoundStudy) -> dict[str, Any]:
     """What each stage reads of the study, as plain values."""
     asked = study.inputs.study
@@ -297,6 +312,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
     return {
         stages.SIMULATE: {**world, "targets": targets, "seed": asked.calibration.seed},
         stages.CALIBRATE: {**world, "targets": targets, "calibration": settings},
+        DENSITIES: {**world, "targets": targets},
         stages.DIAGNOSE: {},
         stages.PROJECT: {
             "scenarios": _plain(asked.scenarios),

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.model import measure_error
+from modelworks.runs import Ledger
 from modelworks.study import _pages, _projection, _reliance
 from modelworks.study._binding import BoundStudy
 from modelworks.study._prior_predictive import foresee
@@ -36,7 +37,8 @@ SIMULATE, CALIBRATE, DIAGNOSE, PROJECT, REPORT = "simulate", "calibrate", "diagn
 class Work:
     """What a stage is given: the study, its own empty folder, and the folders of finished stages.
 
-    `provenance` is of the moment at which the study was read.
+    `provenance` is of the moment at which the study was read; `ledger` the file in which a calibration keeps what it
+    worked out, for the case that it is killed or more draws are asked for.
     """
 
     study: BoundStudy
@@ -45,6 +47,7 @@ class Work:
     progress: Progress
     cores: int | None
     provenance: Mapping[str, Any]
+    ledger: Path
 
     def posterior(self) -> Posterior:
         return Posterior.read(self.finished[CALIBRATE] / "posterior.nc")
@@ -87,7 +90,10 @@ def calibrate_stage(work: Work) -> None:
         cores=work.cores,
         enough=_enough(asked),
     )
-    posterior = calibrate(density, settings, progress=work.progress)
+    with Ledger(work.ledger) as ledger:
+        if len(ledger):
+            work.progress.mention(f"goes on from {len(ledger):,} runs of the model that were made before")
+        posterior = calibrate(density, settings, work.progress, ledger)
     posterior.to_netcdf(work.folder / "posterior.nc")
     work.write_json("calibration.json", {**posterior.attributes, "solver_error": solver_error(study, posterior)})
 
