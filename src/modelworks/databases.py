@@ -18,8 +18,11 @@ from modelworks.errors import fail
 PATIENCE_SECONDS = 30.0
 
 
-def open_database(url: str) -> sql.Engine:
-    """A database by an address of SQLAlchemy's; the folder of a file is made."""
+def open_database(url: str, *, durable: bool = False) -> sql.Engine:
+    """A database by an address of SQLAlchemy's; the folder of a file is made.
+
+    With `durable` what was committed is on the disk; without, a power cut may take back the last changes of a file.
+    """
     address = sql.make_url(url)
     if address.get_backend_name() != "sqlite":
         return sql.create_engine(address, connect_args={"connect_timeout": int(PATIENCE_SECONDS)})
@@ -34,7 +37,7 @@ def open_database(url: str) -> sql.Engine:
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
 
     return engine
 

@@ -1,0 +1,184 @@
+"""The folder of one attempt: all that the two sides of a job tell each other, by files that appear whole.
+
+    order.json     what is to be done; written before the attempt begins
+    claim.json     who carries it out: the first process that says so, and no other
+    pulse          a number that grows as long as that process is alive
+    log.jsonl      what happened and how far it is, one JSON object a line
+    output.txt     what the command printed
+    outcome.json   what came of it; the first word counts, whoever says it
+
+The one who carries the attempt out and the one who watches it may be on different machines and need only this folder
+in common. `outcome.json` is the fence: a watcher that gives an attempt up says so there first, and what a lost
+attempt says afterwards is not heard.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from modelworks.errors import Letter, ModelworksError
+from modelworks.jobs._job import Claim, Resources
+from modelworks.logs import Log, stamp, utc_now
+from modelworks.processes import Process
+
+PULSE_SECONDS = 2.0
+
+
+class NotOursError(Exception):
+    """Somebody else carries the attempt out, or it was given up before it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a job, by its folder."""
+
+    folder: Path
+
+    # -- the side that watches -----------------------------------------------------------------------
+
+    @classmethod
+    def prepare(cls, home: Path, claim: Claim) -> Attempt:
+        """The folder of a claim's attempt, with its order; what is there already stays."""
+        attempt = cls.of(home, claim)
+        attempt.folder.mkdir(parents=True, exist_ok=True)
+        told = {
+            "job": claim.job,
+            "attempt": claim.attempt,
+            "title": claim.order.title,
+            "task": claim.order.task,
+            "resources": asdict(claim.order.resources),
+        }
+        _create(attempt.folder / "order.json", told)
+        return attempt
+
+    @classmethod
+    def of(cls, home: Path, claim: Claim) -> Attempt:
+        return cls(home / claim.job / f"attempt-{claim.attempt}")
+
+    def process(self) -> Process | None:
+        """Who carries it out, if anybody has begun."""
+        said = _read(self.folder / "claim.json")
+        return Process(said["place"], said["pid"], said["started"]) if said and "pid" in said else None
+
+    def pulse(self) -> str:
+        try:
+            return (self.folder / "pulse").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return ""
+
+    def outcome(self) -> Mapping[str, Any] | None:
+        """What came of it, once somebody has said so."""
+        return _read(self.folder / "outcome.json")
+
+    def close(self, state: str, reason: str, text: str) -> Mapping[str, Any]:
+        """Give the attempt up, unless its outcome is known already; gives the outcome that counts from now on."""
+        _create(self.folder / "claim.json", {"closed": stamp(utc_now())})
+        _create(self.folder / "outcome.json", {"state": state, "reason": reason, "text": text})
+        outcome = self.outcome()
+        if outcome is None:
+            raise RuntimeError(f"{self.folder}/outcome.json was written but is not there")
+        return outcome
+
+    # -- the side that carries it out ----------------------------------------------------------------
+
+    def order(self) -> Mapping[str, Any]:
+        return json.loads((self.folder / "order.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+    def resources(self) -> Resources:
+        return Resources(**self.order()["resources"])
+
+    @property
+    def log(self) -> Log:
+        return Log(self.folder / "log.jsonl")
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[dict[str, Any]]:
+        """Carry the attempt out; what the block puts into the mapping it is given becomes the job's result.
+
+        A letter that the block raises is the outcome too, and is not raised again: it is told where the job is looked
+        at. Anything else ends the process without an outcome, and the watcher finds that out.
+
+        Raises
+        ------
+        NotOursError
+            Where another process has begun the attempt, or it was given up.
+        """
+        me = Process.current()
+        if not _create(self.folder / "claim.json", {**asdict(me), "host": os.uname().nodename}):
+            raise NotOursError(f"{self.folder} is carried out by another process, or was given up")
+        result: dict[str, Any] = {}
+        with self._beating():
+            self.log.event("begun", pid=me.pid, host=os.uname().nodename)
+            try:
+                yield result
+            except ModelworksError as error:
+                self._end({"state": "failed", "reason": "letters", **_told(error.letters)})
+            else:
+                self._end({"state": "done", "reason": "done", "text": "", "result": result})
+
+    def is_given_up(self) -> bool:
+        """Whether nobody waits for the outcome any more."""
+        return (self.folder / "outcome.json").exists()
+
+    def _end(self, outcome: Mapping[str, Any]) -> None:
+        counts = _create(self.folder / "outcome.json", outcome)
+        self.log.event("ended", state=outcome["state"], counts=counts)
+
+    @contextlib.contextmanager
+    def _beating(self) -> Iterator[None]:
+        """The pulse of this process, as long as the block lasts."""
+        over = threading.Event()
+        thread = threading.Thread(target=_beat, args=(self.folder / "pulse", over), daemon=True, name="pulse")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _beat(path: Path, over: threading.Event) -> None:
+    number = 0
+    while True:
+        number += 1
+        # A full disk does not stop the work; without a pulse the watcher asks others.
+        with contextlib.suppress(OSError):
+            path.write_text(str(number), encoding="ascii")
+        if over.wait(PULSE_SECONDS):
+            return
+
+
+def _told(letters: tuple[Letter, ...]) -> dict[str, Any]:
+    return {"text": str(letters[0]), "letters": [letter.as_dict() for letter in letters]}
+
+
+def _create(path: Path, value: Mapping[str, Any]) -> bool:
+    """Write a file that was not there, whole and to the disk; False where there was one, which stays."""
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with draft.open("x", encoding="utf-8") as file:
+            json.dump(value, file, ensure_ascii=False, default=str)
+            file.flush()
+            os.fsync(file.fileno())
+        # A link is made or not, even between machines; a rename would replace what is there.
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,253 @@
+"""The one who carries jobs out: takes them from the queue, hands them to executors, and records what came of them.
+
+All it knows is in the queue and in the attempts' folders, so it may be killed at any moment; another goes on. Time is
+measured by a clock that nobody can set.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from modelworks.errors import ModelworksError
+from modelworks.jobs._attempt import Attempt
+from modelworks.jobs._job import PASSING, Claim
+from modelworks.jobs._queue import Capacity, Queue, Worker
+from modelworks.jobs.executors import Executor, Sight
+
+# A worker, or an attempt nobody can be asked about, that gave no sign of life for so long is given up.
+LEASE_SECONDS = 60.0
+BACKOFF_SECONDS = 5.0
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient a worker is; all in seconds."""
+
+    lease: float = LEASE_SECONDS
+    backoff: float = BACKOFF_SECONDS
+    poll: float = POLL_SECONDS
+
+
+@dataclass
+class _Watch:
+    """Something that should change as long as somebody is alive, and when it last did."""
+
+    clock: Callable[[], float]
+    seen: dict[str, tuple[Any, float]] = field(default_factory=dict)
+
+    def silent_seconds(self, name: str, sign: Any) -> float:
+        before, since = self.seen.get(name, (None, self.clock()))
+        if name not in self.seen or before != sign:
+            since = self.clock()
+            self.seen[name] = (sign, since)
+        return self.clock() - since
+
+    def forget(self, name: str) -> None:
+        self.seen.pop(name, None)
+
+
+class JobWorker:
+    """Takes on the jobs of a queue whose attempts lie below `home`, as far as `capacity` goes.
+
+    `say` hears of what can not be done now and is tried again, such as a queue that does not answer.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        home: Path,
+        executors: Mapping[str, Executor],
+        capacity: Capacity,
+        *,
+        pace: Pace | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._queue, self._home, self._executors, self._capacity = queue, home, executors, capacity
+        self._pace = pace or Pace()
+        self._say = say
+        self._id: str | None = None
+        self._claims: dict[str, Claim] = {}
+        self._lives, self._pulses = _Watch(clock), _Watch(clock)
+
+    def run(self, over: threading.Event, *, until_idle: bool = False) -> None:
+        """Work until told that it is over, or until nothing waits and nothing runs."""
+        try:
+            while not over.is_set():
+                busy = self._tried()
+                if until_idle and not busy and self._is_idle():
+                    return
+                over.wait(self._pace.poll)
+        finally:
+            self._leave()
+
+    def tick(self) -> bool:
+        """One round: a sign of life, a look at the others, and a step with every job; whether there was any."""
+        self._be_alive()
+        self._bury_the_dead()
+        for claim in self._queue.adopt(self._me, self._capacity):
+            self._claims[claim.job] = claim
+        self._follow()
+        for claim in self._queue.claim(self._me, self._spare()):
+            self._claims[claim.job] = claim
+            self._begin(claim)
+        return bool(self._claims)
+
+    # -- being one of several ------------------------------------------------------------------------
+
+    @property
+    def _me(self) -> str:
+        if self._id is None:
+            self._id = self._queue.enter(socket.gethostname())
+        return self._id
+
+    def _be_alive(self) -> None:
+        if not self._queue.beat(self._me):
+            # Given up while frozen, or cut off: what was ours is somebody else's now.
+            self._claims.clear()
+            self._id = None
+            self._queue.beat(self._me)
+
+    def _bury_the_dead(self) -> None:
+        for other in self._queue.workers():
+            if other.id != self._me and self._is_dead(other):
+                self._queue.bury(other)
+                self._lives.forget(other.id)
+
+    def _is_dead(self, other: Worker) -> bool:
+        if other.process.is_gone():
+            return True
+        return self._lives.silent_seconds(other.id, other.beat) > self._pace.lease
+
+    def _spare(self) -> Capacity:
+        return replace(self._capacity, jobs=self._capacity.jobs - len(self._claims))
+
+    def _leave(self) -> None:
+        """Not to be waited for: what is under way goes on, and another takes it over."""
+        if self._id is not None:
+            try:
+                self._queue.leave(self._id)
+            except ModelworksError as error:
+                self._say(str(error))
+
+    def _tried(self) -> bool:
+        try:
+            return self.tick()
+        except (ModelworksError, OSError) as error:
+            # A server that is down or a disk that is full: the jobs go on without us, and we come back to them.
+            self._say(f"{error}; trying again")
+            return True
+
+    def _is_idle(self) -> bool:
+        return not self._queue.jobs(("waiting", "running"), limit=1)
+
+    # -- one job -------------------------------------------------------------------------------------
+
+    def _begin(self, claim: Claim) -> None:
+        if claim.cancelled:
+            self._drop(claim, "cancelled", {"reason": "cancelled", "text": "cancelled before it began"})
+            return
+        try:
+            attempt = Attempt.prepare(self._home, claim)
+            handle = self._executors[claim.order.executor].submit(attempt, claim.order)
+        except ModelworksError as error:
+            self._once_more(claim, "refused", str(error.letters[0]))
+        except OSError as error:
+            self._once_more(claim, "disk", str(error), counts=False)
+        else:
+            self._hold(claim, handle)
+
+    def _hold(self, claim: Claim, handle: str) -> None:
+        if self._queue.note(claim, handle=handle):
+            self._claims[claim.job] = replace(claim, handle=handle)
+        else:
+            self._claims.pop(claim.job, None)
+
+    def _follow(self) -> None:
+        """A step with every job that is under way."""
+        wishes = self._queue.wishes(self._me)
+        for name, executor in self._executors.items():
+            ours = [claim for claim in self._claims.values() if claim.order.executor == name]
+            attempts = {claim.handle: Attempt.of(self._home, claim) for claim in ours if claim.handle}
+            sights = executor.poll(attempts) if attempts else {}
+            for claim in ours:
+                self._step(claim, executor, sights.get(claim.handle or ""), claim.job in wishes)
+
+    def _step(self, claim: Claim, executor: Executor, sight: Sight | None, unwanted: bool) -> None:
+        attempt = Attempt.of(self._home, claim)
+        outcome = attempt.outcome()
+        if outcome is not None:
+            self._record(claim, outcome)
+        elif sight is None:
+            self._not_begun(claim, attempt, unwanted)
+        elif sight.standing == "ended":
+            self._ended(claim, attempt, sight, unwanted)
+        elif unwanted:
+            self._unwanted(claim, attempt, executor, sight)
+        elif sight.standing in ("lost", "unknown") and self._is_silent(claim, attempt):
+            self._give_up(claim, attempt, "lost", sight.text or PASSING["lost"])
+        elif sight.text:
+            self._queue.note(claim, phase=sight.text)
+
+    def _is_silent(self, claim: Claim, attempt: Attempt) -> bool:
+        return self._pulses.silent_seconds(f"{claim.job} {claim.attempt}", attempt.pulse()) > self._pace.lease
+
+    def _not_begun(self, claim: Claim, attempt: Attempt, unwanted: bool) -> None:
+        """A worker died between taking the job and saying where it runs; its executor knows whether it has begun."""
+        if unwanted:
+            self._record(claim, attempt.close("cancelled", "cancelled", "cancelled before it began"))
+        else:
+            self._begin(claim)
+
+    def _unwanted(self, claim: Claim, attempt: Attempt, executor: Executor, sight: Sight) -> None:
+        if claim.handle:
+            executor.cancel({claim.handle: attempt})
+        if sight.standing in ("lost", "unknown") and self._is_silent(claim, attempt):
+            self._record(claim, attempt.close("cancelled", "cancelled", "cancelled"))
+
+    def _ended(self, claim: Claim, attempt: Attempt, sight: Sight, unwanted: bool) -> None:
+        """Its process is no more, and it left no word."""
+        if unwanted:
+            self._record(claim, attempt.close("cancelled", "cancelled", "cancelled"))
+        elif sight.reason in PASSING:
+            self._give_up(claim, attempt, sight.reason, sight.text)
+        else:
+            text = f"{sight.text}, without a word of what it came to; its last lines are in {attempt.folder}/output.txt"
+            self._record(claim, attempt.close("failed", sight.reason or "exit", text))
+
+    def _give_up(self, claim: Claim, attempt: Attempt, reason: str, text: str) -> None:
+        """No later word of this attempt counts; another one may follow."""
+        self._record(claim, attempt.close("died", reason, text))
+
+    def _record(self, claim: Claim, outcome: Mapping[str, Any]) -> None:
+        """The outcome that counts, into the queue."""
+        state, reason = str(outcome["state"]), str(outcome.get("reason", ""))
+        if state == "died" and reason in PASSING:
+            self._once_more(claim, reason, str(outcome.get("text") or PASSING[reason]))
+        else:
+            ends = {"done": "done", "cancelled": "cancelled"}
+            self._drop(claim, ends.get(state, "failed"), outcome)
+
+    def _once_more(self, claim: Claim, reason: str, text: str, *, counts: bool = True) -> None:
+        if counts and claim.attempt >= claim.allowed:
+            tried = f"{text}; tried {claim.attempt} times"
+            self._drop(claim, "failed", {"reason": reason, "text": tried})
+            return
+        delay = self._pace.backoff * 2 ** (min(claim.attempt, 8) - 1)
+        self._queue.again(claim, reason, text, delay, counts=counts)
+        self._forget(claim)
+
+    def _drop(self, claim: Claim, state: Any, outcome: Mapping[str, Any]) -> None:
+        self._queue.finish(claim, state, outcome)
+        self._forget(claim)
+
+    def _forget(self, claim: Claim) -> None:
+        self._claims.pop(claim.job, None)
+        self._pulses.forget(f"{claim.job} {claim.attempt}")

@@ -1,0 +1,122 @@
+"""Attempts as processes of this machine, which go on when the worker that began them does not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelworks.errors import fail
+from modelworks.jobs._attempt import Attempt
+from modelworks.jobs._job import Order
+from modelworks.jobs.executors import Sight
+from modelworks.processes import Process
+
+# Who was asked to end and has not after so long is ended.
+GRACE_SECONDS = 20.0
+
+
+class ProcessExecutor:
+    """Each attempt is a process in a session of its own; its handle says which, so that a later worker finds it."""
+
+    name = "process"
+
+    def __init__(self, *, grace_seconds: float = GRACE_SECONDS) -> None:
+        self._grace = grace_seconds
+        self._children: dict[str, int] = {}
+        self._codes: dict[str, int] = {}
+        self._asked: dict[str, float] = {}
+        self._late: set[str] = set()
+
+    def submit(self, attempt: Attempt, order: Order) -> str:
+        begun = attempt.process()
+        if begun is not None:
+            return _handle(begun)
+        words = [*order.command, str(attempt.folder)]
+        output = (os.POSIX_SPAWN_OPEN, 1, attempt.folder / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
+        environment = {**os.environ, **order.environment}
+        try:
+            # Not `Popen`, which holds that nobody may leave a child behind.
+            pid = os.posix_spawnp(words[0], words, environment, file_actions=files, setsid=True)
+        except (FileNotFoundError, PermissionError) as error:
+            fail("J110", f"`{words[0]}` could not be started: {error.strerror}", hint="modelworks doctor")
+        handle = _handle(Process.of(pid))
+        self._children[handle] = pid
+        return handle
+
+    def poll(self, attempts: Mapping[str, Attempt]) -> Mapping[str, Sight]:
+        self._reap()
+        for handle in self._codes.keys() - attempts.keys():
+            del self._codes[handle]
+        return {handle: self._sight(handle, attempt) for handle, attempt in attempts.items()}
+
+    def cancel(self, attempts: Mapping[str, Attempt]) -> None:
+        for handle, attempt in attempts.items():
+            self._end(handle, _who(handle, attempt))
+
+    def _sight(self, handle: str, attempt: Attempt) -> Sight:
+        process = _who(handle, attempt)
+        gone = process.is_gone()
+        if gone is None:
+            return Sight("unknown", "it began on another machine, or before this one was restarted")
+        if gone:
+            return self._ending(handle)
+        allowed = attempt.resources().walltime_seconds
+        if allowed is not None and _seconds_since(process) > allowed:
+            self._late.add(handle)
+            self._end(handle, process)
+        return Sight("running")
+
+    def _reap(self) -> None:
+        """What became of the children that have ended; without this they would never quite be gone."""
+        for handle, pid in list(self._children.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                del self._children[handle]
+                self._codes[handle] = os.waitstatus_to_exitcode(status)
+
+    def _end(self, handle: str, process: Process) -> None:
+        """Ask a process to end, and make it end when it has not after a while."""
+        if process.is_gone() is not False:
+            return
+        since = self._asked.setdefault(handle, time.monotonic())
+        number = signal.SIGKILL if time.monotonic() - since > self._grace else signal.SIGTERM
+        # It leads a group of its own, with all it has begun; it may have ended by itself since our look.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    def _ending(self, handle: str) -> Sight:
+        self._reap()
+        code = self._codes.get(handle)
+        self._asked.pop(handle, None)
+        if handle in self._late:
+            self._late.discard(handle)
+            return Sight("ended", "its time was up", "walltime")
+        if code is None or code < 0:
+            by = "" if code is None else f", by {signal.Signals(-code).name}"
+            return Sight("ended", f"its process was killed{by}", "killed")
+        return Sight("ended", f"its process ended with status {code}", "exit")
+
+
+def _who(handle: str, attempt: Attempt) -> Process:
+    """The process that carries an attempt out: the one that says so there, or as long as none does, the one begun."""
+    return attempt.process() or _process(handle)
+
+
+def _handle(process: Process) -> str:
+    return f"{process.place}:{process.pid}:{process.started}"
+
+
+def _process(handle: str) -> Process:
+    place, pid, started = handle.split(":")
+    return Process(place, int(pid), int(started))
+
+
+def _seconds_since(process: Process) -> float:
+    """How long a process has been there, by the kernel's clock, which nobody can set."""
+    up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    return up - process.started / os.sysconf("SC_CLK_TCK")
