@@ -325,6 +325,6 @@ def test_every_file_of_the_room_is_known_for_numbers_or_for_words() -> None:
     words = {"__init__.py", "_line.py", "_pages.py", "_repository.py", "_reproduce.py", "_summaries.py"}
     words |= {"_page_rows.py", "_store.py", "_target_words.py", "_template.py", "_assumptions.py"}
     # Questions asked of a study beside its stages.
-    words |= {"_incidence.py", "_rerun.py", "_sbc.py", "_sensitivity.py"}
+    words |= {"_foretold.py", "_incidence.py", "_rerun.py", "_sbc.py", "_sensitivity.py"}
     room = {path.name for path in Path(_line.__file__).parent.glob("*.py")}
     assert room == words | set(_line.NUMBERS_OF_STUDY)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelworks.cli._runs import comparison_as_dict, show_comparison
+from modelworks.cli._runs import comparison_as_dict, foretold_as_dict, show_comparison, show_foretold
 from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, show, show_json, table
 
 if TYPE_CHECKING:
@@ -209,10 +209,12 @@ def rerun(study: str | None, changes: tuple[str, ...], as_json: bool, quiet: boo
                 "changes": list(changes),
                 "after": made.after.as_dict(),
                 **comparison_as_dict(made.comparison, with_code=False),
+                **foretold_as_dict(made.comparison.runs),
             }
         )
         return
     show_comparison(made.comparison)
+    show_foretold(made.comparison.runs)
     for name, result in (("as it is", made.before), ("changed", made.after)):
         if result.verdict:
             show(f"{name}: {MARKS[result.verdict][0]} {result.verdict}: {result.sentences[0]}")

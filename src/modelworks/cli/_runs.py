@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, say_letters, show, show_json, table
-from modelworks.errors import counted
+from modelworks.errors import ModelworksError, counted
 
 if TYPE_CHECKING:
-    from modelworks.runs import Comparison, Number, Row
+    from modelworks.diagnostics.loo import LooDifference
+    from modelworks.runs import Comparison, Number, Row, Run
 
 # What fits a screen; a script asks for --json and gets all.
 ROWS_SHOWN = 50
@@ -104,9 +105,10 @@ def compare_runs(runs: Sequence[str], with_code: bool, as_json: bool) -> None:
     found = [find_run(Path.cwd(), each) for each in runs]
     comparison = compare(found)
     if as_json:
-        show_json(comparison_as_dict(comparison, with_code=with_code))
+        show_json(comparison_as_dict(comparison, with_code=with_code) | foretold_as_dict(found))
         return
     show_comparison(comparison)
+    show_foretold(found)
     if with_code and comparison.code:
         show("\n" + comparison.code.rstrip())
     elif comparison.code and comparison.of("code"):
@@ -123,6 +125,41 @@ def comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str, 
         "numbers": [{**dataclasses.asdict(each), "moved": each.moved} for each in comparison.numbers],
     }
     return told | ({"code": comparison.code} if with_code else {})
+
+
+def foretold_as_dict(runs: Sequence[Run]) -> dict[str, Any]:
+    """How much better each later run foretells the data than the first; or why that can not be said."""
+    from modelworks.study import foretold
+
+    told: list[dict[str, Any]] = []
+    for after in runs[1:]:
+        try:
+            told.append({"run": after.id, **foretold(runs[0], after).as_dict()})
+        except ModelworksError as error:
+            told.append({"run": after.id, "letters": [letter.as_dict() for letter in error.letters]})
+    return {"foretold": told}
+
+
+def show_foretold(runs: Sequence[Run]) -> None:
+    """Series by series, and in words, how much better each later run foretells the data than the first."""
+    from modelworks.study import foretold
+
+    for after in runs[1:]:
+        try:
+            found = foretold(runs[0], after)
+        except ModelworksError as error:
+            say_letters(error.letters)
+            continue
+        show("\n" + click.style(f"the data foretold by {after.id}, better than by {runs[0].id} by", bold=True))
+        rows = {**found.by_target, "all series": found.total}
+        header = ("", "log density (ELPD)", "SE", "observations", "not sure (k > 0.7)")
+        table(header, [(name, *_foretold_cells(each)) for name, each in rows.items()])
+        said = found.total.in_words
+        show(f"{said[0].upper()}{said[1:]}." + (f" The {found.evidence.in_words}." if found.evidence else ""))
+
+
+def _foretold_cells(found: LooDifference) -> tuple[str, ...]:
+    return f"{found.elpd:+.1f}", f"{found.se:.1f}", f"{found.points:,}", f"{found.doubtful:,}"
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -128,6 +128,9 @@ def fits(page: Page) -> Table:
         "with the next. ELPD: how well each observation is foretold from all the others (leave-one-out, log density; "
         "only differences between models of the same data mean something)"
     )
+    if page.evidence is not None:
+        value, error = page.evidence
+        caption += f". The log evidence of all series is {number(value, decimals=2)} ± {number(error, decimals=2)}"
     return Table(
         "fits", "How well is each series met?", caption, columns, tuple(map(_fit_row, page.fits)), stacks=False
     )

@@ -214,6 +214,8 @@ class Page:
         Why the verdict is what it is, for people who do not sample.
     diagram : str
         The model as an SVG picture.
+    evidence : (float, float)
+        The log evidence and its standard error, where the sampler gives it.
     provenance : mapping
         What `runs.provenance` gives: commit, branch, dirty, person, machine, packages, …
     finished : str
@@ -243,6 +245,7 @@ class Page:
     scenarios: tuple[ScenarioRow, ...] = ()
     targets: tuple[TargetRow, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
+    evidence: tuple[float, float] | None = None
     fits: tuple[FitRow, ...] = ()
     assumptions: tuple[AssumptionRow, ...] = ()
     data: tuple[DataRow, ...] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, what_changed
     from modelworks.study._binding import BoundStudy
+    from modelworks.study._foretold import Foretold, foretold
     from modelworks.study._incidence import QuickLook, quick_look
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _HOME = {
     "BoundStudy": "_binding",
     "FORMATS": "_assumptions",
+    "Foretold": "_foretold",
     "QuickLook": "_incidence",
     "Reproduction": "_reproduce",
     "Rerun": "_rerun",
@@ -42,6 +44,7 @@ _HOME = {
     "check_study": "_repository",
     "damaged_runs": "_repository",
     "find_run": "_repository",
+    "foretold": "_foretold",
     "find_studies": "_repository",
     "find_study": "_repository",
     "index_around": "_repository",
@@ -65,6 +68,7 @@ _HOME = {
 __all__ = [
     "FORMATS",
     "BoundStudy",
+    "Foretold",
     "QuickLook",
     "Reproduction",
     "Rerun",
@@ -77,6 +81,7 @@ __all__ = [
     "find_run",
     "find_studies",
     "find_study",
+    "foretold",
     "index_around",
     "layers_of",
     "new_repository",

@@ -98,6 +98,12 @@ def check_rows(diagnosis: Mapping[str, Any]) -> Iterator[CheckRow]:
         )  # fmt: skip
 
 
+def evidence_of(posterior: Posterior) -> tuple[float, float] | None:
+    """The log evidence and its error, where the sampler gives it."""
+    found = posterior.attributes.get("log_evidence")
+    return None if found is None else (float(found), float(posterior.attributes["log_evidence_error"]))
+
+
 def fit_rows(diagnosis: Mapping[str, Any]) -> Iterator[FitRow]:
     for row in diagnosis["fits"]:
         chance = row["p_values"].get

@@ -1,0 +1,71 @@
+"""Which of two runs foretells the data better, against quadrature; and why that can not always be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from modelworks.errors import ModelworksError
+from modelworks.runs import Run
+from modelworks.study import foretold, run_study
+
+Decay = Callable[..., Path]
+DAYS = "start: 2021-01-01, end: 2021-01-08, every: 1"
+SETTINGS = "calibration: {sampler: %s, chains: 2, draws: 1000, warmup: 200, seed: 3}\n"
+SEEN = {"2021-01-01": 92, "2021-01-02": 84, "2021-01-03": 80, "2021-01-05": 60}
+VALUES = ", ".join(f"{day}: {value}" for day, value in SEEN.items())
+
+
+def drawn(folder: Path, old: str = "", new: str = "", file: str = "parameters.yaml") -> Run:
+    """The run of a study up to its draws, with one thing written otherwise."""
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1) if old else text, encoding="utf-8")
+    run = run_study(folder, until="calibrate", quiet=True, cores=1).run
+    assert run is not None
+    return run
+
+
+def left_out(median: float) -> float:
+    """The log density of every value given the others, by quadrature over the rate."""
+    rate = np.linspace(0.02, 0.4, 20_001)
+    day = np.array([int(each[-2:]) - 1 for each in SEEN])
+    expected = 1000 * (np.exp(-np.outer(day, rate)) - np.exp(-np.outer(day + 1, rate)))
+    each = stats.poisson.logpmf(np.array(list(SEEN.values()))[:, None], expected)
+    prior = stats.lognorm.pdf(rate, 0.2, scale=median)
+    whole = np.exp(each.sum(axis=0))
+    return float(sum(np.log((prior * whole).sum() / (prior * np.exp(each.sum(axis=0) - one)).sum()) for one in each))
+
+
+@pytest.mark.slow
+def test_the_better_run_is_that_of_quadrature(tmp_path: Path, decay: Decay) -> None:
+    """A prior around the truth against one off it; the evidence says the same, and is there with both alone."""
+    folder = decay(tmp_path, DAYS, values=VALUES, more=SETTINGS % "smc")
+    one, other = drawn(folder), drawn(folder, "median: 0.1,", "median: 0.05,")
+    found = foretold(one, other)
+    assert found.total.elpd == pytest.approx(left_out(0.05) - left_out(0.1), abs=0.05)
+    assert found.total.points == len(SEEN)
+    assert set(found.by_target) == {"left"}
+    assert found.evidence is not None
+    assert found.evidence.difference < 0
+    nuts = drawn(folder, "sampler: smc", "sampler: nuts", file="study.yaml")
+    assert foretold(one, nuts).evidence is None
+
+
+def test_runs_of_other_data_are_not_held_against_each_other(tmp_path: Path, decay: Decay) -> None:
+    """Their densities are of other things; the letter says which series differs."""
+    folder = decay(tmp_path, DAYS, values=VALUES, more=SETTINGS.replace("1000", "60") % "nuts")
+    simulated = run_study(folder, until="simulate", quiet=True).run
+    one, other = drawn(folder), drawn(folder, "2021-01-03: 80", "2021-01-03: 81", file="targets.yaml")
+    with pytest.raises(ModelworksError) as caught:
+        foretold(one, other)
+    assert caught.value.codes == ("Y541",)
+    assert "the observations of left differ" in str(caught.value)
+    assert simulated is not None
+    with pytest.raises(ModelworksError, match="has no draws"):
+        foretold(one, simulated)
