@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         effective_reproduction_number,
         effective_reproduction_numbers,
     )
+    from modelworks.model._scaled import with_reproduction_number
     from modelworks.model._simulate import Outputs, simulate
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model._written import Written, written_numbers
@@ -139,6 +140,7 @@ _WHERE = {
         "effective_reproduction_number",
         "effective_reproduction_numbers",
     ),
+    "_scaled": ("with_reproduction_number",),
     "_simulate": ("Outputs", "simulate"),
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "_written": ("Written", "written_numbers"),
@@ -220,6 +222,7 @@ __all__ = [
     "smooth_step",
     "sqrt",
     "table",
+    "with_reproduction_number",
     "written_numbers",
 ]
 

@@ -33,6 +33,7 @@ from modelworks.model._expression import (
     walk,
 )
 from modelworks.model._reparameterise import InfectionsPerRate
+from modelworks.model._scaled import ModelReproduction
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -212,6 +213,8 @@ def _kind(given: Expression, model: Model) -> Known:
         return _kind(given.value, model)
     if isinstance(given, InfectionsPerRate):
         return _product(_kind(given.infectious_time, model), Kind(1, 0, units.parse(model.time).factor), -1)
+    if isinstance(given, ModelReproduction):
+        return PURE
     if isinstance(given, By | Table):
         return _sum([_kind(each, model) for each in given.parts()])
     if isinstance(given, Operation):

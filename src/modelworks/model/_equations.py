@@ -29,6 +29,7 @@ from modelworks.model._declaration import (
 from modelworks.model._expression import (
     By,
     Constant,
+    Eigenvalue,
     Expression,
     Leaving,
     Moment,
@@ -44,6 +45,7 @@ from modelworks.model._expression import (
     walk,
 )
 from modelworks.model._reparameterise import InfectionsPerRate
+from modelworks.model._scaled import ModelReproduction
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -475,6 +477,9 @@ class _Writer:
             )
             inside = (self._tex(each) for each in (given.susceptibility, given.infectious_time))
             return rf"\rho\left[{', '.join(inside)}\right]", ATOM
+        if isinstance(given, ModelReproduction):
+            self.definitions[r"\mathcal{R}_0^{*}"] = r"\text{the basic reproduction number at the rates beside it}"
+            return r"\mathcal{R}_0^{*}", ATOM
         if isinstance(given, Operation):
             return self._operation(given, at)
         raise TypeError(f"an expression of kind {type(given).__name__} is not known")
@@ -542,7 +547,7 @@ class _Writer:
 
     def _varies(self, given: Iterable[Expression]) -> set[str]:
         found: set[str] = set()
-        for part in walk(*given, into=lambda each: not isinstance(each, InfectionsPerRate)):
+        for part in walk(*given, into=lambda each: not isinstance(each, Eigenvalue)):
             if isinstance(part, By):
                 found.add(part.stratification)
             elif isinstance(part, People):

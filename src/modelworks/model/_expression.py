@@ -194,6 +194,10 @@ class Leaving(Expression):
     flows: tuple[str, ...]
 
 
+class Eigenvalue(Expression):
+    """The largest eigenvalue of something the model holds: one number for all, whatever its parts differ by."""
+
+
 @dataclass(frozen=True, eq=False)
 class Events(Expression):
     """How many times a flow happened since the output before; each event counts `times`."""

@@ -67,6 +67,7 @@ _FOLD = {
     "cos": np.cos,
     "sin": np.sin,
 }
+_FIRST = {"maximum": np.greater_equal, "minimum": np.less_equal}
 
 
 class Graph:
@@ -153,6 +154,13 @@ class Graph:
         if operation in ("add", "multiply", "maximum", "minimum") and a > b:
             a, b = b, a
         return self._node(operation, (a, b), (), left.wide or right.wide, left.depends | right.depends)
+
+    def is_first(self, operation: str, a: int, b: int) -> int:
+        """One where a maximum or minimum of two takes the first, zero where it takes the second."""
+        left, right = self.nodes[a], self.nodes[b]
+        if left.operation == "constant" and right.operation == "constant":
+            return self.constant(np.asarray(_FIRST[operation](np.asarray(left.data), np.asarray(right.data)), float))
+        return self._node("is_first", (a, b), (operation,), left.wide or right.wide, left.depends | right.depends)
 
     def add(self, a: int, b: int) -> int:
         return self.binary("add", a, b)
@@ -325,7 +333,7 @@ class Graph:
         if node.operation == "divide":
             over = self.divide(g, b)
             return [(a, over), (b, self.multiply(self.constant(-1.0), self.multiply(over, index)))]
-        chosen = self._node("is_first", (a, b), (node.operation,), node.wide, node.depends)
+        chosen = self.is_first(node.operation, a, b)
         first = self.multiply(g, chosen)
         return [(a, first), (b, self.subtract(g, first))]
 

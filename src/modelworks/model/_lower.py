@@ -49,7 +49,7 @@ class _Lowering:
         self.graph = self.axes.graph
         self.ledger = Ledger(self.axes)
         self.guards = Guards(self.graph)
-        self.meaning = Meaning(self.axes, self.ledger, self.guards, calendar)
+        self.meaning = Meaning(self.axes, self.ledger, self.guards, calendar, lower)
         self.sharing = Sharing(self.meaning)
         self.flows = Flows(self.meaning, self.sharing)
         self.outputs = Outputs(self.meaning)

@@ -65,6 +65,8 @@ class Column:
 
 # A share may miss one, and a rate zero, by the round-off of a few additions.
 GUARD_TOLERANCE = 1e-9
+# Dividing by nobody: where a group is empty nobody in it is infectious either, and 0 / this is 0.
+NOBODY = 1e-100
 # How much an eigenvalue may have changed in its last iteration.
 EIGENVALUE_TOLERANCE = 1e-8
 

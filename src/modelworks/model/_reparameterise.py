@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from modelworks.errors import fail
 from modelworks.model._declaration import Contacts, Setting
-from modelworks.model._expression import Expression, Number, exp, expression, log
+from modelworks.model._expression import Eigenvalue, Expression, Number, exp, expression, log
 
 
 @dataclass(frozen=True, eq=False)
-class InfectionsPerRate(Expression):
+class InfectionsPerRate(Eigenvalue):
     """The largest eigenvalue of contacts, each row times a susceptibility and each column times an infectious time."""
 
     contacts: Contacts

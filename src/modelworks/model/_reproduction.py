@@ -26,9 +26,9 @@ from modelworks.model._graph import Array
 from modelworks.model._impossible import check_bounds, check_names
 from modelworks.model._lower import lower
 from modelworks.model._model import Model
-from modelworks.model._program import Program
+from modelworks.model._next_generation import most_alike, shares_of
+from modelworks.model._program import NOBODY, Program
 from modelworks.model._tangents import Moment, Tangent
-from modelworks.model.lowering._pressure import NOBODY
 
 Mask = NDArray[np.bool_]
 
@@ -176,10 +176,7 @@ class _Generations:
     @cached_property
     def shares(self) -> tuple[int, ...]:
         """The nodes that say which part of the people one meets is infectious; all infection goes through them."""
-        graph = self.program.graph
-        nobody = graph.constant(NOBODY)
-        floors = {k for k, n in enumerate(graph.nodes) if n.operation == "maximum" and nobody in n.children}
-        return tuple(k for k, n in enumerate(graph.nodes) if n.operation == "divide" and n.children[1] in floors)
+        return shares_of(self.program.graph)
 
     @cached_property
     def quantities(self) -> frozenset[int]:
@@ -329,25 +326,14 @@ class _Generations:
                     self._put_back(people, inside, row, int(lane))
         return people.ravel()
 
-    def _of_one_kind(self, row: int, other: int) -> bool:
-        """Both people, or both of one pool."""
-        first, second = (self.model.pool_of(self.program.rows[k].compartment) for k in (row, other))
-        return first is second
-
     def _put_back(self, people: Array, inside: Mask, row: int, lane: int) -> None:
         """Move the infected of one state to the uninfected of most like strata, in proportion to who is there."""
         infections = {flow.name for flow in self.model.flows if isinstance(flow, Infection)}
         jumps = self.program.jumps
         sources = {j.source for j in jumps if j.flow in infections and j.source is not None}
-        strata = dict(self.program.rows[row].strata)
-        alike = {
-            source: sum(strata.get(name) == stratum for name, stratum in self.program.rows[source].strata)
-            for source in sorted(sources)
-            if not inside[source, lane] and self._of_one_kind(source, row)
-        }
-        if not alike:
+        chosen = most_alike(self.model, self.program, row, [k for k in sorted(sources) if not inside[k, lane]])
+        if not chosen:
             return
-        chosen = [source for source, count in alike.items() if count == max(alike.values())]
         weights = people[chosen, lane]
         share = weights / weights.sum() if weights.sum() > 0 else np.full(len(chosen), 1 / len(chosen))
         people[chosen, lane] += share * people[row, lane]

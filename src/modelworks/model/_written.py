@@ -29,6 +29,7 @@ from modelworks.model._expression import (
     walk,
 )
 from modelworks.model._reparameterise import InfectionsPerRate
+from modelworks.model._scaled import ModelReproduction
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -263,6 +264,8 @@ def _formula(value: Expression, names: Names) -> str:
     if isinstance(value, InfectionsPerRate):
         inside = (_formula(each, names) for each in (value.susceptibility, value.infectious_time))
         return f"infections per rate({', '.join(inside)})"
+    if isinstance(value, ModelReproduction):
+        return "R0 at these rates"
     if isinstance(value, Operation):
         return _operation(value, names)
     return type(value).__name__.lower()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from modelworks.model._graph import _FOLD, Array, Graph, Knots, Node
+from modelworks.model._graph import _FIRST, _FOLD, Array, Graph, Knots, Node
 
 
 def evaluate(
@@ -73,8 +73,7 @@ def _value(
         return np.asarray(arguments[0] @ graph.matrices[int(node.data[0])].T)
     lifted = [_lift(value, graph.nodes[child], node) for value, child in zip(arguments, node.children, strict=True)]
     if node.operation == "is_first":
-        compare = np.greater_equal if node.data[0] == "maximum" else np.less_equal
-        return np.asarray(compare(*lifted), dtype=float)
+        return np.asarray(_FIRST[str(node.data[0])](*lifted), dtype=float)
     return np.asarray(_FOLD[node.operation](*lifted))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING, TypeAlias
 
 from modelworks.dates import Calendar
 from modelworks.errors import fail, near
@@ -14,6 +15,7 @@ from modelworks.model._eigenvalue import WeightedContacts
 from modelworks.model._expression import (
     By,
     Constant,
+    Eigenvalue,
     Events,
     Expression,
     Leaving,
@@ -29,10 +31,19 @@ from modelworks.model._expression import (
 )
 from modelworks.model._graph import UNARY, Depends
 from modelworks.model._monotone import monotone_slopes
+from modelworks.model._next_generation import NextGeneration
+from modelworks.model._program import Program
 from modelworks.model._reparameterise import InfectionsPerRate
+from modelworks.model._scaled import ModelReproduction
 from modelworks.model.lowering._axes import NOWHERE, Axes, Strata, both, is_within
 from modelworks.model.lowering._guards import Guards
 from modelworks.model.lowering._ledger import Ledger
+
+if TYPE_CHECKING:
+    from modelworks.model._model import Model
+
+# What makes a program of a model.
+Lower: TypeAlias = "Callable[[Model, Calendar | None], Program]"
 
 
 class AlreadyTold(Exception):  # noqa: N818 (nothing is wrong with what raises it)
@@ -42,13 +53,14 @@ class AlreadyTold(Exception):  # noqa: N818 (nothing is wrong with what raises i
 class Meaning:
     """Gives each expression its node; `in_outputs` once the flows are lowered and events can be counted."""
 
-    def __init__(self, axes: Axes, ledger: Ledger, guards: Guards, calendar: Calendar | None) -> None:
+    def __init__(self, axes: Axes, ledger: Ledger, guards: Guards, calendar: Calendar | None, lower: Lower) -> None:
         self.axes = axes
         self.model = axes.model
         self.graph = axes.graph
         self.ledger = ledger
         self.guards = guards
         self.calendar = calendar
+        self._lower = lower
         self.in_outputs = False
         self._memory: dict[tuple[object, ...], int] = {}
         self._alive: list[Expression] = []
@@ -83,9 +95,13 @@ class Meaning:
             return self._evaluate_people(given, strata, of)
         if isinstance(given, Events):
             return self._evaluate_events(given, strata, of)
-        if isinstance(given, InfectionsPerRate):
+        if isinstance(given, Eigenvalue) and strata:
             # The same wherever it is used, and worked out once.
-            return self.evaluate(given, NOWHERE, of) if strata else self._infections_per_rate(given, of)
+            return self.evaluate(given, NOWHERE, of)
+        if isinstance(given, InfectionsPerRate):
+            return self._infections_per_rate(given, of)
+        if isinstance(given, ModelReproduction):
+            return self._reproduction(given, of)
         if isinstance(given, Delayed):
             fail(
                 "M135",
@@ -292,6 +308,21 @@ class Meaning:
         self.guards.watch("eigenvalue", f"{of} has infections per rate whose last iteration", last)
         return found
 
+    def _reproduction(self, given: ModelReproduction, of: str) -> int:
+        """The basic reproduction number of a whole model, which is this one but for the scale of its infections."""
+        for mine, scaled in zip(_declared(self.model, self.axes.stages), _declared(given.model, ()), strict=True):
+            if mine != scaled:
+                fail(
+                    "M136",
+                    f"{of} is scaled to a reproduction number, and `{min(mine ^ scaled)}` came or went afterwards",
+                    hint="extend the model first, then call with_reproduction_number",
+                )
+        program = self._lower(given.model, self.calendar)
+        found = NextGeneration(given.model, program, self.graph, self.axes.positions, given.time)
+        number, last = found.number(of)
+        self.guards.watch("eigenvalue", f"{of} is scaled to a reproduction number, whose last iteration", last)
+        return number
+
     def rate(self, given: Expression, strata: Strata, of: str) -> int:
         """A rate or multiplier in some strata, which must not be negative when the model runs."""
         node = self.evaluate(given, strata, of)
@@ -302,9 +333,15 @@ class Meaning:
     def varies_by(self, given: Expression) -> set[str]:
         """The stratifications an expression can differ by."""
         found: set[str] = set()
-        for part in walk(given, into=lambda each: not isinstance(each, (Events, InfectionsPerRate))):
+        for part in walk(given, into=lambda each: not isinstance(each, (Events, Eigenvalue))):
             if isinstance(part, By):
                 found.add(part.stratification)
             elif isinstance(part, (People, Events)):
                 found.update(part.by)
         return found
+
+
+def _declared(model: Model, stages: Iterable[Stratification]) -> tuple[set[str], ...]:
+    """The names of all that a reproduction number depends on; of stratifications without those of stages."""
+    strata = {each.name for each in model.stratifications} - {each.name for each in stages}
+    return {flow.name for flow in model.flows}, strata, set(model.all_compartments)

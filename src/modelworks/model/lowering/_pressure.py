@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from modelworks.errors import fail
 from modelworks.model._declaration import Contacts, Infection, Stratification
 from modelworks.model._expression import expression
+from modelworks.model._program import NOBODY
 from modelworks.model.lowering._axes import Strata
 from modelworks.model.lowering._meaning import Meaning
-
-# Dividing by nobody: where a group is empty nobody in it is infectious either, and 0 / this is 0.
-NOBODY = 1e-100
 
 
 class Pressure:
