@@ -178,3 +178,54 @@ def tuberculosis_rates(p: Mapping[str, Any]) -> dict[str, Any]:
         "perc_latent": 100.0 * people("E", "L") / people(),
         "incXage": Output(activation, by=["age"]),
     }
+
+
+def skeleton(spec: ModuleType, variants: int = 2) -> Model:
+    """A national model of COVID-19 at its real size, every rate constant: 6,272 states, or more with more variants.
+
+    Six compartments by age, clinical status, strain, tracing, vaccination and history, as in `peer_autumn_scale.py`.
+    The variants past are the strata of `history`: naive, or one had before.
+    """
+    p = spec.B
+    infected, infectious = ("E", "P", "I", "L"), ("P", "I", "L")
+    clinical = {"none": 0.4, "mild": 0.4, "isolated": 0.15, "hospital": 0.04, "icu": 0.01}
+    weight = by("clinical", {name: 0.5 if name == "none" else 1.0 for name in clinical})
+    history = ["naive", *(f"had {k}" for k in range(1, variants))]
+    strains = {"wild": 1.0, "alpha": 1.5, "delta": 2.5}
+    return Model(
+        "skeleton",
+        ["S", "E", "P", "I", "L", "R"],
+        [
+            Infection(
+                "infection",
+                "S",
+                "E",
+                rate=p["contact_rate"] * by("strain", strains),
+                infectious=dict.fromkeys(infectious, weight),
+                contacts=Contacts({"age": spec.MIX_B}),
+                susceptibility=by("age", list(p["susc_age"])) * by("vaccination", [1.0, 0.5]),
+                strain="strain",
+                split={"tracing": "untraced"},
+            ),
+            Transition("infect_onset", "E", "P", p["r_EP"], split={"clinical": clinical}),
+            Transition("incidence", "P", "I", p["r_PI"]),
+            Transition("progress", "I", "L", p["r_IL"]),
+            Transition("recovery", "L", "R", p["r_LR"]),
+            Exit("infect_death", "L", 0.001),
+            Move("tracing", "tracing", "untraced", "traced", 0.05, compartments=["E"]),
+            Move("vacc", "vaccination", "unvaccinated", "one_dose", 0.004, compartments=["S", "R"]),
+            Transition("waning", "R", "S", 1 / 365.0, where={"history": "naive"}, becoming={"history": history[1]}),
+        ],
+        {"S": p["N"] - p["seed"], "E": p["seed"]},
+        {"incidence": events("incidence"), "deaths": events("infect_death")},
+        [
+            Stratification("age", spec.AGES, split=list(spec.AGE_PROP)),
+            Stratification("clinical", list(clinical), compartments=infectious, split="none"),
+            Stratification(
+                "strain", list(strains), compartments=infected, split={"wild": 0.98, "alpha": 0.01, "delta": 0.01}
+            ),
+            Stratification("tracing", ["traced", "untraced"], compartments=infected, split="untraced"),
+            Stratification("vaccination", ["unvaccinated", "one_dose"], split="unvaccinated"),
+            Stratification("history", history, split="naive"),
+        ],
+    )

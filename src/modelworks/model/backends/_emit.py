@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from llvmlite import ir
@@ -24,41 +25,70 @@ _BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdi
 
 @dataclass(frozen=True)
 class Source:
-    """Where a node that is not computed here comes from: a buffer and an offset in numbers."""
+    """Where a number lies: a buffer, by its name among a function's arguments, and an offset in numbers."""
 
-    pointer: ir.Value
+    buffer: str
     offset: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is done with a node as soon as it is computed, so that its register is free again.
+
+    `write` is handed its value; on every lane where `wide` asks for that, whatever the node.
+    """
+
+    node: int
+    wide: bool
+    write: Callable[[Emitter, ir.Value], None]
+
+
+# A node to compute, or what to do with one.
+Step: TypeAlias = int | Target
 
 
 class Emitter:
     """Writes the instructions for graph nodes into one LLVM function."""
 
-    def __init__(self, graph: Graph, module: ir.Module, builder: ir.IRBuilder, scratch: ir.IRBuilder) -> None:
+    def __init__(self, graph: Graph, function: ir.Function, buffers: Mapping[str, ir.Value]) -> None:
         self.graph = graph
-        self.module = module
-        self.builder = builder
-        self.scratch = scratch  # positioned in the entry block, where stack slots belong
+        self.module = function.module
+        self.function = function
+        self.buffers = dict(buffers)
+        entry, body = (function.append_basic_block(name) for name in ("entry", "body"))
+        self.entry = ir.IRBuilder(entry)  # where stack slots belong
+        self.entry.position_before(self.entry.branch(body))
+        self.builder = ir.IRBuilder(body)
         self.vector = ir.VectorType(DOUBLE, graph.width) if graph.width > 1 else DOUBLE
+        self._once: dict[Source, ir.Value] = {}
 
     # -- memory ----------------------------------------------------------------------------------
 
-    def address(self, pointer: ir.Value, offset: int) -> ir.Value:
-        if offset == 0:
+    def address(self, place: Source) -> ir.Value:
+        pointer = self.buffers[place.buffer]
+        if place.offset == 0:
             return pointer
-        return self.builder.gep(pointer, [ir.Constant(INTEGER, offset)], source_etype=DOUBLE)
+        return self.builder.gep(pointer, [ir.Constant(INTEGER, place.offset)], source_etype=DOUBLE)
 
-    def load(self, source: Source, wide: bool) -> ir.Value:
-        return self.builder.load(
-            self.address(source.pointer, source.offset), typ=self.vector if wide else DOUBLE, align=8
-        )
+    def load(self, place: Source, wide: bool) -> ir.Value:
+        return self.builder.load(self.address(place), typ=self.vector if wide else DOUBLE, align=8)
 
-    def store(self, value: ir.Value, pointer: ir.Value, offset: int) -> None:
-        self.builder.store(value, self.address(pointer, offset), align=8)
+    def store(self, value: ir.Value, place: Source) -> None:
+        self.builder.store(value, self.address(place), align=8)
 
-    def increase(self, value: ir.Value, pointer: ir.Value, offset: int) -> None:
+    def increase(self, value: ir.Value, place: Source) -> None:
         """Add to what the buffer holds."""
-        held = self.builder.load(self.address(pointer, offset), typ=value.type, align=8)
-        self.store(self.builder.fadd(held, value, flags=FLAGS), pointer, offset)
+        held = self.builder.load(self.address(place), typ=value.type, align=8)
+        self.store(self.builder.fadd(held, value, flags=FLAGS), place)
+
+    def everywhere(self, place: Source) -> ir.Value:
+        """A number that nothing here changes, on every lane; it is read once."""
+        if place not in self._once:
+            pointer = self.entry.gep(
+                self.buffers[place.buffer], [ir.Constant(INTEGER, place.offset)], source_etype=DOUBLE
+            )
+            self._once[place] = self.entry.load(pointer, typ=DOUBLE, align=8)
+        return self.widen(self._once[place])
 
     # -- values ----------------------------------------------------------------------------------
 
@@ -76,50 +106,42 @@ class Emitter:
             return ir.Constant(DOUBLE, values[0])
         return ir.Constant(self.vector, [ir.Constant(DOUBLE, value) for value in values])
 
-    def compute(
+    def write(
         self,
-        outputs: Iterable[int],
+        steps: Iterable[Step],
         sources: Mapping[int, Source],
-        sink: Callable[[int, ir.Value], None] | None = None,
-    ) -> dict[int, ir.Value]:
-        """Emit everything the outputs need, loading the nodes in `sources`.
+        kept: Mapping[int, Source],
+        look: Callable[[int, ir.Value], None] | None = None,
+    ) -> None:
+        """Emit the steps, loading the nodes in `sources`, and those in `kept` that are not computed here.
 
-        `sink` is called with an output as soon as it is there, so that its register is free again.
+        A node in `kept` that is computed here is stored there. `look` is shown every node a target is about.
         """
-        wanted = list(dict.fromkeys(outputs))
         values: dict[int, ir.Value] = {}
-        for output in wanted:
-            for index in self._order(output, sources, values):
-                values[index] = self._emit(index, values, sources)
-            if sink is not None:
-                sink(output, values[output])
-        return values
+        seen: set[int] = set()
 
-    def _order(self, output: int, sources: Mapping[int, Source], done: Mapping[int, ir.Value]) -> list[int]:
-        """What is still to be emitted for one output, children first, without recursion."""
-        order: list[int] = []
-        placed: set[int] = set()
-        waiting = [(output, False)]
-        while waiting:
-            index, ready = waiting.pop()
-            if index in placed or index in done:
-                continue
-            if ready:
-                placed.add(index)
-                order.append(index)
-                continue
-            waiting.append((index, True))
-            if index not in sources:
-                waiting.extend((child, False) for child in reversed(self.graph.nodes[index].children))
-        return order
+        def value(index: int) -> ir.Value:
+            if index not in values:
+                node = self.graph.nodes[index]
+                if node.operation == "constant":
+                    values[index] = self.constant(float(x) for x in node.data)
+                else:
+                    values[index] = self.load(sources.get(index) or kept[index], node.wide)
+            return values[index]
 
-    def _emit(self, index: int, values: Mapping[int, ir.Value], sources: Mapping[int, Source]) -> ir.Value:
-        node = self.graph.nodes[index]
-        if node.operation == "constant":
-            return self.constant(float(x) for x in node.data)
-        if index in sources:
-            return self.load(sources[index], node.wide)
-        arguments = [values[child] for child in node.children]
+        for step in steps:
+            if isinstance(step, Target):
+                if look is not None and step.node not in seen:
+                    look(step.node, value(step.node))
+                seen.add(step.node)
+                step.write(self, self.widen(value(step.node)) if step.wide else value(step.node))
+                continue
+            node = self.graph.nodes[step]
+            values[step] = self._emit(node, [value(child) for child in node.children])
+            if step in kept:
+                self.store(values[step], kept[step])
+
+    def _emit(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
         if node.wide and node.operation not in ("pack", "matvec"):
             arguments = [self.widen(argument) for argument in arguments]
         if node.operation in _BINARY:
@@ -187,19 +209,20 @@ class Emitter:
         """Columns of the matrix times one broadcast lane each; the lanes are read back from memory,
         where a broadcast is part of the multiplication and costs nothing."""
         width = self.graph.width
-        lanes = self.scratch.alloca(self.vector)
+        lanes = self.entry.alloca(self.vector)
         lanes.align = 64
         self.builder.store(arguments[0], lanes, align=8)
-        table = self._table(self.graph.matrices[int(node.data[0])], int(node.data[0]))
+        title = self._table(self.graph.matrices[int(node.data[0])], int(node.data[0]))
+        self.buffers |= {"lanes": lanes, title: self.module.globals[title]}
         total: ir.Value | None = None
         for column in range(width):
-            lane = self.widen(self.load(Source(lanes, column), wide=False))
-            term = self.builder.fmul(self.load(Source(table, column * width), wide=True), lane, flags=FLAGS)
+            lane = self.widen(self.load(Source("lanes", column), wide=False))
+            term = self.builder.fmul(self.load(Source(title, column * width), wide=True), lane, flags=FLAGS)
             total = term if total is None else self.builder.fadd(total, term, flags=FLAGS)
         return total
 
-    def _table(self, matrix: Array, position: int) -> ir.Value:
-        """The matrix column by column, as a constant of the module."""
+    def _table(self, matrix: Array, position: int) -> str:
+        """The name of a constant of the module: the matrix, column by column."""
         name = f"matrix{position}"
         if name not in self.module.globals:
             flat = np.ascontiguousarray(matrix.T).ravel()
@@ -209,7 +232,7 @@ class Emitter:
             table.global_constant = True
             table.linkage = "internal"
             table.align = 64
-        return self.module.globals[name]
+        return name
 
     def _mask(self, places: list[int]) -> ir.Constant:
         kind = ir.VectorType(ir.IntType(32), len(places))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
 
 from modelworks.model._program import Program, Schedule, Slots
-from modelworks.model.backends._emit import DOUBLE, FLAGS, POINTER, Emitter, Source, Watch
+from modelworks.model.backends._emit import DOUBLE, FLAGS, POINTER, Emitter, Source, Step, Target, Watch
+from modelworks.model.backends._pieces import SHARED, Pieces
 
 
 @dataclass(frozen=True)
@@ -63,24 +64,60 @@ class Parts:
 
     # -- parts -----------------------------------------------------------------------------------
 
-    def _begin(self, name: str, arguments: Sequence[str]) -> tuple[Emitter, dict[str, ir.Value]]:
-        """Open an internal function whose arguments are buffers that do not overlap."""
+    def _part(
+        self, name: str, arguments: Sequence[str], sources: Mapping[int, Source], targets: Iterable[Target]
+    ) -> None:
+        """An internal function whose arguments are buffers that do not overlap; in pieces where it is long.
+
+        One with an argument `suspect` sets that to one if a number it computes lies outside its guard's limits.
+        """
+        pieces = Pieces.of(self.graph, targets, sources)
+        if len(pieces.steps) == 1:
+            self.functions[name] = self._piece(name, arguments, pieces.steps[0], sources, {})
+            return
+        whole = self.functions[name] = self._function(name, arguments)
+        builder = ir.IRBuilder(whole.append_basic_block())
+        shared = builder.alloca(DOUBLE, pieces.size)
+        shared.align = 64
+        for k, steps in enumerate(pieces.steps):
+            piece = self._piece(f"{name}_{k}", [*arguments, SHARED], steps, sources, pieces.shared)
+            # Else LLVM would join what was cut.
+            piece.attributes.add("noinline")
+            builder.call(piece, [*whole.args, shared])
+        builder.ret_void()
+
+    def _piece(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        steps: Sequence[Step],
+        sources: Mapping[int, Source],
+        shared: Mapping[int, Source],
+    ) -> ir.Function:
+        function = self._function(name, arguments)
+        emit = Emitter(self.graph, function, dict(zip(arguments, function.args, strict=True)))
+        if "suspect" in arguments:
+            watch = Watch(emit, self.limits)
+            emit.write(steps, sources, shared, watch.look)
+            watch.tell(emit.buffers["suspect"])
+        else:
+            emit.write(steps, sources, shared)
+        emit.builder.ret_void()
+        return function
+
+    def _function(self, name: str, arguments: Sequence[str]) -> ir.Function:
         function = ir.Function(self.llvm, ir.FunctionType(ir.VoidType(), [POINTER] * len(arguments)), name)
         function.linkage = "internal"
         for argument, title in zip(function.args, arguments, strict=True):
             argument.name = title
             argument.add_attribute("noalias")
-        entry = function.append_basic_block("entry")
-        body = function.append_basic_block("body")
-        scratch = ir.IRBuilder(entry)
-        scratch.position_before(scratch.branch(body))
-        self.functions[name] = function
-        emitter = Emitter(self.graph, self.llvm, ir.IRBuilder(body), scratch)
-        return emitter, dict(zip(arguments, function.args, strict=True))
+        return function
 
-    def _parameters(self, pointer: ir.Value) -> dict[int, Source]:
+    # -- where nodes lie -------------------------------------------------------------------------
+
+    def _parameters(self) -> dict[int, Source]:
         return {
-            index: Source(pointer, self._place(index))
+            index: Source("parameters", self._place(index))
             for index, node in enumerate(self.graph.nodes)
             if node.operation == "parameter"
         }
@@ -90,247 +127,160 @@ class Parts:
         node = self.graph.nodes[parameter]
         return int(node.data[0]) * (self.width if node.wide else 1)
 
-    def _slots(self, slots: Slots, pointer: ir.Value) -> dict[int, Source]:
-        return {node: Source(pointer, offset) for node, offset in slots.offsets.items()}
-
-    def _state(self, pointer: ir.Value) -> dict[int, Source]:
-        return {self.graph.state(row): Source(pointer, row * self.width) for row in range(len(self.program.rows))}
-
-    def _inputs(self, names: dict[str, ir.Value]) -> dict[int, Source]:
-        """What a function of the state may load."""
+    def _slots(self, *buffers: str) -> dict[int, Source]:
+        """What the buffers `run`, `data` and `moment` hold."""
         return {
-            **self._slots(self.layout.run, names["run"]),
-            **self._slots(self.layout.data, names["data"]),
-            **self._slots(self.layout.moment, names["moment"]),
-            **self._state(names["state"]),
+            node: Source(each, offset)
+            for each in buffers
+            for node, offset in getattr(self.layout, each).offsets.items()
         }
 
-    def _run_outputs(self) -> list[tuple[int, int]]:
-        """What is computed once a run: (node, offset) in the run buffer."""
-        initial = [(node, row * self.width) for row, node in enumerate(self.program.initial)]
-        return [*initial, *self.layout.run.offsets.items()]
+    def _state(self) -> dict[int, Source]:
+        return {self.graph.state(row): Source("state", row * self.width) for row in range(len(self.program.rows))}
+
+    def _inputs(self) -> dict[int, Source]:
+        """What a function of the state may load."""
+        return {**self._slots("run", "data", "moment"), **self._state()}
+
+    def _run_outputs(self) -> list[tuple[int, int, bool]]:
+        """What is computed once a run: (node, offset in the run buffer, whether it takes a whole row there)."""
+        many = self.width > 1
+        initial = [(node, row * self.width, many) for row, node in enumerate(self.program.initial)]
+        slots = self.layout.run.offsets.items()
+        # An initial state is a full row, whatever its node.
+        return [*initial, *((node, offset, self.graph.nodes[node].wide) for node, offset in slots)]
+
+    def _rows(self) -> list[tuple[int, int, bool]]:
+        """The derivative of each row: (node, offset, whether it takes a whole row)."""
+        return [(node, row * self.width, self.width > 1) for row, node in enumerate(self.program.derivatives)]
+
+    def _columns(self) -> list[tuple[int, int, bool]]:
+        """What is written at each output: (node, offset, whether it takes a whole row)."""
+        pairs = zip(self.program.observed, self.layout.output_offsets, strict=True)
+        return [(node, offset, self.graph.nodes[node].wide) for node, offset in pairs]
+
+    def _stored(self, slots: Slots, buffer: str) -> list[Target]:
+        """Targets that put nodes into their slots of a buffer."""
+        return [_stored(node, Source(buffer, k), self.graph.nodes[node].wide) for node, k in slots.offsets.items()]
+
+    # -- forward ---------------------------------------------------------------------------------
 
     def _before_run(self) -> None:
-        emit, names = self._begin("before_run", ["parameters", "run", "suspect"])
-        watch = Watch(emit, self.limits)
-        outputs = self._run_outputs()
-        places = _grouped(outputs)
-        sources = self._parameters(names["parameters"])
-
-        def sink(node: int, value: ir.Value) -> None:
-            watch.look(node, value)
-            for offset in places[node]:
-                whole_row = offset < self.layout.state
-                emit.store(emit.widen(value) if whole_row else value, names["run"], offset)
-
-        emit.compute(places, sources, sink)
-        watch.tell(names["suspect"])
-        emit.builder.ret_void()
-
-    def _before_run_adjoint(self) -> None:
-        emit, names = self._begin("before_run_adjoint", ["parameters", "run_bar", "gradient"])
-        sources = self._parameters(names["parameters"])
-        parameters = list(sources)
-        outputs: dict[int, int] = {}
-        for node, offset in self._run_outputs():
-            # An initial state is a full row, so its cotangent is wide even where its node is not.
-            wide = (self.width > 1 and offset < self.layout.state) or self.graph.nodes[node].wide
-            cotangent = self.graph.cotangent(offset, wide)
-            sources[cotangent] = Source(names["run_bar"], offset)
-            if wide and not self.graph.nodes[node].wide:
-                cotangent = self.graph.total(cotangent)
-            outputs[node] = self.graph.add(outputs[node], cotangent) if node in outputs else cotangent
-        self._add_adjoints(
-            emit,
-            self.graph.pullback(outputs, parameters),
-            sources,
-            [
-                (parameters, names["gradient"], self._place),
-            ],
-        )
-        emit.builder.ret_void()
+        targets = [_stored(node, Source("run", offset), wide) for node, offset, wide in self._run_outputs()]
+        self._part("before_run", ["parameters", "run", "suspect"], self._parameters(), targets)
 
     def _at_moment(self) -> None:
-        emit, names = self._begin("at_moment", ["run", "data", "moment", "suspect"])
-        watch = Watch(emit, self.limits)
-        sources = {**self._slots(self.layout.run, names["run"]), **self._slots(self.layout.data, names["data"])}
-        offsets = self.layout.moment.offsets
+        arguments = ["run", "data", "moment", "suspect"]
+        self._part("at_moment", arguments, self._slots("run", "data"), self._stored(self.layout.moment, "moment"))
 
-        def sink(node: int, value: ir.Value) -> None:
-            watch.look(node, value)
-            emit.store(value, names["moment"], offsets[node])
-
-        emit.compute(offsets, sources, sink)
-        watch.tell(names["suspect"])
-        emit.builder.ret_void()
-
-    def _at_moment_adjoint(self) -> None:
-        emit, names = self._begin("at_moment_adjoint", ["run", "data", "moment_bar", "run_bar"])
-        sources = {**self._slots(self.layout.run, names["run"]), **self._slots(self.layout.data, names["data"])}
-        outputs = self._cotangents(self.layout.moment.offsets.items(), names["moment_bar"], sources)
-        run = self.layout.run.offsets
-        leaves = [*run, *self.layout.data.offsets]
-        adjoints = self.graph.pullback(outputs, leaves)
-        self._add_adjoints(emit, adjoints, sources, [(list(run), names["run_bar"], run.__getitem__)])
-        emit.builder.ret_void()
-
-    def _stage(self, name: str, *, first: bool) -> None:
+    def _stage(self) -> None:
         """A fused Runge-Kutta stage: the derivative of `state`, and at once what follows from it.
 
         `factors` are how much of the slope goes into the step's result, and how much into the state that the
         next stage looks at (after the last there is none, and its factor is zero).
         """
-        emit, names = self._begin(name, ["start", "state", "result", "next", "run", "data", "moment", "factors"])
-        weight, reach = (emit.widen(emit.load(Source(names["factors"], k), wide=False)) for k in range(2))
-        places = _grouped((node, row * self.width) for row, node in enumerate(self.program.derivatives))
-        wide = self.width > 1
-
-        def moved(base: ir.Value, factor: ir.Value, slope: ir.Value) -> ir.Value:
-            return emit.builder.fadd(base, emit.builder.fmul(factor, slope, flags=FLAGS), flags=FLAGS)
-
-        def sink(node: int, value: ir.Value) -> None:
-            slope = emit.widen(value)
-            for offset in places[node]:
-                start = emit.load(Source(names["start"], offset), wide)
-                held = start if first else emit.load(Source(names["result"], offset), wide)
-                emit.store(moved(held, weight, slope), names["result"], offset)
-                emit.store(moved(start, reach, slope), names["next"], offset)
-
-        emit.compute(places, self._inputs(names), sink)
-        emit.builder.ret_void()
+        arguments = ["start", "state", "result", "next", "run", "data", "moment", "factors"]
+        self._part("stage", arguments, self._inputs(), [_moved(*each) for each in self._rows()])
 
     def _derivative(self) -> None:
         """The derivative alone, for recomputing stages on the way back."""
-        emit, names = self._begin("derivative", ["state", "run", "data", "moment", "slope"])
-        places = _grouped((node, row * self.width) for row, node in enumerate(self.program.derivatives))
-
-        def sink(node: int, value: ir.Value) -> None:
-            for offset in places[node]:
-                emit.store(emit.widen(value), names["slope"], offset)
-
-        emit.compute(places, self._inputs(names), sink)
-        emit.builder.ret_void()
-
-    def _derivative_adjoint(self) -> None:
-        rows = [(node, row * self.width) for row, node in enumerate(self.program.derivatives)]
-        self._state_adjoint("derivative_adjoint", rows, whole_rows=True, add=False)
+        targets = [_stored(node, Source("slope", offset), wide) for node, offset, wide in self._rows()]
+        self._part("derivative", ["state", "run", "data", "moment", "slope"], self._inputs(), targets)
 
     def _observe(self) -> None:
-        emit, names = self._begin("observe", ["state", "run", "data", "moment", "outputs", "suspect"])
-        watch = Watch(emit, self.limits)
-        places = _grouped(self._columns())
+        targets = [_stored(node, Source("outputs", offset), wide) for node, offset, wide in self._columns()]
+        self._part("observe", ["state", "run", "data", "moment", "outputs", "suspect"], self._inputs(), targets)
 
-        def sink(node: int, value: ir.Value) -> None:
-            watch.look(node, value)
-            for offset in places[node]:
-                emit.store(value, names["outputs"], offset)
+    # -- backward --------------------------------------------------------------------------------
 
-        emit.compute(places, self._inputs(names), sink)
-        watch.tell(names["suspect"])
-        emit.builder.ret_void()
+    def _before_run_adjoint(self) -> None:
+        sources = self._parameters()
+        parameters = {node: Source("gradient", self._place(node)) for node in sources}
+        given = self._cotangents(self._run_outputs(), "run_bar", sources)
+        adjoints = self.graph.pullback(given, parameters)
+        targets = self._added(adjoints, parameters)
+        self._part("before_run_adjoint", ["parameters", "run_bar", "gradient"], sources, targets)
+
+    def _at_moment_adjoint(self) -> None:
+        sources = self._slots("run", "data")
+        moments = self.layout.moment.offsets.items()
+        given = self._cotangents(
+            [(node, offset, self.graph.nodes[node].wide) for node, offset in moments], "moment_bar", sources
+        )
+        adjoints = self.graph.pullback(given, self._slots("run", "data"))
+        targets = self._added(adjoints, _beside(self._slots("run"), "run_bar"))
+        self._part("at_moment_adjoint", ["run", "data", "moment_bar", "run_bar"], sources, targets)
+
+    def _derivative_adjoint(self) -> None:
+        self._state_adjoint("derivative_adjoint", self._rows(), add=False)
 
     def _observe_adjoint(self) -> None:
-        self._state_adjoint("observe_adjoint", self._columns(), whole_rows=False, add=True)
+        self._state_adjoint("observe_adjoint", self._columns(), add=True)
 
-    def _columns(self) -> list[tuple[int, int]]:
-        return list(zip(self.program.observed, self.layout.output_offsets, strict=True))
-
-    def _state_adjoint(self, name: str, outputs: list[tuple[int, int]], *, whole_rows: bool, add: bool) -> None:
+    def _state_adjoint(self, name: str, outputs: Iterable[tuple[int, int, bool]], *, add: bool) -> None:
         """Adjoint of a function of the state; `add` says whether `state_bar` is added to or set."""
-        emit, names = self._begin(
-            name, ["state", "run", "data", "moment", "cotangent", "state_bar", "run_bar", "moment_bar"]
-        )
-        sources = self._inputs(names)
-        states = self._state(names["state"])
+        sources = self._inputs()
+        states = _beside(self._state(), "state_bar")
+        leaves = list(sources)
+        given = self._cotangents(outputs, "cotangent", sources)
+        adjoints = self.graph.pullback(given, leaves)
+        targets = [
+            *self._added(adjoints, _beside(self._slots("run"), "run_bar")),
+            *self._added(adjoints, _beside(self._slots("moment"), "moment_bar")),
+        ]
+        if add:
+            targets += self._added(adjoints, states)
+        else:
+            zero = self.graph.constant(0.0)
+            targets += [_stored(adjoints.get(node, zero), place, self.width > 1) for node, place in states.items()]
+        arguments = ["state", "run", "data", "moment", "cotangent", "state_bar", "run_bar", "moment_bar"]
+        self._part(name, arguments, sources, targets)
+
+    def _cotangents(
+        self, outputs: Iterable[tuple[int, int, bool]], buffer: str, sources: dict[int, Source]
+    ) -> dict[int, int]:
+        """The cotangent of each output node, as it comes in by a buffer; `sources` learns where."""
         given: dict[int, int] = {}
-        for node, offset in outputs:
-            wide = self.width > 1 and (whole_rows or self.graph.nodes[node].wide)
+        for node, offset, wide in outputs:
             cotangent = self.graph.cotangent(offset, wide)
-            sources[cotangent] = Source(names["cotangent"], offset)
+            sources[cotangent] = Source(buffer, offset)
             if wide and not self.graph.nodes[node].wide:
                 cotangent = self.graph.total(cotangent)
             given[node] = self.graph.add(given[node], cotangent) if node in given else cotangent
-        run, moment = self.layout.run.offsets, self.layout.moment.offsets
-        leaves = [*run, *moment, *self.layout.data.offsets, *states]
-        adjoints = self.graph.pullback(given, leaves)
-        self._add_adjoints(
-            emit,
-            adjoints,
-            sources,
-            [
-                (list(run), names["run_bar"], run.__getitem__),
-                (list(moment), names["moment_bar"], moment.__getitem__),
-            ],
-        )
-        self._state_bars(emit, adjoints, sources, states, names["state_bar"], add=add)
-        emit.builder.ret_void()
-
-    def _state_bars(
-        self,
-        emit: Emitter,
-        adjoints: dict[int, int],
-        sources: dict[int, Source],
-        states: dict[int, Source],
-        pointer: ir.Value,
-        *,
-        add: bool,
-    ) -> None:
-        reached = {node: adjoints[node] for node in states if node in adjoints}
-        places: dict[int, list[int]] = {}
-        for node, adjoint in reached.items():
-            places.setdefault(adjoint, []).append(states[node].offset)
-
-        def sink(adjoint: int, value: ir.Value) -> None:
-            for offset in places[adjoint]:
-                (emit.increase if add else emit.store)(emit.widen(value), pointer, offset)
-
-        emit.compute(places, sources, sink)
-        if not add:
-            nothing = emit.widen(ir.Constant(DOUBLE, 0.0))
-            for node in states.keys() - reached.keys():
-                emit.store(nothing, pointer, states[node].offset)
-
-    def _cotangents(
-        self, outputs: Iterable[tuple[int, int]], pointer: ir.Value, sources: dict[int, Source]
-    ) -> dict[int, int]:
-        given = {}
-        for node, offset in outputs:
-            cotangent = self.graph.cotangent(offset, self.graph.nodes[node].wide)
-            sources[cotangent] = Source(pointer, offset)
-            given[node] = cotangent
         return given
 
-    def _add_adjoints(
-        self,
-        emit: Emitter,
-        adjoints: dict[int, int],
-        sources: dict[int, Source],
-        targets: list[tuple[list[int], ir.Value, Callable[[int], int]]],
-    ) -> None:
-        """Add the adjoint of each leaf to its place in a buffer of the same layout."""
-        for leaves, pointer, offset in targets:
-            wanted = [(adjoints[leaf], leaf) for leaf in leaves if leaf in adjoints]
-            places: dict[int, list[int]] = {}
-            for adjoint, leaf in wanted:
-                places.setdefault(adjoint, []).append(leaf)
-
-            def sink(
-                adjoint: int,
-                value: ir.Value,
-                places: dict[int, list[int]] = places,
-                pointer: ir.Value = pointer,
-                offset: Callable[[int], int] = offset,
-            ) -> None:
-                for leaf in places[adjoint]:
-                    shaped = emit.widen(value) if self.graph.nodes[leaf].wide else value
-                    emit.increase(shaped, pointer, offset(leaf))
-
-            emit.compute(places, sources, sink)
+    def _added(self, adjoints: Mapping[int, int], places: Mapping[int, Source]) -> list[Target]:
+        """Targets that add the adjoint of each leaf to its place."""
+        return [
+            _increased(adjoints[leaf], place, self.graph.nodes[leaf].wide)
+            for leaf, place in places.items()
+            if leaf in adjoints
+        ]
 
 
-def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
-    """All places of each node."""
-    places: dict[int, list[int]] = {}
-    for node, offset in pairs:
-        places.setdefault(node, []).append(offset)
-    return places
+def _beside(places: Mapping[int, Source], buffer: str) -> dict[int, Source]:
+    """The same places in another buffer of the same layout."""
+    return {node: Source(buffer, place.offset) for node, place in places.items()}
+
+
+def _stored(node: int, place: Source, wide: bool) -> Target:
+    return Target(node, wide, lambda emit, value: emit.store(value, place))
+
+
+def _increased(node: int, place: Source, wide: bool) -> Target:
+    return Target(node, wide, lambda emit, value: emit.increase(value, place))
+
+
+def _moved(node: int, offset: int, wide: bool) -> Target:
+    """What a stage does with a slope."""
+
+    def write(emit: Emitter, slope: ir.Value) -> None:
+        weight, reach = (emit.everywhere(Source("factors", k)) for k in range(2))
+        start, held = (emit.load(Source(buffer, offset), wide) for buffer in ("start", "result"))
+        emit.store(moved(emit, held, weight, slope), Source("result", offset))
+        emit.store(moved(emit, start, reach, slope), Source("next", offset))
+
+    def moved(emit: Emitter, base: ir.Value, factor: ir.Value, slope: ir.Value) -> ir.Value:
+        return emit.builder.fadd(base, emit.builder.fmul(factor, slope, flags=FLAGS), flags=FLAGS)
+
+    return Target(node, wide, write)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelworks.model._graph import Array, Graph
 from modelworks.model._program import Program
 from modelworks.model.backends import _cache
-from modelworks.model.backends._emit import Source, Watch
+from modelworks.model.backends._emit import Source
 from modelworks.model.backends._parts import Layout, Parts
 from modelworks.model.backends._routines import Routines, exported
 from modelworks.model.backends.native import TOLERATED, Tape
@@ -115,18 +115,8 @@ class _ControlledParts(Parts):
         self._observe()
 
     def _at_time(self, leaves: list[int]) -> None:
-        emit, names = self._begin("at_time", ["clock", "data", "suspect"])
-        watch = Watch(emit, self.limits)
-        sources = {leaf: Source(names["clock"], place) for place, leaf in enumerate(leaves)}
-        offsets = self.layout.data.offsets
-
-        def sink(node: int, value: ir.Value) -> None:
-            watch.look(node, value)
-            emit.store(value, names["data"], offsets[node])
-
-        emit.compute(offsets, sources, sink)
-        watch.tell(names["suspect"])
-        emit.builder.ret_void()
+        sources = {leaf: Source("clock", place) for place, leaf in enumerate(leaves)}
+        self._part("at_time", ["clock", "data", "suspect"], sources, self._stored(self.layout.data, "data"))
 
 
 def _leaves(graph: Graph, wanted: list[int]) -> list[int]:

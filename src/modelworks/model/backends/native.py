@@ -197,8 +197,7 @@ class _Writer(Parts):
         """The module of one run."""
         self._before_run()
         self._at_moment()
-        self._stage("first_stage", first=True)
-        self._stage("later_stage", first=False)
+        self._stage()
         self._observe()
         self._forward()
         return self.llvm
@@ -221,7 +220,7 @@ class _Writer(Parts):
         loops = Loops(ir.Function(self.llvm, ir.FunctionType(answer, kinds), name), self.functions)
         return loops, dict(zip(arguments, loops.arguments, strict=True))
 
-    def _rows(self, loops: Loops, work: ir.Value, number: int) -> list[ir.Value]:
+    def _whole_states(self, loops: Loops, work: ir.Value, number: int) -> list[ir.Value]:
         """Whole states in the working memory."""
         return [loops.element(work, loops.integer(k * self.layout.state)) for k in range(number)]
 
@@ -246,13 +245,14 @@ class _Writer(Parts):
         """One run. `number` of outputs is negative when the tape is to be kept."""
         loops, given = self._open("forward", INTEGER, FORWARD)
         b, size, people = loops.builder, self.layout.state, self.layout.people
-        state, result, one, two = self._rows(loops, given["work"], 4)
+        state, result, one, two = self._whole_states(loops, given["work"], 4)
         keep = b.icmp_signed("<", given["number"], loops.integer(0))
         number = b.select(keep, b.neg(given["number"]), given["number"])
         failed, done = loops.variable(-1), loops.variable(0)
         last = b.mul(loops.total(given["counts"], number), loops.integer(3))
         loops.call("before_run", given["parameters"], given["run"], given["suspect"])
-        loops.copy(state, given["run"], size)
+        for each in (state, result):
+            loops.copy(each, given["run"], size)
         # Below this a compartment is emptier than round-off can make it.
         floor = b.fneg(b.fmul(loops.sum_of(state, people), given["tolerated"]))
         with loops.count(number) as output:
@@ -268,8 +268,7 @@ class _Writer(Parts):
                 reaches = (*self.method.reaches, 0.0)
                 for stage, weight in enumerate(self.method.weights):
                     factors = loops.numbers(loops.scaled(h, weight), loops.scaled(h, reaches[stage]))
-                    part = "later_stage" if stage else "first_stage"
-                    loops.call(part, state, here, result, there, *at[self.method.moments[stage]], factors)
+                    loops.call("stage", state, here, result, there, *at[self.method.moments[stage]], factors)
                     here, there, other = there, other, there
                 loops.copy(state, result, size)
                 b.store(b.add(step, loops.integer(1)), done)
@@ -281,14 +280,15 @@ class _Writer(Parts):
             loops.call("observe", state, *inputs, row, given["suspect"])
             loops.note_below(state, people, floor, failed, output)
             with loops.when(self._resets(loops, given, output)):
-                loops.clear(state, people, size)
+                for each in (state, result):
+                    loops.clear(each, people, size)
         b.ret(b.load(failed, typ=INTEGER))
 
     def _backward(self) -> None:
         """The adjoint of one run; `run_bar`, `moment_bar` and `gradient` come in as zeros."""
         loops, given = self._open("backward", ir.VoidType(), BACKWARD)
         b, size, run_bar = loops.builder, self.layout.state, given["run_bar"]
-        *scratch, state_bar = self._rows(loops, given["work"], len(self.method.weights) + 4)
+        *scratch, state_bar = self._whole_states(loops, given["work"], len(self.method.weights) + 4)
         loops.clear(state_bar, 0, size)
         steps_taken = loops.total(given["counts"], given["number"])
         last = b.mul(steps_taken, loops.integer(3))
