@@ -215,16 +215,6 @@ def test_a_dataset_that_is_not_there_is_a_letter_with_the_near_ones(repository: 
     assert raised.value.codes == ("D101",)
 
 
-def test_sensitive_data_are_not_among_the_files_a_run_copies(repository: Path, study: Path) -> None:
-    """They stay where they are."""
-    catalogue = repository / "data" / "catalogue.yaml"
-    text = catalogue.read_text(encoding="utf-8")
-    assert "data/raw/cases.csv" in [each.name for each in read_study(study).files]
-    text = text.replace("  uses: [raw/cases.csv]\n", "").replace("people.py:by_age", "people.py:elsewhere")
-    catalogue.write_text(text.replace("sensitivity: public", "sensitivity: sensitive"), encoding="utf-8")
-    assert "data/raw/cases.csv" not in [each.name for each in read_study(study).files]
-
-
 def test_a_spreadsheets_midnight_is_no_part_of_a_date(repository: Path) -> None:
     """Spreadsheets write one."""
     replace_cases(repository, b"week,cases,tested\n2021-01-04 00:00:00,1,2\n1970-01-01,1,2\n")

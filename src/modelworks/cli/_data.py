@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelworks.cli._data_add import add_data
+from modelworks.cli._data_secrets import encrypt_data, key_to_data
 from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, say_letters, show, show_json, table
 from modelworks.errors import ModelworksError, counted
 
@@ -23,10 +24,11 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME…]")
 
 @click.group("data")
 def data() -> None:
-    """The datasets of the repository: add, list, show, check, prepare, fetch, accept."""
+    """The datasets of the repository: add, list, show, check, prepare, fetch, accept, encrypt."""
 
 
-data.add_command(add_data)
+for each_command in (add_data, encrypt_data, key_to_data):
+    data.add_command(each_command)
 
 
 def _catalogue() -> tuple[Repository, Catalogue]:
@@ -45,7 +47,8 @@ def _state(dataset: Dataset) -> tuple[str, str]:
     try:
         if dataset.is_stale():
             return "look", "to be prepared"
-        dataset.content()
+        # Whether a sensitive file is here can be seen without a key.
+        _ = dataset.sha256 if dataset.is_sensitive else dataset.content()
     except ModelworksError as error:
         letter = error.letters[0]
         return "stop", f"{letter.code}: {letter.message}"

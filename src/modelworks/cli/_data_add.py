@@ -34,10 +34,9 @@ QUESTIONS = {
 @click.option("--source", help="Where it was found.")
 @click.option("--sheet", default="", help="The sheet of a workbook that has several.")
 @click.option("--days", type=click.Choice(["day/month/year", "month/day/year"]), help="How it writes its days.")
+@click.option("--sensitive", is_flag=True, help="Nobody without a key may see it: it is encrypted.")
 @click.option("--no-questions", is_flag=True, help="Take the guesses; ask nothing.")
-def add_data(
-    file_or_url: str, name: str | None, sheet: str, days: str | None, no_questions: bool, **said: str | None
-) -> None:
+def add_data(file_or_url: str, sheet: str, days: str | None, no_questions: bool, **said: Any) -> None:
     """Make a file, or an address, a dataset: copied to data/raw/, with an entry in the catalogue.
 
     Columns, units and checks are guessed; what nobody can guess is asked.
@@ -51,8 +50,6 @@ def add_data(
         path = fetch_new(file_or_url, Path(folder)) if is_url else Path(file_or_url)
         proposal = propose(path, catalogue, sheet=sheet, days=days)
         proposal = _asked(proposal, {"url": file_or_url if is_url else "", **said}, no_questions)
-        if name is not None:
-            proposal = replace(proposal, name=name)
         show(add(proposal, root, date.today()).rstrip())
     say(f"{proposal.name} is in data/catalogue.yaml; commit it with its file")
     next_step(f"modelworks data show {proposal.name}")

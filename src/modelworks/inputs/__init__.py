@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
     from modelworks.inputs.decisions import Decision
+    from modelworks.inputs.encryption import KEY_FILE_VARIABLE, encrypt_file, new_key
     from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new
     from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
@@ -47,6 +48,7 @@ _HOME = {
     "GroupEntry": "groups",
     "Guess": "adding",
     "InputFile": "_reading",
+    "KEY_FILE_VARIABLE": "encryption",
     "LikelihoodEntry": "likelihoods",
     "Multiply": "scenarios",
     "ParameterEntry": "parameters",
@@ -68,10 +70,12 @@ _HOME = {
     "accept": "fetching",
     "add": "adding",
     "check_files": "study_inputs",
+    "encrypt_file": "encryption",
     "fetch": "fetching",
     "fetch_new": "fetching",
     "group_of": "groups",
     "largest_share": "parameters",
+    "new_key": "encryption",
     "prepare": "preparing",
     "propose": "adding",
     "read_study": "study_inputs",
@@ -80,6 +84,7 @@ _HOME = {
 }
 
 __all__ = [
+    "KEY_FILE_VARIABLE",
     "WEEKDAYS",
     "Bounds",
     "ByDate",
@@ -116,10 +121,12 @@ __all__ = [
     "accept",
     "add",
     "check_files",
+    "encrypt_file",
     "fetch",
     "fetch_new",
     "group_of",
     "largest_share",
+    "new_key",
     "prepare",
     "propose",
     "read_study",

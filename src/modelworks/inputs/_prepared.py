@@ -7,10 +7,9 @@ The function gets the path of each file under `uses`, in order, and gives a pand
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 import re
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from modelworks.errors import ModelworksError, fail, near
 from modelworks.inputs._reading import file_bytes, shown
+from modelworks.inputs._writing import replace_file
+from modelworks.inputs.encryption import ENDING, encrypted, in_the_clear, is_encrypted, without_contents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,23 +37,27 @@ def is_a_name(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the table of a dataset is made: `function` is `prepare/contacts.py:malaysia_home`, from `data/`."""
+    """How the table of a dataset is made: `function` is `prepare/contacts.py:malaysia_home`, from `data/`.
+
+    A `sensitive` table is kept encrypted.
+    """
 
     dataset: str
     root: Path
     function: str
     uses: tuple[str, ...]
     columns: tuple[str, ...]
+    sensitive: bool = False
 
     @property
     def path(self) -> Path:
         """Where the table is kept."""
-        return self.root / "data" / "prepared" / f"{self.dataset}.csv"
+        return self.root / "data" / "prepared" / f"{self.dataset}.csv{ENDING if self.sensitive else ''}"
 
     @property
     def _seal(self) -> Path:
         """The file that says what the kept table was made from."""
-        return self.path.with_suffix(".key")
+        return self.path.with_name(f"{self.dataset}.made.json")
 
     def files(self) -> tuple[Path, ...]:
         """The function's file, and the files it uses."""
@@ -65,34 +70,56 @@ class Recipe:
         catalogue says which edition is meant.
         """
         total = hashlib.sha256("\0".join((self.function, *self.columns)).encode())
-        for each in self.files():
-            total.update(hashlib.sha256(file_bytes(each, self.root, "D102")).digest())
+        for each in self._hashes().values():
+            total.update(bytes.fromhex(each))
         return total.hexdigest()
+
+    def _hashes(self) -> dict[str, str]:
+        """The SHA-256 of each file the table is made from, the function's first."""
+        return {
+            shown(each, self.root): hashlib.sha256(file_bytes(each, self.root, "D102")).hexdigest()
+            for each in self.files()
+        }
 
     def is_stale(self) -> bool:
         """Whether the table that is kept, if any, was made from something else than it would be now."""
         return self._kept(self.key()) is None
 
     def content(self) -> bytes:
-        """The table as CSV, made anew where what is kept is stale."""
+        """The table as CSV (encrypted where it is sensitive), made anew where what is kept is stale."""
         key = self.key()
         kept = self._kept(key)
         if kept is not None:
             return kept
         found = str(self._made().to_csv(index=False, lineterminator="\n")).encode()
+        if self.sensitive:
+            found = encrypted(found, self.root)
         replace_file(self.path, found)
         # Written last and naming the table's own hash, so that a crash in between leaves nothing that passes for kept.
-        replace_file(self._seal, f"{key} {hashlib.sha256(found).hexdigest()}\n".encode())
+        replace_file(self._seal, json.dumps(self._record(key, found), indent=2).encode() + b"\n")
         return found
+
+    def _record(self, key: str, found: bytes) -> dict[str, Any]:
+        """Which raw bytes and which code made the table, for whoever finds it."""
+        code, *used = self._hashes().items()
+        return {
+            "dataset": self.dataset,
+            "key": key,
+            "table_sha256": hashlib.sha256(found).hexdigest(),
+            "function": self.function,
+            "code": dict([code]),
+            "made_from": dict(used),
+        }
 
     def _kept(self, key: str) -> bytes | None:
         """The table kept from before, if it was made from the very same and has not been touched since."""
         try:
             found = self.path.read_bytes()
-            seal = self._seal.read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError):
+            seal = json.loads(self._seal.read_text(encoding="utf-8"))
+            same = (seal["key"], seal["table_sha256"]) == (key, hashlib.sha256(found).hexdigest())
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return found if seal == [key, hashlib.sha256(found).hexdigest()] else None
+        return found if same else None
 
     def _code(self) -> tuple[Path, str]:
         """The file and the name of the function."""
@@ -116,8 +143,11 @@ class Recipe:
         file = shown(code, self.root)
         try:
             function = _function(code, name, file)
-            table = function(*self._used())
-        except ModelworksError:
+            with in_the_clear(self._used(), self.root) as paths:
+                table = function(*paths)
+        except ModelworksError as error:
+            if any(map(is_encrypted, self.uses)):
+                raise without_contents(error, f"preparing `{self.dataset}`") from None
             raise
         except Exception as error:  # noqa: BLE001 - whatever a team's function raises is told as a letter
             self._tell(error, code)
@@ -143,10 +173,12 @@ class Recipe:
     def _tell(self, error: Exception, code: Path) -> NoReturn:
         """The letter, at the last line of the team's file on the way to the error."""
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(code)]
+        # What an error says may be a cell of the data.
+        said = "" if any(map(is_encrypted, self.uses)) else f": {error}"
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         fail(
             "D111",
-            f"preparing `{self.dataset}` stopped with {type(error).__name__}: {error}",
+            f"preparing `{self.dataset}` stopped with {type(error).__name__}{said}",
             hint="mend that line; the function can be tried alone in `python`",
             file=shown(code, self.root) if line is not None else None,
             line=line,
@@ -176,16 +208,3 @@ def _function(code: Path, name: str, file: str) -> Callable[..., Any]:
         known = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
         fail("D111", f"`{file}` has no function `{name}`", hint=near(name, known))
     return cast(Callable[..., Any], function)
-
-
-def replace_file(target: Path, found: bytes) -> None:
-    """Write a file in one step: others see the old one or the new one, and never a part."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as part:
-            part.write(found)
-        os.replace(temporary, target)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from modelworks.errors import ModelworksError, fail
 from modelworks.inputs._cells import MISSING, Cells, read_cells
-from modelworks.inputs._prepared import is_a_name, replace_file
+from modelworks.inputs._prepared import is_a_name
 from modelworks.inputs._raw import raw_bytes
 from modelworks.inputs._scalars import EARLIEST_YEAR, LATEST_YEAR
+from modelworks.inputs._writing import replace_file
 from modelworks.inputs._written import ISO, PLAIN, THOUSANDS, layouts_of, number_of
 from modelworks.inputs.catalogue import FILE, Catalogue
+from modelworks.inputs.encryption import ENDING, encrypt_file, encrypted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +72,7 @@ class Proposal:
     licence: str = ""
     source: str = ""
     url: str = ""
+    sensitive: bool = False
 
 
 def propose(path: Path, catalogue: Catalogue, *, sheet: str = "", days: str | None = None) -> Proposal:
@@ -160,16 +163,17 @@ def add(proposal: Proposal, root: Path, today: date) -> str:
         fail("D109", problem, hint=f"say it, as in --{unsaid[0]} …")
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     _check_name(proposal, before)
-    raw = _in_raw(proposal.path, data)
+    raw = _in_raw(proposal, data)
     entry = _entry(proposal, raw.relative_to(data).as_posix(), hashlib.sha256(raw.read_bytes()).hexdigest(), today)
     above = before + ("\n" if before and not before.endswith("\n") else "")
     replace_file(path, (above + entry).encode())
     try:
-        table = Catalogue.read(root).dataset(proposal.name).table()
+        dataset = Catalogue.read(root).dataset(proposal.name)
+        # Who encrypts data need not have a key to them.
+        entry += "" if proposal.sensitive else _checks(dataset.table(), proposal.columns)
     except ModelworksError:
         replace_file(path, before.encode())
         raise
-    entry += _checks(table, proposal.columns)
     replace_file(path, (above + entry).encode())
     return entry
 
@@ -183,15 +187,20 @@ def _check_name(proposal: Proposal, catalogue: str) -> None:
         fail("D145", f"there is a dataset `{proposal.name}` already", hint="give this one a --name of its own")
 
 
-def _in_raw(path: Path, data: Path) -> Path:
-    """The file under `data/`: as it lies there, or a copy in `data/raw/`."""
-    if path.resolve().is_relative_to(data.resolve()):
-        return data / path.resolve().relative_to(data.resolve())
+def _in_raw(proposal: Proposal, data: Path) -> Path:
+    """The file under `data/`: as it lies there, or a copy in `data/raw/`; encrypted where it is sensitive."""
+    path = proposal.path.resolve()
+    if path.is_relative_to(data.resolve()):
+        there = data / path.relative_to(data.resolve())
+        return encrypt_file(there, data.parent) if proposal.sensitive else there
+    content = path.read_bytes()
     target = data / "raw" / path.name
-    if target.exists() and target.read_bytes() != path.read_bytes():
-        name = f"data/raw/{path.name}"
+    if proposal.sensitive:
+        content, target = encrypted(content, data.parent), target.with_name(target.name + ENDING)
+    if target.exists() and target.read_bytes() != content:
+        name = f"data/raw/{target.name}"
         fail("D145", f"there is another file `{name}` already", hint="rename yours; raw files are never overwritten")
-    replace_file(target, path.read_bytes())
+    replace_file(target, content)
     return target
 
 
@@ -206,6 +215,7 @@ def _entry(proposal: Proposal, file: str, sha256: str, today: date) -> str:
         "retrieved": today.isoformat(),
         "file": quoted(file),
         "sha256": sha256,
+        "sensitivity": "sensitive" if proposal.sensitive else "",
         "sheet": quoted(proposal.sheet) if proposal.sheet else "",
         "header": str(proposal.header) if proposal.header > 1 else "",
     }

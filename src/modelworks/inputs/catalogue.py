@@ -25,6 +25,7 @@ from modelworks.inputs._reading import Reading, is_a_path, shown
 from modelworks.inputs._tables import read_table
 from modelworks.inputs._yaml import read_mapping
 from modelworks.inputs.columns import Column, read_columns
+from modelworks.inputs.encryption import ENDING, decrypted, is_encrypted, without_contents
 from modelworks.inputs.quality import Check, Finding, examine, read_checks
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 FILE = "catalogue.yaml"
 # Titles and notes that stand above a table.
 MOST_LINES_ABOVE = 1000
+# An aggregate is made from sensitive data, and is itself for everybody to see.
+SENSITIVITIES = ("public", "aggregate", "sensitive")
+# Mistakes that say nothing of what the data hold.
+ABOUT_KEYS = frozenset({"D102", "D103", "D104", "D170", "D171", "D172", "D176"})
 FIELDS = (
     "title",
     "publisher",
@@ -84,7 +89,12 @@ class Dataset:
     def _recipe(self) -> Recipe | None:
         if self.prepare is None:
             return None
-        return Recipe(self.name, self.root, self.prepare, self.uses, tuple(self.columns))
+        return Recipe(self.name, self.root, self.prepare, self.uses, tuple(self.columns), self.is_sensitive)
+
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether nobody but the holders of a key may see it."""
+        return self.sensitivity == "sensitive"
 
     @property
     def path(self) -> Path:
@@ -112,13 +122,26 @@ class Dataset:
             Where a file is missing or differs from its checksum (D102, D103).
         """
         recipe = self._recipe
-        return hashlib.sha256(self.content()).hexdigest() if recipe is None else recipe.key()
+        return hashlib.sha256(self._raw()).hexdigest() if recipe is None else recipe.key()
+
+    def _raw(self) -> bytes:
+        """The bytes of a raw file as it lies there, held to their checksum."""
+        found = raw_bytes(self.path, self.root)
+        hold_to_checksum(found, self.checksum, shown(self.path, self.root))
+        return found
 
     def content(self) -> bytes:
-        """The bytes of the table's file, held to their checksum."""
+        """The bytes of the table's file in the clear, held to their checksum.
+
+        A sensitive raw file is held to that of its encrypted bytes, a prepared table to that of its own: encrypting
+        the same twice gives other bytes.
+        """
         recipe = self._recipe
-        found = raw_bytes(self.path, self.root) if recipe is None else recipe.content()
-        hold_to_checksum(found, self.checksum, shown(self.path, self.root))
+        found = self._raw() if recipe is None else recipe.content()
+        if self.is_sensitive:
+            found = decrypted(found, self.path, self.root)
+        if recipe is not None:
+            hold_to_checksum(found, self.checksum, shown(self.path, self.root))
         return found
 
     def table(self) -> pd.DataFrame:
@@ -133,9 +156,13 @@ class Dataset:
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return read_table(
-            self.content(), shown(self.path, self.root), self.columns.values(), sheet=self.sheet, header=self.header
-        )
+        name = shown(self.path, self.root).removesuffix(ENDING)
+        try:
+            return read_table(self.content(), name, self.columns.values(), sheet=self.sheet, header=self.header)
+        except ModelworksError as error:
+            if self.is_sensitive and not set(error.codes) & ABOUT_KEYS:
+                raise without_contents(error, f"reading `{self.name}`") from None
+            raise
 
 
 @dataclass(frozen=True)
@@ -202,7 +229,33 @@ def read_catalogue(reading: Reading, letters: Letters) -> Catalogue:
         entry = _entry(name, group, reading.root, letters)
         if entry is not None:
             entries[name] = entry
+    for each in entries.values():
+        _check_secrecy(each, entries, letters)
     return Catalogue(file, entries, tuple(node.fields))
+
+
+def _check_secrecy(dataset: Dataset, entries: Mapping[str, Dataset], letters: Letters) -> None:
+    """Sensitive data lie encrypted, and what is made from them says what it is."""
+    closed, file, line = dataset.is_sensitive, *dataset.place
+    if dataset.file is not None and closed != is_encrypted(dataset.file):
+        if closed:
+            hint = f"`modelworks data encrypt data/{dataset.file}` encrypts it and corrects the entry"
+            letters.add(
+                "D173", f"`{dataset.name}` is sensitive, but its file is in the clear", hint=hint, file=file, line=line
+            )
+        else:
+            message = f"the file of `{dataset.name}` is encrypted, but the entry does not say that it is sensitive"
+            letters.add("D173", message, hint="write `sensitivity: sensitive`", file=file, line=line)
+    secret = {f"data/{each.file}" if each.file else shown(each.path, each.root): each for each in entries.values()}
+    used = [name for name in dataset.uses if is_encrypted(name) or _is_secret(secret.get(f"data/{name}"))]
+    if used and dataset.sensitivity == "public":
+        message = f"`{dataset.name}` is made from `{used[0]}`, which is sensitive, and does not say what it is itself"
+        hint = "write `sensitivity: sensitive`; or `aggregate`, if nobody in the data can be known from the table"
+        letters.add("D174", message, hint=hint, file=file, line=line)
+
+
+def _is_secret(dataset: Dataset | None) -> bool:
+    return dataset is not None and dataset.is_sensitive
 
 
 def _says_nothing(content: bytes) -> bool:
@@ -238,7 +291,7 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
         prepare=_path(fields, "prepare"),
         uses=tuple(text for text in fields.texts("uses") if _is_path(text, "uses", fields)),
         checksum=_checksum(fields),
-        sensitivity=fields.choice("sensitivity", ("public", "sensitive"), "public") or "public",
+        sensitivity=fields.choice("sensitivity", SENSITIVITIES, "public") or "public",
         columns=columns,
         meaning=fields.text("meaning") or "",
         place=group.place,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.errors import fail
-from modelworks.inputs._prepared import replace_file
+from modelworks.inputs._writing import replace_file
 from modelworks.inputs.catalogue import Catalogue, Dataset
 
 CHUNK_BYTES = 1 << 20

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ class Repository:
     `index` is the address of a database that finds runs quickly, where the team has one; empty for a file of our own.
     `retention` says which runs are kept, of what is said; the rest is as usual. `bucket` is the address of the bucket
     that runs are kept in, where `store` is one; `store` is then the folder of this machine's copies. `mirror` is a
-    folder or a bucket where raw data are looked for first.
+    folder or a bucket where raw data are looked for first, `data_store` one where files too large for git are kept.
+    `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
     """
 
     root: Path
@@ -51,6 +52,9 @@ class Repository:
     retention: Mapping[str, Any] = field(default_factory=dict)
     bucket: str = ""
     mirror: str = ""
+    data_store: str = ""
+    recipients: tuple[str, ...] = ()
+    key_file: str = ""
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -122,9 +126,9 @@ def _read(root: Path) -> Repository:
     people = settings.texts("people")
     index = settings.text("index", "") if "index" in settings.values else ""
     _check_index(index, settings)
-    mirror = settings.text("mirror", "") if "mirror" in settings.values else ""
-    if mirror and "://" not in mirror:
-        mirror = str(root / mirror)
+    mirror = _place(settings, "mirror", root)
+    data = settings.below("data", ("store", "recipients", "key_file"))
+    key_file = data.text("key_file", "") if "key_file" in data.values else ""
     retention = settings.retention()
     bucket = store.rstrip("/") if store.startswith("s3://") else ""
     if bucket:
@@ -134,8 +138,17 @@ def _read(root: Path) -> Repository:
         _check_store(root / store, settings)
     else:
         settings.say(f"`store` is {shortened(store)!r}, which is no path", 'name a folder, as in `store = "runs"`')
+    data_store, recipients = _place(data, "store", root), data.texts("recipients")
     letters.raise_if_any()
-    return Repository(root, title, root / store, people, index, retention, bucket, mirror)
+    return Repository(
+        root, title, root / store, people, index, retention, bucket, mirror, data_store, recipients, key_file
+    )
+
+
+def _place(settings: _Settings, name: str, root: Path) -> str:
+    """A folder, from the root, or the address of a bucket; empty where none is said."""
+    place = settings.text(name, "") if name in settings.values else ""
+    return str(root / Path(place).expanduser()) if place and "://" not in place else place
 
 
 def _check_store(store: Path, settings: _Settings) -> None:
@@ -223,14 +236,22 @@ def _is_of(kind: type, value: object) -> bool:
 class _Settings:
     """The settings by name, each of its type."""
 
-    KNOWN = ("title", "store", "index", "mirror", "people", "retention")
+    KNOWN = ("title", "store", "index", "mirror", "people", "retention", "data")
 
-    def __init__(self, values: dict[str, Any], letters: Letters) -> None:
+    def __init__(self, values: dict[str, Any], letters: Letters, known: Sequence[str] = KNOWN) -> None:
         self.values = values
         self.letters = letters
         for name in values:
-            if name not in self.KNOWN:
-                self.say(f"`{name}` is not a setting", near(name, self.KNOWN))
+            if name not in known:
+                self.say(f"`{name}` is not a setting", near(name, known))
+
+    def below(self, name: str, known: Sequence[str]) -> _Settings:
+        """The settings of a table."""
+        group = self.values.get(name, {})
+        if not isinstance(group, dict):
+            self.say(f"`{name}` is {group!r}, but a table is wanted", f"write [{name}] and then {known[0]} = …")
+            group = {}
+        return _Settings(group, self.letters, known)
 
     def text(self, name: str, default: str) -> str:
         value = self.values.get(name, default)

@@ -12,6 +12,7 @@ from modelworks.inputs._nodes import Place
 from modelworks.inputs._reading import InputFile, Reading
 from modelworks.inputs._series import check_series
 from modelworks.inputs.catalogue import Catalogue, check_dataset, read_catalogue
+from modelworks.inputs.encryption import is_encrypted
 from modelworks.inputs.groups import GroupEntry, group_of
 from modelworks.inputs.parameters import Parameters, read_parameters, turns_sign
 from modelworks.inputs.repository import SETTINGS, STUDY_FILE, Repository, check_store
@@ -25,7 +26,7 @@ class StudyInputs:
     """All that a study's folder says, without a mistake that files alone can show.
 
     `files` are all files that were read, with their checksums; of the data those the study uses,
-    but for the sensitive ones, which stay where they are.
+    but for what is encrypted, which stays where it is.
     """
 
     folder: Path
@@ -181,6 +182,10 @@ def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, lette
         if name not in catalogue.names:
             message = f"there is no dataset `{name}` in {catalogue.file}"
             letters.add("D101", message, hint=near(name, catalogue.names), file=place.file, line=place.line)
+        elif name in catalogue and catalogue[name].is_sensitive:
+            message = f"the dataset `{name}` is sensitive, and would show in the study's runs and reports"
+            hint = "prepare a table from it that anybody may see, with `sensitivity: aggregate`, and name that"
+            letters.add("D175", message, hint=hint, file=place.file, line=place.line)
         elif name in catalogue:
             before = len(letters.collected)
             check_dataset(catalogue, name, letters)
@@ -191,6 +196,9 @@ def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, lette
 
 def _note_data(used: tuple[str, ...], catalogue: Catalogue, reading: Reading) -> None:
     for name in used:
-        if catalogue[name].sensitivity == "public":
-            for path in catalogue[name].files():
+        dataset = catalogue[name]
+        # Of an aggregate the table itself, for what it is made from does not come along.
+        files = dataset.files() if dataset.sensitivity == "public" else (*dataset.files(), dataset.path)
+        for path in files:
+            if not is_encrypted(path):
                 reading.note(path, _sha256(path))
