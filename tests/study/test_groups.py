@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +122,23 @@ def test_a_study_with_groups_is_calibrated(places: Path) -> None:
     posterior = Posterior.read(result.run.path / "calibrate" / "posterior.nc")
     np.testing.assert_allclose(posterior.draws(WALK[0]), posterior.draws("first_rate"), rtol=1e-12)
     assert posterior.draws("told[east]").std() > posterior.draws("told[south]").std()
+    assert set(_recorded(result)) == set(bind(places).free)
+
+
+def test_a_group_believed_in_member_by_member_is_in_the_record(places: Path) -> None:
+    """Each member with the unit of its group; so are those that have a value."""
+    rate = "rate: {prior: {log_normal: {median: 0.7, sigma: 0.2}}, unit: per week, source: a test}\n"
+    told = "told: {value: 0.5, unit: proportion, source: a test}\n"
+    (places / "parameters.yaml").write_text(rate + told, encoding="utf-8")
+    known = _recorded(run_study(places, until="calibrate", quiet=True))
+    assert set(known) == {*WALK, "told[north]", "told[south]", "told[east]"}
+    assert known["rate[2021-01-11]"]["unit"] == "per week"
+    assert known["told[east]"] == {"value": 0.5, "unit": "proportion"}
+
+
+def _recorded(result: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((result.run.path / "run.json").read_text(encoding="utf-8"))["parameters"]
+    return found
 
 
 def test_a_scenario_changes_a_group_or_one_member(places: Path) -> None:

@@ -472,13 +472,13 @@ def _calibrated(study: BoundStudy, folder: Path) -> dict[str, Any]:
     posterior = Posterior.read(folder / "posterior.nc")
     return {
         name: {"median": float(median), "low": float(low), "high": float(high), "unit": _unit(study, name)}
-        for name in study.priors
+        for name in study.free
         for low, median, high in [np.quantile(np.asarray(posterior.draws(name)), [0.025, 0.5, 0.975])]
     }
 
 
 def _unit(study: BoundStudy, name: str) -> str:
-    return study.inputs.parameters[name].unit
+    return study.entry(name).unit
 
 
 def input_files(study: BoundStudy) -> dict[str, Path]:
