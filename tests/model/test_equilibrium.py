@@ -16,6 +16,7 @@ from modelworks.model import (
     Model,
     Output,
     Parameter,
+    Pool,
     Stratification,
     Transition,
     by,
@@ -150,5 +151,14 @@ def test_letters_where_nothing_rests() -> None:
     )
     with pytest.raises(ModelworksError, match=r"S117.*people in dead"):
         equilibrium(gathering, {})
+    filling = shown(
+        compartments=["s"],
+        flows=[Entry("birth", "s", 3.0), Exit("death", "s", 0.01), Entry("shedding", "water", 0.1 * people("s"))],
+        initial={"s": 300.0, "water": 1.0},
+        pools=[Pool("water", unit="cells per ml")],
+    )
+    with pytest.raises(ModelworksError, match=r"S117.*the cells per ml in water") as told:
+        equilibrium(filling, {})
+    assert "people" not in str(told.value)
     with pytest.raises(ModelworksError, match="S105"):
         equilibrium(sir(), {})

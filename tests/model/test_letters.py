@@ -331,11 +331,6 @@ DECLARED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "M113",
         "an initial share",
     ),
-    "an output of a rate that is zero": (
-        lambda: model(transition(rate=0.0), outputs={"back": events("loss")}),
-        "M113",
-        "leave the output out",
-    ),
     "a start that changes": (lambda: model(initial={"susceptible": Time()}), "M116", "parameters only"),
     "too few values by age": (lambda: model(rate=by("age", [1, 2]), stratifications=[AGE]), "M117", "in the order"),
     "no value for one age": (
@@ -421,6 +416,23 @@ def test_all_mistakes_are_told_at_once() -> None:
         outputs={"a": people("nobody"), "b": events("nothing")},
     )
     assert sorted(letter.code for letter in wrong.check()) == ["M101", "M101", "M101", "M111"]
+
+
+NEVER = table([0, 100], [0.0, 0.0])
+
+
+@pytest.mark.parametrize("rate", [0.0, NEVER, by("vaccine", {"none": 0.0, "one": 0.0})])
+def test_a_rate_of_zero_is_a_number_like_another(rate: Any) -> None:
+    """Nobody is vaccinated so far, or a scenario has no arrivals: outputs of it are zero, and no mistake."""
+    counts = {"given": people(vaccine="one"), "again": events("dose"), "back": events("loss")}
+    dose = Move("dose", "vaccine", "none", "one", rate)
+    declared = model(transition(rate=rate), dose, outputs=counts, stratifications=[VACCINE])
+    assert declared.check() == ()
+
+
+def test_an_output_that_counts_nobody_may_be_zero() -> None:
+    """It is a number that is shown."""
+    assert model(outputs={"detection": Output(0.0 * WITH, "proportion")}).check() == ()
 
 
 def test_a_mistake_in_a_flow_is_told_once() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.model import (
+    CompiledModel,
     Contacts,
     Entry,
     Exit,
@@ -192,3 +193,17 @@ def test_the_picture_and_the_equations_tell_them_apart() -> None:
     text = model.equations()
     assert r"\frac{\mathrm{d}W}{\mathrm{d}t}" in text
     assert "cells per ml" in text
+
+
+def test_less_than_no_water_is_told_of_water() -> None:
+    """A letter names what there is too little of; nobody left."""
+    flows = [
+        Infection("infection", "well", "ill", 1e-9, infectious="water", density_dependent=True),
+        Transition("recovery", "ill", "well", 0.1),
+        Exit("decay", "water", 3.0),
+    ]
+    model = dirty(flows=flows, initial={"well": 90.0, "ill": 10.0, "water": 5.0})
+    compiled = CompiledModel(model, np.arange(3.0), solver="euler", step=1.0)
+    with pytest.raises(ModelworksError, match=r"S101: there are -10 cells per ml in water") as told:
+        compiled.run(np.array([]))
+    assert "people" not in str(told.value)

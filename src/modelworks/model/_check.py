@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelworks import units
 from modelworks.dates import Calendar
@@ -12,11 +13,12 @@ from modelworks.errors import Letter, Letters, ModelworksError, near
 from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Transition
 from modelworks.model._delayed import Delayed
 from modelworks.model._dimensions import check_units
-from modelworks.model._expression import Constant, Operation, Parameter, expression, walk
+from modelworks.model._expression import Constant, Events, Operation, Parameter, People, expression, walk
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
     from modelworks.model._program import Program
+    from modelworks.model._reached import Reached
 
 
 def check(model: Model, *, start: bool = True) -> tuple[Letter, ...]:
@@ -119,7 +121,7 @@ def _lowering(model: Model, letters: Letters) -> Program | None:
 
 
 def _nobody(model: Model, program: Program, letters: Letters) -> None:
-    """Infections nobody can start, and outputs that are zero whatever the parameters."""
+    """Infections nobody can start, and outputs of strata that nobody can get into."""
     from modelworks.model._reached import Reached
 
     reached = Reached(program)
@@ -132,19 +134,57 @@ def _nobody(model: Model, program: Program, letters: Letters) -> None:
                 f"{' or '.join(f'`{name}`' for name in flow.infectiousness)}, and without them nobody gets there",
                 hint="give an initial number of infectious people, or bring some by an Entry or a Pulse",
             )
-    if letters:
-        return
-    for name, output in model.series.items():
-        # A delayed series is made behind the graph, of the events it delays.
-        if any(isinstance(part, Delayed) for part in walk(expression(output.value))):
-            continue
-        if not any(reached.nodes[column.node] for column in program.columns if column.output == name):
+    if not letters:
+        for name in _always_zero(model, program, reached):
             letters.add(
                 "M113",
                 f"the output `{name}` is zero at all times, whatever the parameters",
-                hint="nobody can get into the strata it counts, or a rate it counts is zero: give them someone "
-                "(an initial share, a Move, a flow with `becoming`), or leave the output out",
+                hint="nobody can get into the strata it counts: give them someone (an initial share, a Move, a flow "
+                "with `becoming`), or leave the output out",
             )
+
+
+def _always_zero(model: Model, program: Program, reached: Reached) -> list[str]:
+    """Outputs that no parameter and no rate can make other than zero.
+
+    A rate of zero is a number like another: nobody is vaccinated yet, and a scenario has no arrivals. Only where a flow
+    is missing is there a mistake.
+    """
+    from modelworks.model._lower import lower
+    from modelworks.model._reached import Reached
+
+    zero = [name for name in _counting(model) if not _is_reached(name, program, reached)]
+    if not zero:
+        return []
+    opened = lower(_at_any_rate(model), Calendar(model.time, date(2000, 1, 1)))
+    found = Reached(opened)
+    return [name for name in zero if not _is_reached(name, opened, found)]
+
+
+def _counting(model: Model) -> list[str]:
+    """Outputs that count people or events; a delayed series is made behind the graph, of the events it delays."""
+    parts = {name: list(walk(expression(output.value))) for name, output in model.series.items()}
+    return [
+        name
+        for name, inside in parts.items()
+        if any(isinstance(part, (People, Events)) for part in inside)
+        and not any(isinstance(part, Delayed) for part in inside)
+    ]
+
+
+def _is_reached(output: str, program: Program, reached: Reached) -> bool:
+    return any(reached.nodes[column.node] for column in program.columns if column.output == output)
+
+
+def _at_any_rate(model: Model) -> Model:
+    """The model with flows that go where its own go, at rates that can be anything."""
+    rate = Parameter("any rate")
+    flows: list[Flow] = []
+    for flow in model.flows:
+        given = next(name for name in ("rate", "share", "number") if getattr(flow, name, None) is not None)
+        changed: dict[str, Any] = {given: rate}
+        flows.append(replace(flow, **changed))
+    return replace(model, flows=flows)
 
 
 def _reachable(model: Model, letters: Letters) -> None:

@@ -19,7 +19,7 @@ from modelworks.model._expression import Constant, Events, Expression, Operation
 from modelworks.model._graph import _FOLD, Array
 from modelworks.model._impossible import check_bounds, check_names, moment_in_words, tell_of_guard
 from modelworks.model._lower import lower
-from modelworks.model._model import Model
+from modelworks.model._model import Model, counted_in
 from modelworks.model._program import Guard, Program
 from modelworks.model.backends.controlled import ControlledKernel
 from modelworks.model.backends.native import Kernel, Tape
@@ -266,7 +266,7 @@ class CompiledModel:
         state = tape.at_outputs[output].reshape(-1, self.program.width)[list(self.program.stocks)]
         worst = np.where(np.isnan(state), -np.inf, state)
         row, lane = (int(k) for k in np.unravel_index(int(np.argmin(worst)), worst.shape))
-        name = self.program.rows[row].name
+        name, counted = self.program.rows[row].name, counted_in(self.model, self.program.rows[row].compartment)
         if self.program.lanes:
             name += f" ({self.program.lane_stratification} {self.program.lanes[lane]})"
         used = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.parameters[:8], vector, strict=False))
@@ -277,14 +277,14 @@ class CompiledModel:
         if not np.isfinite(state[row, lane]):
             fail(
                 "S102",
-                f"the people in {name} are not a number{when}",
+                f"the {counted} in {name} are not a number{when}",
                 hint=f"a rate may be far too large for {steps}; the parameters were {used}",
             )
         if state[row, lane] < 0:
             fail(
                 "S101",
-                f"there are {state[row, lane]:.6g} people in {name}{when}",
-                hint=f"people leave faster than {steps} can follow; the parameters were {used}",
+                f"there are {state[row, lane]:.6g} {counted} in {name}{when}",
+                hint=f"{counted} leave faster than {steps} can follow; the parameters were {used}",
             )
         fail(
             "S106",

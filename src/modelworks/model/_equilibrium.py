@@ -22,7 +22,7 @@ from modelworks.model._expression import By, Constant, Expression
 from modelworks.model._graph import Array
 from modelworks.model._impossible import check_bounds, check_names
 from modelworks.model._lower import lower
-from modelworks.model._model import Model
+from modelworks.model._model import Model, counted_in
 from modelworks.model._program import Program
 from modelworks.model._tangents import Moment
 from modelworks.model.backends.interpreter import evaluate
@@ -30,8 +30,8 @@ from modelworks.model.backends.interpreter import evaluate
 MOST_STEPS = 2000
 # At rest: no state changes by more than this part of everybody in the time of the fastest rate.
 STILL = 1e-12
-# A population that has grown this many times grows for ever.
-TOO_MANY = 1e12
+# A population that has grown this many times grows for ever; long before what it grows by is nothing beside it.
+TOO_MANY = 1e10
 # People below zero by this part of everybody are round-off.
 NOBODY_LESS = 1e-12
 
@@ -166,15 +166,18 @@ class _Search:
     def _tell_what_moves(self, state: Array, change: Array) -> NoReturn:
         worst = int(np.argmax(np.abs(np.where(np.isfinite(change), change, np.inf))))
         row, lane = divmod(worst, self.program.width)
-        name = self.program.rows[row].name
+        name, counted = self.program.rows[row].name, counted_in(self.model, self.program.rows[row].compartment)
         if self.program.lanes:
             name += f" ({self.program.lane_stratification} {self.program.lanes[lane]})"
+        mend = "let an Exit take them away"
+        if counted == "people":
+            mend = "let births replace deaths, and use an Exit instead of a compartment of the dead"
         fail(
             "S117",
-            f"`{self.model.name}` does not come to rest: the people in {name} are {state[worst]:.6g} "
+            f"`{self.model.name}` does not come to rest: the {counted} in {name} are {state[worst]:.6g} "
             f"and change by {change[worst]:.3g} per time",
-            hint="people may be born faster than they die, gather in a compartment that nobody leaves, or come and go "
-            "in waves for ever; let births replace deaths, and use an Exit instead of a compartment of the dead",
+            hint=f"{counted} may come faster than they go, gather where they do not leave, or come and go in waves for "
+            f"ever; {mend}",
         )
 
 

@@ -201,6 +201,12 @@ class Model:
         return self
 
 
+def counted_in(model: Model, compartment: str) -> str:
+    """What there is in a compartment, in a word: people, or the unit of its pool."""
+    pool = model.pool_of(compartment)
+    return "people" if pool is None else pool.unit
+
+
 def _pieces(
     compartments: Sequence[str],
     flows: Sequence[Flow],
