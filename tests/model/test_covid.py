@@ -59,7 +59,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "scales": {"scales": {"school": 0.5}, "micro_distancing": micro_distancing(0.3, table([0, 50], [0.0, 1.0]))},
     "testing": {"tests": table([0, 100], [0.0, 0.005])},
+    "detection": {"detection": table([0, 100], [0.1, 0.5])},
     "tracing": {"tracing": True},
+    "no symptoms told apart": {"symptoms": False, "intensive_care": False, "strains": STRAINS},
+    "tracing without symptoms": {"symptoms": False, "tracing": True},
     "strains": {"strains": STRAINS},
     "vaccination": {"vaccination": RollOut(DATES, FIRST)},
     "waning vaccines": {"vaccination": RollOut(DATES, FIRST, wanes=True)},
@@ -76,7 +79,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "history": True,
     },
 }
-SLOW = {"most", "more doses than ages", "cross-immunity", "waning vaccines"}
+SLOW = {"detection", "tracing without symptoms", "most", "more doses than ages", "cross-immunity", "waning vaccines"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in OPTIONS])
@@ -150,6 +153,31 @@ def test_r0_is_that_of_the_arithmetic() -> None:
     assert basic_reproduction_number(model, v) == pytest.approx(0.07 * 8 * days, rel=1e-9)
 
 
+def test_without_symptoms_each_infects_as_the_mean_of_their_age() -> None:
+    """Where nobody is found it makes no difference who had symptoms."""
+    risks = Risks([1.0] * 3, [0.2, 0.4, 0.7], [1e-9] * 3, [0.2] * 3, [1e-9] * 3)
+    told, alike = (covid(COUNTRY, risks=risks, detection=0.0, symptoms=each) for each in (True, False))
+    infections = [run(each, times=YEAR[::5])["infections"] for each in (told, alike)]
+    assert infections[0][10:].max() > 1e5
+    assert infections[1] == pytest.approx(infections[0], rel=1e-5)
+
+
+def test_without_symptoms_the_found_are_of_all_the_infected() -> None:
+    found = run(covid(COUNTRY, symptoms=False), times=np.arange(0.0, 601.0, 10.0))
+    assert found["notifications"].sum() / found["incidence"].sum() == pytest.approx(0.4, rel=1e-2)
+
+
+def test_without_intensive_care_as_many_are_admitted_and_die() -> None:
+    """Where stays are equally long; who is in intensive care is not known then."""
+    stays = {"days_hospital": 8.0, "days_intensive_care": 8.0}
+    model = covid(COUNTRY, intensive_care=False)
+    whole, short = run(covid(COUNTRY), stays), run(model, {"days_hospital": 8.0})
+    for name in ("infections", "admissions", "hospital_occupancy", "deaths"):
+        assert short[name] == pytest.approx(whole[name], rel=1e-6, abs=1e-6)
+    assert "icu_occupancy" not in model.outputs
+    assert "fatality_intensive_care" not in model.parameters
+
+
 # -- contacts --------------------------------------------------------------------------------------------
 
 
@@ -183,7 +211,7 @@ def growth(transmissibility: float) -> float:
 
 def test_the_share_of_a_strain_follows_the_difference_of_growth() -> None:
     """The logarithm of their ratio is a straight line as long as few are infected."""
-    # So few are admitted or die that it changes nothing; an output that is always zero would be told as a mistake.
+    # So few are admitted or die that it changes nothing; an output of nobody would be told as a mistake.
     risks = Risks([1.0] * 3, [0.6] * 3, [1e-9] * 3, [0.2] * 3, [1e-9] * 3)
     model = covid(Country([1e12] * 3, {"home": np.full((3, 3), 8 / 3)}, YOUNGEST), risks=risks, strains=STRAINS)
     share = run(model, {"transmission_probability": 0.03}, np.arange(0.0, 181.0, 30.0))["share_delta"]
@@ -369,6 +397,7 @@ def test_the_largest_form_is_whole() -> None:
         (lambda: covid(scales={"schol": 0.5}), "schol"),
         (lambda: covid(COUNTRY, scales={"schol": 0.5}), "did you mean `school`"),
         (lambda: covid(strains=()), "no strain"),
+        (lambda: covid(detection=0.4, tests=0.001), "not both"),
         (lambda: covid(cross_immunity=True), "between strains"),
         (lambda: Country([1.0, 2.0], {"home": MET}), "2 ages"),
         (lambda: RollOut(DATES, 100 * FIRST), "below 1"),

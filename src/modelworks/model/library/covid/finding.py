@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from modelworks.errors import fail
 from modelworks.model._declaration import FEWEST
 from modelworks.model._expression import Expression, Number, Parameter, exp, expression, log, maximum, people
 
+_detection = Parameter("detection", "proportion", lower=0, upper=1, meaning="symptomatic who are found")
 reference_detection = Parameter(
     "reference_detection", "proportion", lower=0, upper=0.999, meaning="symptomatic who are found at reference testing"
 )
@@ -26,6 +28,21 @@ def detection_by_testing(tests: Number) -> Expression:
     `reference_testing` $T_0$ finds. Each further test finds the same part of those not found so far.
     """
     return 1.0 - exp(log(1.0 - reference_detection) * tests / reference_testing)
+
+
+def detection_of(detection: Number | None, tests: Number | None) -> Number:
+    """The proportion found: what is given, what so many tests find, or a parameter.
+
+    Raises
+    ------
+    ModelworksError
+        M150 where it is given and follows tests as well.
+    """
+    if tests is None:
+        return _detection if detection is None else detection
+    if detection is not None:
+        fail("M150", "detection is given, and follows tests as well", hint="give `detection` or `tests`, not both")
+    return detection_by_testing(tests)
 
 
 def traced_share(infectiousness: Mapping[str, Mapping[str, Number]], found: Sequence[str]) -> Expression:

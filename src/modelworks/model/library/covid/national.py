@@ -14,8 +14,8 @@ from modelworks.model._declaration import Contacts, Infection, Stratification, T
 from modelworks.model._expression import Expression, Number, Parameter, by, expression
 from modelworks.model._model import Model
 from modelworks.model.library._bands import age_bands
-from modelworks.model.library.covid import course, finding
-from modelworks.model.library.covid.course import COMPARTMENTS, INFECTED, Risks
+from modelworks.model.library.covid import finding
+from modelworks.model.library.covid.course import COMPARTMENTS, INFECTED, Course, Risks, infected_by_stage
 from modelworks.model.library.covid.mixing import mixing
 from modelworks.model.library.covid.reporting import outputs
 from modelworks.model.library.covid.strains import (
@@ -39,7 +39,7 @@ infected_at_start = Parameter(
     "infected_at_start", "people", lower=0, meaning="incubating or ill at the start, none of them found"
 )
 recovered_at_start = Parameter("recovered_at_start", "people", lower=0, meaning="recovered and immune at the start")
-days_immune = Parameter("days_immune", "days", lower=1, meaning="of immunity after an infection")
+days_immune = Parameter("days_immune", "days", lower=0, meaning="of immunity after an infection")
 protection_previous_infection = Parameter(
     "protection_previous_infection",
     "proportion",
@@ -100,9 +100,12 @@ def covid(
     country: Country | None = None,
     *,
     risks: Risks | None = None,
+    symptoms: bool = True,
+    intensive_care: bool = True,
     scales: Mapping[str, Number] | None = None,
     micro_distancing: Number | None = None,
     transmission: Number = 1.0,
+    detection: Number | None = None,
     tests: Number | None = None,
     tracing: bool = False,
     strains: Sequence[Strain] = (Strain("first"),),
@@ -124,14 +127,21 @@ def covid(
         People by age, and contacts by setting; a country that is nowhere when left out.
     risks
         Susceptibility, symptoms, admission, intensive care and death by age; published ones when left out.
+    symptoms
+        Who has symptoms is told apart, and nobody else is found. When false each is as infectious as the mean of their
+        age, and the found are of all the infected, as where people without symptoms are tested as well.
+    intensive_care
+        Who needs it is told apart. When false all the admitted are in `hospital`, alike, and as many of them die.
     scales
         How much of each setting takes place: visits squared (`mobility`), schools (`closures`).
     micro_distancing
         Contacts that can infect, outside homes, over those before anybody kept their distance (`micro_distancing`).
     transmission
         What the probability per contact is multiplied by: a season, a random walk.
+    detection
+        Proportion of those with symptoms who are found, such as a table of dates; a parameter when left out.
     tests
-        Tests per person and day, which detection follows; a parameter `detection` when left out.
+        Tests per person and day, which detection follows instead.
     tracing
         Contacts of the found are traced and quarantined, fewer of them the more are ill.
     strains
@@ -152,10 +162,10 @@ def covid(
     """
     country = country or Country.nowhere()
     risks = risks or Risks.published(country.youngest)
-    parts = _Options(country, risks, tuple(strains), vaccination, tracing, history, cross_immunity)
-    detected: Number = _detection() if tests is None else finding.detection_by_testing(tests)
+    course = Course(risks, symptoms=symptoms, intensive_care=intensive_care, tracing=tracing)
+    parts = _Options(country, course, tuple(strains), vaccination, history, cross_immunity)
+    detected = finding.detection_of(detection, tests)
     infections = parts.infections(mixing(country.contacts, scales, micro_distancing), transmission)
-    shares = course.clinical_shares(risks, parts.severity, detected, tracing=tracing)
     return Model(
         name="covid",
         description="COVID-19 by age and clinical course, with testing, tracing, strains, vaccination and history.",
@@ -164,7 +174,7 @@ def covid(
         flows=[
             *infections,
             *parts.arrivals(),
-            *course.course(risks, shares),
+            *course.flows(course.shares(parts.severity, detected)),
             *parts.recoveries(),
             *([Transition("waning", "recovered", "susceptible", 1.0 / days_immune)] if waning else []),
             *(vaccination.moves() if vaccination else []),
@@ -173,6 +183,7 @@ def covid(
         outputs=outputs(
             [each.name for each in infections],
             detected,
+            course,
             strains=parts.strains,
             histories=parts.histories,
             vaccination=vaccination,
@@ -181,19 +192,14 @@ def covid(
     )
 
 
-def _detection() -> Parameter:
-    return Parameter("detection", "proportion", lower=0, upper=1, meaning="symptomatic who are found")
-
-
 @dataclass(frozen=True, eq=False)
 class _Options:
     """What is switched on, and what flows and initial numbers become by it."""
 
     country: Country
-    risks: Risks
+    course: Course
     strains: tuple[Strain, ...]
     vaccination: RollOut | None
-    tracing: bool
     history: bool
     cross_immunity: bool
 
@@ -218,7 +224,8 @@ class _Options:
 
     @cached_property
     def traced(self) -> Expression | None:
-        return finding.traced_share(course.infectiousness_of_ill(), course.FOUND) if self.tracing else None
+        course = self.course
+        return finding.traced_share(course.infectiousness_of_ill(), course.found) if course.tracing else None
 
     def stratifications(self) -> list[Stratification]:
         shares = np.asarray(self.country.people) / self.country.everybody
@@ -229,9 +236,9 @@ class _Options:
             found.append(Stratification("history", self.histories, split=NAIVE))
         if self.several:
             found.append(strain_stratification(self.strains, INFECTED))
-        if self.tracing:
+        if self.course.tracing:
             found.append(Stratification("tracing", ["untraced", "traced"], INFECTED[:3], split="untraced"))
-        return [*found, course.clinical(self.risks)]
+        return [*found, self.course.stratification()]
 
     def left_by_vaccine(self, against: str, meaning: str) -> Number:
         return remaining(against, meaning, self.vaccination.strata) if self.vaccination else 1.0
@@ -253,7 +260,7 @@ class _Options:
         """Of the susceptible, and where strains are told apart in what was before, of the recovered."""
         ratio = relative_to_first(self.strains, "transmissibility", "infections per contact")
         vaccine = self.left_by_vaccine("infection", "infections")
-        susceptibility = by("age", self.risks.susceptibility) * vaccine
+        susceptibility = by("age", self.course.risks.susceptibility) * vaccine
         sources = {"susceptible": susceptibility * self.left_by_history(protection_previous_infection)}
         if self.cross_immunity:
             sources["recovered"] = susceptibility * reinfection_of_recovered(self.strains)
@@ -264,7 +271,7 @@ class _Options:
                 source,
                 "incubating",
                 rate=transmission_probability * transmission * ratio,
-                infectious=course.infectiousness(self.risks, onward, tracing=self.tracing),
+                infectious=self.course.infectiousness(onward),
                 contacts=contacts,
                 susceptibility=each,
                 strain="strain" if self.several else None,
@@ -276,7 +283,7 @@ class _Options:
         ]
 
     def arrivals(self) -> list[Transition]:
-        untraced = {"tracing": "untraced"} if self.tracing else {}
+        untraced = {"tracing": "untraced"} if self.course.tracing else {}
         return [
             flow
             for each in self.strains
@@ -287,7 +294,7 @@ class _Options:
 
     def recoveries(self) -> list[Transition]:
         """All alike, or where it is remembered of which strain, one flow each."""
-        rate = course.recovery_rate(self.risks)
+        rate = self.course.recovery_rate
         if not self.cross_immunity:
             becoming = {"history": self.histories[1]} if self.history else {}
             return [Transition("recovery", "late_active", "recovered", rate, becoming=becoming)]
@@ -313,6 +320,6 @@ class _Options:
             recovered = by("history", before)
         return {
             "susceptible": by("age", population.tolist()) - shares * (infected_at_start + recovered_at_start),
-            **course.infected_by_stage(shares * infected_at_start),
+            **infected_by_stage(shares * infected_at_start),
             "recovered": recovered,
         }

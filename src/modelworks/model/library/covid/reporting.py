@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from modelworks.model._declaration import Output
 from modelworks.model._expression import Expression, Number, events, expression, people
-from modelworks.model.library.covid.course import FOUND, IN_CARE, INFECTED
+from modelworks.model.library.covid.course import INFECTED, Course
 from modelworks.model.library.covid.strains import NAIVE, Strain
 from modelworks.model.library.covid.vaccination import RollOut
 
@@ -14,6 +14,7 @@ from modelworks.model.library.covid.vaccination import RollOut
 def outputs(
     infections: Sequence[str],
     detection: Number,
+    course: Course,
     *,
     strains: Sequence[Strain] = (),
     histories: Sequence[str] = (),
@@ -26,16 +27,24 @@ def outputs(
         "incidence": Output(
             events("onset", by=["age"]), by=["age"], title="Disease that begins, with and without symptoms, by age"
         ),
-        "notifications": Output(events("progression", clinical=FOUND), title="Cases found"),
-        "admissions": Output(events("progression", clinical=IN_CARE), title="Admissions, with intensive care"),
-        "icu_admissions": Output(events("progression", clinical=IN_CARE[-1]), title="Admissions to intensive care"),
-        "hospital_occupancy": Output(people("late_active", clinical=IN_CARE), title="In hospital, with intensive care"),
-        "icu_occupancy": Output(people("late_active", clinical=IN_CARE[-1]), title="In intensive care"),
+        "notifications": Output(events("progression", clinical=course.found), title="Cases found"),
+        "admissions": Output(events("progression", clinical=course.in_care), title="Admissions to hospital"),
+        "hospital_occupancy": Output(people("late_active", clinical=course.in_care), title="In hospital"),
         "deaths": Output(events("death"), title="Deaths"),
         "deaths_by_age": Output(events("death", by=["age"]), by=["age"], title="Deaths by age"),
         "seropositivity": Output(_seropositive(histories) / people(), "proportion", title="Recovered of infection"),
-        "detection": Output(expression(detection), "proportion", title="Symptomatic who are found, tracing apart"),
+        "detection": Output(
+            expression(detection), "proportion", title=f"{course.can_be_found} who are found, tracing apart"
+        ),
     }
+    if course.intensive_care:
+        intensive = course.in_care[-1]
+        found["icu_admissions"] = Output(
+            events("progression", clinical=intensive), title="Of the admitted, those to intensive care"
+        )
+        found["icu_occupancy"] = Output(
+            people("late_active", clinical=intensive), title="Of those in hospital, in intensive care"
+        )
     if traced is not None:
         found["traced"] = Output(traced, "proportion", title="Newly infected who are traced")
     for each in strains if len(strains) > 1 else ():

@@ -24,7 +24,7 @@ LONG_BEFORE = timedelta(days=3650)
 HALVINGS = 50
 
 days_of_vaccine_protection = Parameter(
-    "days_of_vaccine_protection", "days", lower=1, meaning="from the last dose's protection to what remains of it"
+    "days_of_vaccine_protection", "days", lower=0, meaning="from the last dose's protection to what remains of it"
 )
 
 
