@@ -238,7 +238,7 @@ def test_a_misspelt_likelihood_names_the_near_one() -> None:
 
 def test_the_cases_leave_no_likelihood_out() -> None:
     """A new member of the family comes with its truth."""
-    assert {case[0] for case in CASES} | {"multinomial", "dirichlet_multinomial"} == set(FAMILIES)
+    assert {case[0] for case in CASES} | {"multinomial", "dirichlet_multinomial", "exact"} == set(FAMILIES)
 
 
 def test_what_was_seen_and_what_is_predicted_can_not_change_places() -> None:

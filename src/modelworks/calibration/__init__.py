@@ -12,6 +12,7 @@ from __future__ import annotations
 from modelworks.calibration._beliefs import Beliefs
 from modelworks.calibration._by_chance import ChanceFunction, ChanceModel, RandomSimulator
 from modelworks.calibration._calibrate import calibrate
+from modelworks.calibration._distance import Distance
 from modelworks.calibration._log_density import LogDensity
 from modelworks.calibration._memory import Memory
 from modelworks.calibration._posterior import Posterior
@@ -38,6 +39,7 @@ __all__ = [
     "ChanceFunction",
     "ChanceModel",
     "DifferentiableSimulator",
+    "Distance",
     "Enough",
     "Group",
     "Indices",

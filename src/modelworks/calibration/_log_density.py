@@ -12,11 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from modelworks.calibration._beliefs import Beliefs
 from modelworks.calibration._by_chance import can_be_filtered, is_random
+from modelworks.calibration._distance import Distance, Settled
 from modelworks.calibration._estimate import Estimates, ParticleLikelihood
+from modelworks.calibration._imitate import Imitations, check_weights, names_of_points, observed_anew
 from modelworks.calibration._log_density_check import check
 from modelworks.calibration._observation import Observation
 from modelworks.calibration._simulator import Simulator, has_gradient
 from modelworks.calibration._target import Target
+from modelworks.calibration._threads import in_order
 from modelworks.calibration.groups import Group
 from modelworks.calibration.priors import Prior
 from modelworks.errors import Letter, ModelworksError, fail
@@ -62,6 +65,8 @@ class LogDensity:
         Those whose value is known.
     groups : sequence of Group
         Parameters to find that are believed in together.
+    distance : Distance
+        How far simulated data lie from those that were seen, for samplers that do without a likelihood.
 
     Raises
     ------
@@ -77,10 +82,12 @@ class LogDensity:
         targets: Sequence[Target],
         fixed: Mapping[str, float] | None = None,
         groups: Sequence[Group] = (),
+        distance: Distance | None = None,
     ) -> None:
         check(priors, groups, dict(fixed or {}), simulator, targets)
         self.beliefs = Beliefs(priors, groups, fixed)
         self.simulator = simulator
+        self.distance = distance if distance is not None else Distance()
         self.failed_runs = FailedRuns()
         names = self.beliefs.names
         self._of_simulator = np.array([names.index(name) for name in simulator.parameters], dtype=np.intp)
@@ -213,6 +220,43 @@ class LogDensity:
         except ModelworksError as error:
             self.failed_runs.add(error)
             return None
+
+    # -- data simulated anew ---------------------------------------------------------------------
+
+    @property
+    def tolerance(self) -> float | None:
+        """The distance to the data that is near enough, where somebody says so."""
+        return self.distance.tolerance
+
+    def log_prior(self, positions: Array) -> Array:
+        """The log density (row,) of the priors at positions (row, coordinate), with the Jacobian."""
+        places = [self.beliefs.place(position) for position in positions]
+        return np.array([-np.inf if at is None else at.log_prior for at in places])
+
+    def imitate(self, positions: Array, key: np.random.Generator, cores: int) -> Imitations:
+        """A run at each of positions (row, coordinate), and summaries of new observations of it."""
+        values = self.all_values(self.constrain(positions))
+        runs = list(in_order(self.predict, values, cores))
+        ran = np.array([each is not None for each in runs])
+        good = [each for each in runs if each is not None]
+        predicted = tuple(np.full((len(runs), each.target.observed.size), np.nan) for each in self.observations)
+        points = sum(each.observed.size for each in self.observations)
+        summaries = np.full((len(runs), self.distance.of(np.zeros(points)).size), np.nan)
+        if good:
+            for target, rows in enumerate(predicted):
+                rows[ran] = [each[target] for each in good]
+            new = observed_anew(self.observations, [rows[ran] for rows in predicted], values[ran], key)
+            summaries[ran] = [self.distance.of(each) for each in new]
+        return Imitations(predicted, summaries)
+
+    def distance_of(self, simulated: Array) -> Settled:
+        """The distance to what was seen, with scales from what was simulated from the priors (simulation, summary)."""
+        check_weights(self.observations)
+        seen = self.distance.of(np.concatenate([each.observed for each in self.observations]))
+        names = names_of_points(self.observations)
+        if self.distance.summaries is not None:
+            names = [f"summary {k + 1}" for k in range(seen.size)]
+        return self.distance.settled(simulated, seen, names)
 
     # -- positions and values --------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from modelworks.diagnostics._check import Check, Verdict, worst
 from modelworks.diagnostics._fits import Fit, fit
 from modelworks.diagnostics._known import known
 from modelworks.diagnostics._mixing import as_chains
+from modelworks.diagnostics.checks.approximation import approximation
 from modelworks.diagnostics.checks.at_bounds import at_bounds
 from modelworks.diagnostics.checks.convergence import convergence
 from modelworks.diagnostics.checks.coverage import coverage
@@ -42,7 +43,7 @@ OPENING: dict[Verdict, str] = {
 }
 
 # The statistics of a sampler that are looked at; others may be there.
-USED_STATS = ("lp", "diverging")
+USED_STATS = ("lp", "diverging", "distance")
 
 # What a reader is told when nothing is wrong: how many draws, and whether the data are met; where data were held
 # out, that they were foreseen says more than that those shown are met.
@@ -134,7 +135,8 @@ def diagnose(
     prior_draws : mapping of parameter to float array, shape (draw,)
         Draws of the priors, 500 or more; a parameter may be missing.
     sample_stats : mapping of name to array, shape (chain, draw)
-        `diverging` (bool) and `lp` (log posterior density) are used where given.
+        `diverging` (bool), `lp` (log posterior density) and `distance` (of simulated data to the observed, where no
+        likelihood was computed) are used where given.
     predictive : mapping of target to float array, shape (sample, point)
         Posterior predictions of each observation with its noise, points in the order of time.
     observed : mapping of target to float array, shape (point,)
@@ -201,6 +203,8 @@ def sampler_checks(draws: Mapping[str, Floats], sample_stats: Mapping[str, Array
     checks = [stuck_chains(draws, sample_stats.get("lp")), convergence(draws), effective_draws(draws)]
     if "diverging" in sample_stats:
         checks.append(divergences(sample_stats["diverging"]))
+    if "distance" in sample_stats:
+        checks.append(approximation(draws, sample_stats["distance"]))
     return checks
 
 

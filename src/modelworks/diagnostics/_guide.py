@@ -28,6 +28,9 @@ GUIDES = {
     "divergences": Guide(
         "share of draws", "ask for more warm-up; if it stays, narrow the prior or write the parameter in another way"
     ),
+    "approximation": Guide(
+        "nearer half's mean, in deviations", "choose fewer or better summaries, a smaller tolerance, or particle MCMC"
+    ),
     "coverage": Guide(
         "share within the 95% range",
         "look at the fit: a wrong unit, a slip in the data, a process that is missing, or too little noise assumed",

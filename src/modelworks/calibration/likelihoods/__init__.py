@@ -20,6 +20,7 @@ FAMILIES = (
     "beta_binomial",
     "multinomial",
     "dirichlet_multinomial",
+    "exact",
 )
 
 __all__ = ["FAMILIES", "Likelihood", "Range", "Slopes", "likelihood", "slopes_below"]

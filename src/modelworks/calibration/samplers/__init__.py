@@ -6,7 +6,7 @@ import importlib
 from typing import cast
 
 from modelworks.calibration.samplers._enough import Enough
-from modelworks.calibration.samplers._sampler import Density, Draws, Sampler
+from modelworks.calibration.samplers._sampler import Density, Draws, Sampler, can_be_estimated
 from modelworks.errors import fail, near
 
 AUTO = "auto"
@@ -16,9 +16,10 @@ SAMPLERS = {
     "laplace_is": "importance sampling around the optimum",
     "smc": "tempered sequential Monte Carlo",
     "pmmh": "particle MCMC",
+    "abc": "approximate Bayesian computation",
 }
 # Those for models that run by chance, whose density nobody can compute.
-BY_CHANCE = ("pmmh",)
+BY_CHANCE = ("pmmh", "abc")
 
 __all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Enough", "Sampler", "choose", "sampler"]
 
@@ -49,8 +50,10 @@ def choose(asked: str, density: Density) -> tuple[str, str]:
                 hint=f"write `sampler: auto`, or one of {', '.join(f'`{name}`' for name in BY_CHANCE)}",
             )
         return asked, f"{SAMPLERS[asked]}, because the study asks for it; {free}"
-    if by_chance:
+    if by_chance and can_be_estimated(density):
         return "pmmh", f"{SAMPLERS['pmmh']}, because the model runs by chance and {free}"
+    if by_chance:
+        return "abc", f"{SAMPLERS['abc']}, because the model runs by chance, can only be run as a whole, and {free}"
     if density.has_gradient:
         return "nuts", f"{SAMPLERS['nuts']}, because the model has exact gradients and {free}"
     return "demcz", f"{SAMPLERS['demcz']}, because the model has no gradients and {free}"

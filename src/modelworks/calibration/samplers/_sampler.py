@@ -9,7 +9,9 @@ from typing import Any, Protocol, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks.calibration._distance import Settled
 from modelworks.calibration._estimate import Estimates
+from modelworks.calibration._imitate import Imitations
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._enough import Enough
 
@@ -59,6 +61,32 @@ class EstimatedDensity(Density, Protocol):
 def can_be_estimated(density: Density) -> TypeGuard[EstimatedDensity]:
     """Whether `estimate` can be asked of a density."""
     return bool(getattr(density, "can_be_estimated", False))
+
+
+class SimulatedDensity(Density, Protocol):
+    """A density of a model from which new data can be simulated, and compared with those that were seen."""
+
+    @property
+    def tolerance(self) -> float | None:
+        """The distance that is near enough, where somebody says so."""
+        ...
+
+    def log_prior(self, positions: Array, /) -> Array:
+        """The log density (row,) of what is believed before the data, at positions (row, parameter)."""
+        ...
+
+    def imitate(self, positions: Array, key: np.random.Generator, cores: int, /) -> Imitations:
+        """New data at each of positions (row, parameter)."""
+        ...
+
+    def distance_of(self, simulated: Array, /) -> Settled:
+        """The distance to what was seen, with scales from summaries that were simulated from the priors."""
+        ...
+
+
+def can_be_imitated(density: Density) -> TypeGuard[SimulatedDensity]:
+    """Whether new data can be simulated from a density."""
+    return callable(getattr(density, "imitate", None))
 
 
 @dataclass(frozen=True, slots=True)
