@@ -57,6 +57,7 @@ def test_the_same_seed_gives_the_same_draws_on_any_number_of_cores() -> None:
     assert not np.isin(one.draws("mean"), other.draws("mean")).any()
 
 
+@pytest.mark.slow
 def test_a_verdict_says_that_the_draws_are_an_approximation() -> None:
     """Within a wide tolerance the posterior is far too wide, and the nearer half of the draws tells."""
     observed = SEEN + 2.0
@@ -77,6 +78,7 @@ def test_a_verdict_says_that_the_draws_are_an_approximation() -> None:
     assert all("approximation" in each.reason for each in verdicts.values())
 
 
+@pytest.mark.slow
 def test_a_tolerance_that_is_not_reached_is_told() -> None:
     """Five measurements one by one are never met to the third digit."""
     density = normal_mean(SEEN, Distance(tolerance=1e-3))
