@@ -128,6 +128,18 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "strata": lambda: plots.figure("strata")(
         pd.concat([quantiles("deaths", stratum=f"age {age}", level=30.0 + age) for age in range(9)]), labels=LABELS
     ),
+    "thresholds": lambda: plots.figure("thresholds")(
+        pd.DataFrame(
+            {
+                "name": "beds",
+                "scenario": ["baseline"] * 20 + ["closed"] * 20,
+                "time": list(pd.date_range("2021-01-01", periods=20)) * 2,
+                "that_day": np.tile(np.linspace(0, 0.5, 20), 2),
+                "by_then": np.tile(np.linspace(0, 0.9, 20), 2),
+            }
+        ),
+        labels=LABELS,
+    ),
     "traces": lambda: plots.figure("traces")(draws(), labels=LABELS),
 }
 

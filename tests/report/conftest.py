@@ -11,6 +11,7 @@ import pytest
 from modelworks.plots import figure
 from modelworks.report import (
     AssumptionRow,
+    AvertedRow,
     CheckRow,
     DataRow,
     FitRow,
@@ -23,6 +24,7 @@ from modelworks.report import (
     Section,
     StageRow,
     TargetRow,
+    ThresholdRow,
 )
 
 SOURCE = "Grinsztajn et al. 2021, Statistics in Medicine, doi:10.1002/sim.9164"
@@ -143,6 +145,14 @@ def made_page() -> Page:
                 "in_bed", "in_bed", "people", "instant", 12, 2, "1978-01-22", "1978-02-04",
                 "negative binomial with overdispersion", "BMJ, 4 March 1978, page 587",
             ),
+        ),
+        averted=(
+            AvertedRow("Boys sent home", "New infections", "people", 310.0, 210.0, 402.0, 0.43, 0.31, 0.55),
+            AvertedRow("Boys sent home", "Deaths", "people", 0.0, 0.0, 0.0, None, None, None),
+        ),
+        thresholds=(
+            ThresholdRow("beds", "More than 200 in bed", "As it happened", 0.97, 0.9, "1978-01-27", "1978-01-26"),
+            ThresholdRow("beds", "More than 200 in bed", "Boys sent home", 0.0, 0.0, "", ""),
         ),
         reliance=(
             RelianceRow("r0", "Basic reproduction number", "prior", "contact_rate", -0.02, "ratio", -0.08, 0.02),

@@ -27,6 +27,10 @@ COLUMNS = {
     "targets": [
         "name", "output", "unit", "covers", "points", "held_out", "first", "last", "likelihood", "source",
     ],
+    "averted": [
+        "scenario", "output", "unit", "median", "low", "high", "share", "share_low", "share_high",
+    ],
+    "thresholds": ["name", "title", "scenario", "ever", "highest", "highest_on", "likely"],
     "forecasts": ["name", "unit", "points", "inside", "chance", "crps", "naive_crps"],
     "assumptions": ["name", "value", "unit", "source", "place", "meaning", "by", "when", "why"],
     "data": ["name", "title", "publisher", "licence", "source", "sha256", "retrieved", "checks"],

@@ -340,3 +340,43 @@ def test_every_output_has_its_ratio_to_the_baseline(tmp_path: Path, decay: Decay
     (folder / "parameters.yaml").write_text(known, encoding="utf-8")
     nothing = projected(folder, [0.1])[1].ratios
     assert nothing.query("output == 'left_share'")["q50"].isna().all()
+
+
+BEYOND = """
+scenarios:
+  baseline: {title: As it is}
+  slower: {title: Half as fast, parameters: {rate: {multiply: 0.5}}}
+quantities:
+  many: {title: More than 60 in a day, output: left, statistic: max, above: 60, from: 2021-01-03, to: 2021-01-20}
+  few_here: {title: More than 0.05, output: left_share, statistic: max, above: 5, unit: percent, scenario: slower}
+"""
+
+
+def test_a_threshold_is_passed_by_each_day_as_the_closed_form_says(
+    tmp_path: Path, decay: Callable[..., Path], projected: Callable[..., tuple[BoundStudy, Projected]]
+) -> None:
+    """1000 (exp(-k t) - exp(-k (t + 1))) leave in a day; and the last day says what the quantity says."""
+    rates = [0.05, 0.08, 0.12, 0.3]
+    study, found = projected(decay(tmp_path, "start: 2021-01-01, end: 2021-02-01, every: 1", more=BEYOND), rates)
+    rows = found.thresholds.query("name == 'many' and scenario == 'baseline'")
+    day = np.arange(2, 20)
+    k = np.array(rates)[:, None]
+    above = 1000 * (np.exp(-k * day) - np.exp(-k * (day + 1))) > 60
+    assert rows["that_day"].to_numpy() == pytest.approx(above.mean(axis=0))
+    assert rows["by_then"].to_numpy() == pytest.approx(np.maximum.accumulate(above, axis=1).mean(axis=0))
+    for asked in study.inputs.study.quantities.values():
+        last = found.thresholds.query(f"name == '{asked.name}' and scenario == '{asked.scenario or 'baseline'}'")
+        assert last["by_then"].iloc[-1] == found.quantities[asked.name]["median"]
+    assert set(found.thresholds["scenario"]) == {"baseline", "slower"}
+
+
+def test_what_is_averted_is_counted_over_the_whole_time(
+    tmp_path: Path, decay: Callable[..., Path], projected: Callable[..., tuple[BoundStudy, Projected]]
+) -> None:
+    """1000 (exp(-k T / 2) - exp(-k T)) more stay at half the rate; of what is no event nothing is averted."""
+    rates = [0.05, 0.08, 0.12]
+    found = projected(decay(tmp_path, "start: 2021-01-01, end: 2021-02-01, every: 1", more=BEYOND), rates)[1].averted
+    assert list(found["output"]) == ["left"]
+    whole, half = (1000 * (1 - np.exp(-share * np.array(rates) * 31)) for share in (1.0, 0.5))
+    assert found["median"][0] == pytest.approx(np.median(whole - half), rel=1e-6)
+    assert found["share"][0] == pytest.approx(np.median(1 - half / whole), rel=1e-6)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelworks.report._write import write_figure, write_report
     from modelworks.report.page import (
         AssumptionRow,
+        AvertedRow,
         CheckRow,
         DataRow,
         FitRow,
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
         Section,
         StageRow,
         TargetRow,
+        ThresholdRow,
     )
 
 _HOME = {
     "AssumptionRow": "page",
+    "AvertedRow": "page",
     "CheckRow": "page",
     "DataRow": "page",
     "FitRow": "page",
@@ -45,6 +48,7 @@ _HOME = {
     "Section": "page",
     "StageRow": "page",
     "TargetRow": "page",
+    "ThresholdRow": "page",
     "environment": "_templates",
     "export_crate": "_crate",
     "policy": "_templates",
@@ -59,6 +63,7 @@ _HOME = {
 
 __all__ = [
     "AssumptionRow",
+    "AvertedRow",
     "CheckRow",
     "DataRow",
     "FitRow",
@@ -71,6 +76,7 @@ __all__ = [
     "Section",
     "StageRow",
     "TargetRow",
+    "ThresholdRow",
     "environment",
     "export_crate",
     "policy",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelworks.report.page import (
     AssumptionRow,
+    AvertedRow,
     CheckRow,
     DataRow,
     FitRow,
@@ -20,6 +21,7 @@ from modelworks.report.page import (
     ScenarioRow,
     StageRow,
     TargetRow,
+    ThresholdRow,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ ROWS: dict[str, type[Any]] = {
     "posterior": PosteriorRow,
     "checks": CheckRow,
     "scenarios": ScenarioRow,
+    "averted": AvertedRow,
+    "thresholds": ThresholdRow,
     "targets": TargetRow,
     "forecasts": ForecastRow,
     "fits": FitRow,

@@ -9,7 +9,16 @@ from typing import Any, Literal
 
 from modelworks.diagnostics import Verdict
 from modelworks.diagnostics.checks.prior_sensitivity import SENSITIVE
-from modelworks.report.page import AssumptionRow, CheckRow, FitRow, Page, PosteriorRow, RelianceRow, TargetRow
+from modelworks.report.page import (
+    AssumptionRow,
+    AvertedRow,
+    CheckRow,
+    FitRow,
+    Page,
+    PosteriorRow,
+    RelianceRow,
+    TargetRow,
+)
 from modelworks.report.words import VERDICTS, decimals_for, interval, moment, number, percent, plural, seconds, signed
 
 GRAVEST: tuple[Verdict, ...] = ("stop", "look", "fine")
@@ -74,12 +83,12 @@ def reliance(page: Page) -> Table:
     caption = (
         "How a number changes when one prior, or the data of one series, is trusted twice as much (power-scaling, to "
         "the first order). The first figure, from 0 to 1, is of the whole distribution, which data also narrow; from "
-        f"{SENSITIVE:g} on it is marked. The {MOST_SOURCES} strongest that are, or the strongest alone"
+        f"{SENSITIVE:g} on that is marked. Shown are the {MOST_SOURCES} strongest that are, or the strongest alone"
     )
     shown = tuple(
         (
             Cell(row.title or row.name),
-            Cell(f"{row.kind}: {row.source}"),
+            Cell(row.source, note=row.kind),
             Cell(number(row.distance, decimals=2)),
             Cell(signed(row.move), note=row.unit),
             Cell(signed(row.in_sd, decimals=2)),
@@ -187,6 +196,52 @@ def scenarios(page: Page) -> Table:
     )
 
 
+def averted(page: Page) -> Table:
+    columns = (
+        Column("Scenario"),
+        Column("Output"),
+        Column("Averted (95% interval)", "number"),
+        Column("Share of the baseline", "number"),
+    )
+    rows = tuple(
+        (
+            Cell(row.scenario),
+            Cell(row.output, note=row.unit),
+            Cell(interval(row.median, row.low, row.high)),
+            Cell("–" if row.share is None else share_in_words(row)),
+        )
+        for row in page.averted
+    )
+    caption = "The baseline's events over the whole time less the scenario's, draw by draw; below zero there are more"
+    return Table("averted", "What each scenario averts", caption, columns, rows)
+
+
+def share_in_words(row: AvertedRow) -> str:
+    told = [number(100 * each, decimals=0) for each in (row.share, row.share_low, row.share_high) if each is not None]
+    return f"{told[0]}% ({told[1]} to {told[2]})"
+
+
+def thresholds(page: Page) -> Table:
+    columns = (
+        *map(Column, ("Threshold", "Scenario")),
+        Column("Ever above", "number"),
+        Column("Most probable day", "number"),
+        Column("More likely than not by"),
+    )
+    rows = tuple(
+        (
+            Cell(row.title or row.name),
+            Cell(row.scenario),
+            Cell(percent(row.ever)),
+            Cell(percent(row.highest), note=row.highest_on),
+            Cell(row.likely or "never"),
+        )
+        for row in page.thresholds
+    )
+    caption = "How probable it is that the threshold is passed: on any day, and on the day on which it is most probable"
+    return Table("thresholds", "Beyond the thresholds", caption, columns, rows)
+
+
 def targets(page: Page) -> Table:
     columns = tuple(map(Column, ("Series", "Values", "Dates", "Compared by", "Source")))
     rows = tuple(_target_row(row) for row in page.targets)
@@ -280,7 +335,7 @@ def stages(page: Page) -> Table:
 
 def closing_tables(page: Page) -> list[Table]:
     """The tables after the pictures, without those that would be empty."""
-    makers = (reliance, posterior, scenarios, checks, targets, fits, forecasts, assumptions, data)
+    makers = (averted, thresholds, reliance, posterior, scenarios, checks, targets, fits, forecasts, assumptions, data)
     return [table for table in (make(page) for make in makers) if table.rows]
 
 

@@ -84,6 +84,40 @@ class PosteriorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AvertedRow:
+    """What a scenario averts of an output's events over the whole time: median and 95%, and its share of them.
+
+    Negative where the scenario has more of them than the baseline.
+    """
+
+    scenario: str
+    output: str
+    unit: str
+    median: float
+    low: float
+    high: float
+    share: float | None
+    share_low: float | None
+    share_high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRow:
+    """How probable it is that an output goes above a threshold in a scenario: ever, and most on one day.
+
+    `likely` is the first day by which it is more probable than not; empty where there is none.
+    """
+
+    name: str
+    title: str
+    scenario: str
+    ever: float
+    highest: float
+    highest_on: str
+    likely: str
+
+
+@dataclass(frozen=True, slots=True)
 class AssumptionRow:
     """A value or a prior that somebody chose, with where it was found and where it is written.
 
@@ -243,6 +277,8 @@ class Page:
     reliance: tuple[RelianceRow, ...] = ()
     posterior: tuple[PosteriorRow, ...] = ()
     scenarios: tuple[ScenarioRow, ...] = ()
+    averted: tuple[AvertedRow, ...] = ()
+    thresholds: tuple[ThresholdRow, ...] = ()
     targets: tuple[TargetRow, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
     evidence: tuple[float, float] | None = None

@@ -75,7 +75,7 @@ def numbers_of(
     worth = {f"{decision.name}_knowing": ("everything", everything)}
     known = {name: min(value_of_knowing_one(losses, draws), everything) for name, draws in free.items()}
     for name in sorted(filter(known.__getitem__, known), key=known.__getitem__, reverse=True)[:MOST_NAMED]:
-        worth[f"{decision.name}_knowing_{name}"] = (f"`{name}`", known[name])
+        worth[f"{decision.name}_knowing_{name}"] = (name, known[name])
     for key, (what, value) in worth.items():
         same = dict.fromkeys(("median", "low", "high", "mean"), value)
         title = f"{decision.title}: what knowing {what} first would be worth"

@@ -74,6 +74,8 @@ NUMBERS_OF_STUDY = (
     "_model_file.py",
     "_team_files.py",
     "_projection.py",
+    "_averted.py",
+    "_thresholds.py",
     "_quantities.py",
     "_reliance.py",
     "_scenario_runs.py",

@@ -13,9 +13,11 @@ from modelworks import plots
 from modelworks.inputs import group_of
 from modelworks.model import diagram, output_columns, written_numbers
 from modelworks.report import (
+    AvertedRow,
     Page,
     QuantityRow,
     Section,
+    ThresholdRow,
     write_figure,
     write_report,
 )
@@ -42,6 +44,7 @@ from modelworks.study._page_rows import (
 from modelworks.study._prior_predictive import figure_of
 from modelworks.study._questions import BASELINE
 from modelworks.study._scenario_runs import baseline_name
+from modelworks.study._thresholds import thresholds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from modelworks.calibration import Posterior
+    from modelworks.inputs.study_file import StudyFile
     from modelworks.plots import Figure
     from modelworks.study.stages import Work
 
@@ -84,11 +88,13 @@ def page(work: Work) -> Page:
         sections=tuple(_sections(work, posterior)),
         quantities=tuple(
             QuantityRow(name, q["title"] or name, q["unit"] or "", q["median"], q["low"], q["high"], q["text"])
-            for name, q in quantities.items()
+            for name, q in sorted(quantities.items(), key=lambda item: _order(asked, item[0]))
         ),
         reliance=tuple(reliance_rows(work, quantities)),
         posterior=tuple(posterior_rows(study, posterior)),
         scenarios=tuple(scenario_rows(study)),
+        averted=tuple(_averted_rows(work)),
+        thresholds=tuple(_threshold_rows(work)),
         targets=tuple(target_rows(study)),
         forecasts=tuple(forecast_rows(study, diagnosis)),
         evidence=evidence_of(posterior),
@@ -103,6 +109,12 @@ def page(work: Work) -> Page:
         citation=asked.citation or citation(study),
         rebuild=rebuild(study, work.provenance),
     )
+
+
+def _order(asked: StudyFile, name: str) -> int:
+    """The place of a named number in the study's file; what belongs to a decision comes after the quantities."""
+    known = list(asked.quantities)
+    return known.index(name) if name in known else len(known)
 
 
 def write_beliefs(work: Work) -> None:
@@ -156,6 +168,10 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
         rows = _by_stratum(study, ribbons[ribbons["scenario"] == baseline], split)
         title = f"Stratum by stratum, in the scenario: {captions[baseline]}"
         asked.append(plots.figure("strata")(rows, labels=captions, title=title))
+    beyond = pd.read_parquet(work.finished["project"] / "thresholds.parquet")
+    if len(beyond):
+        titles = {each.name: each.title for each in thresholds(study)}
+        asked.append(plots.figure("thresholds")(beyond, baseline=baseline, labels={**captions, **titles}))
     if asked:
         yield Section("What if?" if len(set(ribbons["scenario"])) > 1 else "What the model says", tuple(asked))
     resting = _resting(work)
@@ -181,6 +197,39 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
     contacts = tuple(_contacts(study))
     if contacts:
         yield Section("Who meets whom?", contacts)
+
+
+def _averted_rows(work: Work) -> Iterator[AvertedRow]:
+    """Of the outputs that are drawn, and of their strata; all of them are in the stage's own table."""
+    import pandas as pd
+
+    single, split = _shown(work.study)
+    labels, scenarios, units = _output_labels(work.study), _scenario_labels(work.study), work.study.model.series
+    table = pd.read_parquet(work.finished["project"] / "averted.parquet")
+    rows: list[dict[str, Any]] = [dict(row) for _, row in table.iterrows()]
+    for row in rows:
+        output = row["output"].partition("[")[0]
+        if row["output"] not in single and output not in split:
+            continue
+        shares = (None if np.isnan(row[name]) else row[name] for name in ("share", "share_low", "share_high"))
+        title, unit = labels[row["output"]].rpartition(" (")[0], units[output].unit
+        yield AvertedRow(scenarios[row["scenario"]], title, unit, row["median"], row["low"], row["high"], *shares)
+
+
+def _threshold_rows(work: Work) -> Iterator[ThresholdRow]:
+    import pandas as pd
+
+    table, scenarios = pd.read_parquet(work.finished["project"] / "thresholds.parquet"), _scenario_labels(work.study)
+    for asked in thresholds(work.study):
+        for name, rows in table[table["name"] == asked.name].groupby("scenario", sort=False):
+            day = [f"{moment:%Y-%m-%d}" for moment in rows["time"]]
+            that_day, by_then = rows["that_day"].to_numpy(), rows["by_then"].to_numpy()
+            likely = day[int((by_then > 0.5).argmax())] if by_then[-1] > 0.5 else ""
+            highest = int(that_day.argmax())
+            yield ThresholdRow(
+                asked.name, asked.title, scenarios[str(name)], float(by_then[-1]), float(that_day[highest]),
+                day[highest] if that_day[highest] > 0 else "", likely,
+            )  # fmt: skip
 
 
 def _resting(work: Work) -> Figure | None:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import LogDensity, Posterior, Predictions, Settings, predictions
 from modelworks.model import CompiledModel, run_many
+from modelworks.study._averted import averted_table
 from modelworks.study._binding import BoundStudy
 from modelworks.study._quantities import told_of_each, values_by_name
 from modelworks.study._questions import BASELINE, projection_times, row_times
 from modelworks.study._scaled import ScaledModel
 from modelworks.study._scenario_runs import baseline_name, prepared, told_of
+from modelworks.study._thresholds import threshold_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +42,7 @@ class Projected:
 
     `fitted` and `predictive` are the baseline held against the targets, each over its own time and in its
     own unit: what the model expects at every observation, and where a new observation would fall. `values` are
-    those of each named number, one a draw.
+    those of each named number, one a draw; `averted` and `thresholds` are as in the files of these names.
     """
 
     outputs: pd.DataFrame
@@ -50,6 +52,8 @@ class Projected:
     predictive: pd.DataFrame
     quantities: dict[str, Any]
     values: dict[str, Array]
+    averted: pd.DataFrame
+    thresholds: pd.DataFrame
 
 
 def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None) -> Projected:
@@ -88,8 +92,12 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     )
     values = values_by_name(study, posterior, compiled, found)
     quantities = told_of_each(study, values, compiled, found, draws)
+    averted = averted_table(compiled, found, baseline_name(study))
+    beyond = threshold_table(study, compiled, found)
     expected, new = _beside_targets(study, draws, progress, cores)
-    return Projected(pd.concat(tables, ignore_index=True), differences, ratios, expected, new, quantities, values)
+    return Projected(
+        pd.concat(tables, ignore_index=True), differences, ratios, expected, new, quantities, values, averted, beyond
+    )
 
 
 def _ratios(study: BoundStudy, compiled: CompiledModel, values: Array, baseline: Array, name: str) -> pd.DataFrame:

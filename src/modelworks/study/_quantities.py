@@ -127,12 +127,30 @@ def _combined(study: BoundStudy, asked: Quantity, reduced: Mapping[str, Array]) 
 
 def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values: Array) -> Array:
     """A statistic of one output (draw, time, column) over the days asked for, one a draw."""
-    column = [c.name for c in compiled.columns].index(str(asked.output))
-    counting = compiled.columns[column].counts_events
-    times = compiled.times
-    share = row_shares(study.calendar, times, asked, counts_events=counting)
     if asked.statistic == "sum":
-        return np.asarray(values[:, :, column] @ share)
+        column = _column(compiled, asked)
+        return np.asarray(values[:, :, column] @ row_shares(study.calendar, compiled.times, asked, counts_events=True))
+    column, inside = chosen_rows(study, compiled, asked)
+    chosen = values[:, inside, column]
+    if asked.statistic == "max":
+        return np.asarray(chosen.max(axis=1))
+    if asked.statistic == "mean":
+        return np.asarray(chosen.mean(axis=1))
+    if asked.statistic == "peak_date":
+        at = row_times(compiled.times, counts_events=compiled.columns[column].counts_events)[inside]
+        return np.asarray(at[chosen.argmax(axis=1)])
+    return np.asarray(chosen[:, -1])
+
+
+def _column(compiled: CompiledModel, asked: Quantity) -> int:
+    return [column.name for column in compiled.columns].index(str(asked.output))
+
+
+def chosen_rows(study: BoundStudy, compiled: CompiledModel, asked: Quantity) -> tuple[int, NDArray[np.bool_]]:
+    """The column a quantity is of, and which rows (time,) belong to its days."""
+    column, times = _column(compiled, asked), compiled.times
+    counting = compiled.columns[column].counts_events
+    share = row_shares(study.calendar, times, asked, counts_events=counting)
     # A row that lies partly outside belongs to the side that has most of it.
     inside = share >= min(0.5, share.max())
     if counting:
@@ -140,15 +158,7 @@ def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values:
         length = np.diff(times, prepend=-np.inf)
         whole = inside & (length >= (1 - SHORT) * np.diff(times).max())
         inside = whole if whole.any() else inside
-    chosen = values[:, inside, column]
-    if asked.statistic == "max":
-        return np.asarray(chosen.max(axis=1))
-    if asked.statistic == "mean":
-        return np.asarray(chosen.mean(axis=1))
-    if asked.statistic == "peak_date":
-        at = row_times(times, counts_events=counting)[inside]
-        return np.asarray(at[chosen.argmax(axis=1)])
-    return np.asarray(chosen[:, -1])
+    return column, inside
 
 
 def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> dict[str, Any]:

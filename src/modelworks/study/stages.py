@@ -118,6 +118,8 @@ def project_stage(work: Work) -> None:
     projected.outputs.to_parquet(work.folder / "outputs.parquet", index=False)
     projected.differences.to_parquet(work.folder / "differences.parquet", index=False)
     projected.ratios.to_parquet(work.folder / "ratios.parquet", index=False)
+    projected.averted.to_parquet(work.folder / "averted.parquet", index=False)
+    projected.thresholds.to_parquet(work.folder / "thresholds.parquet", index=False)
     projected.fitted.to_parquet(work.folder / "fitted.parquet", index=False)
     projected.predictive.to_parquet(work.folder / "predictive.parquet", index=False)
     work.write_json("quantities.json", projected.quantities)
