@@ -44,6 +44,8 @@ def s3(folder: Path) -> Iterator[str]:
     command = [
         program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64",
         "-volume.max=50", "-filer", "-s3", f"-s3.config={settings}", "-master.telemetry=false",
+        # Ports that are the same for every server, of services that nobody here asks for anything.
+        "-s3.port.iceberg=0", "-s3.port.lance=0",
         *(f"{name}={port}" for name, port in zip(names, ports, strict=True)),
     ]  # fmt: skip
     with (folder / "server.log").open("wb") as log:

@@ -24,7 +24,7 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME…]")
 
 @click.group("data")
 def data() -> None:
-    """The datasets of the repository: add, list, show, check, prepare, fetch, accept, encrypt."""
+    """The datasets of the repository: add, list, show, check, prepare, fetch, push, accept, encrypt."""
 
 
 for each_command in (add_data, encrypt_data, key_to_data):
@@ -206,7 +206,9 @@ def prepare_data(names: Sequence[str], quiet: bool, cores: int | None) -> None:
 @names_argument
 @quiet_option
 def fetch_data(names: Sequence[str], quiet: bool) -> None:
-    """Bring raw files here from where they were published, or from the mirror; what has changed there is shown.
+    """Bring raw files here: from the store, DVC or Git LFS, the mirror, or where they were published.
+
+    What has changed where it was published is shown, and not taken.
 
     Without a NAME: every dataset with a `url`, and those whose file is missing.
     """
@@ -220,7 +222,7 @@ def fetch_data(names: Sequence[str], quiet: bool) -> None:
     progress, changed = Progress(quiet=quiet), []
     for dataset in wanted:
         progress.start(f"fetch {dataset.name}")
-        found = fetch(dataset, repository.mirror)
+        found = fetch(dataset, repository.mirror, progress.update, store=repository.data_store)
         progress.finish()
         show(f"{MARKS['look' if found.news else 'fine'][0]} {dataset.name}: {found.state}")
         if found.news is not None:
@@ -234,6 +236,27 @@ def fetch_data(names: Sequence[str], quiet: bool) -> None:
     if not wanted:
         say("nothing to fetch: every raw file is here, and none says where it was published (`url`)")
     next_step("modelworks data check")
+
+
+@data.command("push")
+@names_argument
+def push_data(names: Sequence[str]) -> None:
+    """Copy raw files that are too large for git to the store of large files, named by their content.
+
+    Without a NAME: every dataset with `kept: store`.
+    """
+    from modelworks.inputs import push
+
+    repository, catalogue = _catalogue()
+    wanted = [catalogue.dataset(name) for name in names] or [
+        each for each in catalogue.values() if each.kept == "store"
+    ]
+    for dataset in wanted:
+        copied = push(dataset, repository.data_store)
+        show(f"{MARKS['fine'][0]} {dataset.name}: {'copied' if copied else 'there already'}")
+    if not wanted:
+        say("nothing to copy: no dataset says `kept: store`")
+    next_step("commit data/catalogue.yaml; others get the files by modelworks data fetch")
 
 
 @data.command("accept")

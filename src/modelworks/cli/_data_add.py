@@ -35,6 +35,7 @@ QUESTIONS = {
 @click.option("--sheet", default="", help="The sheet of a workbook that has several.")
 @click.option("--days", type=click.Choice(["day/month/year", "month/day/year"]), help="How it writes its days.")
 @click.option("--sensitive", is_flag=True, help="Nobody without a key may see it: it is encrypted.")
+@click.option("--large", is_flag=True, help="Too large for git: kept in the store of large files.")
 @click.option("--no-questions", is_flag=True, help="Take the guesses; ask nothing.")
 def add_data(file_or_url: str, sheet: str, days: str | None, no_questions: bool, **said: Any) -> None:
     """Make a file, or an address, a dataset: copied to data/raw/, with an entry in the catalogue.
@@ -51,8 +52,8 @@ def add_data(file_or_url: str, sheet: str, days: str | None, no_questions: bool,
         proposal = propose(path, catalogue, sheet=sheet, days=days)
         proposal = _asked(proposal, {"url": file_or_url if is_url else "", **said}, no_questions)
         show(add(proposal, root, date.today()).rstrip())
-    say(f"{proposal.name} is in data/catalogue.yaml; commit it with its file")
-    next_step(f"modelworks data show {proposal.name}")
+    say(f"{proposal.name} is in data/catalogue.yaml; commit it{'' if proposal.large else ' with its file'}")
+    next_step(f"modelworks data {'push' if proposal.large else 'show'} {proposal.name}")
 
 
 def _asked(proposal: Proposal, said: Mapping[str, Any], no_questions: bool) -> Proposal:

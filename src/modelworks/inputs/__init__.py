@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.columns import Column
     from modelworks.inputs.decisions import Decision
     from modelworks.inputs.encryption import KEY_FILE_VARIABLE, encrypt_file, new_key
-    from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new
+    from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new, push
     from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
@@ -78,6 +78,7 @@ _HOME = {
     "new_key": "encryption",
     "prepare": "preparing",
     "propose": "adding",
+    "push": "fetching",
     "read_study": "study_inputs",
     "sources": "preparing",
     "turns_sign": "parameters",
@@ -129,6 +130,7 @@ __all__ = [
     "new_key",
     "prepare",
     "propose",
+    "push",
     "read_study",
     "sources",
     "turns_sign",

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from modelworks.errors import ModelworksError, fail, near
-from modelworks.inputs._reading import file_bytes, shown
+from modelworks.inputs._reading import file_sha256, shown
 from modelworks.inputs._writing import replace_file
 from modelworks.inputs.encryption import ENDING, encrypted, in_the_clear, is_encrypted, without_contents
 
@@ -76,10 +76,7 @@ class Recipe:
 
     def _hashes(self) -> dict[str, str]:
         """The SHA-256 of each file the table is made from, the function's first."""
-        return {
-            shown(each, self.root): hashlib.sha256(file_bytes(each, self.root, "D102")).hexdigest()
-            for each in self.files()
-        }
+        return {shown(each, self.root): file_sha256(each, self.root, "D102") for each in self.files()}
 
     def is_stale(self) -> bool:
         """Whether the table that is kept, if any, was made from something else than it would be now."""

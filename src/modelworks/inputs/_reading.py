@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from modelworks.errors import Letters, ModelworksError, fail, near
@@ -76,7 +79,20 @@ def is_a_path(text: str) -> bool:
 
 
 def file_bytes(path: Path, root: Path, missing: str) -> bytes:
-    """The bytes of a file that lies in the repository; `missing` is the code for one that is not there.
+    """The bytes of a file that lies in the repository; `missing` is the code for one that is not there."""
+    with _opened(path, root, missing) as file:
+        return file.read()
+
+
+def file_sha256(path: Path, root: Path, missing: str) -> str:
+    """The SHA-256 of a file that lies in the repository, which may be larger than memory."""
+    with _opened(path, root, missing) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path, root: Path, missing: str) -> Iterator[BufferedReader]:
+    """The file, open.
 
     Links are followed first: one that leads outside would make a study nobody else can rebuild, and
     would let a file that was handed in show us any other.
@@ -94,7 +110,8 @@ def file_bytes(path: Path, root: Path, missing: str) -> bytes:
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         fail(missing, f"there is no file `{name}`", hint=near(path.name, sorted(beside)))
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         fail(
             "Y119",

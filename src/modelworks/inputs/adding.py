@@ -73,6 +73,7 @@ class Proposal:
     source: str = ""
     url: str = ""
     sensitive: bool = False
+    large: bool = False
 
 
 def propose(path: Path, catalogue: Catalogue, *, sheet: str = "", days: str | None = None) -> Proposal:
@@ -175,7 +176,17 @@ def add(proposal: Proposal, root: Path, today: date) -> str:
         replace_file(path, before.encode())
         raise
     replace_file(path, (above + entry).encode())
+    if proposal.large:
+        _hide_from_git(raw, data)
     return entry
+
+
+def _hide_from_git(raw: Path, data: Path) -> None:
+    """Git is not to take a file that the store of large files keeps."""
+    ignored = data / ".gitignore"
+    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []
+    name = re.sub(r"([\[\]*?#! ])", r"\\\1", raw.relative_to(data).as_posix())
+    replace_file(ignored, "\n".join([*lines, f"/{name}", ""]).encode())
 
 
 def _check_name(proposal: Proposal, catalogue: str) -> None:
@@ -216,6 +227,7 @@ def _entry(proposal: Proposal, file: str, sha256: str, today: date) -> str:
         "file": quoted(file),
         "sha256": sha256,
         "sensitivity": "sensitive" if proposal.sensitive else "",
+        "kept": "store" if proposal.large else "",
         "sheet": quoted(proposal.sheet) if proposal.sheet else "",
         "header": str(proposal.header) if proposal.header > 1 else "",
     }

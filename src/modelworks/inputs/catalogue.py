@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from modelworks.errors import Letters, ModelworksError, fail, near
 from modelworks.inputs._fields import Fields, groups
 from modelworks.inputs._nodes import MappingNode, Place, shortened
+from modelworks.inputs._pointers import pointer_at
 from modelworks.inputs._prepared import Recipe, is_a_name
 from modelworks.inputs._raw import hold_to_checksum, raw_bytes
 from modelworks.inputs._reading import Reading, is_a_path, shown
@@ -52,6 +53,7 @@ FIELDS = (
     "prepare",
     "uses",
     "sensitivity",
+    "kept",
     "columns",
     "checks",
     "meaning",
@@ -62,7 +64,8 @@ FIELDS = (
 class Dataset:
     """One entry of the catalogue. Exactly one of `file` and `prepare` is there; `root` is the repository's.
 
-    `sheet` is that of a workbook, `header` the line of the file with the names of its columns.
+    `sheet` is that of a workbook, `header` the line of the file with the names of its columns; `kept` says whether git
+    has the file, or the store of large files.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Dataset:
     url: str = ""
     sheet: str = ""
     header: int = 1
+    kept: str = "git"
 
     @property
     def _recipe(self) -> Recipe | None:
@@ -126,6 +130,11 @@ class Dataset:
 
     def _raw(self) -> bytes:
         """The bytes of a raw file as it lies there, held to their checksum."""
+        if self.kept == "store" and not self.path.is_file() and pointer_at(self.path) is None:
+            name = shown(self.path, self.root)
+            fail(
+                "D104", f"`{name}` is in the store of large files, not here", hint=f"modelworks data fetch {self.name}"
+            )
         found = raw_bytes(self.path, self.root)
         hold_to_checksum(found, self.checksum, shown(self.path, self.root))
         return found
@@ -299,6 +308,7 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
         checks=read_checks(fields, columns),
         url=_address(fields),
         sheet=fields.text("sheet") or "",
+        kept=fields.choice("kept", ("git", "store"), "git") or "git",
         header=fields.whole("header", 1, MOST_LINES_ABOVE, 1),
     )
     return entry if len(letters.collected) == before else None
@@ -315,7 +325,7 @@ def _check_origin(fields: Fields) -> None:
         )
     if "file" in fields:
         fields.need("sha256", "the first word that `sha256sum` prints for the file", "D113")
-    for name, owner in (("uses", "prepare"), ("sheet", "file"), ("header", "file")):
+    for name, owner in (("uses", "prepare"), ("sheet", "file"), ("header", "file"), ("kept", "file")):
         if name in fields and owner not in fields:
             fields.say("D110", f"{fields.what} has `{name}`, which belongs to `{owner}`", "remove it", name)
 

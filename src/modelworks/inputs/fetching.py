@@ -13,17 +13,18 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from modelworks.errors import fail
+from modelworks.inputs._places import CHUNK_BYTES, Told, get_file, put_file
+from modelworks.inputs._pointers import places_of, pointer_at
 from modelworks.inputs._writing import replace_file
 from modelworks.inputs.catalogue import Catalogue, Dataset
+from modelworks.inputs.repository import SETTINGS
 
-CHUNK_BYTES = 1 << 20
 PATIENCE_SECONDS = 60.0
 ATTEMPTS = 4
 AGENT = "modelworks"
@@ -41,14 +42,13 @@ class Fetched:
     difference: tuple[str, ...] = ()
 
 
-Told = Callable[[int, int | None], None]
-
-
-def fetch(dataset: Dataset, mirror: str, told: Told = lambda done, total: None) -> Fetched:
+def fetch(dataset: Dataset, mirror: str, told: Told = lambda done, total: None, *, store: str = "") -> Fetched:
     """Bring a dataset's raw file here, going on where an interrupted download stopped.
 
-    `mirror` is a folder or the address of a bucket that is asked first, for a file of that name or of that checksum;
-    empty for none. `told` hears of the bytes that came, and of how many there are where that is known.
+    Asked are, in this order, the `store` of files too large for git; what DVC or Git LFS keep, where a pointer of
+    theirs stands in for the file; the `mirror`, for a file of that name or of that checksum; and where it was
+    published. Store and mirror are a folder or the address of a bucket, or empty. `told` hears of the bytes that came,
+    and of how many there are where that is known.
 
     Raises
     ------
@@ -61,8 +61,9 @@ def fetch(dataset: Dataset, mirror: str, told: Told = lambda done, total: None) 
         return Fetched(dataset.name, "here", dataset.path)
     dataset.path.parent.mkdir(parents=True, exist_ok=True)
     part = dataset.path.with_name(f".{dataset.path.name}.part")
-    if not (mirror and _from_mirror(mirror, dataset, part)):
+    if not _from_places(dataset, mirror, store, part, told):
         if not dataset.url:
+            _check_pointer(dataset)
             fail(
                 "D140",
                 f"nothing says where `{dataset.name}` can be fetched from",
@@ -82,6 +83,36 @@ def fetch(dataset: Dataset, mirror: str, told: Told = lambda done, total: None) 
     news = dataset.path.with_name(f"{dataset.path.name}.new")
     os.replace(part, news)
     return Fetched(dataset.name, "changed", dataset.path, news, tuple(_difference(dataset.path, news)))
+
+
+def _check_pointer(dataset: Dataset) -> None:
+    pointer = pointer_at(dataset.path)
+    if pointer is not None:
+        message = f"{pointer.kind} keeps the file of `{dataset.name}`, and no copy of it is within reach"
+        fail("D104", message, hint=f"`{pointer.command}` fetches it")
+
+
+def stored_as(checksum: str) -> str:
+    """The name of a file in the store of large files: its content's own."""
+    return f"sha256/{checksum[:2]}/{checksum}"
+
+
+def push(dataset: Dataset, store: str) -> bool:
+    """Copy a raw file to the store of large files; False where it is there already.
+
+    Raises
+    ------
+    ModelworksError
+        D146 where the settings name no store, D102 to D104 where the file is not what the catalogue says, D141 where
+        the store does not answer.
+    """
+    if not store:
+        hint = 'write [data] and then store = "s3://bucket/folder", or a folder'
+        fail("D146", "the settings name no store of large files", hint=hint, file=SETTINGS)
+    # It is stored under the name of its content; where it is something else, reading it says what.
+    if pointer_at(dataset.path) is not None or not dataset.path.is_file() or _hash(dataset.path) != dataset.checksum:
+        dataset.content()
+    return put_file(store, stored_as(str(dataset.checksum)), dataset.path)
 
 
 def accept(catalogue: Catalogue, name: str, root: Path, today: date) -> str:
@@ -124,43 +155,27 @@ def fetch_new(url: str, folder: Path, told: Told = lambda done, total: None) -> 
 
 
 def _hash(path: Path) -> str:
-    total = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            total.update(chunk)
-    return total.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _from_mirror(mirror: str, dataset: Dataset, part: Path) -> bool:
-    """Whether a mirror has the file, under its name or its checksum; it is then in its place."""
-    import obstore
-    from obstore.exceptions import BaseError
-    from obstore.store import from_url
-
-    try:
-        store = from_url(mirror if "://" in mirror else Path(mirror).resolve().as_uri(), **_options(mirror))
-        for name in (Path(str(dataset.file)).name, str(dataset.checksum)):
-            try:
-                found = obstore.get(store, name)
-            except FileNotFoundError:
-                continue
-            with part.open("wb") as file:
-                for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-                    file.write(chunk)
+def _from_places(dataset: Dataset, mirror: str, store: str, part: Path, told: Told) -> bool:
+    """Whether any place has the very file, under its name or a checksum; it is then in `part`."""
+    places = [(store, stored_as(str(dataset.checksum)))] if store else []
+    pointer = pointer_at(dataset.path)
+    if pointer is not None:
+        places += places_of(pointer, dataset.path)
+    if mirror:
+        places += [(mirror, Path(str(dataset.file)).name), (mirror, str(dataset.checksum))]
+    for place, name in places:
+        # What came before an interruption may be of another file than what comes now: then once more, from its start.
+        for _ in range(2 if part.exists() else 1):
+            if not get_file(place, name, part, told):
+                break
             if _hash(part) == dataset.checksum:
                 return True
             part.unlink()
-    except BaseError as error:
-        said = str(error).strip().splitlines()[0]
-        fail("D141", f"the mirror {mirror} does not answer: {said}", hint="see `mirror` in modelworks.toml")
     return False
-
-
-def _options(mirror: str) -> dict[str, Any]:
-    """A team's own bucket may be one without encryption on the way."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    plain = mirror.startswith("s3://") and endpoint.startswith("http://")
-    return {"client_options": {"allow_http": True}} if plain else {}
 
 
 def _download(url: str, part: Path, told: Told) -> None:

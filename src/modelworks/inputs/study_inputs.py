@@ -9,7 +9,7 @@ from pathlib import Path
 from modelworks.errors import Letter, Letters, ModelworksError, fail, near
 from modelworks.inputs._layers import read_layers
 from modelworks.inputs._nodes import Place
-from modelworks.inputs._reading import InputFile, Reading
+from modelworks.inputs._reading import InputFile, Reading, file_sha256
 from modelworks.inputs._series import check_series
 from modelworks.inputs.catalogue import Catalogue, check_dataset, read_catalogue
 from modelworks.inputs.encryption import is_encrypted
@@ -66,7 +66,8 @@ def check_files(folder: Path) -> tuple[StudyInputs | None, tuple[Letter, ...]]:
         return None, error.letters
     check_store(repository, letters)
     reading = Reading(repository.root)
-    reading.note(repository.root / SETTINGS, _sha256(repository.root / SETTINGS))
+    settings = repository.root / SETTINGS
+    reading.note(settings, file_sha256(settings, repository.root, "Y133"))
     draft = read_study_file(read_layers(folder / STUDY_FILE, reading, letters), letters)
     parameters = read_parameters(read_layers(folder / "parameters.yaml", reading, letters), letters)
     targets = read_targets(read_layers(folder / "targets.yaml", reading, letters), letters)
@@ -92,12 +93,6 @@ def _check_is_study(folder: Path, repository: Repository) -> None:
             f"`{repository.shown(folder)}` is not a study: it has no {STUDY_FILE}",
             hint=near(folder.name, [each.name for each in repository.studies()]),
         )
-
-
-def _sha256(path: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _once(letters: Letters) -> Iterator[Letter]:
@@ -201,4 +196,4 @@ def _note_data(used: tuple[str, ...], catalogue: Catalogue, reading: Reading) ->
         files = dataset.files() if dataset.sensitivity == "public" else (*dataset.files(), dataset.path)
         for path in files:
             if not is_encrypted(path):
-                reading.note(path, _sha256(path))
+                reading.note(path, file_sha256(path, reading.root, "D102"))
