@@ -112,9 +112,14 @@ def _derived(model: Model, letters: Letters) -> None:
 def _lowering(model: Model, letters: Letters) -> Program | None:
     """Lower the model, and hand on what is told."""
     from modelworks.model._lower import lower
+    from modelworks.model._quasi_steady import in_balance
 
     try:
-        return lower(model, Calendar(model.time, date(2000, 1, 1)))
+        program = lower(model, Calendar(model.time, date(2000, 1, 1)))
+        if model.quasi_steady:
+            # Where anybody can be is asked of the whole model; this tells what can not be in balance.
+            in_balance(model, lower(model, Calendar(model.time, date(2000, 1, 1))))
+        return program
     except ModelworksError as error:
         letters.extend(error.letters)
         return None

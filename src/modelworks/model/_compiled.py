@@ -21,7 +21,9 @@ from modelworks.model._impossible import check_bounds, check_names, moment_in_wo
 from modelworks.model._lower import lower
 from modelworks.model._model import Model, counted_in
 from modelworks.model._program import Guard, Program
+from modelworks.model._quasi_steady import program_of
 from modelworks.model.backends.controlled import ControlledKernel
+from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.backends.native import Kernel, Tape
 from modelworks.model.solvers import solver as method_of
 from modelworks.model.solvers._grid import Grid
@@ -69,7 +71,7 @@ class CompiledModel:
         self.model = model
         self.calendar = calendar
         self.times = _increasing(times)
-        self.program = lower(model, calendar)
+        self.program = program_of(model, calendar)
         self.kernel = _kernel(self.program, self.method)
         self.parameters = self.program.parameters
         self.columns = tuple(_columns(model, self.program))
@@ -77,7 +79,7 @@ class CompiledModel:
         self._guarded = _guarded(self.kernel)
         self._batches: Batches | None = None
         if self.program.width == 1 and isinstance(self.method, FixedStep):
-            self._batches = Batches(lambda: lower(model, calendar), self.method)
+            self._batches = Batches(lambda: program_of(model, calendar), self.method)
         self.tolerance = TOLERANCE
         self.with_step(step if step is not None else self._coarsest_step())
 
@@ -151,6 +153,11 @@ class CompiledModel:
         vector = np.ascontiguousarray(values, dtype=float)
         _, tape = self._forward(vector, keep=True)
         rows = tape.at_outputs[self.grid.asked].reshape(self.times.size, -1, self.program.width)
+        if self.program.balanced:
+            nodes = [node for _, node in self.program.balanced]
+            found = evaluate(self.program.graph, nodes, parameters=vector[None], times=self.times, state=rows)
+            for row, node in self.program.balanced:
+                rows[:, row] = found[node].reshape(found[node].shape[0], -1)
         return rows[:, list(self.program.stocks)].reshape(self.times.size, -1)
 
     @property

@@ -306,7 +306,7 @@ class Graph:
             for child, term in self._pull_binary(node, index, g):
                 self._accumulate(adjoint, child, self._spread(term, node, child))
         elif node.operation in UNARY:
-            self._accumulate(adjoint, children[0], self.multiply(g, self._slope(node.operation, children[0], index)))
+            self._accumulate(adjoint, children[0], self.multiply(g, self.slope(node.operation, children[0], index)))
         elif node.operation == "total":
             self._accumulate(adjoint, children[0], g)
         elif node.operation == "lane":
@@ -343,7 +343,8 @@ class Graph:
             return self.total(term)
         return term
 
-    def _slope(self, operation: str, a: int, result: int) -> int:
+    def slope(self, operation: str, a: int, result: int) -> int:
+        """How much a function of one node rises with it."""
         if operation == "exp":
             return result
         if operation == "log":

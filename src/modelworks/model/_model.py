@@ -40,6 +40,10 @@ class Model:
         The unit of the model's time: `days` or `years`. Rates are per that unit.
     pools
         What the disease passes through and is not people: bacteria in water, mosquitoes.
+    quasi_steady
+        Compartments that change so much faster than all else that they are always in balance: deterministic runs
+        compute what is in them instead of following it. Runs by chance, equilibria and reproduction numbers are of
+        the whole model.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Model:
     time: TimeUnit = "days"
     description: str = ""
     pools: Sequence[Pool] = ()
+    quasi_steady: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.compartments, str):
@@ -64,6 +69,7 @@ class Model:
         object.__setattr__(self, "flows", tuple(self.flows))
         object.__setattr__(self, "stratifications", tuple(self.stratifications))
         object.__setattr__(self, "pools", tuple(self.pools))
+        object.__setattr__(self, "quasi_steady", one_or_more(self.quasi_steady))
         outputs = {
             name: each if isinstance(each, Output) else Output(expression(each)) for name, each in self.outputs.items()
         }
@@ -82,6 +88,7 @@ class Model:
         outputs: Mapping[str, Output | Number] | None = None,
         derived: Mapping[str, Number] | None = None,
         pools: Sequence[Pool] = (),
+        quasi_steady: str | Sequence[str] = (),
         replacing: str | Sequence[str] = (),
     ) -> Model:
         """This model with more in it: a stratification, an intervention, outputs written elsewhere.
@@ -112,6 +119,7 @@ class Model:
             outputs=dict(joined["output"]),
             derived=dict(joined["derived number"]),
             pools=[each for _, each in joined["pool"]],
+            quasi_steady=tuple(dict.fromkeys((*self.quasi_steady, *one_or_more(quasi_steady)))),
         )
 
     def reporting(self, *outputs: str) -> Model:

@@ -17,7 +17,8 @@ import numpy as np
 
 from modelworks.errors import fail
 from modelworks.model._declaration import Infection
-from modelworks.model._graph import BINARY, Depends, Graph, Node
+from modelworks.model._directions import rebuilt, tangents
+from modelworks.model._graph import Depends, Graph, Node
 from modelworks.model._program import NOBODY, Jump, Program
 from modelworks.model.backends.interpreter import evaluate
 
@@ -145,57 +146,13 @@ class NextGeneration:
             return graph.parameter(self.positions[self.program.parameters[int(node.data[0])]])
         if operation == "state":
             return state[int(node.data[0])]
-        if operation in BINARY:
-            return graph.binary(operation, *children)
-        rearranged = self._structural(node, children)
-        return graph.unary(operation, children[0]) if rearranged is None else rearranged
-
-    def _structural(self, node: Node, children: Sequence[int]) -> int | None:
-        """What rearranges lanes, of a value and of a tangent alike."""
-        if node.operation == "pack":
-            return self.graph.pack(children)
-        if node.operation == "total":
-            return self.graph.total(children[0])
-        if node.operation == "lane":
-            return self.graph.lane(children[0], int(node.data[0]))
-        if node.operation == "shift":
-            return self.graph.shift(children[0], int(node.data[0]))
-        if node.operation == "matvec":
-            return self.graph.matvec(self.program.graph.matrices[int(node.data[0])], children[0])
-        return None
+        return rebuilt(self.program.graph, node, children, graph)
 
     # -- derivatives -----------------------------------------------------------------------------
 
     def _tangents(self, wanted: Sequence[int], seeds: Mapping[int, int]) -> dict[int, int]:
-        """How the wanted nodes change as the seeds do; zero where they do not."""
-        source, zero = self.program.graph, self.graph.constant(0.0)
-        found = dict(seeds)
-        for index in sorted(source.ancestors(wanted, stop=seeds)):
-            if index not in found:
-                node = source.nodes[index]
-                inner = [found[child] for child in node.children]
-                still = all(each == zero for each in inner)
-                found[index] = zero if still else self._tangent(node, index, inner)
-        return found
-
-    def _tangent(self, node: Node, index: int, inner: Sequence[int]) -> int:
-        graph = self.graph
-        moved = self._structural(node, inner)
-        if moved is not None:
-            return moved
-        if node.operation not in BINARY:
-            slope = graph._slope(node.operation, self.values[node.children[0]], self.values[index])
-            return graph.multiply(inner[0], slope)
-        (first, second), (a, b) = inner, (self.values[child] for child in node.children)
-        if node.operation in ("add", "subtract"):
-            return graph.binary(node.operation, first, second)
-        if node.operation == "multiply":
-            return graph.add(graph.multiply(first, b), graph.multiply(a, second))
-        if node.operation == "divide":
-            return graph.divide(graph.subtract(first, graph.multiply(self.values[index], second)), b)
-        chosen = graph.is_first(node.operation, a, b)
-        rest = graph.subtract(graph.constant(1.0), chosen)
-        return graph.add(graph.multiply(chosen, first), graph.multiply(rest, second))
+        """How the wanted nodes change as the seeds do, where nobody is infected."""
+        return tangents(self.program.graph, wanted, seeds, self.graph, self.values)
 
     def _directions(self, people: Mapping[int, int]) -> dict[int, int]:
         """The nodes of people, and how many more there are of each."""

@@ -102,7 +102,8 @@ class Program:
     does not depend on the state; `knots` the times at which a table changes. `jumps` is every way to
     move, for stochastic runs; `counts` says, for each accumulator, which jumps it counts and the node of
     what each of their events counts. `pulses` are the times at which people move at an instant: the grid gives each
-    a step of its own, in which all other derivatives are zero.
+    a step of its own, in which all other derivatives are zero. `balanced` are quasi-steady rows, which stand still,
+    with the node of what is in them.
     """
 
     graph: Graph
@@ -119,6 +120,7 @@ class Program:
     jumps: tuple[Jump, ...] = ()
     counts: tuple[tuple[tuple[int, int], ...], ...] = ()
     pulses: tuple[float, ...] = ()
+    balanced: tuple[tuple[int, int], ...] = ()
 
     @property
     def width(self) -> int:

@@ -16,8 +16,8 @@ from modelworks.errors import fail
 from modelworks.model._compiled import CompiledModel
 from modelworks.model._convolve import Convolutions
 from modelworks.model._graph import Graph, Node
-from modelworks.model._lower import lower
 from modelworks.model._program import Program, Schedule
+from modelworks.model._quasi_steady import program_of
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.solvers._grid import Grid
 from modelworks.model.solvers.rk4 import RK4
@@ -50,7 +50,7 @@ def jax_function(compiled: CompiledModel) -> Callable[[Any], Any]:
         fail("S119", "JAX is not installed", hint="install the extra: pip install 'modelworks[jax]'")
     jax.config.update("jax_enable_x64", True)
     # Lowered anew: the kernel's own graph has the nodes of its adjoint as well.
-    return _function(lower(compiled.model, compiled.calendar), compiled.grid)
+    return _function(program_of(compiled.model, compiled.calendar), compiled.grid)
 
 
 def _function(program: Program, grid: Grid) -> Callable[[Any], Any]:
