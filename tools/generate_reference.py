@@ -28,6 +28,7 @@ FAMILIES = {
     "C": "calibration",
     "G": "diagnostics and figures",
     "R": "runs, reports and the command line",
+    "J": "jobs",
 }
 
 

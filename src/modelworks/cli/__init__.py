@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import modelworks
-from modelworks.cli import _data, _parameters, _questions, _retention, _runs
+from modelworks.cli import _data, _jobs, _parameters, _questions, _retention, _runs
 from modelworks.cli._words import (
     MARKS,
     json_option,
@@ -256,7 +256,14 @@ def _write_model(written: str, output: Path, *, as_picture: bool) -> None:
         output.write_text(written, encoding="utf-8")
 
 
-for each_command in (_data.data, _parameters.parameters, *_questions.COMMANDS, *_runs.COMMANDS, *_retention.COMMANDS):
+for each_command in (
+    _data.data,
+    _parameters.parameters,
+    *_questions.COMMANDS,
+    *_runs.COMMANDS,
+    *_retention.COMMANDS,
+    *_jobs.COMMANDS,
+):
     line.add_command(each_command)
 
 

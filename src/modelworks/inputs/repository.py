@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -17,6 +18,10 @@ from modelworks.inputs._reading import is_a_path, resolve, shown
 
 SETTINGS = "modelworks.toml"
 STUDY_FILE = "study.yaml"
+# What we keep for ourselves in a repository; nothing in it is the team's.
+KEPT = ".modelworks"
+# Says of a copy of a repository, made for a job, which one it is of.
+PIN = "pin.json"
 # Copies of the runs of a bucket.
 MIRROR = ".modelworks/mirror"
 # Copies of studies with something assumed otherwise.
@@ -42,6 +47,8 @@ class Repository:
     that runs are kept in, where `store` is one; `store` is then the folder of this machine's copies. `mirror` is a
     folder or a bucket where raw data are looked for first, `data_store` one where files too large for git are kept.
     `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
+    `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
+    finished stages and jobs are.
     """
 
     root: Path
@@ -55,6 +62,8 @@ class Repository:
     data_store: str = ""
     recipients: tuple[str, ...] = ()
     key_file: str = ""
+    queue: str = ""
+    kept: Path = Path(KEPT)
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -121,12 +130,13 @@ def _read(root: Path) -> Repository:
     """The repository with the settings of its file."""
     letters = Letters()
     settings = _Settings(_parsed(root / SETTINGS), letters)
+    home = _home(root)
     title = settings.text("title", root.name)
     store = settings.text("store", "runs")
     people = settings.texts("people")
-    index = settings.text("index", "") if "index" in settings.values else ""
-    _check_index(index, settings)
-    mirror = _place(settings, "mirror", root)
+    index = settings.database("index")
+    queue = settings.database("queue")
+    mirror = _place(settings, "mirror", home)
     data = settings.below("data", ("store", "recipients", "key_file"))
     key_file = data.text("key_file", "") if "key_file" in data.values else ""
     retention = settings.retention()
@@ -135,13 +145,25 @@ def _read(root: Path) -> Repository:
         store = MIRROR
         _check_bucket(bucket, settings)
     elif is_a_path(store):
-        _check_store(root / store, settings)
+        _check_store(home / store, settings)
     else:
         settings.say(f"`store` is {shortened(store)!r}, which is no path", 'name a folder, as in `store = "runs"`')
-    data_store, recipients = _place(data, "store", root), data.texts("recipients")
+    data_store, recipients = _place(data, "store", home), data.texts("recipients")
     letters.raise_if_any()
     return Repository(
-        root, title, root / store, people, index, retention, bucket, mirror, data_store, recipients, key_file
+        root,
+        title,
+        home / store,
+        people,
+        index,
+        retention,
+        bucket,
+        mirror,
+        data_store,
+        recipients,
+        key_file,
+        queue,
+        home / KEPT,
     )
 
 
@@ -149,6 +171,12 @@ def _place(settings: _Settings, name: str, root: Path) -> str:
     """A folder, from the root, or the address of a bucket; empty where none is said."""
     place = settings.text(name, "") if name in settings.values else ""
     return str(root / Path(place).expanduser()) if place and "://" not in place else place
+
+
+def _home(root: Path) -> Path:
+    """The repository that keeps what is made: this one, or that of which it is a copy for a job."""
+    pin = root / PIN
+    return Path(json.loads(pin.read_text(encoding="utf-8"))["of"]) if pin.is_file() else root
 
 
 def _check_store(store: Path, settings: _Settings) -> None:
@@ -165,21 +193,6 @@ def _check_bucket(bucket: str, settings: _Settings) -> None:
         settings.say(
             f"`store` is {shortened(bucket)!r}, which is no address of a bucket",
             'write `store = "s3://bucket/folder"`; keys and endpoint come from the environment (AWS_ACCESS_KEY_ID, …)',
-        )
-
-
-def _check_index(index: str, settings: _Settings) -> None:
-    """An address of SQLite or PostgreSQL, without a password: this file is committed."""
-    if not index:
-        return
-    kind, _, rest = index.partition("://")
-    if kind.partition("+")[0] not in ("sqlite", "postgresql"):
-        example = 'write `index = "postgresql+psycopg://user@host/database"`, or leave it out'
-        settings.say(f"`index` is {shortened(index)!r}, which is no address of SQLite or PostgreSQL", example)
-    elif ":" in rest.partition("@")[0] and "@" in rest:
-        settings.say(
-            "`index` holds a password, which everybody who sees this file could read",
-            "take it out; PostgreSQL finds it in PGPASSWORD or in the file .pgpass",
         )
 
 
@@ -236,7 +249,7 @@ def _is_of(kind: type, value: object) -> bool:
 class _Settings:
     """The settings by name, each of its type."""
 
-    KNOWN = ("title", "store", "index", "mirror", "people", "retention", "data")
+    KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data")
 
     def __init__(self, values: dict[str, Any], letters: Letters, known: Sequence[str] = KNOWN) -> None:
         self.values = values
@@ -259,6 +272,24 @@ class _Settings:
             return value
         self.say(f"`{name}` is {value!r}, but a text is wanted", f'write `{name} = "{default}"`')
         return default
+
+    def database(self, name: str) -> str:
+        """An address of SQLite or PostgreSQL, or nothing; without a password, for this file is committed."""
+        if name not in self.values:
+            return ""
+        address = self.text(name, "postgresql+psycopg://user@host/database")
+        kind, _, rest = address.partition("://")
+        if kind.partition("+")[0] not in ("sqlite", "postgresql"):
+            self.say(
+                f"`{name}` is {shortened(address)!r}, which is no address of SQLite or PostgreSQL",
+                f'write `{name} = "postgresql+psycopg://user@host/database"`, or leave it out',
+            )
+        elif ":" in rest.partition("@")[0] and "@" in rest:
+            self.say(
+                f"`{name}` holds a password, which everybody who sees this file could read",
+                "take it out; PostgreSQL finds it in PGPASSWORD or in the file .pgpass",
+            )
+        return address
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self.values.get(name, [])

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.runs._assembly import installed
     from modelworks.runs._bucket import BucketStore
     from modelworks.runs._cache import StageCache
     from modelworks.runs._compare import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, compare
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
         find_source,
         forget_source,
         make_environment,
+        package_folder,
         python_like,
+        source_hash,
     )
     from modelworks.runs._find import Condition, Wanted, condition
     from modelworks.runs._fingerprint import fingerprint
     from modelworks.runs._git import ask_git
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
-    from modelworks.runs._progress import Progress
-    from modelworks.runs._provenance import person, provenance
+    from modelworks.runs._progress import Progress, ProgressLog, progress_line
+    from modelworks.runs._provenance import machine, person, provenance
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
     from modelworks.runs._run import Run
     from modelworks.runs._store import Store
@@ -44,6 +47,7 @@ _HOME = {
     "Plan": "_retention",
     "Policy": "_retention",
     "Progress": "_progress",
+    "ProgressLog": "_progress",
     "Row": "_index",
     "Run": "_run",
     "Source": "_environment",
@@ -58,14 +62,19 @@ _HOME = {
     "find_source": "_environment",
     "fingerprint": "_fingerprint",
     "forget_source": "_environment",
+    "machine": "_provenance",
     "make_environment": "_environment",
+    "package_folder": "_environment",
+    "installed": "_assembly",
     "person": "_provenance",
     "plan": "_retention",
+    "progress_line": "_progress",
     "provenance": "_provenance",
     "prune": "_retention",
     "pruned": "_retention",
     "python_like": "_environment",
     "restore": "_retention",
+    "source_hash": "_environment",
     "usage": "_retention",
 }
 
@@ -82,6 +91,7 @@ __all__ = [
     "Plan",
     "Policy",
     "Progress",
+    "ProgressLog",
     "Row",
     "Run",
     "Source",
@@ -96,14 +106,19 @@ __all__ = [
     "find_source",
     "fingerprint",
     "forget_source",
+    "installed",
+    "machine",
     "make_environment",
+    "package_folder",
     "person",
     "plan",
+    "progress_line",
     "provenance",
     "prune",
     "pruned",
     "python_like",
     "restore",
+    "source_hash",
     "usage",
 ]
 

@@ -15,10 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
+from modelworks.logs import Log
+
 BAR_WIDTH = 24
 # Often enough to look alive, too seldom to cost anything.
 REDRAW_SECONDS = 0.1
 LINE_SECONDS = 5.0
+LOG_SECONDS = 1.0
 # The time left follows the pace of the last part of the work: warmup is slower than what comes after it.
 RECENT_SECONDS = 20.0
 
@@ -122,7 +125,7 @@ class Progress:
         if self._quiet or step is None or now - self._shown < (REDRAW_SECONDS if self._on_terminal else LINE_SECONDS):
             return
         self._shown = now
-        text = line(step.name, step.done, step.total, now - step.began, step.seconds_left(), step.note)
+        text = progress_line(step.name, step.done, step.total, now - step.began, step.seconds_left(), step.note)
         self._write(f"\r\x1b[2K{text}" if self._on_terminal else f"{text}\n")
 
     def _close(self) -> None:
@@ -139,17 +142,42 @@ class Progress:
             self._quiet = True
 
 
+class ProgressLog(Progress):
+    """Reports to a log instead, for somebody who looks on from elsewhere, now or later."""
+
+    def __init__(self, log: Log, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(clock=clock, on_terminal=False)
+        self._log = log
+
+    def start(self, name: str, total: float | None = None) -> None:
+        super().start(name, total)
+        self._log.event("step", step=name)
+
+    def _show(self) -> None:
+        step, now = self._step, self._clock()
+        if step is None or now - self._shown < LOG_SECONDS:
+            return
+        self._shown = now
+        told = {"step": step.name, "done": step.done, "total": step.total, "note": step.note}
+        self._log.event("progress", **told, seconds=round(now - step.began, 1), left=step.seconds_left())
+
+    def _write(self, text: str) -> None:
+        self._log.event("said", text=text.rstrip("\n"))
+
+
 def _can_be_redrawn(stream: TextIO) -> bool:
     """A dumb terminal (an editor's shell) shows the codes that take a line away again instead of obeying them."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def line(name: str, done: float, total: float | None, elapsed: float, left: float | None, note: str = "") -> str:
+def progress_line(
+    name: str, done: float, total: float | None, elapsed: float, left: float | None, note: str = ""
+) -> str:
     """One line on how far a step is.
 
-    >>> line("calibrate", 50, 200, 4.0, 12.4)
+    >>> progress_line("calibrate", 50, 200, 4.0, 12.4)
     'calibrate  ██████░░░░░░░░░░░░░░░░░░  25%  about 12 s left'
-    >>> line("prepare", 0, None, 65.0, None, "reading")
+    >>> progress_line("prepare", 0, None, 65.0, None, "reading")
     'prepare  1 min 5 s so far  reading'
     """
     told = f"about {duration(left)} left" if left is not None else f"{duration(elapsed)} so far"

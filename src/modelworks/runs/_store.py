@@ -78,6 +78,7 @@ class Store:
         record: Mapping[str, Any],
         files: Mapping[str, Path] | None = None,
         front: str = "report",
+        name: tuple[datetime, str] | None = None,
     ) -> Run:
         """Put a run together and make it visible by one rename.
 
@@ -93,6 +94,8 @@ class Store:
             Copied, because their owner goes on editing them; the name is a path inside the run.
         front : str
             The stage whose files lie at the top of the run, where a person looks first.
+        name : (moment, id), optional
+            Chosen beforehand by `new_id`, so that of several who publish the same run one does, and all get that one.
 
         Raises
         ------
@@ -101,13 +104,15 @@ class Store:
             R120 and R121 when the disk refuses.
         """
         parts = [folder_name(part) for part in key_parts]
-        now = self._clock().astimezone(UTC)
+        now, run_id = name or (self._clock(), self.new_id())
+        now = now.astimezone(UTC)
         commit = str((record.get("provenance") or {}).get("commit") or NO_COMMIT)[:7]
+        key = "/".join([*parts, f"{now:%Y%m%dT%H%M%SZ}", f"{commit}-{run_id}"])
+        if name is not None and key in self.published(parts[0]):
+            return self.open(key)
         with attempt(self.root, "run") as made:
-            run_id = self._new_id()
-            key = "/".join([*parts, f"{now:%Y%m%dT%H%M%SZ}", f"{commit}-{run_id}"])
             assemble(made.folder, key, now, stages=stages, record=record, files=files or {}, front=front)
-            if not self._release(made, key):
+            if not self._release(made, key) and name is None:
                 raise RuntimeError(f"{key} exists already, although its id was new")
         return self.open(key)
 
@@ -248,7 +253,8 @@ class Store:
             levels = [each for each in levels if not each.name.startswith(".")]
         return levels
 
-    def _new_id(self) -> str:
+    def new_id(self) -> str:
+        """An id that no published run has."""
         taken = {id_of(Path(key)) for key in self.published()}
         while (candidate := secrets.token_hex(ID_DIGITS // 2)) in taken:
             pass

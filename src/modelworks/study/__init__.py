@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from modelworks.study._binding import BoundStudy
     from modelworks.study._foretold import Foretold, foretold
     from modelworks.study._incidence import QuickLook, quick_look
+    from modelworks.study._jobs import carry_out, jobs_of, order_study, other_python, queue_around, worker_around
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
         check_study,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from modelworks.study._sbc import SimulatedCalibration, sbc
     from modelworks.study._sensitivity import Sensitivity, sensitivity
     from modelworks.study._template import new_repository, new_study
+    from modelworks.study._why import Explained, explain_job
 
 _HOME = {
     "BoundStudy": "_binding",
@@ -40,6 +42,14 @@ _HOME = {
     "Result": "_line",
     "Sensitivity": "_sensitivity",
     "SimulatedCalibration": "_sbc",
+    "carry_out": "_jobs",
+    "jobs_of": "_jobs",
+    "order_study": "_jobs",
+    "other_python": "_jobs",
+    "queue_around": "_jobs",
+    "worker_around": "_jobs",
+    "Explained": "_why",
+    "explain_job": "_why",
     "assumptions_of": "_assumptions",
     "check_study": "_repository",
     "damaged_runs": "_repository",
@@ -68,6 +78,7 @@ _HOME = {
 __all__ = [
     "FORMATS",
     "BoundStudy",
+    "Explained",
     "Foretold",
     "QuickLook",
     "Reproduction",
@@ -76,16 +87,22 @@ __all__ = [
     "Sensitivity",
     "SimulatedCalibration",
     "assumptions_of",
+    "carry_out",
     "check_study",
     "damaged_runs",
+    "explain_job",
     "find_run",
     "find_studies",
     "find_study",
     "foretold",
     "index_around",
+    "jobs_of",
     "layers_of",
     "new_repository",
     "new_study",
+    "order_study",
+    "other_python",
+    "queue_around",
     "quick_look",
     "remark",
     "repository_around",
@@ -98,6 +115,7 @@ __all__ = [
     "sensitivity",
     "store_around",
     "what_changed",
+    "worker_around",
 ]
 
 

@@ -29,6 +29,7 @@ from modelworks.runs import Progress, Run, StageCache, fingerprint, provenance
 from modelworks.study import _quantities, _reliance, stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._observations import Observations
+from modelworks.study._pinned import pinned_provenance
 from modelworks.study._prior_predictive import letters_of
 from modelworks.study._store import open_store
 from modelworks.study._summaries import Table, table_of
@@ -156,8 +157,19 @@ class Result:
         }
 
 
-def run_study(folder: Path, *, until: str = stages.REPORT, cores: int | None = None, quiet: bool = False) -> Result:
+def run_study(
+    folder: Path,
+    *,
+    until: str = stages.REPORT,
+    cores: int | None = None,
+    quiet: bool = False,
+    progress: Progress | None = None,
+    name: tuple[datetime, str] | None = None,
+) -> Result:
     """Run every stale stage of a study up to one, and publish a run where there is anything new.
+
+    `progress` hears how far it is, instead of the terminal; `name` is the moment and the id of the run, where these
+    were chosen beforehand.
 
     Raises
     ------
@@ -169,16 +181,18 @@ def run_study(folder: Path, *, until: str = stages.REPORT, cores: int | None = N
     root = study.inputs.repository.root
     # Who edits or commits while a calibration is under way changes the next run, and not the record of this one.
     with tempfile.TemporaryDirectory(prefix="modelworks-") as kept:
-        as_read = _AsRead(_copied(input_files(study), Path(kept)), provenance(root))
-        return _run(study, until, Progress(quiet=quiet), cores, as_read, began)
+        known = provenance(root) | pinned_provenance(root)
+        as_read = _AsRead(_copied(input_files(study), Path(kept)), known, name)
+        return _run(study, until, progress or Progress(quiet=quiet), cores, as_read, began)
 
 
 @dataclass(frozen=True)
 class _AsRead:
-    """The files of a study and the commit they belong to, as they were when the study was read."""
+    """The files of a study and the commit they belong to, as they were when the study was read; its run's name."""
 
     files: Mapping[str, Path]
     provenance: Mapping[str, Any]
+    name: tuple[datetime, str] | None = None
 
 
 def _copied(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
@@ -192,7 +206,7 @@ def _run(
     study: BoundStudy, until: str, progress: Progress, cores: int | None, as_read: _AsRead, began: float
 ) -> Result:
     """Every stage that is stale, and the run they make."""
-    cache = StageCache(study.inputs.repository.root / ".modelworks" / "stages")
+    cache = StageCache(study.inputs.repository.kept / "stages")
     finished: dict[str, Path] = {}
     done: list[dict[str, Any]] = []
     marks = fingerprints(study)
@@ -279,7 +293,7 @@ def ledger_of(study: BoundStudy) -> Path:
     """
     code = [room_hash(room) for room in ROOMS[stages.CALIBRATE]]
     mark = fingerprint("densities", _parts(study)[DENSITIES], code)
-    return study.inputs.repository.root / ".modelworks" / "densities" / f"{mark}.ledger"
+    return study.inputs.repository.kept / "densities" / f"{mark}.ledger"
 
 
 def _parts(study: BoundStudy) -> dict[str, Any]:
@@ -428,7 +442,11 @@ def _published(
     if same is None:
         region = study.inputs.study.region or "everywhere"
         result.run = store.publish(
-            (study.name, study.model.name, region), stages=finished, record=record, files=as_read.files
+            (study.name, study.model.name, region),
+            stages=finished,
+            record=record,
+            files=as_read.files,
+            name=as_read.name,
         )
         result.published = True
     return result

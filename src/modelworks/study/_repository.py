@@ -84,13 +84,12 @@ def index_around(folder: Path) -> Index:
     from modelworks.runs import Index
 
     repository = Repository.around(folder)
-    return Index(open_store(repository), repository.index or _own_index(repository.root))
+    return Index(open_store(repository), repository.index or _own_index(repository.kept))
 
 
-def _own_index(root: Path) -> str:
+def _own_index(kept: Path) -> str:
     """A file of the repository's own; where nothing can be written, one that lasts as long as the command."""
-    kept = root / ".modelworks"
-    writable = os.access(kept if kept.is_dir() else root, os.W_OK)
+    writable = os.access(kept if kept.is_dir() else kept.parent, os.W_OK)
     return f"sqlite:///{kept / 'index.sqlite'}" if writable else "sqlite://"
 
 
@@ -100,7 +99,7 @@ def retention_around(folder: Path) -> tuple[Store, Policy, StageCache]:
     return (
         open_store(repository),
         Policy(**repository.retention),
-        StageCache(repository.root / ".modelworks" / "stages"),
+        StageCache(repository.kept / "stages"),
     )
 
 

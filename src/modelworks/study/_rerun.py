@@ -92,7 +92,7 @@ def rerun(folder: Path, changes: Sequence[str], *, cores: int | None = None, qui
 
 def _estimate(study: BoundStudy, changed: BoundStudy) -> str:
     """Which stages are done again, and how long each of them took the last time."""
-    cache = StageCache(study.inputs.repository.root / ".modelworks" / "stages")
+    cache = StageCache(study.inputs.repository.kept / "stages")
     old, new = fingerprints(study), fingerprints(changed)
     again = [name for name in needed(stages.REPORT) if cache.get(new[name]) is None]
     unchanged = [name for name in needed(stages.REPORT) if name not in again]
@@ -107,6 +107,17 @@ def _seconds(stage: Path | None) -> float | None:
     if stage is None:
         return None
     return float(json.loads((stage / RECORD).read_text(encoding="utf-8"))["seconds"])
+
+
+def changed_copy(inputs: StudyInputs, changes: Sequence[str]) -> Path:
+    """The folder of a study that is this one with changes, as they are said; the same changes give the same folder.
+
+    Raises
+    ------
+    ModelworksError
+        Y521 where a change is not understood, Y522 where it is about something the study does not have.
+    """
+    return _copy(inputs, [read_change(text) for text in changes])
 
 
 # -- the copy ----------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def sbc(folder: Path, number: int = 50, *, cores: int | None = None, quiet: bool
     simulator = study.compiled(study.calibration_times())
     density = log_density(study, simulator)
     _check(study, density)
-    kept = study.inputs.repository.root / ".modelworks" / "sbc" / fingerprints(study)[stages.CALIBRATE]
+    kept = study.inputs.repository.kept / "sbc" / fingerprints(study)[stages.CALIBRATE]
     kept.mkdir(parents=True, exist_ok=True)
     todo = [k for k in range(number) if not (kept / f"{k}.json").is_file()]
     progress.say(f"{counted(len(todo), 'calibration')} to do, {number - len(todo)} done before")

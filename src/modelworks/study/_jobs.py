@@ -1,0 +1,123 @@
+"""Studies as jobs: one is pinned and put into the queue here, and carried out here, perhaps elsewhere and later."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from modelworks.inputs.repository import Repository
+from modelworks.jobs import Attempt, Capacity, JobWorker, Order, Queue, Resources
+from modelworks.jobs.executors import Executor
+from modelworks.jobs.executors.process import ProcessExecutor
+from modelworks.logs import stamp, utc_now
+from modelworks.runs import ProgressLog, machine, person
+from modelworks.study import stages
+from modelworks.study._binding import bind
+from modelworks.study._line import input_files, run_study
+from modelworks.study._pinned import environment_of, pin
+from modelworks.study._rerun import changed_copy
+from modelworks.study._store import open_store
+
+# What a calibration of the examples takes, with the libraries it loads.
+MEMORY_GB = 2.0
+
+
+def queue_around(folder: Path) -> Queue:
+    """The queue of the repository around a folder: the team's, or a file of its own."""
+    repository = Repository.around(folder)
+    return Queue(repository.queue or f"sqlite:///{repository.kept / 'queue.sqlite'}")
+
+
+def order_study(
+    folder: Path,
+    *,
+    until: str = stages.REPORT,
+    changes: Sequence[str] = (),
+    executor: str = "process",
+    resources: Resources | None = None,
+    **more: Any,
+) -> Order:
+    """A job that runs a study as it is now, up to a stage, with some things assumed otherwise.
+
+    Parameters
+    ----------
+    changes : sequence of str
+        As `rerun` takes them: `value recovery_rate = 0.4`.
+    more
+        What else an `Order` takes, such as `priority` or `needs`.
+
+    Raises
+    ------
+    ModelworksError
+        With every mistake of the study's files.
+    """
+    study = bind(folder)
+    if changes:
+        study = bind(changed_copy(study.inputs, changes))
+    pinned = pin(study, input_files(study))
+    repository = study.inputs.repository
+    chains = study.inputs.study.calibration.chains
+    return Order(
+        title=f"{study.name}: {until}" + (f", with {'; '.join(changes)}" if changes else ""),
+        command=(sys.executable, "-m", "modelworks", "work"),
+        environment={"PYTHONPATH": str(pinned.code)},
+        task={
+            "study": str(pinned.study),
+            "kept": str(repository.kept),
+            "packages": pinned.packages,
+            "until": until,
+            "moment": stamp(utc_now()),
+            "run": open_store(repository).new_id(),
+        },
+        executor=executor,
+        resources=resources or Resources(min(chains, os.cpu_count() or 1), memory_gb=MEMORY_GB),
+        labels={"study": study.name, "region": study.inputs.study.region or "", "until": until},
+        by=person(repository.root),
+        **more,
+    )
+
+
+def carry_out(folder: Path) -> None:
+    """Carry out the attempt of a job that a study was made into: the other end of `order_study`.
+
+    Raises
+    ------
+    NotOursError
+        Where another process carries it out, or it was given up.
+    """
+    attempt = Attempt(folder)
+    task = attempt.order()["task"]
+    with attempt.at_work() as result:
+        name = (datetime.fromisoformat(task["moment"]), task["run"])
+        cores = attempt.resources().cores
+        progress = ProgressLog(attempt.log)
+        done = run_study(Path(task["study"]), until=task["until"], cores=cores, progress=progress, name=name)
+        result.update(done.as_dict())
+
+
+def other_python(folder: Path) -> Path | None:
+    """The Python that has the packages of an attempt's study, where it is not this one."""
+    task = Attempt(folder).order()["task"]
+    return environment_of(Path(task["kept"]), task["packages"])
+
+
+def worker_around(folder: Path, *, cores: int | None = None, memory_gb: float | None = None, **more: Any) -> JobWorker:
+    """A worker for the jobs of the repository around a folder, with all of this machine, or so much of it."""
+    repository = Repository.around(folder)
+    here = machine()
+    executors: Mapping[str, Executor] = {"process": ProcessExecutor()}
+    capacity = Capacity(
+        tuple(executors),
+        cores or here["cores_allowed"] or 1,
+        memory_gb or here["memory_gb"] or 4.0,
+    )
+    return JobWorker(queue_around(folder), jobs_of(repository), executors, capacity, **more)
+
+
+def jobs_of(repository: Repository) -> Path:
+    """Where the attempts of a repository's jobs lie."""
+    return repository.kept / "jobs"
