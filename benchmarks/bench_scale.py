@@ -1,7 +1,9 @@
 """How the cost of a run grows with the number of states, and what ten thousand draws hold in memory.
 
-The line of states: an SEIR of sixteen ages in more and more places, 101 steps. Ten times the states should take ten
-times as long, to compile as well as to run: `ratio` is the time for each state at the smallest size over that at this.
+Two lines of states. One grows along its lanes: an SEIR of sixteen ages in more and more places, 101 steps. One grows in
+rows: the skeleton of a national model of COVID-19, 470 steps, with more and more past variants. Ten times the states
+should take ten times as long, to compile as well as to run: `ratio` is the time for each state at the smallest size
+over that at this.
 """
 
 from __future__ import annotations
@@ -11,19 +13,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from bench_peers import FOLDER
 from measurement import Measurement, compared, seconds_each
+from numpy.typing import NDArray
+from peer_models import read_spec, skeleton
 
-from modelworks.model import CompiledModel, Infection, Model, Stratification, Transition, people
+from modelworks.model import CompiledModel, Infection, Model, Stratification, Transition, measure_error, people
+
+Array = NDArray[np.float64]
 
 AGES = 16
-# The largest takes minutes to compile: `MODELWORKS_BENCH_STATES=100000` and so on for others.
-SIZES = tuple(int(each) for each in os.environ.get("MODELWORKS_BENCH_STATES", "1024 4096 16384").split())
+SIZES = (1_024, 6_144, 16_384, 50_000, 100_000)
+# Of the skeleton, which has 3,136 states for each variant, the naive one included.
+VARIANTS = (2, 5, 16, 32)
+DAYS = np.arange(200.0, 671.0)
 DRAWS = (1_000, 10_000)
 # MiB: what is less is not told from none.
 LEAST = 0.1
@@ -51,23 +60,43 @@ def places(states: int) -> Model:
 
 
 def measure() -> Iterator[Measurement]:
-    yield from line_of_states()
+    yield from line_of_states("places", ((size, places(size)) for size in SIZES), np.arange(101.0))
+    if (FOLDER / "peer_spec.py").is_file():
+        spec = read_spec(FOLDER)
+        skeletons = ((3136 * variants, skeleton(spec, variants)) for variants in VARIANTS)
+        yield from line_of_states("skeleton", skeletons, DAYS)
+        yield skeleton_with_its_error(spec)
     yield from memory()
 
 
-def line_of_states() -> Iterator[Measurement]:
+def line_of_states(what: str, models: Iterable[tuple[int, Model]], times: Array) -> Iterator[Measurement]:
     first: dict[str, float] = {}
-    for size in SIZES:
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["MODELWORKS_CACHE"] = folder
-            began = time.process_time()
-            compiled = CompiledModel(places(size), np.arange(101.0), step=1.0)
-            found = {"compile": time.process_time() - began}
-            found["run"] = seconds_each(partial(compiled.run, compiled.vector({})))
-        for what, seconds in found.items():
+    smallest = 0
+    for size, model in models:
+        smallest = smallest or size
+        found = seconds_to_compile_and_run(model, times)
+        for task, seconds in found.items():
             each = 1e6 * seconds / size
-            peer = f"at {SIZES[0]:,} states"
-            yield compared(f"scale: {what}, {size:,} states", each, "µs a state", peer, first.setdefault(what, each))
+            name, peer = f"scale: {what}, {task}, {size:,} states", f"at {smallest:,} states"
+            yield compared(name, each, "µs a state", peer, first.setdefault(task, each))
+
+
+def seconds_to_compile_and_run(model: Model, times: Array) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MODELWORKS_CACHE"] = folder
+        began = time.process_time()
+        compiled = CompiledModel(model, times, step=1.0)
+        compiling = time.process_time() - began
+    return {"compile": compiling, "run": seconds_each(partial(compiled.run, compiled.vector({})))}
+
+
+def skeleton_with_its_error(spec: ModuleType) -> Measurement:
+    """The skeleton of 6,272 states; its error is the one that halving the step shows."""
+    compiled = CompiledModel(skeleton(spec), DAYS, step=1.0)
+    at = compiled.vector({})
+    error = measure_error(compiled, at)
+    run = seconds_each(partial(compiled.run, at))
+    return Measurement("scale: skeleton of 6,272 states, 470 days", run * 1e3, "ms", error=error)
 
 
 PEAK = """

@@ -6,7 +6,7 @@ reassociation and fused multiply-add but keep NaN and infinity as they are: both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -45,6 +45,8 @@ class Target:
 
 # A node to compute, or what to do with one.
 Step: TypeAlias = int | Target
+# Between which numbers the values of some nodes must lie.
+Limits: TypeAlias = Mapping[int, Iterable[tuple[float, float]]]
 
 
 class Emitter:
@@ -59,26 +61,36 @@ class Emitter:
         self.entry = ir.IRBuilder(entry)  # where stack slots belong
         self.entry.position_before(self.entry.branch(body))
         self.builder = ir.IRBuilder(body)
-        self.vector = ir.VectorType(DOUBLE, graph.width) if graph.width > 1 else DOUBLE
+        self.lane: ir.Value | None = None  # the first of the lanes at hand, where these are not all
+        self._hold(graph.width)
         self._once: dict[Source, ir.Value] = {}
+
+    def _hold(self, width: int) -> None:
+        """A wide value is so many numbers from now on."""
+        self.width = width
+        self.vector = ir.VectorType(DOUBLE, width) if self.graph.width > 1 else DOUBLE
 
     # -- memory ----------------------------------------------------------------------------------
 
-    def address(self, place: Source) -> ir.Value:
+    def address(self, place: Source, wide: bool) -> ir.Value:
         pointer = self.buffers[place.buffer]
-        if place.offset == 0:
-            return pointer
-        return self.builder.gep(pointer, [ir.Constant(INTEGER, place.offset)], source_etype=DOUBLE)
+        if place.offset:
+            pointer = self.builder.gep(pointer, [ir.Constant(INTEGER, place.offset)], source_etype=DOUBLE)
+        if wide and self.lane is not None:
+            pointer = self.builder.gep(pointer, [self.lane], source_etype=DOUBLE)
+        return pointer
 
     def load(self, place: Source, wide: bool) -> ir.Value:
-        return self.builder.load(self.address(place), typ=self.vector if wide else DOUBLE, align=8)
+        return self.builder.load(self.address(place, wide), typ=self.vector if wide else DOUBLE, align=8)
 
     def store(self, value: ir.Value, place: Source) -> None:
-        self.builder.store(value, self.address(place), align=8)
+        pointer = self.address(place, isinstance(value.type, ir.VectorType))
+        # llvmlite holds the pointers of stack slots to one type.
+        self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=8)
 
     def increase(self, value: ir.Value, place: Source) -> None:
         """Add to what the buffer holds."""
-        held = self.builder.load(self.address(place), typ=value.type, align=8)
+        held = self.load(place, isinstance(value.type, ir.VectorType))
         self.store(self.builder.fadd(held, value, flags=FLAGS), place)
 
     def everywhere(self, place: Source) -> ir.Value:
@@ -98,7 +110,7 @@ class Emitter:
             return value
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-        return self.builder.shuffle_vector(first, undefined, self._mask([0] * self.graph.width))
+        return self.builder.shuffle_vector(first, undefined, self._mask([0] * self.width))
 
     def constant(self, numbers: Iterable[float]) -> ir.Constant:
         values = list(numbers)
@@ -108,17 +120,18 @@ class Emitter:
 
     def write(
         self,
-        steps: Iterable[Step],
+        steps: Sequence[Step],
         sources: Mapping[int, Source],
         kept: Mapping[int, Source],
-        look: Callable[[int, ir.Value], None] | None = None,
+        limits: Limits,
     ) -> None:
         """Emit the steps, loading the nodes in `sources`, and those in `kept` that are not computed here.
 
-        A node in `kept` that is computed here is stored there. `look` is shown every node a target is about.
+        A node in `kept` that is computed here is stored there. A function with a buffer `suspect` sets that to one if
+        a node of a target lies outside its limits.
         """
         values: dict[int, ir.Value] = {}
-        seen: set[int] = set()
+        watch = Watch(self, limits)
 
         def value(index: int) -> ir.Value:
             if index not in values:
@@ -131,15 +144,17 @@ class Emitter:
 
         for step in steps:
             if isinstance(step, Target):
-                if look is not None and step.node not in seen:
-                    look(step.node, value(step.node))
-                seen.add(step.node)
-                step.write(self, self.widen(value(step.node)) if step.wide else value(step.node))
+                self._reach(step, value(step.node), watch)
                 continue
             node = self.graph.nodes[step]
             values[step] = self._emit(node, [value(child) for child in node.children])
             if step in kept:
                 self.store(values[step], kept[step])
+        watch.tell()
+
+    def _reach(self, target: Target, value: ir.Value, watch: Watch) -> None:
+        watch.look(target.node, value)
+        target.write(self, self.widen(value) if target.wide else value)
 
     def _emit(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
         if node.wide and node.operation not in ("pack", "matvec"):
@@ -162,7 +177,7 @@ class Emitter:
 
     def _intrinsic(self, name: str, arguments: list[ir.Value]) -> ir.Value:
         kind = arguments[0].type
-        full = f"llvm.{name}.{f'v{self.graph.width}f64' if kind != DOUBLE else 'f64'}"
+        full = f"llvm.{name}.{f'v{self.width}f64' if kind != DOUBLE else 'f64'}"
         function = self.module.globals.get(full) or ir.Function(
             self.module, ir.FunctionType(kind, [kind] * len(arguments)), full
         )
@@ -185,7 +200,7 @@ class Emitter:
 
     def _total(self, node: Node, arguments: list[ir.Value]) -> ir.Value:
         kind = ir.FunctionType(DOUBLE, [DOUBLE, self.vector])
-        name = f"llvm.vector.reduce.fadd.v{self.graph.width}f64"
+        name = f"llvm.vector.reduce.fadd.v{self.width}f64"
         function = self.module.globals.get(name) or ir.Function(self.module, kind, name)
         return self.builder.call(function, [ir.Constant(DOUBLE, -0.0), arguments[0]], fastmath=("reassoc",))
 
@@ -212,8 +227,8 @@ class Emitter:
         lanes = self.entry.alloca(self.vector)
         lanes.align = 64
         self.builder.store(arguments[0], lanes, align=8)
-        title = self._table(self.graph.matrices[int(node.data[0])], int(node.data[0]))
-        self.buffers |= {"lanes": lanes, title: self.module.globals[title]}
+        title = self._columns_of(int(node.data[0]))
+        self.buffers["lanes"] = lanes
         total: ir.Value | None = None
         for column in range(width):
             lane = self.widen(self.load(Source("lanes", column), wide=False))
@@ -221,17 +236,22 @@ class Emitter:
             total = term if total is None else self.builder.fadd(total, term, flags=FLAGS)
         return total
 
-    def _table(self, matrix: Array, position: int) -> str:
-        """The name of a constant of the module: the matrix, column by column."""
-        name = f"matrix{position}"
+    def _columns_of(self, matrix: int) -> str:
+        """The name of a buffer that holds a matrix column by column."""
+        return self._table(f"matrix{matrix}", self.graph.matrices[matrix].T)
+
+    def _table(self, name: str, numbers: Array) -> str:
+        """The name of a buffer that is a constant of the module."""
         if name not in self.module.globals:
-            flat = np.ascontiguousarray(matrix.T).ravel()
-            kind = ir.ArrayType(DOUBLE, flat.size)
+            # As bytes it takes a hundredth of the time that a list of constants does.
+            flat = np.ascontiguousarray(numbers, dtype=float).ravel()
+            kind = ir.ArrayType(ir.IntType(8), flat.nbytes)
             table = ir.GlobalVariable(self.module, kind, name)
-            table.initializer = ir.Constant(kind, [ir.Constant(DOUBLE, float(x)) for x in flat])
+            table.initializer = ir.Constant(kind, bytearray(flat.tobytes()))
             table.global_constant = True
             table.linkage = "internal"
             table.align = 64
+        self.buffers[name] = self.module.globals[name]
         return name
 
     def _mask(self, places: list[int]) -> ir.Constant:
@@ -245,14 +265,18 @@ class Watch:
     Here it costs next to nothing; which number it was, and when, is found out only if there was one.
     """
 
-    def __init__(self, emitter: Emitter, limits: Mapping[int, Iterable[tuple[float, float]]]) -> None:
+    def __init__(self, emitter: Emitter, limits: Limits) -> None:
         self.emitter = emitter
         self.builder = emitter.builder
-        self.limits = limits
+        self.limits = limits if "suspect" in emitter.buffers else {}
+        self.seen: set[int] = set()
         self.within: dict[str, ir.Value] = {}
 
     def look(self, node: int, value: ir.Value) -> None:
         """Compare a value with its node's limits; one that is not a number lies outside of any."""
+        if node in self.seen:
+            return
+        self.seen.add(node)
         emit, wide = self.emitter, isinstance(value.type, ir.VectorType)
         for low, high in self.limits.get(node, ()):
             for comparison, limit in ((">=", low), ("<=", high)):
@@ -262,14 +286,14 @@ class Watch:
                 before = self.within.get(kind)
                 self.within[kind] = holds if before is None else self.builder.and_(before, holds)
 
-    def tell(self, suspect: ir.Value) -> None:
-        """Set the integer at `suspect` to one if anything lay outside; it is left alone otherwise."""
+    def tell(self) -> None:
+        """Set the integer in `suspect` to one if anything lay outside; it is left alone otherwise."""
         for holds in self.within.values():
             every = holds
             if isinstance(holds.type, ir.VectorType):
-                name = f"llvm.vector.reduce.and.v{self.emitter.graph.width}i1"
+                name = f"llvm.vector.reduce.and.v{self.emitter.width}i1"
                 kind = ir.FunctionType(ir.IntType(1), [holds.type])
                 module = self.emitter.module
                 every = self.builder.call(module.globals.get(name) or ir.Function(module, kind, name), [holds])
             with self.builder.if_then(self.builder.not_(every), likely=False):
-                self.builder.store(ir.Constant(INTEGER, 1), suspect)
+                self.builder.store(ir.Constant(INTEGER, 1), self.emitter.buffers["suspect"])

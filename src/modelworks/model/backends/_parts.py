@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from modelworks.model._program import Program, Schedule, Slots
-from modelworks.model.backends._emit import DOUBLE, FLAGS, POINTER, Emitter, Source, Step, Target, Watch
+from modelworks.model.backends._blocks import Blocks, in_loops
+from modelworks.model.backends._emit import DOUBLE, FLAGS, POINTER, Emitter, Source, Step, Target
 from modelworks.model.backends._pieces import SHARED, Pieces
 
 
@@ -95,13 +96,9 @@ class Parts:
         shared: Mapping[int, Source],
     ) -> ir.Function:
         function = self._function(name, arguments)
-        emit = Emitter(self.graph, function, dict(zip(arguments, function.args, strict=True)))
-        if "suspect" in arguments:
-            watch = Watch(emit, self.limits)
-            emit.write(steps, sources, shared, watch.look)
-            watch.tell(emit.buffers["suspect"])
-        else:
-            emit.write(steps, sources, shared)
+        kind = Blocks if in_loops(self.graph) else Emitter
+        emit = kind(self.graph, function, dict(zip(arguments, function.args, strict=True)))
+        emit.write(steps, sources, shared, self.limits)
         emit.builder.ret_void()
         return function
 

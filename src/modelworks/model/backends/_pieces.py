@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from modelworks.model._graph import Graph
+from modelworks.model.backends._blocks import BLOCK, in_loops
 from modelworks.model.backends._emit import Source, Step, Target
 
 # Instructions of a piece, about: shorter ones hand more on through memory, longer ones compile more slowly.
@@ -75,11 +76,13 @@ def _cost(graph: Graph, step: Step) -> int:
         return 2 * _registers(graph, step.wide)
     node = graph.nodes[step]
     each = _registers(graph, node.wide)
-    return each * graph.width if node.operation == "matvec" else each
+    return each * graph.width if node.operation == "matvec" and not in_loops(graph) else each
 
 
 def _registers(graph: Graph, wide: bool) -> int:
-    return -(-graph.width // REGISTER) if wide else 1
+    # A loop is written once for its blocks and once for the lanes that are left.
+    lanes = 2 * BLOCK if in_loops(graph) else graph.width
+    return -(-lanes // REGISTER) if wide else 1
 
 
 def _shared(graph: Graph, pieces: Sequence[Sequence[Step]]) -> list[int]:
