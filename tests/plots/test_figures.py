@@ -102,6 +102,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         labels={"rate": "Contact rate (per day)", "told": "Told"},
     ),
     "outputs": lambda: plots.figure("outputs")(quantiles("in_bed"), labels=LABELS),
+    "overlay": lambda: plots.figure("overlay")({"As it is": draws(), "Changed": draws(key=2)}, labels=LABELS),
     "pairs": lambda: plots.figure("pairs")(draws(), diverging=np.eye(CHAINS, DRAWS, dtype=bool), labels=LABELS),
     "prior_posterior": lambda: plots.figure("prior_posterior")(
         draws(), {"contact_rate": np.random.default_rng(3).standard_cauchy(1000)}, labels=LABELS

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from scipy import stats
 
+from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
 from modelworks.study import find_study, rerun
 from modelworks.study._binding import bind
+from modelworks.study._carried import carried
 from modelworks.study._line import fingerprints
 from modelworks.study._rerun import _copy, _estimate, read_change
 
@@ -89,3 +95,67 @@ def test_both_runs_lie_side_by_side(quick: Path) -> None:
     assert days.values[1] is not None
     assert days.values[1]["median"] > days.values[0]["median"] + 0.5
     assert not rerun(quick, ["prior recovery_rate = normal(0.3, 0.01)"], quiet=True).after.published
+
+
+SEEN = "2021-01-01: 92, 2021-01-02: 84, 2021-01-03: 80, 2021-01-05: 60"
+MORE = """
+calibration: {sampler: nuts, chains: 2, draws: 1500, warmup: 200, seed: 3}
+projection: {draws: 50}
+quantities:
+  stay: {derived: mean_stay, unit: days}
+"""
+
+
+def by_quadrature(median: float, sigma: float) -> tuple[float, float]:
+    """Mean and standard deviation of the rate, given 92, 84, 80 and 60 of 1000 who leave on days 0, 1, 2 and 4."""
+    rate = np.linspace(0.02, 0.4, 20_001)
+    day = np.array([0, 1, 2, 4])
+    expected = 1000 * (np.exp(-np.outer(day, rate)) - np.exp(-np.outer(day + 1, rate)))
+    likely = stats.poisson.logpmf(np.array([92, 84, 80, 60])[:, None], expected).sum(axis=0)
+    weight = stats.lognorm.pdf(rate, sigma, scale=median) * np.exp(likely - likely.max())
+    weight /= weight.sum()
+    mean = float((weight * rate).sum())
+    return mean, float(np.sqrt((weight * (rate - mean) ** 2).sum()))
+
+
+@pytest.mark.slow
+def test_draws_that_can_carry_another_prior_are_weighted_anew(
+    tmp_path: Path, decay: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The posterior with the other prior is that of quadrature; and with a prior far off, calibrated anew."""
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1", values=SEEN, more=MORE)
+    for median, sigma, weighted in ((0.11, 0.15, True), (0.04, 0.02, False)):
+        made = rerun(folder, [f"prior rate = log_normal({median}, {sigma})"], cores=1)
+        assert ("weighted anew" in capsys.readouterr().err) == weighted
+        after = made.comparison.runs[1]
+        posterior = Posterior.read(after.path / "calibrate" / "posterior.nc")
+        assert (posterior.attributes["sampler"] == "reweighted") == weighted
+        mean, sd = by_quadrature(median, sigma)
+        assert posterior.draws("rate").mean() == pytest.approx(mean, abs=0.15 * sd)
+        assert posterior.draws("rate").std() == pytest.approx(sd, rel=0.1)
+        assert posterior.prior("rate").mean() == pytest.approx(median, rel=0.05)
+        assert after.record["rerun"] == {"of": "decay", "changes": [f"prior rate = log_normal({median}, {sigma})"]}
+        assert after.study.startswith("decay-rerun-")
+    anew = rerun(folder, ["prior rate = log_normal(0.11, 0.15)"], cores=1, quiet=True, anew=True)
+    draws = Posterior.read(anew.comparison.runs[1].path / "calibrate" / "posterior.nc")
+    assert draws.attributes["sampler"] == "nuts"
+    assert anew.figure().name == "overlay"
+
+
+def test_weights_that_no_draw_can_carry_are_told(tmp_path: Path, decay: Callable[..., Path]) -> None:
+    """Draws around 0.1 say nothing of a rate that is believed to be 0.5; nor where a value takes a prior's place."""
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1")
+    study = bind(folder)
+    random = np.random.default_rng(5)
+    densities = {"left": np.zeros((2000, 1))}
+    draws = random.normal(0.1, 0.005, size=(4, 500))
+    old = SimpleNamespace(draws=lambda name: draws, log_likelihood=lambda: densities)
+    far = bind(changed(folder, "prior rate = log_normal(0.5, 0.02)"))
+    found = carried(study, far, old, ["rate"], "mark")  # type: ignore[arg-type]
+    assert found is not None
+    assert not found.will_do
+    same = carried(study, study, old, [], "mark")  # type: ignore[arg-type]
+    assert same is not None
+    assert same.effective == pytest.approx(2000)
+    assert np.array_equal(same.places, np.tile(np.arange(500), (4, 1)))
+    assert carried(study, bind(changed(folder, "value rate = 0.1")), old, [], "mark") is None  # type: ignore[arg-type]

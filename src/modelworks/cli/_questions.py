@@ -192,16 +192,29 @@ def _index(row: pd.Series[Any], value: str, low: str, high: str) -> tuple[str, s
 )  # fmt: skip
 @json_option
 @quiet_option
+@click.option("--anew", is_flag=True, help="Calibrate anew, also where weights on the draws would do.")
+@figure_option
 @click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
-def rerun(study: str | None, changes: tuple[str, ...], as_json: bool, quiet: bool, cores: int | None) -> None:
+def rerun(
+    study: str | None,
+    changes: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    anew: bool,
+    figure: Path | None,
+    cores: int | None,
+) -> None:
     """A study with something assumed otherwise, beside the study as it is; no file of the study is touched.
 
-    Only the stages that the change reaches are done again.
+    Only the stages that the change reaches are done again; draws that can carry another prior, or a target less, are
+    weighted anew.
     """
     from modelworks.study import find_study
     from modelworks.study import rerun as run_again
 
-    made = run_again(find_study(study), changes, cores=cores, quiet=quiet)
+    made = run_again(find_study(study), changes, cores=cores, quiet=quiet, anew=anew)
+    if figure is not None:
+        write_figure(made.figure(), figure)
     ids = [run.id for run in made.comparison.runs]
     if as_json:
         show_json(

@@ -139,7 +139,8 @@ def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     if median == earlier:
         return "the same"
     low, high = before.get("low"), before.get("high")
-    is_outside = low is not None and high is not None and not low <= median <= high
+    # A probability is one number and has no interval.
+    is_outside = low is not None and high is not None and low < high and not low <= median <= high
     return _distance(median, earlier, now) + (", outside the earlier interval" if is_outside else "")
 
 

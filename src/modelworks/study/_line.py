@@ -26,8 +26,9 @@ import numpy as np
 from modelworks.calibration import Posterior
 from modelworks.errors import counted
 from modelworks.runs import Progress, Run, StageCache, fingerprint, provenance
-from modelworks.study import _quantities, _reliance, stages
+from modelworks.study import _carried, _quantities, _reliance, stages
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._carried import Carried
 from modelworks.study._observations import Observations
 from modelworks.study._pinned import pinned_provenance
 from modelworks.study._prior_predictive import letters_of
@@ -37,6 +38,8 @@ from modelworks.study._summaries import Table, table_of
 if TYPE_CHECKING:
     import pandas as pd
 
+# What the copy of a study with something assumed otherwise says of itself.
+RERUN = "rerun.json"
 # What a stage says of itself, beside what it made.
 RECORD = "stage.json"
 
@@ -76,6 +79,7 @@ NUMBERS_OF_STUDY = (
     "_team_files.py",
     "_projection.py",
     "_averted.py",
+    "_carried.py",
     "_thresholds.py",
     "_quantities.py",
     "_reliance.py",
@@ -165,11 +169,12 @@ def run_study(
     quiet: bool = False,
     progress: Progress | None = None,
     name: tuple[datetime, str] | None = None,
+    carried: Carried | None = None,
 ) -> Result:
     """Run every stale stage of a study up to one, and publish a run where there is anything new.
 
     `progress` hears how far it is, instead of the terminal; `name` is the moment and the id of the run, where these
-    were chosen beforehand.
+    were chosen beforehand. With `carried`, the draws of another study take the place of a calibration.
 
     Raises
     ------
@@ -183,7 +188,7 @@ def run_study(
     with tempfile.TemporaryDirectory(prefix="modelworks-") as kept:
         known = provenance(root) | pinned_provenance(root)
         as_read = _AsRead(_copied(input_files(study), Path(kept)), known, name)
-        return _run(study, until, progress or Progress(quiet=quiet), cores, as_read, began)
+        return _run(study, until, progress or Progress(quiet=quiet), cores, as_read, began, carried)
 
 
 @dataclass(frozen=True)
@@ -203,13 +208,19 @@ def _copied(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
 
 
 def _run(
-    study: BoundStudy, until: str, progress: Progress, cores: int | None, as_read: _AsRead, began: float
+    study: BoundStudy,
+    until: str,
+    progress: Progress,
+    cores: int | None,
+    as_read: _AsRead,
+    began: float,
+    carried: Carried | None,
 ) -> Result:
     """Every stage that is stale, and the run they make."""
     cache = StageCache(study.inputs.repository.kept / "stages")
     finished: dict[str, Path] = {}
     done: list[dict[str, Any]] = []
-    marks = fingerprints(study)
+    marks = fingerprints(study, carried)
     for name in needed(until):
         started = time.perf_counter()
         found, damaged = _kept(cache, marks[name])
@@ -219,7 +230,10 @@ def _run(
                 work = stages.Work(
                     study, attempt, dict(finished), progress, cores, as_read.provenance, ledger_of(study)
                 )
-                stages.STAGES[name](work)
+                if name == stages.CALIBRATE and carried is not None:
+                    _carried.write(work, carried)
+                else:
+                    stages.STAGES[name](work)
                 seconds = time.perf_counter() - started
                 told = {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)}
                 work.write_json(RECORD, {**told, "files": _hashes(attempt)})
@@ -276,13 +290,16 @@ def needed(until: str) -> list[str]:
     return wanted
 
 
-def fingerprints(study: BoundStudy) -> dict[str, str]:
-    """The fingerprint of every stage for the study as it is now."""
+def fingerprints(study: BoundStudy, carried: Carried | None = None) -> dict[str, str]:
+    """The fingerprint of every stage for the study as it is now; with draws that are carried, of their origin too."""
     parts = _parts(study)
     marks: dict[str, str] = {}
     for name in stages.STAGES:
         code = [room_hash(room) for room in ROOMS[name]]
-        marks[name] = fingerprint(name, parts[name], code, [marks[before] for before in BEFORE[name]])
+        before = [marks[each] for each in BEFORE[name]]
+        if name == stages.CALIBRATE and carried is not None:
+            before.append(carried.origin)
+        marks[name] = fingerprint(name, parts[name], code, before)
     return marks
 
 
@@ -459,6 +476,7 @@ def _record(
     asked = study.inputs.study
     record: dict[str, Any] = {
         "study": study.name,
+        **rerun_record(study),
         "title": asked.title,
         "question": asked.question,
         "model": study.model.name,
@@ -485,6 +503,12 @@ def _record(
         quantities = json.loads((finished[stages.PROJECT] / "quantities.json").read_text(encoding="utf-8"))
         record |= {"quantities": quantities, "answer": _quantities.answer(asked.answer, quantities)}
     return record
+
+
+def rerun_record(study: BoundStudy) -> dict[str, Any]:
+    """Of a copy of a study with something assumed otherwise: of which, and what."""
+    said = study.inputs.folder / RERUN
+    return {"rerun": json.loads(said.read_text(encoding="utf-8"))} if said.is_file() else {}
 
 
 def _calibrated(study: BoundStudy, folder: Path) -> dict[str, Any]:

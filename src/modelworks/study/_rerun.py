@@ -15,18 +15,24 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ruamel.yaml import YAML
 
+from modelworks import plots
+from modelworks.calibration import Posterior
 from modelworks.errors import fail, near
 from modelworks.inputs import StudyInputs
 from modelworks.inputs.priors import FAMILIES
 from modelworks.inputs.repository import RERUNS
-from modelworks.runs import Comparison, Progress, StageCache, compare
+from modelworks.runs import Comparison, Progress, Run, StageCache, compare
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._line import RECORD, Result, fingerprints, needed, run_study
+from modelworks.study._carried import Carried, carried
+from modelworks.study._line import RECORD, RERUN, Result, fingerprints, needed, run_study
+
+if TYPE_CHECKING:
+    from modelworks.plots import Figure
 
 FORMS = "`prior x = normal(2, 0.5)`, `value x = 3`, `target x without`, `data x = dataset`"
 _FORM = re.compile(
@@ -52,6 +58,20 @@ class Rerun:
     after: Result
     comparison: Comparison
 
+    def figure(self) -> Figure:
+        """The draws of each named number, as it is and changed, over each other."""
+        import pandas as pd
+
+        tables = [pd.read_parquet(run.path / "project" / "quantities.parquet") for run in self.comparison.runs]
+        as_it_is, changed = (
+            {str(name): rows["value"].to_numpy() for name, rows in each.groupby("name", sort=False)} for each in tables
+        )
+        numbers = {each.name: each for each in self.comparison.numbers}
+        titles = {name: f"{each.title} ({each.unit})" if each.unit else each.title for name, each in numbers.items()}
+        # A probability is one number, and has no draws.
+        names = [name for name in as_it_is if name in changed and numbers[name].unit != "probability"]
+        return plots.figure("overlay")({"As it is": as_it_is, "Changed": changed}, names=names, labels=titles)
+
 
 def read_change(text: str) -> Change:
     """A change as it is said.
@@ -68,8 +88,13 @@ def read_change(text: str) -> Change:
     return Change(kind, found["name"], found["new"].strip(), text.strip())
 
 
-def rerun(folder: Path, changes: Sequence[str], *, cores: int | None = None, quiet: bool = False) -> Rerun:
+def rerun(
+    folder: Path, changes: Sequence[str], *, cores: int | None = None, quiet: bool = False, anew: bool = False
+) -> Rerun:
     """Run a study with changes, and lay it beside the study as it is; the study is run first where it is stale.
+
+    Where only priors change or a target is left out, and the draws can carry it, they are weighted anew; with `anew`
+    the copy is calibrated in any case.
 
     Raises
     ------
@@ -83,20 +108,44 @@ def rerun(folder: Path, changes: Sequence[str], *, cores: int | None = None, qui
     copy = _copy(study.inputs, read)
     changed = bind(copy)  # its mistakes are told before anything is run
     before = run_study(folder, cores=cores, quiet=quiet)
-    progress.say(_estimate(study, changed))
-    after = run_study(copy, cores=cores, quiet=quiet)
-    if before.run is None or after.run is None:
+    if before.run is None:
+        raise RuntimeError("a study was run to its report but has no run")
+    draws = None if anew else _carried_draws(study, changed, read, before.run)
+    use = draws if draws is not None and draws.will_do else None
+    progress.say(_estimate(study, changed, use) + _about(draws))
+    after = run_study(copy, cores=cores, quiet=quiet, carried=use)
+    if after.run is None:
         raise RuntimeError("a study was run to its report but has no run")
     return Rerun(before, after, compare([before.run, after.run]))
 
 
-def _estimate(study: BoundStudy, changed: BoundStudy) -> str:
-    """Which stages are done again, and how long each of them took the last time."""
+def _carried_draws(study: BoundStudy, changed: BoundStudy, changes: Sequence[Change], before: Run) -> Carried | None:
+    """The draws of the study as it is with the changed one's weights; None where changes are of other kinds."""
+    path = before.file(f"{stages.CALIBRATE}/posterior.nc")
+    if path is None or not study.free or any(each.kind not in ("prior", "target") for each in changes):
+        return None
+    priors = list(dict.fromkeys(each.name for each in changes if each.kind == "prior"))
+    return carried(study, changed, Posterior.read(path), priors, fingerprints(study)[stages.CALIBRATE])
+
+
+def _about(draws: Carried | None) -> str:
+    """How the calibration comes about, where its draws were weighed."""
+    if draws is None:
+        return ""
+    if draws.will_do:
+        return f"; calibrate takes the draws as they are, weighted anew ({draws.in_words}): --anew calibrates instead"
+    return f"; calibrated anew, for the draws as they are can not carry the change ({draws.in_words})"
+
+
+def _estimate(study: BoundStudy, changed: BoundStudy, use: Carried | None = None) -> str:
+    """Which stages are done again, and how long each of them took the last time; draws that are used take none."""
     cache = StageCache(study.inputs.repository.kept / "stages")
-    old, new = fingerprints(study), fingerprints(changed)
+    old, new = fingerprints(study), fingerprints(changed, use)
     again = [name for name in needed(stages.REPORT) if cache.get(new[name]) is None]
     unchanged = [name for name in needed(stages.REPORT) if name not in again]
-    spent = {name: _seconds(cache.get(old[name])) for name in again}
+    spent = {
+        name: 0.0 if use is not None and name == stages.CALIBRATE else _seconds(cache.get(old[name])) for name in again
+    }
     known = [each for each in spent.values() if each is not None]
     long = f"about {sum(known):.0f} s, as the last time" if len(known) == len(spent) else "for a time not known yet"
     kept = f"; unchanged: {', '.join(unchanged)}" if unchanged else ""
@@ -127,7 +176,7 @@ def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
     """The folder of the changed study; the same changes give the same folder."""
     said = "; ".join(each.text for each in changes)
     mark = hashlib.sha256(said.encode()).hexdigest()[:6]
-    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-{mark}"
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-rerun-{mark}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files: dict[str, dict[str, Any]] = {
@@ -144,6 +193,8 @@ def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
             _without(each, inputs, files, folder)
     for name, content in files.items():
         (folder / name).write_text(_yaml(content), encoding="utf-8")
+    told = {"of": inputs.folder.name, "changes": [each.text for each in changes]}
+    (folder / RERUN).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return folder
 
 
