@@ -87,6 +87,12 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         labels=LABELS,
     ),
     "correlation": lambda: plots.figure("correlation")(draws(), labels=LABELS),
+    "dataset": lambda: plots.figure("dataset")(
+        pd.DataFrame({"day": WEEKS, "place": ["n", "s", "n"], "cases": 3.0}),
+        ["cases"],
+        day="day",
+        by=["place"],
+    ),
     "fit": lambda: plots.figure("fit")(
         pd.concat([quantiles("in_bed"), quantiles("recovering")]),
         pd.concat([observed(held_out=3), observed("recovering")]),

@@ -173,15 +173,16 @@ def run(studies: tuple[str, ...], everything: bool, as_json: bool, quiet: bool, 
 @line.command()
 @click.argument("folder", default="site", type=click.Path(file_okay=False, path_type=Path))
 def publish(folder: Path) -> None:
-    """Make a static website of all runs of the repository."""
-    from modelworks.study import runs_of_repository
+    """Make a static website of all runs and datasets of the repository."""
+    from modelworks.study import data_pages, runs_of_repository
     from modelworks.website import publish_site
 
     runs = [run for run in runs_of_repository(Path.cwd()) if run.file("report.html") is not None]
     if not runs:
         fail("R111", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
-    publish_site(runs, folder)
-    say(f"published {counted(len(runs), 'run')} to {folder}/")
+    datasets = data_pages(Path.cwd())
+    publish_site(runs, folder, datasets)
+    say(f"published {counted(len(runs), 'run')} and {counted(len(datasets), 'dataset')} to {folder}/")
     next_step(f"open {folder}/index.html")
 
 

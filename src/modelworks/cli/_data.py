@@ -24,7 +24,7 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME…]")
 
 @click.group("data")
 def data() -> None:
-    """The datasets of the repository: add, list, show, check, prepare, fetch, push, accept, encrypt."""
+    """The datasets of the repository: add, list, show, page, check, prepare, fetch, push, accept, encrypt."""
 
 
 for each_command in (add_data, encrypt_data, key_to_data):
@@ -148,6 +148,21 @@ def _show_findings(found: Sequence[Finding]) -> None:
         show(f"{click.style(mark, fg=colour)} {each.dataset}, {each.check.name}: {each.problem or 'holds'}")
         if each.problem and each.check.accepted:
             show(f"  accepted: {each.check.accepted}")
+
+
+@data.command("page")
+@click.argument("name")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Where to write it (NAME.html).")
+def page_of_data(name: str, output: Path | None) -> None:
+    """The page of a dataset: its series, its checks, whose it is, where it comes from and which studies use it."""
+    from modelworks.report import render_data_page
+    from modelworks.study import data_pages
+
+    (page,) = data_pages(Path.cwd(), (name,))
+    path = output or Path(f"{name}.html")
+    path.write_text(render_data_page(page), encoding="utf-8", newline="\n")
+    say(f"{page.title}: {page.heading}")
+    next_step(f"open {path}")
 
 
 @data.command("check")

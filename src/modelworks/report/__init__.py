@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelworks.report._tables import tables, write_tables
     from modelworks.report._templates import environment, policy, stylesheet
     from modelworks.report._write import write_figure, write_report
+    from modelworks.report.data_page import CheckLine, ColumnLine, DataPage, LineageStep, render_data_page
     from modelworks.report.page import (
         AssumptionRow,
         AvertedRow,
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
 _HOME = {
     "AssumptionRow": "page",
     "AvertedRow": "page",
+    "CheckLine": "data_page",
     "CheckRow": "page",
+    "ColumnLine": "data_page",
+    "DataPage": "data_page",
     "DataRow": "page",
     "FitRow": "page",
     "ForecastRow": "page",
+    "LineageStep": "data_page",
     "Page": "page",
     "PosteriorRow": "page",
     "QuantityRow": "page",
@@ -52,6 +57,7 @@ _HOME = {
     "environment": "_templates",
     "export_crate": "_crate",
     "policy": "_templates",
+    "render_data_page": "data_page",
     "render_html": "_html",
     "render_markdown": "_markdown",
     "stylesheet": "_templates",
@@ -64,10 +70,14 @@ _HOME = {
 __all__ = [
     "AssumptionRow",
     "AvertedRow",
+    "CheckLine",
     "CheckRow",
+    "ColumnLine",
+    "DataPage",
     "DataRow",
     "FitRow",
     "ForecastRow",
+    "LineageStep",
     "Page",
     "PosteriorRow",
     "QuantityRow",
@@ -80,6 +90,7 @@ __all__ = [
     "environment",
     "export_crate",
     "policy",
+    "render_data_page",
     "render_html",
     "render_markdown",
     "stylesheet",

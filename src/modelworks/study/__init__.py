@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, what_changed
     from modelworks.study._binding import BoundStudy
+    from modelworks.study._data_pages import data_pages
     from modelworks.study._foretold import Foretold, foretold
     from modelworks.study._incidence import QuickLook, quick_look
     from modelworks.study._jobs import carry_out, jobs_of, order_study, other_python, queue_around, worker_around
@@ -53,6 +54,7 @@ _HOME = {
     "assumptions_of": "_assumptions",
     "check_study": "_repository",
     "damaged_runs": "_repository",
+    "data_pages": "_data_pages",
     "find_run": "_repository",
     "foretold": "_foretold",
     "find_studies": "_repository",
@@ -90,6 +92,7 @@ __all__ = [
     "carry_out",
     "check_study",
     "damaged_runs",
+    "data_pages",
     "explain_job",
     "find_run",
     "find_studies",

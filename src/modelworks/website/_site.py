@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
 from modelworks.errors import ModelworksError, disk_letter, fail
-from modelworks.report import environment, policy, stylesheet
+from modelworks.report import DataPage, environment, policy, render_data_page, stylesheet
 from modelworks.runs import Run
 from modelworks.website._entries import REPORT, StudyEntry, studies
 
+# No study has this name: it would not begin with `_`.
+DATA = "_data"
 # A folder with this file in it was made by us, and may be replaced as a whole.
 MARK = ".modelworks-site"
 MARK_TEXT = "This folder was made by `modelworks publish`, which replaces all of it.\n"
 
 
-def publish_site(runs: Iterable[Run], out: Path) -> Path:
+def publish_site(runs: Iterable[Run], out: Path, datasets: Sequence[DataPage] = ()) -> Path:
     """Write a site of these runs into a folder, in the place of the site that was there.
 
     A page lists the studies with their latest verdict and answer, each study has a page of its runs, and the reports
-    lie beside it. The same runs give the same bytes. Readers see the old site or the new one.
+    lie beside it; each dataset has a page, and there is a list of them. The same runs and datasets give the same bytes.
+    Readers see the old site or the new one.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def publish_site(runs: Iterable[Run], out: Path) -> Path:
     entries = studies(runs)
     try:
         _check_place(out)
-        _replace(out, entries)
+        _replace(out, entries, datasets)
     except OSError as error:
         # What we write beside the site bears a name that nobody gave it.
         if not str(error.filename).startswith(str(out.with_name(f".{out.name}."))):
@@ -42,7 +45,7 @@ def publish_site(runs: Iterable[Run], out: Path) -> Path:
     return out
 
 
-def _replace(out: Path, entries: list[StudyEntry]) -> None:
+def _replace(out: Path, entries: list[StudyEntry], datasets: Sequence[DataPage]) -> None:
     """Make the site aside and put it in its place by renaming."""
     out.parent.mkdir(parents=True, exist_ok=True)
     aside, former = (out.with_name(f".{out.name}.{which}") for which in ("new", "old"))
@@ -51,18 +54,20 @@ def _replace(out: Path, entries: list[StudyEntry]) -> None:
         former.rename(out)
     for left_over in (aside, former):
         shutil.rmtree(left_over, ignore_errors=True)
-    write_site(entries, aside)
+    write_site(entries, aside, datasets)
     if out.exists():
         out.rename(former)
     aside.rename(out)
     shutil.rmtree(former, ignore_errors=True)
 
 
-def write_site(entries: list[StudyEntry], folder: Path) -> None:
+def write_site(entries: list[StudyEntry], folder: Path, datasets: Sequence[DataPage] = ()) -> None:
     """Write all pages into a new folder."""
     folder.mkdir()
     (folder / MARK).write_text(MARK_TEXT, encoding="utf-8")
-    _page(folder / "index.html", "index.html.j2", studies=entries)
+    _page(folder / "index.html", "index.html.j2", studies=entries, data=DATA if datasets else "")
+    if datasets:
+        write_data_pages(datasets, folder / DATA)
     for study in entries:
         _page(folder / study.name / "index.html", "study.html.j2", study=study)
         for entry in study.runs:
@@ -71,6 +76,15 @@ def write_site(entries: list[StudyEntry], folder: Path) -> None:
                 copy = folder / study.name / entry.report
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, copy)
+
+
+def write_data_pages(datasets: Sequence[DataPage], folder: Path) -> None:
+    """A page for each dataset, and one that lists them."""
+    _page(folder / "index.html", "data.html.j2", datasets=datasets)
+    links = {each.name: f"{each.name}.html" for each in datasets}
+    for each in datasets:
+        text = render_data_page(each, links, home="index.html")
+        (folder / links[each.name]).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _page(path: Path, template: str, **values: object) -> None:
