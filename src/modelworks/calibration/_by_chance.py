@@ -29,6 +29,11 @@ class RandomSimulator(Simulator, Protocol):
 class FilteredSimulator(RandomSimulator, Protocol):
     """A random simulator that can be looked at on its way, so that its likelihood can be estimated."""
 
+    @property
+    def has_particles(self) -> bool:
+        """Whether this one can: a model whose outputs are known only at the end of a run can not."""
+        ...
+
     def particles(self, rows: Array, number: int, seed: int, /) -> Particles:
         """So many runs for each row of values (row, parameter), at their start."""
         ...
@@ -45,7 +50,7 @@ def is_random(simulator: Simulator) -> bool:
 
 def can_be_filtered(simulator: Simulator) -> TypeGuard[FilteredSimulator]:
     """Whether the likelihood of a simulator that runs by chance can be estimated by particles."""
-    return is_random(simulator) and callable(getattr(simulator, "particles", None))
+    return is_random(simulator) and bool(getattr(simulator, "has_particles", False))
 
 
 def seed_of(values: Array, seed: int) -> np.random.SeedSequence:
@@ -65,6 +70,11 @@ class ChanceModel:
         self.outputs = compiled.outputs
         self.times = compiled.times
         self._seed = seed
+
+    @property
+    def has_particles(self) -> bool:
+        """Whether runs can be looked at on their way."""
+        return not self.compiled.is_delayed
 
     def run(self, values: Array) -> Array:
         """Outputs (time, column)."""

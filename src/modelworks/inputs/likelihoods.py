@@ -38,6 +38,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "beta_binomial": Family(("trials", "overdispersion"), counts=True),
         "multinomial": Family((), counts=True, categories=True),
         "dirichlet_multinomial": Family(("overdispersion",), counts=True, categories=True),
+        "exact": Family(()),
     }
 )
 

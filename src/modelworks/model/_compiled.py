@@ -217,10 +217,7 @@ class CompiledModel:
 
     def derived(self, draws: Mapping[str, Array]) -> dict[str, Array]:
         """The model's derived numbers for draws of its parameters, each of the draws' shape."""
-        found = {}
-        for name, given in self.model.derived.items():
-            found[name] = _of_parameters(expression(given), draws)
-        return found
+        return derived_numbers(self.model, draws)
 
     def _forward(self, values: Array, *, keep: bool) -> tuple[Array, Tape]:
         vector = np.ascontiguousarray(values, dtype=float)
@@ -349,6 +346,11 @@ def _counts_events(given: Expression) -> bool:
     # What lasts is there at a moment, as people are.
     moments = walk(given, into=lambda each: not (isinstance(each, Delayed) and each.lasting))
     return any(isinstance(part, Events) for part in moments)
+
+
+def derived_numbers(model: Model, draws: Mapping[str, Array]) -> dict[str, Array]:
+    """The derived numbers of a model for draws of its parameters, each of the draws' shape."""
+    return {name: _of_parameters(expression(given), draws) for name, given in model.derived.items()}
 
 
 def _of_parameters(given: Expression, draws: Mapping[str, Array]) -> Array:

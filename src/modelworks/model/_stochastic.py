@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from modelworks.dates import Calendar
 from modelworks.errors import fail, near
-from modelworks.model._compiled import _columns, _increasing
+from modelworks.model._compiled import _columns, _increasing, derived_numbers
 from modelworks.model._convolve import Convolutions
 from modelworks.model._graph import Array
 from modelworks.model._impossible import check_guard, check_settled, moment_in_words, rows_of_values
@@ -126,6 +126,15 @@ class StochasticModel:
         raw = self._advance(self.begin(rows, draws, seed), rows, 0, self._written.size)
         found = raw if self._later is None else self._later.apply(raw)
         return found[:, :, : len(self.columns)].copy()
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether outputs depend on all that was before, so that they are known only when a run is done."""
+        return self._later is not None
+
+    def derived(self, draws: Mapping[str, Array]) -> dict[str, Array]:
+        """The model's derived numbers for draws of its parameters, each of the draws' shape."""
+        return derived_numbers(self.model, draws)
 
     def moment(self, k: int) -> str:
         """The time of output `k` within a sentence, as in ` on 2021-08-02`."""

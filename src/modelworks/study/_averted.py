@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.model import CompiledModel
+from modelworks.study._scaled import Compiled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 COLUMNS = ("scenario", "output", "median", "low", "high", "share", "share_low", "share_high")
 
 
-def averted_table(compiled: CompiledModel, found: Mapping[str, Array], baseline: str) -> pd.DataFrame:
+def averted_table(compiled: Compiled, found: Mapping[str, Array], baseline: str) -> pd.DataFrame:
     """By scenario and output: the baseline's events of the whole time less the scenario's, and their share of them.
 
     `found` are the outputs of each scenario (draw, time, column). Differences are taken draw by draw: median and 95%

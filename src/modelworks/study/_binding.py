@@ -6,7 +6,7 @@ together here, and every mistake of the meeting is collected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,24 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration import Prior, Target
+from modelworks.calibration.samplers import BY_CHANCE as SAMPLERS_BY_CHANCE
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, counted
 from modelworks.inputs import ParameterEntry, PriorEntry, StudyInputs, check_files
 from modelworks.model import (
     CompiledModel,
     Model,
+    StochasticModel,
     longest_stable_step,
     settle_step,
 )
-from modelworks.model.solvers import solver
+from modelworks.model.solvers import BY_CHANCE, solver
 from modelworks.study._model_file import ModelFile, load_model
 from modelworks.study._observations import Observations, bind_observations, check_twice, target_of, weights
 from modelworks.study._parameters import BoundParameters, bind_parameters
 from modelworks.study._questions import check_figures, check_quantities, check_scenario_models, check_scenarios, grid
-from modelworks.study._scaled import ScaledModel
+from modelworks.study._scaled import ScaledByChance, ScaledModel
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from modelworks.inputs.study_file import StudyFile
 
 Array = NDArray[np.float64]
 
@@ -153,13 +157,29 @@ class BoundStudy:
         beliefs = self.parameters.beliefs
         return dict(zip(beliefs.names, beliefs.everything(beliefs.sample(key, number)[0]).T, strict=True))
 
+    @property
+    def by_chance(self) -> bool:
+        """Whether people move by chance in the study's model."""
+        return self.inputs.study.time.solver in BY_CHANCE
+
+    def simulator(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel | ScaledByChance:
+        """The model for some output times, as the study's solver runs it."""
+        return self.chance(times, data) if self.by_chance else self.compiled(times, data)
+
+    def chance(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledByChance:
+        """The model for some output times, run by chance."""
+        time = self.inputs.study.time
+        model = self.model if data is None else self._built(data)
+        compiled = StochasticModel(model, times, method=time.solver, calendar=self.calendar, step=time.step)
+        return ScaledByChance(compiled, self.names, self.factors, self.inputs.study.calibration.seed)
+
+    def _built(self, data: Mapping[str, pd.DataFrame]) -> Model:
+        """The model of other data."""
+        return load_model(self.file.path, data, self.shown_model, self.inputs.repository.root).model
+
     def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
         """The model for some output times, its step settled at the centre of the priors and stable all over them."""
-        if data is None:
-            compiled = self._compiled.at(times)
-        else:
-            model = load_model(self.file.path, data, self.shown_model, self.inputs.repository.root).model
-            compiled = self._compile(model, times)
+        compiled = self._compiled.at(times) if data is None else self._compile(self._built(data), times)
         scaled = ScaledModel(compiled, self.names, self.factors)
         spread = np.array([scaled.given(row) for row in self.spread()])
         stable = longest_stable_step(compiled, spread)
@@ -183,18 +203,18 @@ class BoundStudy:
         ends = [time for o in self.observations for time in (*o.starts, *o.ends)]
         return np.unique(np.concatenate([[self.calendar.number(self.inputs.study.time.start)], ends]))
 
-    def targets(self, compiled: ScaledModel, *, every: bool = False) -> list[Target]:
+    def targets(self, compiled: ScaledModel | ScaledByChance, *, every: bool = False) -> list[Target]:
         """The observations as the calibration takes them; with `every`, also those it may not see."""
         chosen = [(each, np.ones_like(each.included) if every else each.included) for each in self.observations]
-        return [target_of(each, compiled.compiled, points) for each, points in chosen if points.any()]
+        return [target_of(each, compiled.times, points) for each, points in chosen if points.any()]
 
-    def check_sums(self, model: ScaledModel) -> None:
+    def check_sums(self, model: ScaledModel | ScaledByChance) -> None:
         """What a target counts over a period is the same however that time is cut; T206 where it is not.
 
         A share of events, say, is summed over as many rows as other targets happen to cut the period into. Steps that
         are part of the model can not be cut.
         """
-        if model.compiled.method.order is None:
+        if isinstance(model, ScaledByChance) or model.compiled.method.order is None:
             return
         times = model.times
         finer = model.compiled.at(np.sort(np.concatenate([times, (times[1:] + times[:-1]) / 2])))
@@ -206,7 +226,7 @@ class BoundStudy:
                 continue
             columns, every = [model.outputs.index(name) for name in each.columns], np.ones_like(each.included)
             found, cut = (
-                (weights(each, compiled, every) * compiled.run(values)[:, columns].T).sum(axis=1)
+                (weights(each, compiled.times, every) * compiled.run(values)[:, columns].T).sum(axis=1)
                 for compiled in (model.compiled, finer)
             )
             if (np.abs(cut - found) > UNEVEN * np.abs(found).max()).any():
@@ -278,18 +298,34 @@ def _check_solver(inputs: StudyInputs, letters: Letters) -> None:
     """The solver exists, has a step where one is part of the model, and the gradient that the sampler needs."""
     study = inputs.study
     asked, sampler = study.time, study.calibration.sampler
+    refused = []
+    if asked.solver in BY_CHANCE:
+        if sampler not in ("auto", *SAMPLERS_BY_CHANCE):
+            hint = "write `sampler: auto`, or leave the solver out for what happens on average"
+            refused.append(("calibration.sampler", f"runs by chance, but {sampler} needs a likelihood", hint))
+        if asked.step is not None and not asked.step > 0:
+            refused.append(("time.step", f"is given a step of {asked.step:g}", "give a number above zero"))
+        _tell_of_solver(study, refused, letters)
+        return
     try:
         method = solver(asked.solver, asked.step)
     except ModelworksError as error:
         letters.extend(letter.at(*study.place("time.solver")) for letter in error.letters)
         return
-    refused = []
     if asked.step is not None and method.order is not None:
         why, hint = "finds its own step, but one is named", "leave it out; a step belongs to `solver: euler` alone"
         refused.append(("time.step", why, hint))
     if sampler == "nuts" and not method.has_gradient:
         why, hint = "knows no gradient, but NUTS needs it", "write `sampler: auto`, or leave the solver out"
         refused.append(("calibration.sampler", why, hint))
+    if sampler == "pmmh":
+        why, hint = "does not run by chance, but particle MCMC is for models that do", "write `solver: chain_binomial`"
+        refused.append(("calibration.sampler", why, hint))
+    _tell_of_solver(study, refused, letters)
+
+
+def _tell_of_solver(study: StudyFile, refused: Sequence[tuple[str, str, str]], letters: Letters) -> None:
+    """A letter for each field of the study that asks its solver for what it has not: which, why, and a hint."""
     for name, why, hint in refused:
         file, line = study.place(name)
-        letters.add("Y209", f"the solver `{asked.solver}` {why}", hint=hint, file=file, line=line)
+        letters.add("Y209", f"the solver `{study.time.solver}` {why}", hint=hint, file=file, line=line)

@@ -17,7 +17,7 @@ from modelworks.calibration import Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, counted, fail, near
 from modelworks.inputs import WEEKDAYS, Series, StudyInputs, TargetEntry
-from modelworks.model import CompiledModel, Model, OutputColumn, output_columns
+from modelworks.model import Model, OutputColumn, output_columns
 
 Array = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ class Observations:
         return np.array([each == name for each in self.names])
 
 
-def target_of(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.bool_]) -> Target:
+def target_of(observed: Observations, times: Array, chosen: NDArray[np.bool_]) -> Target:
     """Some of the observations as a calibration takes them."""
     entry, points = observed.entry, np.flatnonzero(chosen)
     arguments: dict[str, float | str | Array] = {
@@ -88,7 +88,7 @@ def target_of(observed: Observations, compiled: CompiledModel, chosen: NDArray[n
         name=entry.name,
         output=[observed.columns[k] for k in points],
         observed=observed.values[chosen],
-        weights=observed.factor * weights(observed, compiled, chosen),
+        weights=observed.factor * weights(observed, times, chosen),
         likelihood=entry.likelihood.family,
         arguments=arguments,
         censored=observed.limited[chosen],
@@ -97,12 +97,11 @@ def target_of(observed: Observations, compiled: CompiledModel, chosen: NDArray[n
     )
 
 
-def weights(observed: Observations, compiled: CompiledModel, chosen: NDArray[np.bool_]) -> Array:
+def weights(observed: Observations, times: Array, chosen: NDArray[np.bool_]) -> Array:
     """Which rows of the model's outputs make up each observation, shape (point, time).
 
     A count of events is the sum over the rows after its start, up to its end; a stock is its one row.
     """
-    times = compiled.times
     starts, ends = observed.starts[chosen, None], observed.ends[chosen, None]
     tolerance = 1e-9 * np.maximum(1.0, np.abs(times))
     reached = times <= ends + tolerance

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration import LogDensity, Posterior, Predictions, Settings, predictions
-from modelworks.model import CompiledModel, run_many
 from modelworks.study._averted import averted_table
 from modelworks.study._binding import BoundStudy
 from modelworks.study._quantities import told_of_each, values_by_name
 from modelworks.study._questions import BASELINE, projection_times, row_times
-from modelworks.study._scaled import ScaledModel
+from modelworks.study._scaled import Compiled, ScaledByChance, ScaledModel
 from modelworks.study._scenario_runs import baseline_name, prepared, told_of
 from modelworks.study._thresholds import threshold_table
 
@@ -70,12 +69,12 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
         with told_of(name):
             made[name] = prepared(study, scenarios.get(name), times, draws)
     # Derived numbers are those of the baseline's model: a scenario with other data has a model of its own.
-    compiled = made[baseline_name(study)][0]
+    compiled = made[baseline_name(study)][0].compiled
     found: dict[str, Array] = {}
     for name, (model, changed) in made.items():
         with told_of(name):
-            found[name] = run_many(
-                model, changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
+            found[name] = model.run_rows(
+                changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
             )
     progress.finish()
     tables = [quantile_table(study, compiled, values, name) for name, values in found.items()]
@@ -100,7 +99,7 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     )
 
 
-def _ratios(study: BoundStudy, compiled: CompiledModel, values: Array, baseline: Array, name: str) -> pd.DataFrame:
+def _ratios(study: BoundStudy, compiled: Compiled, values: Array, baseline: Array, name: str) -> pd.DataFrame:
     """Quantiles over draws of how many times the baseline a scenario's outputs (draw, time, column) are."""
     return quantile_table(study, compiled, np.where(baseline == 0, np.nan, values / baseline), name)
 
@@ -141,13 +140,13 @@ def held_out(
 
 def predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None) -> Predictions:
     """What is predicted for every observation, also those held out."""
-    model = study.compiled(study.calibration_times())
+    model = study.simulator(study.calibration_times())
     density = log_density(study, model, every=True)
     values = np.column_stack([draws[name] for name in study.free])
     return predictions(density, values, Settings(cores=cores).threads(), progress)
 
 
-def log_density(study: BoundStudy, model: ScaledModel, *, every: bool = False) -> LogDensity:
+def log_density(study: BoundStudy, model: ScaledModel | ScaledByChance, *, every: bool = False) -> LogDensity:
     """What is believed of a study times the likelihood of its targets; with `every` also of those held out."""
     known, targets = study.parameters, study.targets(model, every=every)
     return LogDensity(priors=known.priors, groups=known.groups, fixed=known.fixed, simulator=model, targets=targets)
@@ -188,7 +187,7 @@ def moments(study: BoundStudy, times: Array) -> NDArray[np.datetime64]:
     return np.array([study.calendar.moment(float(t)) for t in times], dtype="datetime64[ns]")
 
 
-def series_table(study: BoundStudy, compiled: CompiledModel, outputs: Array) -> pd.DataFrame:
+def series_table(study: BoundStudy, compiled: Compiled, outputs: Array) -> pd.DataFrame:
     """One run as a table: output, time, value."""
     import pandas as pd
 
@@ -200,7 +199,7 @@ def series_table(study: BoundStudy, compiled: CompiledModel, outputs: Array) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def quantile_table(study: BoundStudy, compiled: CompiledModel, values: Array, scenario: str) -> pd.DataFrame:
+def quantile_table(study: BoundStudy, compiled: Compiled, values: Array, scenario: str) -> pd.DataFrame:
     """Quantiles over draws: scenario, output, time, q025 … q975; `values` is (draw, time, column)."""
     import pandas as pd
 

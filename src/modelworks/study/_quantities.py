@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import Posterior
 from modelworks.errors import fail
-from modelworks.model import CompiledModel, run_in_blocks
 from modelworks.study._binding import BoundStudy
 from modelworks.study._decisions import numbers_of
 from modelworks.study._questions import projection_times, quantity_unit, row_shares, row_times
+from modelworks.study._scaled import Compiled
 from modelworks.study._scenario_runs import baseline_name, prepared, told_of
 from modelworks.study._words import chance, in_words
 
@@ -29,7 +29,7 @@ SHORT = 1e-3
 
 
 def values_by_name(
-    study: BoundStudy, posterior: Posterior, compiled: CompiledModel, found: Mapping[str, Array]
+    study: BoundStudy, posterior: Posterior, compiled: Compiled, found: Mapping[str, Array]
 ) -> dict[str, Array]:
     """Each named number of the study in its unit (draw,): of an output at the draws projected, else at every draw."""
     every = {name: np.asarray(posterior.draws(name)) for name in study.free}
@@ -52,7 +52,7 @@ def values_by_name(
 def told_of_each(
     study: BoundStudy,
     values: Mapping[str, Array],
-    compiled: CompiledModel,
+    compiled: Compiled,
     found: Mapping[str, Array],
     draws: Mapping[str, Array],
 ) -> dict[str, Any]:
@@ -80,16 +80,16 @@ def values_of(
         return factor * draws[asked.parameter]
     if asked.derived is not None:
         in_model = {name: draws[name] * study.factors[name] for name in study.model.parameters}
-        return factor * np.asarray(study.compiled(study.report_times).compiled.derived(in_model)[asked.derived])
+        return factor * np.asarray(study.simulator(study.report_times).compiled.derived(in_model)[asked.derived])
     times, known = projection_times(study.inputs, study.calendar), study.inputs.study.scenarios
     reduced = {}
     for name in needed_scenarios(study, asked):
         with told_of(name):
-            compiled, rows = prepared(study, known.get(name), times, draws)
+            model, rows = prepared(study, known.get(name), times, draws)
             # Block by block, for the outputs of all runs may not fit into memory.
             blocks = []
-            for block in run_in_blocks(compiled, rows, cores=cores):
-                blocks.append(_reduce(study, compiled, asked, block))
+            for block in model.blocks(rows, cores=cores):
+                blocks.append(_reduce(study, model.compiled, asked, block))
                 if progress is not None:
                     progress.advance(len(block))
             reduced[name] = np.concatenate(blocks)
@@ -101,7 +101,7 @@ def needed_scenarios(study: BoundStudy, asked: Quantity) -> list[str]:
     return list(dict.fromkeys([asked.scenario or baseline_name(study), *asked.scenarios]))
 
 
-def _statistic(study: BoundStudy, compiled: CompiledModel, asked: Quantity, found: Mapping[str, Array]) -> Array:
+def _statistic(study: BoundStudy, compiled: Compiled, asked: Quantity, found: Mapping[str, Array]) -> Array:
     """One number a draw: a statistic of an output in a scenario, less or divided by the same in another."""
     names = needed_scenarios(study, asked)
     return _combined(study, asked, {name: _reduce(study, compiled, asked, found[name]) for name in names})
@@ -125,7 +125,7 @@ def _combined(study: BoundStudy, asked: Quantity, reduced: Mapping[str, Array]) 
     return values / below
 
 
-def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values: Array) -> Array:
+def _reduce(study: BoundStudy, compiled: Compiled, asked: Quantity, values: Array) -> Array:
     """A statistic of one output (draw, time, column) over the days asked for, one a draw."""
     if asked.statistic == "sum":
         column = _column(compiled, asked)
@@ -142,11 +142,11 @@ def _reduce(study: BoundStudy, compiled: CompiledModel, asked: Quantity, values:
     return np.asarray(chosen[:, -1])
 
 
-def _column(compiled: CompiledModel, asked: Quantity) -> int:
+def _column(compiled: Compiled, asked: Quantity) -> int:
     return [column.name for column in compiled.columns].index(str(asked.output))
 
 
-def chosen_rows(study: BoundStudy, compiled: CompiledModel, asked: Quantity) -> tuple[int, NDArray[np.bool_]]:
+def chosen_rows(study: BoundStudy, compiled: Compiled, asked: Quantity) -> tuple[int, NDArray[np.bool_]]:
     """The column a quantity is of, and which rows (time,) belong to its days."""
     column, times = _column(compiled, asked), compiled.times
     counting = compiled.columns[column].counts_events

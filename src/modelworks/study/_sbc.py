@@ -95,7 +95,7 @@ def sbc(folder: Path, number: int = 50, *, cores: int | None = None, quiet: bool
     """
     study = bind(folder)
     progress = Progress(quiet=quiet)
-    simulator = study.compiled(study.calibration_times())
+    simulator = study.simulator(study.calibration_times())
     density = log_density(study, simulator)
     _check(study, density)
     kept = study.inputs.repository.kept / "sbc" / fingerprints(study)[stages.CALIBRATE]

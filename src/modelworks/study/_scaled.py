@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.model import Accuracy, CompiledModel
+from modelworks.calibration import ChanceModel
+from modelworks.model import Accuracy, CompiledModel, Particles, StochasticModel, run_in_blocks, run_many
 
 Array = NDArray[np.float64]
+# What the outputs of a study's runs are labelled by, whichever way it runs.
+Compiled: TypeAlias = CompiledModel | StochasticModel
 
 
-class ScaledModel:
+class _InStudysUnits:
     """Takes parameters as a study's files give them, and hands them to the model in its own units.
 
-    `parameters` are the names in the study's order; what the model does not use (an overdispersion)
-    is no part of it. `factors` turn the file's unit into the model's. `accuracy` says how well the
-    solver's step was settled, once it was.
+    `parameters` are the names in the study's order; what the model does not use (an overdispersion) is no part of it.
+    `factors` turn the file's unit into the model's.
     """
 
-    def __init__(self, compiled: CompiledModel, names: Sequence[str], factors: Mapping[str, float]) -> None:
-        self.compiled = compiled
+    def __init__(self, compiled: Compiled, names: Sequence[str], factors: Mapping[str, float]) -> None:
         self.parameters = tuple(names)
         self.outputs = compiled.outputs
         self.times = compiled.times
-        self.accuracy: Accuracy | None = None
         self._places = np.array([self.parameters.index(name) for name in compiled.parameters], dtype=int)
         self._factors = np.array([factors[name] for name in compiled.parameters], dtype=float)
+
+    def given(self, values: Array) -> Array:
+        """Values (…, parameter) in the model's own order and units."""
+        given: Array = np.asarray(values, dtype=float)[..., self._places] * self._factors
+        return given
+
+
+class ScaledModel(_InStudysUnits):
+    """A compiled model in a study's units. `accuracy` says how well the solver's step was settled, once it was."""
+
+    def __init__(self, compiled: CompiledModel, names: Sequence[str], factors: Mapping[str, float]) -> None:
+        super().__init__(compiled, names, factors)
+        self.compiled = compiled
+        self.accuracy: Accuracy | None = None
 
     @property
     def has_gradient(self) -> bool:
@@ -49,6 +64,57 @@ class ScaledModel:
 
         return outputs, scaled
 
-    def given(self, values: Array) -> Array:
-        given: Array = np.asarray(values, dtype=float)[self._places] * self._factors
-        return given
+    def run_rows(self, rows: Array, *, cores: int | None, progress: Callable[[int], None] | None = None) -> Array:
+        """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter)."""
+        return run_many(self.compiled, rows, cores=cores, progress=progress)
+
+    def blocks(self, rows: Array, *, cores: int | None) -> Iterator[Array]:
+        """The same, some draws at a time and in order."""
+        return run_in_blocks(self.compiled, rows, cores=cores)
+
+
+class ScaledByChance(_InStudysUnits):
+    """The same of a model that runs by chance: a `FilteredSimulator` in the units of a study's own files.
+
+    Draw *k* of any scenario throws the same dice, so that scenarios differ by what they change and as little else as
+    chance allows.
+    """
+
+    is_random = True
+
+    def __init__(
+        self, compiled: StochasticModel, names: Sequence[str], factors: Mapping[str, float], seed: int
+    ) -> None:
+        super().__init__(compiled, names, factors)
+        self.compiled = compiled
+        self._simulator = ChanceModel(compiled, seed=seed)
+        self._seed = seed
+
+    @property
+    def has_particles(self) -> bool:
+        """Whether runs can be looked at on their way."""
+        return self._simulator.has_particles
+
+    def run(self, values: Array) -> Array:
+        """Outputs (time, column)."""
+        return self._simulator.run(self.given(values))
+
+    def particles(self, rows: Array, number: int, seed: int) -> Particles:
+        """So many runs for each row of values (row, parameter)."""
+        return self._simulator.particles(self.given(rows), number, seed)
+
+    def moment(self, k: int) -> str:
+        """The time of row `k` in words."""
+        return self._simulator.moment(k)
+
+    def run_rows(self, rows: Array, *, cores: int | None, progress: Callable[[int], None] | None = None) -> Array:
+        """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter)."""
+        checked = self.compiled.rows(dict(zip(self.compiled.parameters, rows.T, strict=True)))
+        found = self.compiled.run(checked, len(rows), self._seed)
+        if progress is not None:
+            progress(len(rows))
+        return found
+
+    def blocks(self, rows: Array, *, cores: int | None) -> Iterator[Array]:
+        """The same, in one block: a draw's dice follow from its number among all."""
+        yield self.run_rows(rows, cores=cores)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.errors import ModelworksError, fail
-from modelworks.model import CompiledModel
 from modelworks.study._binding import BoundStudy
 from modelworks.study._questions import BASELINE, allowed, takes
+from modelworks.study._scaled import ScaledByChance, ScaledModel
 
 if TYPE_CHECKING:
     from modelworks.inputs import Scenario
@@ -29,7 +29,7 @@ def baseline_name(study: BoundStudy) -> str:
 
 def prepared(
     study: BoundStudy, scenario: Scenario | None, times: Array, draws: Mapping[str, Array]
-) -> tuple[CompiledModel, Array]:
+) -> tuple[ScaledModel | ScaledByChance, Array]:
     """The model of a scenario, and a row of values for each draw, in the model's units."""
     data = dict(study.data)
     changed = dict(draws)
@@ -43,9 +43,9 @@ def prepared(
                     else np.full_like(changed[member], float(change))
                 )
                 _check_taken(study, scenario, name, member, changed[member])
-    scaled = study.compiled(times, data if scenario is not None and scenario.data else None)
+    scaled = study.simulator(times, data if scenario is not None and scenario.data else None)
     rows = np.column_stack([changed[name] for name in scaled.parameters])
-    return scaled.compiled, np.array([scaled.given(row) for row in rows])
+    return scaled, scaled.given(rows)
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.model import CompiledModel
 from modelworks.study._binding import BoundStudy
 from modelworks.study._quantities import chosen_rows
 from modelworks.study._questions import quantity_unit, row_times
+from modelworks.study._scaled import Compiled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def thresholds(study: BoundStudy) -> list[Quantity]:
     ]
 
 
-def threshold_table(study: BoundStudy, compiled: CompiledModel, found: Mapping[str, Array]) -> pd.DataFrame:
+def threshold_table(study: BoundStudy, compiled: Compiled, found: Mapping[str, Array]) -> pd.DataFrame:
     """By quantity, scenario and time: the share of draws above on that day (`that_day`), and by then (`by_then`).
 
     `found` are the outputs of each scenario (draw, time, column).

@@ -25,6 +25,7 @@ from modelworks.runs import Ledger
 from modelworks.study import _pages, _projection, _reliance
 from modelworks.study._binding import BoundStudy
 from modelworks.study._prior_predictive import foresee
+from modelworks.study._scaled import ScaledModel
 
 if TYPE_CHECKING:
     from modelworks.inputs.study_file import CalibrationSettings
@@ -63,10 +64,10 @@ class Work:
 def simulate_stage(work: Work) -> None:
     """One run at the middle of what is believed, the solver's error, and what the priors foresee of the data."""
     study = work.study
-    model = study.compiled(study.report_times)
+    model = study.simulator(study.report_times)
     outputs = model.run(study.centre())
     _projection.series_table(study, model.compiled, outputs).to_parquet(work.folder / "outputs.parquet", index=False)
-    if model.accuracy is not None:
+    if isinstance(model, ScaledModel) and model.accuracy is not None:
         told = {**asdict(model.accuracy), "error": _known(model.accuracy.error)}
         work.write_json("solver.json", {**told, "solver": model.compiled.method.name, "time_unit": study.model.time})
     foreseen = foresee(study, work.progress, work.cores)
@@ -78,7 +79,7 @@ def simulate_stage(work: Work) -> None:
 def calibrate_stage(work: Work) -> None:
     """The parameters that fit the targets: draws from the posterior, with what is needed to judge them."""
     study = work.study
-    study.check_sums(study.compiled(study.calibration_times()))
+    study.check_sums(study.simulator(study.calibration_times()))
     density = log_density(study)
     asked = study.inputs.study.calibration
     settings = Settings(
@@ -142,15 +143,17 @@ STAGES: dict[str, Callable[[Work], None]] = {
 
 def log_density(study: BoundStudy) -> LogDensity:
     """Priors times likelihood of a study, as the samplers take it."""
-    model = study.compiled(study.calibration_times())
+    model = study.simulator(study.calibration_times())
     return _projection.log_density(study, model)
 
 
 def solver_error(study: BoundStudy, posterior: Posterior) -> float | None:
     """The solver's largest error at a few draws: its step was settled before the data were seen.
 
-    There is none where the step is part of the model.
+    There is none where the step is part of the model, or where people move by chance.
     """
+    if study.by_chance:
+        return None
     scaled = study.compiled(study.calibration_times())
     draws = _projection.thinned_draws(study, posterior, 5)
     rows = np.column_stack([draws[name] for name in scaled.parameters])

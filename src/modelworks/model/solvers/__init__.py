@@ -1,4 +1,4 @@
-"""The deterministic solvers by name; a new one is a file here and a line in `SOLVERS`."""
+"""The deterministic solvers by name; a new one is a file here and a line in `SOLVERS`. Those by chance have names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from modelworks.model.solvers.euler import EULER
 from modelworks.model.solvers.implicit import IMPLICIT
 from modelworks.model.solvers.rk4 import RK4
 
+# Those for whole people who move by chance: `simulate_stochastic`, and a study that names one.
+BY_CHANCE = ("chain_binomial", "tau_leap", "exact")
 SOLVERS: dict[str, Method] = {each.name: each for each in (RK4, EULER, ADAPTIVE, IMPLICIT)}
 
 
@@ -23,7 +25,8 @@ def solver(name: str, step: float | None = None) -> Method:
         S120 and S122: a step that can not be, or is missing; a solver that does not exist.
     """
     if name not in SOLVERS:
-        fail("S122", f"there is no solver `{name}`", hint=near(name, SOLVERS))
+        by_chance = "it runs by chance: call `simulate_stochastic`" if name in BY_CHANCE else near(name, SOLVERS)
+        fail("S122", f"there is no deterministic solver `{name}`", hint=by_chance)
     method = SOLVERS[name]
     if step is not None and not (math.isfinite(step) and step > 0):
         fail("S120", f"the step is {step}, but a step takes some time", hint="give a number above zero")
