@@ -68,6 +68,26 @@ WEEKS = "2021-01-04,a,1 2021-01-11,a,2 2021-01-18,a,30"
             "from 1 to 0 (row 4) in b",
         ),
         (
+            "increasing: {column: cases, along: week}",
+            "2021-01-11,a,6 2021-01-04,a,5",
+            "2021-01-11,a,5 2021-01-04,a,6",
+            "from 6 to 5 (row 1)",
+        ),
+        ("between: {column: cases, at_least: 0}", WEEKS, "2021-01-04,a,3 2021-01-11,a,-2", "-2 (row 2)"),
+        ("between: {column: cases, at_least: 0, at_most: 30}", WEEKS, "2021-01-04,a,31", "at least 0 and at most 30"),
+        (
+            "no_step: {column: cases, factor: 20}",
+            "2021-01-04,a,1 2021-01-11,a,90 2021-01-18,a,100",
+            "2021-01-04,a,20 2021-01-11,a,900 2021-01-18,a,1000",
+            "from 20 to 900 (row 2)",
+        ),
+        (
+            "adds_up: {column: cases, over: week, dataset: national, total: cases}",
+            "2021-01-04,a,1 2021-01-04,b,2",
+            "2021-01-04,a,1 2021-01-04,b,2 2021-01-11,a,1",
+            "has no `cases` for 1 of its `week`: 2021-01-11",
+        ),
+        (
             "every: {column: week, days: 7}",
             WEEKS,
             "2021-01-04,a,1 2021-01-18,a,2",
@@ -122,6 +142,7 @@ def test_a_failing_that_is_accepted_stops_nothing_and_is_still_said(tmp_path: Pa
     [
         ("{mine: {}}", "D130", "no rule"),
         ("{mine: {rows: {at_least: 1}, unique: {columns: week}}}", "D130", "2 rules"),
+        ("{mine: {between: {column: cases}}}", "D130", "at_least"),
         ("{mine: {every: {column: week}}}", "D130", "days"),
         ("{mine: {rose: {column: week}}}", "Y120", "rows"),
         ("{mine: {increasing: {column: case}}}", "D131", "cases"),

@@ -27,7 +27,7 @@ Tables = Callable[[str], "pd.DataFrame"]
 # So many places are named; a person looks at the first, and then at the table.
 SHOWN = 3
 ROUND_OFF = 1e-9
-_NAMING_COLUMNS = ("column", "columns", "by", "over")
+_NAMING_COLUMNS = ("column", "columns", "by", "over", "along")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,10 @@ def _read(name: str, group: MappingNode, columns: Mapping[str, Column], letters:
         named = arguments.get(argument, ())
         for column in (named,) if isinstance(named, str) else named:
             _check_column(column, rule.kinds.get(argument, ()), columns, fields)
+    if rules[0] in ("rows", "between") and not arguments.keys() & {"at_least", "at_most"}:
+        fields.say(
+            "D130", f"{fields.what} does not say of what there is too little or too much", rule.example, rules[0]
+        )
     accepted = ""
     if "accepted" in fields:
         accepted = fields.statement("accepted", "the bulletin of that week was lost", "D132") or ""
@@ -166,13 +170,27 @@ def _unique(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
     return f"{int(twice.sum()):,} rows repeat another: {named}"
 
 
+def _between(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
+    low, high = said.get("at_least", -np.inf), said.get("at_most", np.inf)
+
+    def outside(part: pd.DataFrame) -> list[str]:
+        values = part[said["column"]]
+        wrong = np.flatnonzero(((values < low) | (values > high)).to_numpy()).tolist()
+        return [f"{values.iloc[k]:g} (row {values.index[k] + 1})" for k in wrong]
+
+    span = " and ".join(
+        f"{word} {value:g}" for word, value in (("at least", low), ("at most", high)) if np.isfinite(value)
+    )
+    return _told(_in_parts(table, said, outside), f"`{said['column']}` is not {span or 'a number'}")
+
+
 def _increasing(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
     def falls(part: pd.DataFrame) -> list[str]:
-        values = part[said["column"]].dropna()
+        values = _in_order(part, said)
         steps = np.diff(values.to_numpy())
         return [
             f"from {values.iloc[k]:g} to {values.iloc[k + 1]:g} (row {values.index[k + 1] + 1})"
-            for k in np.flatnonzero(steps < 0)
+            for k in np.flatnonzero(steps < 0).tolist()
         ]
 
     return _told(_in_parts(table, said, falls), f"`{said['column']}` falls")
@@ -192,7 +210,7 @@ def _no_jump(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
     factor, floor = said["factor"], said.get("above", 10.0)
 
     def jumps(part: pd.DataFrame) -> list[str]:
-        values = part[said["column"]].dropna()
+        values = _in_order(part, said)
         number = values.to_numpy(dtype=float)
         if len(number) < 3:
             return []
@@ -202,10 +220,26 @@ def _no_jump(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
         low = (beside[1] > floor) & (middle * factor < beside[1])
         return [
             f"{number[k]:g}, {number[k + 1]:g}, {number[k + 2]:g} (row {values.index[k + 1] + 1})"
-            for k in np.flatnonzero(high | low)
+            for k in np.flatnonzero(high | low).tolist()
         ]
 
     return _told(_in_parts(table, said, jumps), f"`{said['column']}` jumps by more than {factor:g} times")
+
+
+def _no_step(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
+    """A number far from the one before it, whether it comes back or not: another unit, another definition."""
+    factor, floor = said["factor"], said.get("above", 10.0)
+
+    def steps(part: pd.DataFrame) -> list[str]:
+        values = _in_order(part, said)
+        number = np.maximum(values.to_numpy(dtype=float), floor)
+        wide = (number[1:] > factor * number[:-1]) | (number[:-1] > factor * number[1:])
+        return [
+            f"from {values.iloc[k]:g} to {values.iloc[k + 1]:g} (row {values.index[k + 1] + 1})"
+            for k in np.flatnonzero(wide).tolist()
+        ]
+
+    return _told(_in_parts(table, said, steps), f"`{said['column']}` changes by more than {factor:g} times at once")
 
 
 def _adds_up(table: pd.DataFrame, said: Mapping[str, Any], tables: Tables) -> str:
@@ -219,6 +253,10 @@ def _adds_up(table: pd.DataFrame, said: Mapping[str, Any], tables: Tables) -> st
     both = parts.index.intersection(totals.index)
     if both.empty:
         return f"it has no {_and(over)} in common with `{said['dataset']}`"
+    alone = parts.index.difference(totals.index)
+    if len(alone):
+        named = "; ".join(_shown(each) for each in alone[:SHOWN])
+        return f"`{said['dataset']}` has no `{said['total']}` for {len(alone):,} of its {_and(over)}: {named}"
     distance = (parts[both] - totals[both]).abs()
     wrong = both[(distance > within * totals[both].abs() + ROUND_OFF * totals[both].abs().max()).to_numpy()]
     named = ", ".join(f"{parts[each]:g} is not {totals[each]:g} ({_shown(each)})" for each in wrong[:SHOWN])
@@ -231,17 +269,35 @@ RULES: Mapping[str, Rule] = {
     "rows": Rule({}, {"at_least": "number", "at_most": "number"}, "{at_least: 52}", _rows),
     "complete": Rule({"columns": "texts"}, {"at_most": "number"}, "{columns: [cases]}", _complete),
     "unique": Rule({"columns": "texts"}, {}, "{columns: [week, district]}", _unique),
+    "between": Rule(
+        {"column": "text"},
+        {"at_least": "number", "at_most": "number", "by": "texts"},
+        "{column: cases, at_least: 0}",
+        _between,
+        {"column": ("number",)},
+    ),
     "increasing": Rule(
-        {"column": "text"}, {"by": "texts"}, "{column: total_cases}", _increasing, {"column": ("number",)}
+        {"column": "text"},
+        {"by": "texts", "along": "text"},
+        "{column: total_cases, along: week}",
+        _increasing,
+        {"column": ("number",)},
     ),
     "every": Rule(
         {"column": "text", "days": "number"}, {"by": "texts"}, "{column: week, days: 7}", _every, {"column": ("date",)}
     ),
     "no_jump": Rule(
         {"column": "text", "factor": "number"},
-        {"above": "number", "by": "texts"},
+        {"above": "number", "by": "texts", "along": "text"},
         "{column: cases, factor: 10}",
         _no_jump,
+        {"column": ("number",)},
+    ),
+    "no_step": Rule(
+        {"column": "text", "factor": "number"},
+        {"above": "number", "by": "texts", "along": "text"},
+        "{column: cases, factor: 50}",
+        _no_step,
         {"column": ("number",)},
     ),
     "adds_up": Rule(
@@ -260,6 +316,13 @@ def _in_parts(table: pd.DataFrame, said: Mapping[str, Any], look: Callable[[pd.D
     if not by:
         return look(table)
     return [f"{each} in {_shown(name)}" for name, part in table.groupby(by, sort=True) for each in look(part)]
+
+
+def _in_order(part: pd.DataFrame, said: Mapping[str, Any]) -> pd.Series[Any]:
+    """The known values of the column, in the order of the rows or of another column."""
+    rows = part.sort_values(str(said["along"]), kind="stable") if "along" in said else part
+    values: pd.Series[Any] = rows[str(said["column"])]
+    return values.dropna()
 
 
 def _told(found: list[str], what: str) -> str:
