@@ -13,6 +13,7 @@ from modelworks.calibration._beliefs import Beliefs
 from modelworks.calibration._by_chance import ChanceFunction, ChanceModel, RandomSimulator
 from modelworks.calibration._calibrate import calibrate
 from modelworks.calibration._distance import Distance
+from modelworks.calibration._inference import Inference, Simulations
 from modelworks.calibration._log_density import LogDensity
 from modelworks.calibration._memory import Memory
 from modelworks.calibration._posterior import Posterior
@@ -43,6 +44,7 @@ __all__ = [
     "Enough",
     "Group",
     "Indices",
+    "Inference",
     "LogDensity",
     "Memory",
     "Posterior",
@@ -52,6 +54,7 @@ __all__ = [
     "RandomSimulator",
     "ReproductionNumbers",
     "Settings",
+    "Simulations",
     "Simulator",
     "Target",
     "Uniformity",

@@ -15,6 +15,7 @@ from modelworks.calibration._by_chance import can_be_filtered, is_random
 from modelworks.calibration._distance import Distance, Settled
 from modelworks.calibration._estimate import Estimates, ParticleLikelihood
 from modelworks.calibration._imitate import Imitations, check_weights, names_of_points, observed_anew
+from modelworks.calibration._inference import Inference
 from modelworks.calibration._log_density_check import check
 from modelworks.calibration._observation import Observation
 from modelworks.calibration._simulator import Simulator, has_gradient
@@ -67,6 +68,8 @@ class LogDensity:
         Parameters to find that are believed in together.
     distance : Distance
         How far simulated data lie from those that were seen, for samplers that do without a likelihood.
+    inference : str or Inference
+        The method, or its name, by which the sampler `sbi` learns from simulations.
 
     Raises
     ------
@@ -83,11 +86,13 @@ class LogDensity:
         fixed: Mapping[str, float] | None = None,
         groups: Sequence[Group] = (),
         distance: Distance | None = None,
+        inference: str | Inference = "regression",
     ) -> None:
         check(priors, groups, dict(fixed or {}), simulator, targets)
         self.beliefs = Beliefs(priors, groups, fixed)
         self.simulator = simulator
         self.distance = distance if distance is not None else Distance()
+        self.inference = inference
         self.failed_runs = FailedRuns()
         names = self.beliefs.names
         self._of_simulator = np.array([names.index(name) for name in simulator.parameters], dtype=np.intp)

@@ -38,7 +38,7 @@ FIELDS = (
     "authors",
     "citation",
 )
-Sampler: TypeAlias = Literal["auto", "nuts", "laplace_is", "smc", "demcz", "pmmh", "abc"]
+Sampler: TypeAlias = Literal["auto", "nuts", "laplace_is", "smc", "demcz", "pmmh", "abc", "sbi"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 TIME_UNITS = ("days", "years")
 USUAL_SOLVER = "rk4"

@@ -17,9 +17,10 @@ SAMPLERS = {
     "smc": "tempered sequential Monte Carlo",
     "pmmh": "particle MCMC",
     "abc": "approximate Bayesian computation",
+    "sbi": "simulation-based inference",
 }
 # Those for models that run by chance, whose density nobody can compute.
-BY_CHANCE = ("pmmh", "abc")
+BY_CHANCE = ("pmmh", "abc", "sbi")
 
 __all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Enough", "Sampler", "choose", "sampler"]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from modelworks.calibration._distance import Settled
 from modelworks.calibration._estimate import Estimates
 from modelworks.calibration._imitate import Imitations
+from modelworks.calibration._inference import Inference
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._enough import Enough
 
@@ -65,6 +66,16 @@ def can_be_estimated(density: Density) -> TypeGuard[EstimatedDensity]:
 
 class SimulatedDensity(Density, Protocol):
     """A density of a model from which new data can be simulated, and compared with those that were seen."""
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the model runs by chance, so that there is no likelihood to correct by."""
+        ...
+
+    @property
+    def inference(self) -> str | Inference:
+        """The method that learns from simulations, or its name."""
+        ...
 
     @property
     def tolerance(self) -> float | None:
