@@ -25,6 +25,7 @@ from modelworks.diagnostics.checks.fit_features import fit_features
 from modelworks.diagnostics.checks.held_out import Forecast, forecast, held_out
 from modelworks.diagnostics.checks.identifiability import identifiability
 from modelworks.diagnostics.checks.influence import influence
+from modelworks.diagnostics.checks.level_shift import level_shift
 from modelworks.diagnostics.checks.prior_conflict import prior_conflict
 from modelworks.diagnostics.checks.prior_overlap import prior_overlap
 from modelworks.diagnostics.checks.prior_sensitivity import prior_sensitivity
@@ -44,6 +45,9 @@ OPENING: dict[Verdict, str] = {
 
 # The statistics of a sampler that are looked at; others may be there.
 USED_STATS = ("lp", "diverging", "distance")
+
+# The checks of the sampler's work.
+OF_THE_SAMPLER = ("stuck_chains", "convergence", "effective_draws", "divergences")
 
 # What a reader is told when nothing is wrong: how many draws, and whether the data are met; where data were held
 # out, that they were foreseen says more than that those shown are met.
@@ -79,7 +83,9 @@ class Diagnosis:
         if self.verdict == "fine":
             told = tuple(check for name in reassuring(self.forecasts) for check in self.checks if check.name == name)
         else:
-            told = self.with_verdict("stop") + self.with_verdict("look")
+            # Where the draws are nearly enough, what the data say matters more to who decides.
+            looks = sorted(self.with_verdict("look"), key=lambda check: check.name in OF_THE_SAMPLER)
+            told = (*self.with_verdict("stop"), *looks)
         reasons = [check.reason for check in told]
         if self.verdict != "stop" and self.known:
             reasons[1:] = [self.known]
@@ -177,11 +183,12 @@ def diagnose(
     chains = {name: values for name, values in chains.items() if name not in numbers.about}
     predicted = {name: values for name, values in predicted.items() if name not in numbers.about}
     later = {name: values for name, values in later.items() if unseen_name(name) not in numbers.about}
-    checks = [numbers]
+    checks, called = [numbers], labels or {}
     if chains:
         checks += sampler_checks(chains, stats)
     for target, samples in predicted.items():
         checks += [each(target, samples, seen[target]) for each in (coverage, residual_pattern, fit_features)]
+        checks.append(level_shift(target, samples, seen[target], called.get(target)))
     forecasts = tuple(
         forecast(target, samples, unseen[target], last_of(seen.get(target))) for target, samples in later.items()
     )
@@ -189,7 +196,7 @@ def diagnose(
     if chains:
         checks += prior_checks(chains, priors, bounds)
     checks.append(data_points(len(draws), seen))
-    called, densities = labels or {}, {name: as_samples(v) for name, v in (log_likelihood or {}).items()}
+    densities = {name: as_samples(v) for name, v in (log_likelihood or {}).items()}
     checks += [influence(name, values, called.get(name)) for name, values in densities.items()]
     if chains and all(values.size == len(each) for each in densities.values() for values in chains.values()):
         checks += weighted_checks(chains, densities, log_prior)

@@ -38,6 +38,10 @@ GUIDES = {
     "residual_pattern": Guide(
         "share of the model's own series", "let the rate change over time, or add what happened in those days"
     ),
+    "level_shift": Guide(
+        "share of the model's own series",
+        "ask whoever counts what changed; split the series, or let its reporting change",
+    ),
     "fit_features": Guide(
         "share of the model's own series", "look at the fit, and at the data for slips; let the model make the feature"
     ),

@@ -35,7 +35,7 @@ def convergence(draws: Mapping[str, NDArray[np.float64]]) -> Check:
     chains = draws[worst].shape[0]
     if verdict != "fine":
         reason = (
-            f"The chains disagree about {listed(at_fault)}: together they spread {values[worst]:.2f} times as wide "
+            f"The chains disagree about {listed(at_fault)}: together they spread {values[worst]:.3f} times as wide "
             f"as each alone (R-hat; below {R_HAT.look:g} is agreement)."
         )
     elif chains < FEWEST_CHAINS:

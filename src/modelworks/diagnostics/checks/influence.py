@@ -43,6 +43,9 @@ def influence(target: str, log_likelihood: ArrayLike, labels: Sequence[str] | No
     if not heavy:
         reason = f"No single observation of {target} decides the answer."
         return Check("influence", title, "fine", reason, largest, K_HAT.words, (target,))
+    if k.size == 1:
+        reason = f"The answer hangs on the one observation of {target}: without it, it would be another."
+        return Check("influence", title, "look", reason, largest, K_HAT.words, (target,))
     called = [f"that of {labels[place]}" if labels else f"number {place + 1}" for place in heavy]
     reason = f"The answer hangs on single observations of {target}: without {listed(called)} it would be another."
     about = (target, *(labels[place] if labels else f"observation {place + 1}" for place in heavy))
