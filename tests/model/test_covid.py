@@ -398,6 +398,8 @@ def test_the_largest_form_is_whole() -> None:
         (lambda: covid(COUNTRY, scales={"schol": 0.5}), "did you mean `school`"),
         (lambda: covid(strains=()), "no strain"),
         (lambda: covid(detection=0.4, tests=0.001), "not both"),
+        (lambda: covid(detection=table([0, 100], [10, 40])), "is 10, which is no proportion"),
+        (lambda: covid(detection=-0.1), "no proportion"),
         (lambda: covid(cross_immunity=True), "between strains"),
         (lambda: Country([1.0, 2.0], {"home": MET}), "2 ages"),
         (lambda: RollOut(DATES, 100 * FIRST), "below 1"),

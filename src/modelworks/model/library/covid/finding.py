@@ -7,8 +7,15 @@ from collections.abc import Mapping, Sequence
 from modelworks.errors import fail
 from modelworks.model._declaration import FEWEST
 from modelworks.model._expression import Expression, Number, Parameter, exp, expression, log, maximum, people
+from modelworks.model.library._proportions import check_proportion
 
-_detection = Parameter("detection", "proportion", lower=0, upper=1, meaning="symptomatic who are found")
+_detection = Parameter(
+    "detection",
+    "proportion",
+    lower=0,
+    upper=1,
+    meaning="found, of those with symptoms, or of all the infected where symptoms are not told apart",
+)
 reference_detection = Parameter(
     "reference_detection", "proportion", lower=0, upper=0.999, meaning="symptomatic who are found at reference testing"
 )
@@ -36,10 +43,13 @@ def detection_of(detection: Number | None, tests: Number | None) -> Number:
     Raises
     ------
     ModelworksError
-        M150 where it is given and follows tests as well.
+        M150 where it is given and follows tests as well, or is no proportion.
     """
     if tests is None:
-        return _detection if detection is None else detection
+        if detection is None:
+            return _detection
+        check_proportion("the detection", detection)
+        return detection
     if detection is not None:
         fail("M150", "detection is given, and follows tests as well", hint="give `detection` or `tests`, not both")
     return detection_by_testing(tests)

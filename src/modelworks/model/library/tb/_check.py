@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelworks.errors import fail
-from modelworks.model._expression import Constant, Number, Table
+from modelworks.model._expression import Number
+from modelworks.model.library._proportions import check_proportion, known_numbers
 
 
 def check_proportions(what: str, given: Mapping[float, Number]) -> None:
     """Refuse percentages: numbers, also within tables, that are no proportions."""
     for where, number in given.items():
-        wrong = [value for value in _known(number) if not 0 <= value <= 1]
-        if wrong:
-            fail(
-                "M150",
-                f"{what} {where:g} is {wrong[0]:g}, which is no proportion",
-                hint="give a number between 0 and 1; divide percentages by 100",
-            )
+        check_proportion(f"{what} {where:g}", number)
 
 
 def check_outcomes(success: Number, death: Number) -> None:
     """Refuse proportions of the treated that are none, and a treatment during which nobody ever dies."""
-    if not all(0 <= value <= 1 for value in _known(success)) or not all(0 < value <= 1 for value in _known(death)):
+    if not all(0 <= value <= 1 for value in known_numbers(success)) or not all(
+        0 < value <= 1 for value in known_numbers(death)
+    ):
         fail(
             "M150",
             f"of the treated {_listed(success)} are cured and {_listed(death)} die",
@@ -31,15 +28,8 @@ def check_outcomes(success: Number, death: Number) -> None:
         )
 
 
-def _known(number: Number) -> list[float]:
-    """The numbers in something that are known before a run: its own, or those of a table."""
-    parts = number.values if isinstance(number, Table) else [number]
-    values = [each.value if isinstance(each, Constant) else each for each in parts]
-    return [float(value) for value in values if isinstance(value, int | float)]
-
-
 def _listed(number: Number) -> str:
-    return ", ".join(f"{value:g}" for value in _known(number)) or "some"
+    return ", ".join(f"{value:g}" for value in known_numbers(number)) or "some"
 
 
 def check_deaths(deaths: Mapping[float, float]) -> None:
