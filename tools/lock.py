@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 CI, CI_LOCK = "ci", ROOT / "ci.lock"
 # Extras that nobody is made to install: large, and only for some. Their tests run where they are installed.
-APART = ("jax", CI)
+APART = ("jax", "notebooks", CI)
 UV = Path(sysconfig.get_path("scripts")) / "uv"
 
 

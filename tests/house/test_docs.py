@@ -114,6 +114,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
         quantities,
         repository,
         scenarios,
+        stage_entries,
         targets,
     )
     from modelworks.inputs import study_file as study
@@ -122,6 +123,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
     likelihoods_say = {word for name, family in likelihoods.FAMILIES.items() for word in (name, *family.arguments)}
     return {
         "study.yaml": {*study.FIELDS, *study.SAMPLERS, *study.TIME_UNITS, "extends"},
+        "stages": {*stage_entries.FIELDS, *stage_entries.OUTPUTS},
         "scenarios": set(scenarios.FIELDS),
         "quantities": {*quantities.FIELDS, *quantities.STATISTICS},
         "decisions": set(decisions.FIELDS),

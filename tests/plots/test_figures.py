@@ -81,6 +81,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "reproduction_number": lambda: plots.figure("reproduction_number")(
         quantiles("rt", level=1.5), pd.DataFrame({"time": pd.date_range("1978-01-21", periods=20), "value": range(20)})
     ),
+    "confusion_matrix": lambda: plots.figure("confusion_matrix")(
+        pd.DataFrame({"actual": ["a", "a", "b"], "predicted": ["a", "b", "b"], "count": [8, 2, 5]})
+    ),
     "contacts": lambda: plots.figure("contacts")(
         {"home": [[1.0, 0.5], [0.5, 2.0]], "school": np.ones((9, 9))},
         {"home": ["young", "old"], "school": [f"age {age}" for age in range(9)]},

@@ -149,19 +149,25 @@ _stage_command("report", "Make the report: verdict, pictures, tables, assumption
 @line.command()
 @click.argument("studies", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every study of the repository.")
+@click.option("--until", default="report", metavar="STAGE", help="Not further than this stage; a study's own, too.")
 @json_option
 @quiet_option
 @click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
-def run(studies: tuple[str, ...], everything: bool, as_json: bool, quiet: bool, cores: int | None) -> None:
+def run(studies: tuple[str, ...], everything: bool, until: str, as_json: bool, quiet: bool, cores: int | None) -> None:
     """Run every stage that is stale, in order, to a finished report."""
-    from modelworks.study import find_studies, find_study, run_study
+    from modelworks.study import find_studies, find_study, missing_program, run_study
 
     folders = find_studies(None) if everything else [find_study(name) for name in studies or (None,)]
     results = []
     for folder in folders:
         if len(folders) > 1:
             say(click.style(folder.name, bold=True))
-        results.append(run_study(folder, until="report", cores=cores, quiet=quiet))
+        missing = missing_program(folder) if everything else None
+        if missing is not None:
+            # The other studies need not wait until somebody has installed it.
+            say(f"skipped: {missing.message}; {missing.hint}\n")
+            continue
+        results.append(run_study(folder, until=until, cores=cores, quiet=quiet))
         if not as_json:
             _present(results[-1], as_json=False)
             say()
@@ -233,9 +239,9 @@ def _headline(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _show_model(what: str | None, output: Path | None, *, as_equations: bool, as_json: bool) -> None:
     from modelworks.model import diagram
-    from modelworks.study import check_study, find_study
+    from modelworks.study import check_model, find_study
 
-    study = check_study(find_study(what))
+    study = check_model(find_study(what))
     kind, written = ("latex", study.model.equations()) if as_equations else ("svg", diagram(study.model))
     if output is not None:
         _write_model(written, output, as_picture=not as_equations and output.suffix == ".png")

@@ -21,9 +21,9 @@ def parameters() -> None:
 @json_option
 def where(name: str, study: str | None, as_json: bool) -> None:
     """Which file says what of a parameter: the one that wins, and what it overrode."""
-    from modelworks.study import check_study, find_study, layers_of
+    from modelworks.study import check_model, find_study, layers_of
 
-    found = layers_of(check_study(find_study(study)), name)
+    found = layers_of(check_model(find_study(study)), name)
     if as_json:
         show_json([{"file": file, "line": line, "value": text} for file, line, text in found])
         return

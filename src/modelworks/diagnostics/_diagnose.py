@@ -205,6 +205,26 @@ def diagnose(
     return Diagnosis(tuple(checks), forecasts, known(chains), fits)
 
 
+def diagnose_draws(draws: Mapping[str, ArrayLike], sample_stats: Mapping[str, ArrayLike]) -> Diagnosis:
+    """Whether draws may be believed of whose priors and data nothing is known: those of somebody else's sampler.
+
+    Parameters
+    ----------
+    draws, sample_stats : as in `diagnose`
+
+    Raises
+    ------
+    ModelworksError
+        G101, G102: there are none, or arrays whose shapes do not fit each other.
+    """
+    chains = {name: np.asarray(values, dtype=np.float64) for name, values in draws.items()}
+    stats = {name: np.asarray(sample_stats[name]) for name in USED_STATS if name in sample_stats}
+    letters = Letters()
+    check_chains(letters, chains, stats)
+    letters.raise_if_any()
+    return Diagnosis((finite(chains, {}), *sampler_checks(chains, stats), identifiability(chains, {}, {})))
+
+
 def sampler_checks(draws: Mapping[str, Floats], sample_stats: Mapping[str, ArrayLike]) -> list[Check]:
     """Did the sampler do its work?"""
     checks = [stuck_chains(draws, sample_stats.get("lp")), convergence(draws), effective_draws(draws)]

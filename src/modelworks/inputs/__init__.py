@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from modelworks.inputs.quantities import Quantity
     from modelworks.inputs.repository import Repository
     from modelworks.inputs.scenarios import Multiply, Scenario
-    from modelworks.inputs.study_file import CalibrationSettings, ProjectionSettings, StudyFile, TimeSpan
-    from modelworks.inputs.study_inputs import StudyInputs, check_files, read_study
+    from modelworks.inputs.stage_entries import StageEntry
+    from modelworks.inputs.study_file import CalibrationSettings, ProjectionSettings, Question, StudyFile, TimeSpan
+    from modelworks.inputs.study_inputs import StageInputs, StudyInputs, check_files, read_study, with_model
     from modelworks.inputs.targets import WEEKDAYS, TargetEntry, Targets
 
 _HOME = {
@@ -58,9 +59,12 @@ _HOME = {
     "ProjectionSettings": "study_file",
     "Proposal": "adding",
     "Quantity": "quantities",
+    "Question": "study_file",
     "Repository": "repository",
     "Scenario": "scenarios",
     "Series": "_series",
+    "StageEntry": "stage_entries",
+    "StageInputs": "study_inputs",
     "StudyFile": "study_file",
     "StudyInputs": "study_inputs",
     "TargetEntry": "targets",
@@ -82,6 +86,7 @@ _HOME = {
     "read_study": "study_inputs",
     "sources": "preparing",
     "turns_sign": "parameters",
+    "with_model": "study_inputs",
 }
 
 __all__ = [
@@ -111,9 +116,12 @@ __all__ = [
     "ProjectionSettings",
     "Proposal",
     "Quantity",
+    "Question",
     "Repository",
     "Scenario",
     "Series",
+    "StageEntry",
+    "StageInputs",
     "StudyFile",
     "StudyInputs",
     "TargetEntry",
@@ -134,6 +142,7 @@ __all__ = [
     "read_study",
     "sources",
     "turns_sign",
+    "with_model",
 ]
 
 

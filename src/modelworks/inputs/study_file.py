@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from modelworks.dates import TimeUnit
 from modelworks.errors import Letters, near
@@ -19,6 +19,7 @@ from modelworks.inputs._reading import is_a_path
 from modelworks.inputs.decisions import Decision, read_decisions
 from modelworks.inputs.quantities import Quantity, check_answer, read_quantities
 from modelworks.inputs.scenarios import Scenario, read_scenarios
+from modelworks.inputs.stage_entries import StageEntry, read_stages
 from modelworks.units import DAYS_PER_YEAR
 
 FIELDS = (
@@ -34,12 +35,15 @@ FIELDS = (
     "quantities",
     "decisions",
     "answer",
+    "stages",
     "figures",
     "authors",
     "citation",
 )
 Sampler: TypeAlias = Literal["auto", "nuts", "laplace_is", "smc", "demcz", "pmmh", "abc", "sbi"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+# What is about a model, and means nothing without one.
+OF_A_MODEL = ("time", "data", "calibration", "projection", "scenarios", "quantities", "decisions", "figures")
 TIME_UNITS = ("days", "years")
 USUAL_SOLVER = "rk4"
 
@@ -89,25 +93,17 @@ class ProjectionSettings:
 
 
 @dataclass(frozen=True)
-class StudyFile:
-    """What `study.yaml` says, with everything it extends. `model` is a path from the repository's root.
+class Question:
+    """What `study.yaml` says of any study, with everything it extends; `stages` are the team's own.
 
     `places` has the line of every name, dotted (`time.start`); `history` what it overrode.
     """
 
     title: str
     question: str
-    model: str
     region: str | None
-    time: TimeSpan
-    data: Mapping[str, str]
-    calibration: CalibrationSettings
-    projection: ProjectionSettings
-    scenarios: Mapping[str, Scenario]
-    quantities: Mapping[str, Quantity]
-    decisions: Mapping[str, Decision]
     answer: str | None
-    figures: tuple[str, ...]
+    stages: Mapping[str, StageEntry]
     authors: tuple[str, ...]
     citation: str | None
     file: str
@@ -124,18 +120,39 @@ class StudyFile:
 
 
 @dataclass(frozen=True)
+class StudyFile(Question):
+    """What `study.yaml` says of a study with a model, which is a path from the repository's root."""
+
+    model: str
+    time: TimeSpan
+    data: Mapping[str, str]
+    calibration: CalibrationSettings
+    projection: ProjectionSettings
+    scenarios: Mapping[str, Scenario]
+    quantities: Mapping[str, Quantity]
+    decisions: Mapping[str, Decision]
+    figures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StudyDraft:
     """What could be read of a study's file: enough to check the other files against it.
 
     `study` is None while something in it is wrong.
     """
 
-    study: StudyFile | None
+    study: Question | None
     time: TimeSpan | None
     data: Mapping[str, str]
     scenarios: Mapping[str, Scenario]
     quantities: Mapping[str, Quantity]
     places: Mapping[str, Place]
+    stages: Mapping[str, StageEntry]
+
+    @property
+    def without_model(self) -> bool:
+        """Whether the study is made of the team's own stages alone."""
+        return "stages" in self.places and "model" not in self.places
 
 
 def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
@@ -143,17 +160,23 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
     before = len(letters.collected)
     node = merged(layers.nodes)
     if node is None:
-        return StudyDraft(None, None, {}, {}, {}, {})
+        return StudyDraft(None, None, {}, {}, {}, {}, {})
     fields = Fields(node, letters, "the study", FIELDS)
     title = fields.statement("title", "Influenza in an English boarding school, 1978", "Y121")
     question = fields.statement("question", "How contagious was influenza in a closed school?", "Y121")
+    stages, where = read_stages(fields), dict(places(node))
+    draft = StudyDraft(None, None, {}, {}, {}, where, stages)
+    if draft.without_model:
+        _check_without_model(fields, stages)
+        if len(letters.collected) > before:
+            return draft
+        return replace(draft, study=Question(**_question(fields, title, question, stages, where, layers.file)))
     time = _time(fields)
-    where = dict(places(node))
-    draft = StudyDraft(None, time, _data(fields), read_scenarios(fields), read_quantities(fields), where)
-    model, region, answer = _model(fields), _region(fields), fields.text("answer")
+    draft = StudyDraft(None, time, _data(fields), read_scenarios(fields), read_quantities(fields), where, stages)
+    model, answer = _model(fields), fields.text("answer")
     calibration, projection = _calibration(fields, time), _projection(fields, time)
     _check_drawn(calibration, projection, draft.places, letters)
-    figures, authors, citation = fields.texts("figures"), fields.texts("authors"), fields.text("citation")
+    asked, figures = _question(fields, title, question, stages, where, layers.file), fields.texts("figures")
     _check_scenario_names(draft, letters)
     decisions = read_decisions(fields, draft.quantities, draft.scenarios)
     if answer is not None:
@@ -162,10 +185,8 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
     if len(letters.collected) > before or time is None:
         return draft
     study = StudyFile(
-        title=title or "",
-        question=question or "",
+        **asked,
         model=model,
-        region=region,
         time=time,
         data=draft.data,
         calibration=calibration,
@@ -173,15 +194,54 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
         scenarios=MappingProxyType(dict(draft.scenarios)),
         quantities=MappingProxyType(dict(draft.quantities)),
         decisions=MappingProxyType(decisions),
-        answer=answer,
         figures=figures,
-        authors=authors,
-        citation=citation,
-        file=layers.file,
-        places=MappingProxyType(where),
-        history=MappingProxyType(dict(histories(node))),
     )
-    return StudyDraft(study, time, draft.data, draft.scenarios, draft.quantities, where)
+    return replace(draft, study=study)
+
+
+def _question(
+    fields: Fields,
+    title: str | None,
+    question: str | None,
+    stages: Mapping[str, StageEntry],
+    where: Mapping[str, Place],
+    file: str,
+) -> dict[str, Any]:
+    """What every study says."""
+    return {
+        "title": title or "",
+        "question": question or "",
+        "region": _region(fields),
+        "answer": fields.text("answer"),
+        "stages": stages,
+        "authors": fields.texts("authors"),
+        "citation": fields.text("citation"),
+        "file": file,
+        "places": MappingProxyType(where),
+        "history": MappingProxyType(dict(histories(fields.node))),
+    }
+
+
+def _check_without_model(fields: Fields, stages: Mapping[str, StageEntry]) -> None:
+    """Nothing is said of a model that is not there; the answer names metrics of stages that have some."""
+    for name in OF_A_MODEL:
+        if name in fields:
+            fields.say(
+                "Y146",
+                f"the study has `{name}`, but no model that it could be about",
+                "take it out, or name the model, as in `model: models/influenza.py`",
+                name,
+            )
+    measured = [name for name, entry in stages.items() if entry.output("metrics")]
+    for stage, metric in re.findall(r"\{([^{}.]*)\.?([^{}]*)\}", fields.text("answer") or ""):
+        if stage not in measured or not metric:
+            fields.say(
+                "Y126",
+                f"the answer names `{{{stage}{'.' if metric else ''}{metric}}}`, which is no metric of a stage",
+                f"write stage and metric, as in `{{{next(iter(measured or stages))}.accuracy}}`, where the stage has "
+                "`metrics` among its outputs",
+                "answer",
+            )
 
 
 def _model(fields: Fields) -> str:

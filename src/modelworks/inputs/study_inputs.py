@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,25 +17,53 @@ from modelworks.inputs.groups import GroupEntry, group_of
 from modelworks.inputs.parameters import Parameters, read_parameters, turns_sign
 from modelworks.inputs.repository import SETTINGS, STUDY_FILE, Repository, check_store
 from modelworks.inputs.scenarios import Multiply
-from modelworks.inputs.study_file import StudyDraft, StudyFile, read_study_file
-from modelworks.inputs.targets import Targets, read_targets
+from modelworks.inputs.stage_entries import check_stage_files
+from modelworks.inputs.study_file import Question, StudyDraft, StudyFile, read_study_file
+from modelworks.inputs.targets import TargetEntry, Targets, read_targets
 
 
 @dataclass(frozen=True)
-class StudyInputs:
-    """All that a study's folder says, without a mistake that files alone can show.
+class StageInputs:
+    """All that the folder of a study says which is made of the team's own stages.
 
     `files` are all files that were read, with their checksums; of the data those the study uses,
-    but for what is encrypted, which stays where it is.
+    but for what is encrypted, which stays where it is. `stage_files` has those of each stage of the team's own, by
+    the name they have in its working folder.
     """
 
     folder: Path
     repository: Repository
+    study: Question
+    catalogue: Catalogue
+    files: tuple[InputFile, ...]
+    stage_files: Mapping[str, Mapping[str, Path]]
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Every dataset that the study uses, by its name in the catalogue."""
+        return self.of_stages
+
+    @property
+    def of_stages(self) -> tuple[str, ...]:
+        """The datasets that stages of the team's own are given."""
+        return tuple(dict.fromkeys(name for entry in self.study.stages.values() for name in entry.data.values()))
+
+
+@dataclass(frozen=True)
+class StudyInputs(StageInputs):
+    """All that a study's folder says, without a mistake that files alone can show."""
+
     study: StudyFile
     parameters: Parameters
     targets: Targets
-    catalogue: Catalogue
-    files: tuple[InputFile, ...]
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Every dataset that the study uses: for its targets, its model, its scenarios, and stages of its own."""
+        named = [target.dataset for target in self.targets.values() if target.dataset]
+        named += self.study.data.values()
+        named += [name for scenario in self.study.scenarios.values() for name in scenario.data.values()]
+        return tuple(dict.fromkeys([*named, *self.of_stages]))
 
 
 def read_study(folder: Path) -> StudyInputs:
@@ -44,16 +72,30 @@ def read_study(folder: Path) -> StudyInputs:
     Raises
     ------
     ModelworksError
-        With every mistake of every file, in the order of the files.
+        With every mistake of every file, in the order of the files; Y147 where the study has no model.
     """
     inputs, letters = check_files(folder)
     if inputs is None or letters:
         raise ModelworksError(letters)
+    return with_model(inputs)
+
+
+def with_model(inputs: StageInputs) -> StudyInputs:
+    """The inputs, if they are those of a study with a model, for whoever can do nothing without one; Y147 otherwise."""
+    if not isinstance(inputs, StudyInputs):
+        fail(
+            "Y147",
+            f"the study `{inputs.folder.name}` has no model: it is made of stages of its own",
+            hint="`modelworks run` runs these; what is about a model needs `model:` in study.yaml",
+            file=inputs.study.file,
+        )
     return inputs
 
 
-def check_files(folder: Path) -> tuple[StudyInputs | None, tuple[Letter, ...]]:
+def check_files(folder: Path) -> tuple[StageInputs | None, tuple[Letter, ...]]:
     """The inputs of a study with every mistake of every file; None where not even the study's file can be used.
+
+    They are `StudyInputs` where the study has a model.
 
     With mistakes the inputs are what could be read, for those who look for more mistakes and nothing else.
     What needs the model (whether it has such a parameter or output) is for those who know the model.
@@ -69,21 +111,40 @@ def check_files(folder: Path) -> tuple[StudyInputs | None, tuple[Letter, ...]]:
     settings = repository.root / SETTINGS
     reading.note(settings, file_sha256(settings, repository.root, "Y133"))
     draft = read_study_file(read_layers(folder / STUDY_FILE, reading, letters), letters)
+    stage_files = check_stage_files(draft.stages, repository.root, letters)
+    if draft.without_model:
+        return _without_model(folder, repository, draft, reading, stage_files, letters)
     parameters = read_parameters(read_layers(folder / "parameters.yaml", reading, letters), letters)
     targets = read_targets(read_layers(folder / "targets.yaml", reading, letters), letters)
     catalogue = read_catalogue(reading, letters)
     _check_parameter_names(draft, parameters, targets, letters)
     _check_scenario_values(draft, parameters, letters)
-    used = _check_data(draft, targets, catalogue, letters)
+    used = _check_data(draft, targets.values(), catalogue, letters)
     for target in targets.values():
         if target.dataset is None or target.dataset in used:
             check_series(target, catalogue, draft.time, letters)
+    if not isinstance(draft.study, StudyFile):
+        return None, tuple(_once(letters))
+    files = _noted(used, catalogue, stage_files, reading)
+    inputs = StudyInputs(folder.resolve(), repository, draft.study, catalogue, files, stage_files, parameters, targets)
+    return inputs, tuple(_once(letters))
+
+
+def _without_model(
+    folder: Path,
+    repository: Repository,
+    draft: StudyDraft,
+    reading: Reading,
+    stage_files: Mapping[str, Mapping[str, Path]],
+    letters: Letters,
+) -> tuple[StageInputs | None, tuple[Letter, ...]]:
+    """The inputs of a study that is made of the team's own stages; it needs no catalogue where no stage needs data."""
+    catalogue = read_catalogue(reading, letters)
+    used = _check_data(draft, (), catalogue, letters)
     if draft.study is None:
         return None, tuple(_once(letters))
-    _note_data(used, catalogue, reading)
-    files = tuple(reading.files.values())
-    inputs = StudyInputs(folder.resolve(), repository, draft.study, parameters, targets, catalogue, files)
-    return inputs, tuple(_once(letters))
+    files = _noted(used, catalogue, stage_files, reading)
+    return StageInputs(folder.resolve(), repository, draft.study, catalogue, files, stage_files), tuple(_once(letters))
 
 
 def _check_is_study(folder: Path, repository: Repository) -> None:
@@ -159,12 +220,14 @@ def _check_scenario_values(draft: StudyDraft, parameters: Parameters, letters: L
                 )
 
 
-def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, letters: Letters) -> tuple[str, ...]:
+def _check_data(
+    draft: StudyDraft, targets: Iterable[TargetEntry], catalogue: Catalogue, letters: Letters
+) -> tuple[str, ...]:
     """The datasets that the study uses and that can be had; a letter for each that can not."""
     if not catalogue.complete:
         return ()
     wanted: dict[str, Place] = {}
-    for target in targets.values():
+    for target in targets:
         if target.dataset is not None:
             wanted.setdefault(target.dataset, target.at("dataset"))
     for key, name in draft.data.items():
@@ -172,6 +235,9 @@ def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, lette
     for scenario in draft.scenarios.values():
         for key, name in scenario.data.items():
             wanted.setdefault(name, scenario.places[key])
+    for entry in draft.stages.values():
+        for name in entry.data.values():
+            wanted.setdefault(name, entry.place("data"))
     found = []
     for name, place in wanted.items():
         if name not in catalogue.names:
@@ -189,7 +255,10 @@ def _check_data(draft: StudyDraft, targets: Targets, catalogue: Catalogue, lette
     return tuple(found)
 
 
-def _note_data(used: tuple[str, ...], catalogue: Catalogue, reading: Reading) -> None:
+def _noted(
+    used: tuple[str, ...], catalogue: Catalogue, stage_files: Mapping[str, Mapping[str, Path]], reading: Reading
+) -> tuple[InputFile, ...]:
+    """Every file that was read, those of the data and of the team's own stages among them."""
     for name in used:
         dataset = catalogue[name]
         # Of an aggregate the table itself, for what it is made from does not come along.
@@ -197,3 +266,6 @@ def _note_data(used: tuple[str, ...], catalogue: Catalogue, reading: Reading) ->
         for path in files:
             if not is_encrypted(path):
                 reading.note(path, file_sha256(path, reading.root, "D102"))
+    for path in (path for given in stage_files.values() for path in given.values()):
+        reading.note(path, file_sha256(path, reading.root, "Y117"))
+    return tuple(reading.files.values())

@@ -41,6 +41,9 @@ MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
     ".png": "image/png",
     ".py": "text/x-python",
+    ".R": "text/x-r",
+    ".ipynb": "application/x-ipynb+json",
+    ".svg": "image/svg+xml",
     ".txt": "text/plain",
     ".yaml": "application/yaml",
 }

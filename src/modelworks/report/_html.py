@@ -48,6 +48,8 @@ def render_html(page: Page) -> str:
         sections=list(zip(page.sections, shown, strict=True)),
         quantities=_views.quantities(page),
         tables=_views.closing_tables(page),
+        excerpt=_views.excerpt,
+        data_address=data_address,
         origin=_views.origin(page),
         stages=_views.stages(page),
         diagram=data_address(page.diagram.encode("utf-8"), "image/svg+xml") if page.diagram else "",

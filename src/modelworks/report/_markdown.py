@@ -55,6 +55,10 @@ def _figures(page: Page, figure_paths: Mapping[str, str]) -> Iterator[str]:
             if figure.name in figure_paths:
                 yield f"![{plain(figure.title)}](<{figure_paths[figure.name]}>)"
                 yield f"**{plain(figure.title)}.** {plain(figure.caption)}"
+        for picture in section.pictures:
+            yield f"![{plain(picture.title)}](<{picture.path}>)"
+        for each in section.excerpts:
+            yield table_text(_views.excerpt(each))
 
 
 def _tables(page: Page) -> Iterator[str]:

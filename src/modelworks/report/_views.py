@@ -13,13 +13,25 @@ from modelworks.report.page import (
     AssumptionRow,
     AvertedRow,
     CheckRow,
+    Excerpt,
     FitRow,
     Page,
     PosteriorRow,
     RelianceRow,
     TargetRow,
 )
-from modelworks.report.words import VERDICTS, decimals_for, interval, moment, number, percent, plural, seconds, signed
+from modelworks.report.words import (
+    VERDICTS,
+    anchor,
+    decimals_for,
+    interval,
+    moment,
+    number,
+    percent,
+    plural,
+    seconds,
+    signed,
+)
 
 GRAVEST: tuple[Verdict, ...] = ("stop", "look", "fine")
 MOST_SOURCES = 4
@@ -331,6 +343,16 @@ def stages(page: Page) -> Table:
     ]
     columns = (Column("Stage"), Column("Time", "number"))
     return Table("stages", "Time taken", "How long each stage took", columns, tuple(rows), stacks=False)
+
+
+def excerpt(each: Excerpt) -> Table:
+    """The beginning of a table of somebody else's."""
+    caption = each.title
+    if each.total > len(each.rows):
+        caption += f": the first {len(each.rows)} of {each.total:,} rows"
+    columns = tuple(Column(title) for title in each.columns)
+    rows = tuple(tuple(Cell(text) for text in row) for row in each.rows)
+    return Table(anchor(each.name, "table"), each.title, caption, columns, rows, stacks=False)
 
 
 def closing_tables(page: Page) -> list[Table]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from modelworks.diagnostics import Verdict
 from modelworks.plots import Figure
@@ -226,12 +226,35 @@ class StageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture that somebody else's program made; `path` is its place in the folder of the run."""
+
+    path: str
+    title: str
+    content: bytes
+    kind: Literal["image/png", "image/svg+xml"]
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The first rows of a table that somebody else's program made, as texts; `total` is how many rows it has."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """Figures that belong together, under one heading."""
+    """Figures that belong together, under one heading, with pictures and tables that are not ours."""
 
     title: str
     figures: tuple[Figure, ...]
     text: str = ""
+    pictures: tuple[Picture, ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,7 +264,7 @@ class Page:
     Attributes
     ----------
     study, model, region : str
-        Names, as in the key of a run.
+        Names, as in the key of a run; the model's is empty where there is none.
     verdict : Verdict or None
         None where the draws have not been judged.
     sentences : texts

@@ -30,7 +30,12 @@ _COMPARED = {
 }
 _CONTEXT_LINES = 2
 _PARTS = ("median", "low", "high", "text")
-_TEXTS = (".py", ".yaml", ".yml", ".toml")
+# Texts that decide a result: settings, and programs in any language that a stage is written in.
+_CODE = (
+    ".py", ".ipynb", ".r", ".R", ".Rmd", ".jl", ".java", ".c", ".cc", ".cpp", ".h", ".hpp", ".f90", ".rs", ".sh",
+    ".stan",
+)  # fmt: skip
+_TEXTS = (*_CODE, ".yaml", ".yml", ".toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +155,22 @@ def _code(run: Run) -> dict[str, str]:
 
 
 def _code_files(run: Run) -> list[str]:
-    return sorted(name for name in files_of(run.path) if name.startswith("inputs/") and name.endswith(".py"))
+    return sorted(name for name in files_of(run.path) if name.startswith("inputs/") and name.endswith(_CODE))
 
 
 def _packages(run: Run) -> dict[str, str]:
     path = run.file(LOCK)
     lines = [] if path is None else path.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("==", 1) for line in lines if "==" in line)
+    return dict(line.split("==", 1) for line in lines if "==" in line) | dict(_programs(run))
+
+
+def _programs(run: Run) -> Iterator[tuple[str, str]]:
+    """The programs of the team's own stages, and their packages: those of Python have a lock already."""
+    for stage, programs in (run.record.get("programs") or {}).items():
+        for program, said in programs.items():
+            yield f"{stage}: {program}", said["version"]
+            if not said["version"].startswith("Python"):
+                yield from ((f"{stage}: {name}", version) for name, version in said["packages"].items())
 
 
 def _machine(run: Run) -> dict[str, str]:

@@ -20,7 +20,10 @@ from modelworks.runs._environment import own_source
 from modelworks.runs._git import ask_git
 
 # What a person writes to say how a result is made. Anything else that is not committed is named, not kept.
-_WRITTEN = {".py", ".yaml", ".yml", ".toml", ".md", ".txt", ".r", ".jl", ".c", ".cpp", ".h", ".rs", ".sh", ".stan"}
+_WRITTEN = {
+    ".py", ".yaml", ".yml", ".toml", ".md", ".txt", ".r", ".rmd", ".jl", ".java", ".c", ".cc", ".cpp", ".h", ".hpp",
+    ".f90", ".rs", ".sh", ".stan", ".ipynb",
+}  # fmt: skip
 _SECRET = re.compile(
     r"(^|[/._-])(env|secrets?|credentials?|passwords?|tokens?|id_[dr]sa|netrc)([/._-]|$)", re.IGNORECASE
 )

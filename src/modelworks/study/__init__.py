@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from modelworks.study._jobs import carry_out, jobs_of, order_study, other_python, queue_around, worker_around
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
+        check_model,
         check_study,
         damaged_runs,
         find_run,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from modelworks.study._rerun import Rerun, rerun
     from modelworks.study._sbc import SimulatedCalibration, sbc
     from modelworks.study._sensitivity import Sensitivity, sensitivity
+    from modelworks.study._stage_study import StageStudy, missing_program
     from modelworks.study._template import new_repository, new_study
     from modelworks.study._why import Explained, explain_job
 
@@ -52,6 +54,7 @@ _HOME = {
     "Explained": "_why",
     "explain_job": "_why",
     "assumptions_of": "_assumptions",
+    "check_model": "_repository",
     "check_study": "_repository",
     "damaged_runs": "_repository",
     "data_pages": "_data_pages",
@@ -60,7 +63,9 @@ _HOME = {
     "find_studies": "_repository",
     "find_study": "_repository",
     "index_around": "_repository",
+    "StageStudy": "_stage_study",
     "layers_of": "_assumptions",
+    "missing_program": "_stage_study",
     "new_repository": "_template",
     "new_study": "_template",
     "quick_look": "_incidence",
@@ -88,8 +93,10 @@ __all__ = [
     "Result",
     "Sensitivity",
     "SimulatedCalibration",
+    "StageStudy",
     "assumptions_of",
     "carry_out",
+    "check_model",
     "check_study",
     "damaged_runs",
     "data_pages",
@@ -101,6 +108,7 @@ __all__ = [
     "index_around",
     "jobs_of",
     "layers_of",
+    "missing_program",
     "new_repository",
     "new_study",
     "order_study",

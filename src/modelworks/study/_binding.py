@@ -19,7 +19,7 @@ from modelworks.calibration import Prior, Target
 from modelworks.calibration.samplers import BY_CHANCE as SAMPLERS_BY_CHANCE
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, counted
-from modelworks.inputs import ParameterEntry, PriorEntry, StudyInputs, check_files
+from modelworks.inputs import ParameterEntry, PriorEntry, StudyInputs, check_files, with_model
 from modelworks.model import (
     CompiledModel,
     Model,
@@ -244,10 +244,11 @@ class BoundStudy:
 
 def bind(folder: Path) -> BoundStudy:
     """Read a study and fit it to its model; a `ModelworksError` with every mistake otherwise."""
-    inputs, found = check_files(folder)
+    read, found = check_files(folder)
     letters = Letters(list(found))
-    if inputs is None:
+    if read is None:
         raise ModelworksError(found)
+    inputs = with_model(read)
     try:
         data = _tables(inputs)
     except ModelworksError as error:

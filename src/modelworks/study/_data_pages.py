@@ -45,10 +45,7 @@ def _studies_by_dataset(repository: Repository) -> dict[str, list[str]]:
         inputs, _ = check_files(folder)
         if inputs is None:
             continue
-        named = [target.dataset for target in inputs.targets.values() if target.dataset]
-        named += inputs.study.data.values()
-        named += [name for scenario in inputs.study.scenarios.values() for name in scenario.data.values()]
-        for name in dict.fromkeys(named):
+        for name in inputs.datasets:
             used.setdefault(name, []).append(inputs.study.title)
     return used
 

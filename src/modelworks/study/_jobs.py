@@ -16,10 +16,11 @@ from modelworks.jobs.executors.process import ProcessExecutor
 from modelworks.logs import stamp, utc_now
 from modelworks.runs import ProgressLog, machine, person
 from modelworks.study import stages
-from modelworks.study._binding import bind
-from modelworks.study._line import input_files, run_study
+from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._line import check_until, input_files, run_study
 from modelworks.study._pinned import environment_of, pin
 from modelworks.study._rerun import changed_copy
+from modelworks.study._stage_study import open_study
 from modelworks.study._store import open_store
 
 # What a calibration of the examples takes, with the libraries it loads.
@@ -55,12 +56,11 @@ def order_study(
     ModelworksError
         With every mistake of the study's files.
     """
-    study = bind(folder)
-    if changes:
-        study = bind(changed_copy(study.inputs, changes))
+    study = bind(changed_copy(bind(folder).inputs, changes)) if changes else open_study(folder)
+    check_until(study, until)
     pinned = pin(study, input_files(study))
     repository = study.inputs.repository
-    chains = study.inputs.study.calibration.chains
+    chains = study.inputs.study.calibration.chains if isinstance(study, BoundStudy) else 1
     return Order(
         title=f"{study.name}: {until}" + (f", with {'; '.join(changes)}" if changes else ""),
         command=(sys.executable, "-m", "modelworks", "work"),

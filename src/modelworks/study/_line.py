@@ -24,14 +24,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelworks.calibration import Posterior
-from modelworks.errors import counted
+from modelworks.errors import counted, fail, near
+from modelworks.inputs import StageEntry
 from modelworks.runs import Progress, Run, StageCache, fingerprint, provenance
-from modelworks.study import _carried, _quantities, _reliance, stages
-from modelworks.study._binding import BoundStudy, bind
+from modelworks.study import _carried, _quantities, _reliance, _stage_record, _stage_work, stages
+from modelworks.study._binding import BoundStudy
 from modelworks.study._carried import Carried
 from modelworks.study._observations import Observations
 from modelworks.study._pinned import pinned_provenance
 from modelworks.study._prior_predictive import letters_of
+from modelworks.study._stage_study import NO_MODEL, Study, open_study
 from modelworks.study._store import open_store
 from modelworks.study._summaries import Table, table_of
 
@@ -140,6 +142,8 @@ class Result:
         }
         if self.until in following:
             return following[self.until]
+        if self.until != stages.REPORT:
+            return f"modelworks run {self.study}"
         return f"open {self.run.path / 'report.html'}" if self.run is not None else "modelworks list"
 
     def as_dict(self) -> dict[str, Any]:
@@ -182,7 +186,8 @@ def run_study(
         With every mistake of the study's files; nothing is run then.
     """
     began = time.perf_counter()
-    study = bind(folder)
+    study = open_study(folder)
+    check_until(study, until)
     root = study.inputs.repository.root
     # Who edits or commits while a calibration is under way changes the next run, and not the record of this one.
     with tempfile.TemporaryDirectory(prefix="modelworks-") as kept:
@@ -208,7 +213,7 @@ def _copied(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
 
 
 def _run(
-    study: BoundStudy,
+    study: Study,
     until: str,
     progress: Progress,
     cores: int | None,
@@ -221,22 +226,17 @@ def _run(
     finished: dict[str, Path] = {}
     done: list[dict[str, Any]] = []
     marks = fingerprints(study, carried)
-    for name in needed(until):
+    for name in needed(study, until):
         started = time.perf_counter()
         found, damaged = _kept(cache, marks[name])
         reused = found is not None
         if found is None:
             with cache.attempt(name, marks[name]) as attempt:
-                work = stages.Work(
-                    study, attempt, dict(finished), progress, cores, as_read.provenance, ledger_of(study)
-                )
-                if name == stages.CALIBRATE and carried is not None:
-                    _carried.write(work, carried)
-                else:
-                    stages.STAGES[name](work)
+                _done(name, study, attempt, finished, progress, cores, as_read, carried)
                 seconds = time.perf_counter() - started
                 told = {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)}
-                work.write_json(RECORD, {**told, "files": _hashes(attempt)})
+                written = json.dumps({**told, "files": _hashes(attempt)}, indent=2, ensure_ascii=False, sort_keys=True)
+                (attempt / RECORD).write_text(written + "\n", encoding="utf-8")
             found = cache.get(marks[name])
             if found is None:
                 raise RuntimeError(f"the stage {name} was finished but is not in {cache.root}")
@@ -249,6 +249,34 @@ def _run(
         if damaged:
             done[-1]["damaged"] = True
     return _published(study, until, finished, done, as_read, began)
+
+
+def _done(
+    name: str,
+    study: Study,
+    folder: Path,
+    finished: Mapping[str, Path],
+    progress: Progress,
+    cores: int | None,
+    as_read: _AsRead,
+    carried: Carried | None,
+) -> None:
+    """Do one stage, ours or the team's own, into a folder."""
+    entry = study.inputs.study.stages.get(name)
+    if entry is not None:
+        root = study.inputs.repository.root
+        copies = {
+            path: as_read.files[f"inputs/{_inside(path, root)}"] for path in study.inputs.stage_files[name].values()
+        }
+        _stage_work.run_stage(entry, _stage_work.StageWork(study.inputs, copies, folder, dict(finished), progress))
+    elif isinstance(study, BoundStudy):
+        work = stages.Work(study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study))
+        if name == stages.CALIBRATE and carried is not None:
+            _carried.write(work, carried)
+        else:
+            stages.STAGES[name](work)
+    else:
+        stages.report_without_model(study, folder, finished, as_read.provenance)
 
 
 def _kept(cache: StageCache, mark: str) -> tuple[Path | None, bool]:
@@ -276,12 +304,20 @@ def _hashes(folder: Path) -> dict[str, str]:
     return {name: fingerprint(each) for each in files if (name := each.relative_to(folder).as_posix()) != RECORD}
 
 
-def needed(until: str) -> list[str]:
+def before(study: Study) -> dict[str, tuple[str, ...]]:
+    """Every stage of a study with those that it takes something from."""
+    own = {name: entry.after for name, entry in study.inputs.study.stages.items()}
+    line = BEFORE if isinstance(study, BoundStudy) else {stages.REPORT: ()}
+    return {**line, **own, stages.REPORT: (*line[stages.REPORT], *own)}
+
+
+def needed(study: Study, until: str) -> list[str]:
     """The stages up to one, each after those it needs."""
     wanted: list[str] = []
+    known = before(study)
 
     def visit(name: str) -> None:
-        for each in (*AHEAD.get(name, ()), *BEFORE[name]):
+        for each in (*AHEAD.get(name, ()), *known[name]):
             visit(each)
         if name not in wanted:
             wanted.append(name)
@@ -290,16 +326,36 @@ def needed(until: str) -> list[str]:
     return wanted
 
 
-def fingerprints(study: BoundStudy, carried: Carried | None = None) -> dict[str, str]:
+def check_until(study: Study, until: str) -> None:
+    """The study has such a stage, and every stage that its own take something from; Y608 otherwise."""
+    known = before(study)
+    if until not in known:
+        fail("Y608", f"the study `{study.name}` has no stage `{until}`", hint=near(until, known))
+    for entry in study.inputs.study.stages.values():
+        for stage in entry.after:
+            if stage not in known:
+                message = (
+                    f"the stage `{entry.name}` takes something from `{stage}`, but the study has no model to {stage}"
+                )
+                file, line = entry.place("results")
+                fail("Y608", message, hint=near(stage, study.inputs.study.stages), file=file, line=line)
+
+
+def fingerprints(study: Study, carried: Carried | None = None) -> dict[str, str]:
     """The fingerprint of every stage for the study as it is now; with draws that are carried, of their origin too."""
-    parts = _parts(study)
+    parts = _parts(study) if isinstance(study, BoundStudy) else {stages.REPORT: _report_part(study)}
     marks: dict[str, str] = {}
-    for name in stages.STAGES:
-        code = [room_hash(room) for room in ROOMS[name]]
-        before = [marks[each] for each in BEFORE[name]]
-        if name == stages.CALIBRATE and carried is not None:
-            before.append(carried.origin)
-        marks[name] = fingerprint(name, parts[name], code, before)
+    known = before(study)
+    for name in needed(study, stages.REPORT):
+        entry = study.inputs.study.stages.get(name)
+        if entry is None:
+            code = [room_hash(room) for room in ROOMS[name]]
+            earlier = [marks[each] for each in known[name]]
+            if name == stages.CALIBRATE and carried is not None:
+                earlier.append(carried.origin)
+            marks[name] = fingerprint(name, parts[name], code, earlier)
+        else:
+            marks[name] = fingerprint("stage", _stage_work.parts_of(entry, study.inputs, marks), _code_of(entry))
     return marks
 
 
@@ -311,6 +367,12 @@ def ledger_of(study: BoundStudy) -> Path:
     code = [room_hash(room) for room in ROOMS[stages.CALIBRATE]]
     mark = fingerprint("densities", _parts(study)[DENSITIES], code)
     return study.inputs.repository.kept / "densities" / f"{mark}.ledger"
+
+
+def _code_of(entry: StageEntry) -> list[str]:
+    """Our code that makes something of what a stage of the team's own wrote."""
+    rooms = ("study/_stage_outputs.py", *(("diagnostics",) if entry.output("posterior") else ()))
+    return [room_hash(room) for room in rooms]
 
 
 def _parts(study: BoundStudy) -> dict[str, Any]:
@@ -356,11 +418,12 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
             "data": scenario_data,
             "time": _plain(asked.time),
         },
-        stages.REPORT: {
-            "files": {f.name: f.sha256 for f in study.inputs.files},
-            "study": study.name,
-        },
+        stages.REPORT: _report_part(study),
     }
+
+
+def _report_part(study: Study) -> dict[str, Any]:
+    return {"files": {f.name: f.sha256 for f in study.inputs.files}, "study": study.name}
 
 
 def _target_part(observed: Observations) -> dict[str, Any]:
@@ -430,7 +493,7 @@ def _sources(folder: Any, prefix: str = "") -> list[tuple[str, bytes]]:
 
 
 def _published(
-    study: BoundStudy, until: str, finished: dict[str, Path], done: list[dict[str, Any]], as_read: _AsRead, began: float
+    study: Study, until: str, finished: dict[str, Path], done: list[dict[str, Any]], as_read: _AsRead, began: float
 ) -> Result:
     """Publish a run of these stages, unless there is one that holds them already, and perhaps later ones too."""
     store = open_store(study.inputs.repository)
@@ -442,6 +505,7 @@ def _published(
     )
     # A run that was damaged since is not what we hand out; a new one is.
     same = next((run for run in alike if not run.verify()), None)
+    warnings = letters_of(finished[stages.SIMULATE]) if stages.SIMULATE in finished else ()
     result = Result(
         study.name,
         until,
@@ -454,23 +518,20 @@ def _published(
         time.perf_counter() - began,
         table_of(study, until, finished),
         len(store.damaged(study.name)),
-        [letter.as_dict() for letter in letters_of(finished[stages.SIMULATE])],
+        [letter.as_dict() for letter in warnings],
     )
     if same is None:
         region = study.inputs.study.region or "everywhere"
+        model = study.model.name if isinstance(study, BoundStudy) else NO_MODEL
         result.run = store.publish(
-            (study.name, study.model.name, region),
-            stages=finished,
-            record=record,
-            files=as_read.files,
-            name=as_read.name,
+            (study.name, model, region), stages=finished, record=record, files=as_read.files, name=as_read.name
         )
         result.published = True
     return result
 
 
 def _record(
-    study: BoundStudy, until: str, finished: Mapping[str, Path], done: list[dict[str, Any]], began: float
+    study: Study, until: str, finished: Mapping[str, Path], done: list[dict[str, Any]], began: float
 ) -> dict[str, Any]:
     """What is said of a run as a whole."""
     asked = study.inputs.study
@@ -479,16 +540,27 @@ def _record(
         **rerun_record(study),
         "title": asked.title,
         "question": asked.question,
-        "model": study.model.name,
+        "model": study.model.name if isinstance(study, BoundStudy) else None,
         "region": asked.region,
         "until": until,
         "stages": done,
         "fingerprints": {each["name"]: each["fingerprint"] for each in done},
         "seconds": round(time.perf_counter() - began, 3),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": {name: study.inputs.catalogue[name].sha256 for name in study.inputs.of_stages},
+    }
+    if isinstance(study, BoundStudy):
+        record |= _modelled(study, finished, record["data"])
+    return _stage_record.told(record, study.inputs, finished)
+
+
+def _modelled(study: BoundStudy, finished: Mapping[str, Path], data: Mapping[str, str]) -> dict[str, Any]:
+    """What is said of a run of a model."""
+    asked = study.inputs.study
+    record: dict[str, Any] = {
         "calibration": _plain(asked.calibration),
         "parameters": {name: {"value": study.fixed[name], "unit": _unit(study, name)} for name in study.fixed},
-        "data": {name: study.inputs.catalogue[d].sha256 for name, d in asked.data.items()},
+        "data": {**data, **{name: study.inputs.catalogue[d].sha256 for name, d in asked.data.items()}},
     }
     if stages.CALIBRATE in finished:
         record["parameters"] |= _calibrated(study, finished[stages.CALIBRATE])
@@ -505,7 +577,7 @@ def _record(
     return record
 
 
-def rerun_record(study: BoundStudy) -> dict[str, Any]:
+def rerun_record(study: Study) -> dict[str, Any]:
     """Of a copy of a study with something assumed otherwise: of which, and what."""
     said = study.inputs.folder / RERUN
     return {"rerun": json.loads(said.read_text(encoding="utf-8"))} if said.is_file() else {}
@@ -525,13 +597,13 @@ def _unit(study: BoundStudy, name: str) -> str:
     return study.entry(name).unit
 
 
-def input_files(study: BoundStudy) -> dict[str, Path]:
+def input_files(study: Study) -> dict[str, Path]:
     """Every file the study was made from, by the name it has inside the run."""
     root = study.inputs.repository.root
     found = {f"inputs/{_inside(file.path, root)}": file.path for file in study.inputs.files}
-    for name in study.file.sources:
-        path = study.file.path.parent / name
-        found[f"inputs/{_inside(path, root)}"] = path
+    if isinstance(study, BoundStudy):
+        paths = [study.file.path.parent / name for name in study.file.sources]
+        found |= {f"inputs/{_inside(path, root)}": path for path in paths}
     return found
 
 

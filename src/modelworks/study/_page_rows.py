@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelworks.diagnostics import Check, guide, summary
+from modelworks.inputs import Catalogue
 from modelworks.model import written_numbers
 from modelworks.report import (
     AssumptionRow,
@@ -18,6 +19,7 @@ from modelworks.report import (
     FitRow,
     ForecastRow,
     PosteriorRow,
+    QuantityRow,
     RelianceRow,
     ScenarioRow,
     StageRow,
@@ -27,9 +29,12 @@ from modelworks.report.words import plural
 from modelworks.study._binding import BoundStudy
 from modelworks.study._observations import Observations
 from modelworks.study._prior_predictive import letters_of
+from modelworks.study._stage_study import Study
 from modelworks.study._target_words import likelihood_in_words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelworks.calibration import Posterior
     from modelworks.study.stages import Work
 
@@ -56,6 +61,11 @@ def reliance_rows(work: Work, quantities: Mapping[str, Any]) -> Iterator[Relianc
         yield RelianceRow(
             row["name"], told["title"], row["kind"], row["source"], row["move"], unit, row["in_sd"], row["distance"]
         )
+
+
+def quantity_rows(quantities: Mapping[str, Mapping[str, Any]]) -> Iterator[QuantityRow]:
+    for name, q in quantities.items():
+        yield QuantityRow(name, q["title"] or name, q["unit"] or "", q["median"], q["low"], q["high"], q["text"])
 
 
 def posterior_rows(study: BoundStudy, posterior: Posterior) -> Iterator[PosteriorRow]:
@@ -89,12 +99,12 @@ def target_rows(study: BoundStudy) -> Iterator[TargetRow]:
         )  # fmt: skip
 
 
-def check_rows(diagnosis: Mapping[str, Any]) -> Iterator[CheckRow]:
+def check_rows(diagnosis: Mapping[str, Any], whose: str = "") -> Iterator[CheckRow]:
     for check in map(Check.from_dict, diagnosis["checks"]):
         told = guide(check)
         yield CheckRow(
-            check.name, check.title, check.verdict, check.reason, check.value, told.measures, check.threshold,
-            told.remedy,
+            check.name, f"{whose}{check.title}", check.verdict, check.reason, check.value, told.measures,
+            check.threshold, told.remedy,
         )  # fmt: skip
 
 
@@ -132,29 +142,30 @@ def written_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
 
 
 def data_rows(study: BoundStudy) -> Iterator[DataRow]:
-    used = {o.entry.dataset: None for o in study.observations if o.entry.dataset}
-    used |= dict.fromkeys(study.inputs.study.data.values())
-    for scenario in study.inputs.study.scenarios.values():
-        used |= dict.fromkeys(scenario.data.values())
-    for name in used:
-        dataset = study.inputs.catalogue[name]
-        yield DataRow(
-            name, dataset.title, dataset.publisher, dataset.licence, dataset.source, dataset.sha256 or "",
-            str(dataset.retrieved or ""), checked(study, name),
-        )  # fmt: skip
+    for name in study.inputs.datasets:
+        yield data_row(study.inputs.catalogue, name)
 
 
-def checked(study: BoundStudy, name: str) -> str:
+def data_row(catalogue: Catalogue, name: str) -> DataRow:
+    """A dataset of the catalogue, as a page lists it."""
+    dataset = catalogue[name]
+    return DataRow(
+        name, dataset.title, dataset.publisher, dataset.licence, dataset.source, dataset.sha256 or "",
+        str(dataset.retrieved or ""), checked(catalogue, name),
+    )  # fmt: skip
+
+
+def checked(catalogue: Catalogue, name: str) -> str:
     """What the checks of a dataset found: how many hold, and which failing was accepted, and why."""
-    found = study.inputs.catalogue.findings(name)
+    found = catalogue.findings(name)
     lived_with = [each for each in found if each.problem]
     told = [f"{plural(len(found) - len(lived_with), 'check')} held"] if found else []
     told += [f"{each.check.name}: {each.problem}; accepted: {each.check.accepted}" for each in lived_with]
     return "; ".join(told)
 
 
-def stage_rows(work: Work) -> Iterator[StageRow]:
-    for name, folder in work.finished.items():
+def stage_rows(finished: Mapping[str, Path]) -> Iterator[StageRow]:
+    for name, folder in finished.items():
         entry: Mapping[str, Any] = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
         yield StageRow(name, entry["seconds"])
 
@@ -184,7 +195,7 @@ def warnings(work: Work) -> Iterator[str]:
         yield from (c["reason"] for c in diagnosis["checks"] if c["name"] == "held_out" and c["reason"] not in told)
 
 
-def rebuild(study: BoundStudy, known: Mapping[str, Any]) -> tuple[str, ...]:
+def rebuild(study: Study, known: Mapping[str, Any]) -> tuple[str, ...]:
     """The commands that make the page again: from the commit, or from the files the run keeps of itself."""
     lock = "# packages as they were: environment.lock in the folder of this run"
     run = f"modelworks run {study.name}"
@@ -196,7 +207,9 @@ def rebuild(study: BoundStudy, known: Mapping[str, Any]) -> tuple[str, ...]:
     return lock, "cd inputs  # in the folder of this run: every file of the study as it was", run
 
 
-def citation(study: BoundStudy) -> str:
+def citation(study: Study) -> str:
+    """How to cite a result of which the study does not say it."""
     asked = study.inputs.study
+    done = "Calibrated" if isinstance(study, BoundStudy) else "Made"
     who = ", ".join(asked.authors) or "The authors of the study"
-    return f"{who} ({datetime.now(UTC).year}). {asked.title}. Calibrated with modelworks."
+    return f"{who} ({datetime.now(UTC).year}). {asked.title}. {done} with modelworks."

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelworks import plots
+from modelworks.diagnostics import worst
 from modelworks.inputs import group_of
 from modelworks.model import diagram, output_columns, written_numbers
 from modelworks.report import (
     AvertedRow,
     Page,
-    QuantityRow,
     Section,
     ThresholdRow,
     write_figure,
@@ -32,6 +32,7 @@ from modelworks.study._page_rows import (
     fit_rows,
     forecast_rows,
     posterior_rows,
+    quantity_rows,
     rebuild,
     reliance_rows,
     scenario_rows,
@@ -44,6 +45,7 @@ from modelworks.study._page_rows import (
 from modelworks.study._prior_predictive import figure_of
 from modelworks.study._questions import BASELINE
 from modelworks.study._scenario_runs import baseline_name
+from modelworks.study._stage_sections import told_by_stages
 from modelworks.study._thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def page(work: Work) -> Page:
     study, asked = work.study, work.study.inputs.study
     posterior = work.posterior()
     diagnosis = _reliance.told(work.diagnosis(), work.finished["project"])
+    own = told_by_stages(study.inputs, work.finished)
     quantities = json.loads((work.finished["project"] / "quantities.json").read_text(encoding="utf-8"))
     return Page(
         study=study.name,
@@ -81,17 +84,17 @@ def page(work: Work) -> Page:
         model=study.model.name,
         region=asked.region or "",
         answer=_quantities.answer(asked.answer, quantities) or "",
-        verdict=diagnosis["verdict"],
-        sentences=tuple(diagnosis["sentences"]),
+        verdict=worst([diagnosis["verdict"], *own.verdicts]),
+        sentences=(*diagnosis["sentences"], *own.sentences),
         warnings=tuple(warnings(work)),
-        checks=tuple(check_rows(diagnosis)),
-        sections=tuple(_sections(work, posterior)),
-        quantities=tuple(
-            QuantityRow(name, q["title"] or name, q["unit"] or "", q["median"], q["low"], q["high"], q["text"])
-            for name, q in sorted(quantities.items(), key=lambda item: _order(asked, item[0]))
+        checks=(*check_rows(diagnosis), *own.checks),
+        sections=(*_sections(work, posterior), *own.sections),
+        quantities=(
+            *quantity_rows(dict(sorted(quantities.items(), key=lambda item: _order(asked, item[0])))),
+            *own.quantities,
         ),
         reliance=tuple(reliance_rows(work, quantities)),
-        posterior=tuple(posterior_rows(study, posterior)),
+        posterior=(*posterior_rows(study, posterior), *own.posterior),
         scenarios=tuple(scenario_rows(study)),
         averted=tuple(_averted_rows(work)),
         thresholds=tuple(_threshold_rows(work)),
@@ -103,7 +106,7 @@ def page(work: Work) -> Page:
         data=tuple(data_rows(study)),
         diagram=diagram(study.model),
         provenance=work.provenance,
-        stages=tuple(stage_rows(work)),
+        stages=tuple(stage_rows(work.finished)),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         authors=tuple(asked.authors),
         citation=asked.citation or citation(study),

@@ -27,7 +27,7 @@ from modelworks.runs import (
     provenance,
     source_hash,
 )
-from modelworks.study._binding import BoundStudy
+from modelworks.study._stage_study import Study
 
 # What is of the moment at which a job was asked for; the rest of a run's provenance is of where it was carried out.
 OF_THE_ASKER = ("commit", "branch", "dirty", "patch", "not_in_patch", "person", "modelworks")
@@ -42,7 +42,7 @@ class Pinned:
     packages: str
 
 
-def pin(study: BoundStudy, files: Mapping[str, Path]) -> Pinned:
+def pin(study: Study, files: Mapping[str, Path]) -> Pinned:
     """Keep a study as it is; `files` are those it was made from, by their names in a run."""
     repository = study.inputs.repository
     wanted = {path.resolve() for path in files.values()} | {repository.root / SETTINGS}
@@ -137,7 +137,7 @@ def _copy(source: Path, destination: Path) -> None:
     shutil.copyfile(source, destination)
 
 
-def _link_what_stays(study: BoundStudy, folder: Path) -> None:
+def _link_what_stays(study: Study, folder: Path) -> None:
     """Sensitive data are not copied anywhere: the copy of the repository leads to where they are."""
     root = study.inputs.repository.root
     for dataset in study.inputs.catalogue.values():

@@ -10,6 +10,7 @@ from modelworks.errors import Letter, ModelworksError, disk_letter, fail
 from modelworks.inputs import Repository
 from modelworks.runs import Policy, Run, StageCache, Store, person
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._stage_study import Study, open_study
 from modelworks.study._store import open_store
 
 if TYPE_CHECKING:
@@ -70,8 +71,13 @@ def _studies(repository: Repository) -> list[Path]:
     return folders
 
 
-def check_study(folder: Path) -> BoundStudy:
+def check_study(folder: Path) -> Study:
     """The study, when nothing about it is wrong; else a `ModelworksError` with every mistake."""
+    return open_study(folder)
+
+
+def check_model(folder: Path) -> BoundStudy:
+    """The study, when nothing about it is wrong, for whoever asks something of its model; Y147 where it has none."""
     return bind(folder)
 
 

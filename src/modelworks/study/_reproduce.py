@@ -33,6 +33,9 @@ from modelworks.runs import (
     make_environment,
     python_like,
 )
+from modelworks.study._line import BEFORE
+from modelworks.study._stage_outputs import read_draws, read_table
+from modelworks.study.stages import REPORT
 
 Verdict = Literal["bit-identical", "statistically identical", "different"]
 Array = NDArray[np.float64]
@@ -157,7 +160,7 @@ def _made_again(run: Run, root: Path, python: Path, progress: Progress) -> Run:
     study = str(run.record.get("study") or run.study)
     until = str(run.record.get("until") or "report")
     progress.start(f"{until} {study} again")
-    words = [str(python), "-m", "modelworks", *(["run"] if until == "report" else [until]), study, "--quiet", "--json"]
+    words = [str(python), "-m", "modelworks", *_verb(until), study, "--quiet", "--json"]
     # Another environment finds its own packages, and none of ours.
     ours = () if python == Path(sys.executable) else ("PYTHONPATH", "PYTHONHOME")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
@@ -172,12 +175,19 @@ def _made_again(run: Run, root: Path, python: Path, progress: Progress) -> Run:
     return found[0]
 
 
+def _verb(until: str) -> list[str]:
+    """The command that ends with a stage."""
+    if until in BEFORE:
+        return ["run"] if until == REPORT else [until]
+    return ["run", "--until", until]
+
+
 # -- whether the same came out -----------------------------------------------------------------------
 
 
 def judge(run: Run, again: Run) -> tuple[Verdict, tuple[str, ...]]:
     """Whether two runs hold the same results, and in which sense."""
-    names = [name for name in RESULTS if run.file(name) is not None]
+    names = [name for name in (*RESULTS, *_own_results(run)) if run.file(name) is not None]
     missing = [name for name in names if again.file(name) is None]
     if missing:
         return "different", tuple(f"{name} was not made again." for name in missing)
@@ -188,14 +198,31 @@ def judge(run: Run, again: Run) -> tuple[Verdict, tuple[str, ...]]:
     if max(unlike.values()) < ROUND_OFF:
         largest = max(unlike.values())
         return "statistically identical", (f"The results differ by round-off: at most {largest:.1g} of their size.",)
-    if "calibrate/posterior.nc" in unlike:
-        return _judge_posteriors(run, again)
+    moved = [name for name in _posteriors(run) if name in unlike]
+    # What was made from other draws differs too; what was not must not.
+    after = {name for name in unlike if name in RESULTS} if RESULTS[1] in moved else set()
+    after |= {name for name in unlike for each in moved if name.split("/")[0] == each.split("/")[0]}
+    if moved and after == unlike.keys():
+        told = [_judge_posteriors(run, again, name) for name in moved]
+        return next((each for each in told if each[0] == "different"), told[0])
     return "different", tuple(f"{name} differs by up to {each:.2g} of its size." for name, each in unlike.items())
 
 
-def _judge_posteriors(run: Run, again: Run) -> tuple[Verdict, tuple[str, ...]]:
+def _own_results(run: Run) -> Iterator[str]:
+    """What stages of the team's own computed, by its place in the run."""
+    for stage, names in (run.record.get("results") or {}).items():
+        yield from (f"{stage}/{name}" for name in names)
+
+
+def _posteriors(run: Run) -> list[str]:
+    """Every file of draws that a run may hold."""
+    own = (run.record.get("draws") or {}).items()
+    return [RESULTS[1], *(f"{stage}/{name}" for stage, name in own)]
+
+
+def _judge_posteriors(run: Run, again: Run, name: str) -> tuple[Verdict, tuple[str, ...]]:
     """Whether two sets of draws can be of one posterior: each mean and each width within its Monte-Carlo error."""
-    before, after = ({row.name: row for row in summary(_draws(each))} for each in (run, again))
+    before, after = ({row.name: row for row in summary(_draws(each.path / name))} for each in (run, again))
     if before.keys() != after.keys():
         return "different", ("Other parameters were calibrated.",)
     apart = {name: max(abs(z) for z in _apart(before[name], after[name])) for name in before}
@@ -215,8 +242,10 @@ def _judge_posteriors(run: Run, again: Run) -> tuple[Verdict, tuple[str, ...]]:
     )
 
 
-def _draws(run: Run) -> dict[str, Array]:
-    posterior = Posterior.read(run.path / "calibrate" / "posterior.nc")
+def _draws(path: Path) -> dict[str, Array]:
+    if path.suffix != ".nc":
+        return dict(read_draws(path).parameters)
+    posterior = Posterior.read(path)
     return {name: np.asarray(posterior.draws(name)) for name in posterior.parameters}
 
 
@@ -238,10 +267,8 @@ def _distance(before: Path, after: Path) -> float:
 
 def _arrays(before: Path, after: Path) -> Iterator[tuple[Any, Any]]:
     """What two files hold, piece by piece."""
-    if before.suffix == ".parquet":
-        import pandas as pd
-
-        old, new = pd.read_parquet(before), pd.read_parquet(after)
+    if before.suffix in (".parquet", ".csv"):
+        old, new = read_table(before), read_table(after)
         yield list(old.columns), list(new.columns)
         for column in old.columns.intersection(new.columns):
             yield old[column].to_numpy(), new[column].to_numpy()

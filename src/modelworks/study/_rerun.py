@@ -141,8 +141,8 @@ def _estimate(study: BoundStudy, changed: BoundStudy, use: Carried | None = None
     """Which stages are done again, and how long each of them took the last time; draws that are used take none."""
     cache = StageCache(study.inputs.repository.kept / "stages")
     old, new = fingerprints(study), fingerprints(changed, use)
-    again = [name for name in needed(stages.REPORT) if cache.get(new[name]) is None]
-    unchanged = [name for name in needed(stages.REPORT) if name not in again]
+    again = [name for name in needed(study, stages.REPORT) if cache.get(new[name]) is None]
+    unchanged = [name for name in needed(study, stages.REPORT) if name not in again]
     spent = {
         name: 0.0 if use is not None and name == stages.CALIBRATE else _seconds(cache.get(old[name])) for name in again
     }

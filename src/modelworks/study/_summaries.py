@@ -13,13 +13,19 @@ from modelworks.diagnostics import summary
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy
 from modelworks.study._pages import shown_units
+from modelworks.study._stage_outputs import QUANTITIES
+from modelworks.study._stage_study import Study
 from modelworks.study._words import in_words
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
-def table_of(study: BoundStudy, until: str, finished: Mapping[str, Path]) -> Table | None:
+def table_of(study: Study, until: str, finished: Mapping[str, Path]) -> Table | None:
     """The header and rows that say what came of the last stage; the report says it by itself."""
+    if until in study.inputs.study.stages:
+        return _metrics(finished[until])
+    if not isinstance(study, BoundStudy):
+        return None
     if until == stages.SIMULATE:
         return _outputs(study, finished[until])
     if until == stages.CALIBRATE:
@@ -67,6 +73,14 @@ def _checks(folder: Path) -> Table:
     checks = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))["checks"]
     rows: list[tuple[str, ...]] = [(c["verdict"], c["title"], c["reason"]) for c in checks]
     return ("verdict", "question", "answer"), rows
+
+
+def _metrics(folder: Path) -> Table | None:
+    """The metrics of a stage of the team's own, where it has some."""
+    if not (folder / QUANTITIES).is_file():
+        return None
+    metrics = json.loads((folder / QUANTITIES).read_text(encoding="utf-8"))
+    return ("metric", "value", "unit"), [(name, each["text"], each["unit"]) for name, each in metrics.items()]
 
 
 def _quantities(folder: Path) -> Table:

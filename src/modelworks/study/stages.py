@@ -22,10 +22,11 @@ from modelworks.calibration import Enough, LogDensity, Posterior, Settings, cali
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.model import measure_error
 from modelworks.runs import Ledger
-from modelworks.study import _pages, _projection, _reliance
+from modelworks.study import _pages, _projection, _reliance, _stage_pages
 from modelworks.study._binding import BoundStudy
 from modelworks.study._prior_predictive import foresee
 from modelworks.study._scaled import ScaledModel
+from modelworks.study._stage_study import StageStudy
 
 if TYPE_CHECKING:
     from modelworks.inputs.study_file import CalibrationSettings
@@ -130,6 +131,13 @@ def project_stage(work: Work) -> None:
 def report_stage(work: Work) -> None:
     """The page someone can judge: verdict first, pictures, tables, assumptions, provenance."""
     _pages.write_page(work)
+
+
+def report_without_model(
+    study: StageStudy, folder: Path, finished: Mapping[str, Path], provenance: Mapping[str, Any]
+) -> None:
+    """The page of a study that is made of the team's own stages."""
+    _stage_pages.write_page(study, folder, finished, provenance)
 
 
 STAGES: dict[str, Callable[[Work], None]] = {
