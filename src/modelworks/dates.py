@@ -15,6 +15,7 @@ from typing import Literal
 from modelworks.errors import fail
 
 TimeUnit = Literal["days", "years"]
+TIME_UNITS: tuple[TimeUnit, ...] = ("days", "years")
 
 # A day that a sum of floating-point numbers misses by less than this is that day. About 80 seconds in
 # days; in years about nine hours, still far less than any step of a grid in years.
@@ -30,6 +31,10 @@ class Calendar:
 
     unit: TimeUnit
     origin: date
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.origin, date):
+            fail("Y110", f"`{self.origin!r}` is not a date", hint="give a day, as in date(2021, 3, 4)")
 
     def number(self, day: date) -> float:
         """The model time at the first moment of a day.

@@ -12,6 +12,7 @@ from tests.calibration.conftest import Linear
 
 from modelworks.calibration import LogDensity, Prior, Target
 from modelworks.calibration.likelihoods import likelihood, slopes_below
+from modelworks.calibration.samplers._importance import resampled
 
 
 def level(observed: Any, sd: float | str = 2.0) -> LogDensity:
@@ -101,3 +102,14 @@ def test_model_and_data_do_not_change_places() -> None:
     wrong = stats.poisson(7).logpmf(12) - stats.poisson(7).logpmf(9)
     assert at(12.0) - at(9.0) == pytest.approx(right, rel=1e-9)
     assert abs(right - wrong) > 0.1
+
+
+def test_quantiles_of_weighted_draws_go_by_their_weights() -> None:
+    """They were taken of the points as they lay: here weighted points become draws that all count alike."""
+    random = np.random.default_rng(2)
+    points = random.normal(0.0, 3.0, 200_000)
+    weights = stats.norm(1.0, 1.0).pdf(points) / stats.norm(0.0, 3.0).pdf(points)
+    draws = points[resampled(weights / weights.sum(), 50_000, random)]
+    levels = [0.025, 0.25, 0.5, 0.75, 0.975]
+    np.testing.assert_allclose(np.quantile(draws, levels), stats.norm(1.0, 1.0).ppf(levels), atol=0.06)
+    assert abs(np.quantile(points, 0.975) - stats.norm(1.0, 1.0).ppf(0.975)) > 2

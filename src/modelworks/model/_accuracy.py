@@ -11,6 +11,7 @@ import numpy as np
 from modelworks.errors import ModelworksError, fail
 from modelworks.model._compiled import CompiledModel
 from modelworks.model._graph import Array
+from modelworks.model._kinds import is_number
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.backends.native import Tape
 from modelworks.model.solvers._method import ChosenStep
@@ -59,6 +60,12 @@ def settle_step(compiled: CompiledModel, values: Array, wanted: float = 1e-5, *,
     chooses its own steps takes shorter ones by its tolerance. Where the step is part of the model it stays, and there
     is no error.
     """
+    if not (is_number(wanted) and wanted >= 0):
+        fail(
+            "S128",
+            f"an accuracy of {wanted!r} was asked for",
+            hint="give the part of an output's largest value that an error may have, such as 1e-5",
+        )
     if compiled.method.order is None:
         compiled.run(values)  # tells what is impossible, and where
         return Accuracy(compiled.step, np.nan)

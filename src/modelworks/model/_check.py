@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letter, Letters, ModelworksError, near
-from modelworks.model._declaration import Entry, Exit, Flow, Infection, Move, Pulse, Transition
+from modelworks.model._declaration import Flow, Infection, Transition
 from modelworks.model._delayed import Delayed
 from modelworks.model._dimensions import check_units
 from modelworks.model._expression import Constant, Events, Operation, Parameter, People, expression, walk
+from modelworks.model._reachable import flows_of, flows_out_of_nothing, unreachable_compartments
 
 if TYPE_CHECKING:
     from modelworks.model._model import Model
@@ -35,7 +36,8 @@ def check(model: Model, *, start: bool = True) -> tuple[Letter, ...]:
     letters.extend(check_units(model))
     program = _lowering(model, letters)
     if program is not None and not letters:
-        _reachable(model, letters)
+        letters.extend(unreachable_compartments(model))
+        letters.extend(flows_out_of_nothing(model))
         if start and not letters:
             _nobody(model, program, letters)
     return tuple(letters)
@@ -65,7 +67,7 @@ def _names(model: Model, letters: Letters) -> None:
                     f"`{stratification.name}` splits a compartment `{name}`, but the model has none of that name",
                     hint=near(name, model.all_compartments),
                 )
-    for flow in _flows(model):
+    for flow in flows_of(model):
         if isinstance(flow, (Transition, Infection)) and flow.source == flow.destination:
             letters.add(
                 "M121",
@@ -190,43 +192,3 @@ def _at_any_rate(model: Model) -> Model:
         changed: dict[str, Any] = {given: rate}
         flows.append(replace(flow, **changed))
     return replace(model, flows=flows)
-
-
-def _reachable(model: Model, letters: Letters) -> None:
-    """A compartment that nobody starts in or can get to is a misspelt flow, or one forgotten."""
-    reached = set(model.initial) | {f.destination for f in _flows(model) if isinstance(f, Entry)}
-    links = [(f.source, f.destination) for f in _flows(model) if isinstance(f, (Transition, Infection))]
-    growing = True
-    while growing:
-        found = {destination for source, destination in links if source in reached} - reached
-        reached |= found
-        growing = bool(found)
-    for name in model.all_compartments:
-        if name not in reached:
-            letters.add(
-                "M108",
-                f"nobody can ever be in `{name}`: nobody starts there and no flow leads to it",
-                hint="add a flow into it, an initial number, or take it out",
-            )
-    used = {c for f in _flows(model) for c in _touched(f, model)}
-    for name in model.all_compartments:
-        if name not in used and len(model.compartments) > 1:
-            letters.add("M108", f"no flow begins or ends in `{name}`", hint="take it out, or say what happens in it")
-
-
-def _flows(model: Model) -> list[Flow]:
-    """The flows, and what pulses move as flows."""
-    return [flow.flow if isinstance(flow, Pulse) else flow for flow in model.flows]
-
-
-def _touched(flow: object, model: Model) -> tuple[str, ...]:
-    if isinstance(flow, (Transition, Infection)):
-        return (flow.source, flow.destination)
-    if isinstance(flow, Entry):
-        return (flow.destination,)
-    if isinstance(flow, (Exit, Move)):
-        named = flow.source if isinstance(flow, Exit) else flow.compartments
-        if named is None:
-            return tuple(model.compartments)
-        return (named,) if isinstance(named, str) else tuple(named)
-    return ()

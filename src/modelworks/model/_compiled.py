@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, fail
+from modelworks.errors import fail
 from modelworks.model._batch import RUNS, Batches
 from modelworks.model._convolve import Convolutions
 from modelworks.model._delayed import Delayed
 from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
 from modelworks.model._graph import _FOLD, Array
-from modelworks.model._impossible import check_bounds, check_names, moment_in_words, tell_of_guard
+from modelworks.model._impossible import moment_in_words, tell_of_guard, vector_of_values
 from modelworks.model._lower import lower
 from modelworks.model._model import Model, counted_in
 from modelworks.model._program import Guard, Program
@@ -130,13 +130,7 @@ class CompiledModel:
 
     def vector(self, values: Mapping[str, float]) -> Array:
         """Values by name as the array `run` takes; a name too many or too few is an error."""
-        letters = Letters()
-        check_names(self.model, self.parameters, values, letters)
-        letters.raise_if_any()
-        vector = np.array([float(values[name]) for name in self.parameters], dtype=float)
-        check_bounds(self.model, vector, letters)
-        letters.raise_if_any()
-        return vector
+        return vector_of_values(self.model, self.parameters, values)
 
     def run(self, values: Array) -> Array:
         """Outputs of one run, shape (time, column); a `ModelworksError` if it left what is possible."""

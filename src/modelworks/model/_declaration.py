@@ -25,6 +25,7 @@ from modelworks.model._expression import (
     people,
 )
 from modelworks.model._graph import Array
+from modelworks.model._kinds import in_words
 
 # Of this many people or fewer a pulse takes all: a number of people over it is far above one.
 FEWEST = 1e-90
@@ -52,11 +53,12 @@ class Stratification:
     widths: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.strata, str):
+        if isinstance(self.strata, str) or not hasattr(self.strata, "__iter__"):
+            names = self.strata.split() if isinstance(self.strata, str) else ["young", "old"]
             fail(
                 "M128",
-                f"the strata of `{self.name}` are the text `{self.strata}`, where a list of names belongs",
-                hint=f"write [{', '.join(repr(each) for each in self.strata.split())}]",
+                f"the strata of `{self.name}` are {in_words(self.strata)}, where a list of names belongs",
+                hint=f"write [{', '.join(repr(each) for each in names)}]",
             )
         object.__setattr__(self, "strata", tuple(str(each) for each in self.strata))
         if self.compartments is not None:
@@ -183,7 +185,7 @@ def _in_order(population: Mapping[str, float] | Sequence[float], stratification:
     for label in given:
         if label not in stratification.strata:
             fail("M146", f"the population of contacts has people in `{label}`", hint=near(label, stratification.strata))
-    return np.array([float(given.get(stratum, 0.0)) for stratum in stratification.strata])  # type: ignore[arg-type]
+    return np.array([float(given.get(stratum, 0.0)) for stratum in stratification.strata])
 
 
 def _by_strata(setting: Setting, stratification: Stratification) -> ArrayLike:
@@ -224,7 +226,8 @@ def _numbers(matrix: ArrayLike, name: str) -> Array:
         fail(
             "M104",
             f"the contacts `{name}` are not a matrix of numbers",
-            hint="give rows of numbers, all of one length; what lies in a file is read first, with pandas",
+            hint='give rows of numbers, all of one length; several matrices as [Setting("home", home), …]; a file '
+            "is read first, with pandas",
         )
 
 
@@ -476,6 +479,7 @@ def stage_name(flow: Transition) -> str:
 
 
 Flow: TypeAlias = Transition | Move | Infection | Entry | Exit | Pulse
+FLOWS = (Transition, Move, Infection, Entry, Exit, Pulse)
 
 
 @dataclass(frozen=True, eq=False)

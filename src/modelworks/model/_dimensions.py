@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelworks import units
 from modelworks.errors import Letter, ModelworksError
@@ -96,13 +96,19 @@ Known = Kind | None
 
 
 class MisfitError(Exception):
-    """Two parts of an expression that can not be added."""
+    """Two parts of an expression that can not be added, or a function of what is no pure number."""
 
 
 def check_units(model: Model) -> Iterator[Letter]:
     """A letter for each flow, initial number and output whose units do not fit."""
     per_time = Kind(-1, 0, 1.0 / units.parse(model.time).factor)
+    for stratification in model.stratifications:
+        for share in _shares(stratification.split):
+            yield from _compared(model, f"a share of people by `{stratification.name}`", share, [PURE])
     for flow in model.flows:
+        for name, given in getattr(flow, "split", {}).items():
+            for share in _shares(given):
+                yield from _compared(model, f"a share by `{name}` of the flow `{flow.name}`", share, [PURE])
         for what, value, wanted in _of_flow(model, flow, per_time):
             yield from _compared(model, f"{what} of the flow `{flow.name}`", value, wanted)
     for name, number in model.initial.items():
@@ -155,6 +161,12 @@ def _of_flow(model: Model, flow: Flow, per_time: Kind) -> Iterator[tuple[str, Nu
         yield f"the scale of the contacts `{setting.name}`", setting.scale, [PURE]
 
 
+def _shares(split: Any) -> Iterator[Number]:
+    """The shares of a split, by name or in order; none where one stratum is named."""
+    if not isinstance(split, str) and split is not None:
+        yield from split.values() if isinstance(split, Mapping) else split
+
+
 def _settings(contacts: Contacts | None) -> Iterator[Setting]:
     for given in contacts.by.values() if contacts else ():
         if isinstance(given, list | tuple):
@@ -188,7 +200,7 @@ def _compared(
     try:
         found = _kind(expression(value), model)
     except MisfitError as misfit:
-        yield Letter("M129", f"{what} adds {misfit}", hint="look at the units of its parameters, and at the brackets")
+        yield Letter("M129", f"{what} {misfit}", hint="look at the units of its parameters, and at the brackets")
         return
     if found is None or not wanted or any(found.is_same(each) for each in wanted):
         return
@@ -241,7 +253,9 @@ def _of_operation(given: Operation, model: Model) -> Known:
         over = PURE if isinstance(above, Constant) and above.value == 1.0 else _kind(above, model)
         return _product(over, _kind(below, model), -1)
     for each in given.arguments:
-        _kind(each, model)  # the parts of a function may not fit each other either
+        found = _kind(each, model)  # the parts of a function may not fit each other either
+        if given.operation in ("exp", "log", "cos") and found is not None and found.time != 0:
+            raise MisfitError(f"takes the {given.operation} of {found.in_words()}, which is no pure number")
     return None
 
 
@@ -253,5 +267,5 @@ def _sum(kinds: Iterable[Known]) -> Known:
     known = [kind for kind in kinds if kind is not None]
     for other in known[1:]:
         if not other.is_same(known[0]):
-            raise MisfitError(f"{known[0].in_words()} and {other.in_words()}")
+            raise MisfitError(f"adds {known[0].in_words()} and {other.in_words()}")
     return known[0] if known else None

@@ -445,7 +445,7 @@ class _Writer:
 
     def _factor(self, given: object, at: At) -> str:
         """An expression as a factor before something; nothing where it is one."""
-        if isinstance(given, Constant | int | float) and float(getattr(given, "value", given)) == 1.0:  # type: ignore[arg-type]
+        if isinstance(given, Constant | int | float) and float(getattr(given, "value", given)) == 1.0:
             return ""
         return self._tex(given, at, PRODUCT) + r" \, "
 

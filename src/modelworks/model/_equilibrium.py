@@ -16,11 +16,11 @@ from typing import NoReturn
 import numpy as np
 
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, fail
+from modelworks.errors import fail
 from modelworks.model._declaration import stages_of
 from modelworks.model._expression import By, Constant, Expression
 from modelworks.model._graph import Array
-from modelworks.model._impossible import check_bounds, check_names
+from modelworks.model._impossible import vector_of_values
 from modelworks.model._lower import lower
 from modelworks.model._model import Model, counted_in
 from modelworks.model._program import Program
@@ -84,12 +84,7 @@ def equilibrium(
     """
     checked = model.checked()
     program = lower(checked, Calendar(model.time, start) if start else None)
-    letters = Letters()
-    check_names(checked, program.parameters, parameters, letters)
-    letters.raise_if_any()
-    vector = np.array([float(parameters[name]) for name in program.parameters])
-    check_bounds(checked, vector, letters)
-    letters.raise_if_any()
+    vector = vector_of_values(checked, program.parameters, parameters)
     search = _Search(checked, program, vector, time)
     state = search.rest()
     return Equilibrium(_initial(checked, program, state), float(np.abs(search.at(state).change).max()))

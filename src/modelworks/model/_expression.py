@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeAlias, Union
+from typing import Any, NoReturn, TypeAlias, Union
 
 from modelworks.errors import fail, near
+from modelworks.model._kinds import in_words, is_number
 
 Number: TypeAlias = Union["Expression", float, int]
 Where: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -54,21 +55,56 @@ class Expression:
     def __pow__(self, power: int) -> Expression:
         """A whole power, by multiplication; write `exp(k * log(x))` for any other."""
         if not isinstance(power, int) or power < 1:
-            raise TypeError("only whole powers from 1 up; for others write exp(power * log(x))")
+            fail(
+                "M120",
+                f"an expression is taken to the power {power!r}",
+                hint="for other than whole powers from 1 up write exp(power * log(x))",
+            )
         result: Expression = self
         for _ in range(power - 1):
             result = result * self
         return result
 
     def __bool__(self) -> bool:
-        raise TypeError("an expression has no truth value: it has no number until the model runs")
+        self._tell_of_no_number("has no truth value", "use maximum(...), minimum(...) or table(...) for what depends")
+
+    def __lt__(self, other: object) -> bool:
+        self._tell_of_no_number("can not be compared", "use maximum(...), minimum(...) or table(...) for what depends")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+    def __float__(self) -> float:
+        self._tell_of_no_number(
+            "is no float",
+            "give a number there; what is computed of it is written with exp, log, sqrt, cos of modelworks",
+        )
+
+    def __xor__(self, other: object) -> Expression:
+        fail("M120", "an expression stands before `^`, which is no power in Python", hint="write **, as in x**2")
+
+    def _tell_of_no_number(self, what: str, hint: str) -> NoReturn:
+        name = f"`{self.name}`" if isinstance(self, Parameter) else "an expression"
+        fail("M120", f"{name} {what}: it has no number until the model runs", hint=hint)
+
+    # NumPy's functions of the same names call these.
+    def exp(self) -> Expression:
+        return exp(self)
+
+    def log(self) -> Expression:
+        return log(self)
+
+    def sqrt(self) -> Expression:
+        return sqrt(self)
+
+    def cos(self) -> Expression:
+        return cos(self)
 
     def parts(self) -> tuple[Expression, ...]:
         """The expressions this one is made of."""
         return ()
 
     def __iter__(self) -> Iterator[Expression]:
-        raise TypeError("an expression is one number, not a sequence")
+        self._tell_of_no_number("is one number, and not a list of them", "give a number for each stratum by by(...)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +125,21 @@ class Parameter(Expression):
     lower: float | None = None
     upper: float | None = None
     meaning: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.unit, str):
+            fail(
+                "M153",
+                f"the parameter `{self.name}` has the unit `{self.unit!r}`, which is no text",
+                hint='write Parameter("contact_rate", "per day"); its value is given where the model is run',
+            )
+        bounds = [each for each in (self.lower, self.upper) if each is not None]
+        if not all(is_number(each) for each in bounds) or sorted(bounds) != bounds:
+            fail(
+                "M153",
+                f"the parameter `{self.name}` lies between {self.lower!r} and {self.upper!r}",
+                hint="give lower and upper as numbers, the lower one first; either may be left out",
+            )
 
     @classmethod
     def group(
@@ -218,7 +269,7 @@ def expression(value: Number) -> Expression:
     if isinstance(value, bool | str) or not hasattr(value, "__float__") or getattr(value, "ndim", 0) > 0:
         fail(
             "M120",
-            f"`{value!r}` is neither a number nor an expression",
+            f"{in_words(value)} is neither a number nor an expression",
             hint="use a Parameter, a number, by(...), table(...) or arithmetic on them",
         )
     number = float(value)
@@ -255,10 +306,15 @@ def by_label(values: Mapping[str, Number] | Sequence[Number]) -> Mapping[str, Nu
     return dict(zip(labels, series, strict=True))
 
 
-def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "linear") -> Expression:
+def table(
+    times: Sequence[float | date] | Mapping[float | date, Number],
+    values: Sequence[Number] | None = None,
+    kind: str = "linear",
+) -> Expression:
     """Something that varies in time, known at some times (dates, or numbers in the model's time unit).
 
-    Flat before the first and after the last time. Between them, by `kind`:
+    A mapping holds both: `table({0: 1.0, 30: 0.6})`. Flat before the first and after the last time.
+    Between them, by `kind`:
 
     - `linear`: straight lines;
     - `step`: each value holds until the next;
@@ -266,6 +322,14 @@ def table(times: Sequence[float | date], values: Sequence[Number], kind: str = "
       passes beyond them: cubic pieces with the slopes of Fritsch and Butland (1984, doi:10.1137/0905021),
       known as PCHIP.
     """
+    if isinstance(times, Mapping) and values is None:
+        return table(list(times), list(times.values()), kind)
+    if isinstance(times, Mapping) or values is None:
+        fail(
+            "M119",
+            "a table has its values twice" if values is not None else "a table has times, but no values",
+            hint="write table(times, values), or table({time: value, …})",
+        )
     if len(times) != len(values) or len(times) == 0:
         fail(
             "M119",
@@ -314,12 +378,12 @@ def people(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[s
 
     `by` keeps a stratification apart: `people("infectious", by=["age"])` is a number for each age.
     """
-    return People(compartments, _where(where), one_or_more(by))
+    return People(_names("people", compartments), _where(where), one_or_more(by))
 
 
 def amount(*compartments: str, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
     """How much there is now in some compartments of a `Pool`, in its unit: `amount("water")`."""
-    return People(compartments, _where(where), one_or_more(by), of_pools=True)
+    return People(_names("amount", compartments), _where(where), one_or_more(by), of_pools=True)
 
 
 def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: str | Sequence[str]) -> Expression:
@@ -332,6 +396,7 @@ def events(flow: str, *, times: Number = 1.0, by: Sequence[str] = (), **where: s
     `times` is what each event counts, at the moment it happens: `events("onset", times=detection)` is
     right where detection changes within the interval, `detection * events("onset")` is not.
     """
+    (flow,) = _names("events", [flow])
     return Events(flow, expression(times), _where(where), one_or_more(by))
 
 
@@ -340,7 +405,7 @@ def leaving(*flows: str) -> Expression:
 
     Births that replace deaths, so that everybody stay as many. Of chance there are as many on average only.
     """
-    return Leaving(flows)
+    return Leaving(_names("leaving", flows))
 
 
 def exp(x: Number) -> Expression:
@@ -427,6 +492,19 @@ def walk(*roots: Expression, into: Callable[[Expression], bool] = lambda each: T
 def length_of_year(unit: str) -> float:
     """A year in the time unit of a model, leap years on average."""
     return 365.25 if unit == "days" else 1.0
+
+
+def _names(function: str, given: Sequence[Any]) -> tuple[str, ...]:
+    """Names as they are; what else somebody may write in their place is told."""
+    for each in given:
+        if not isinstance(each, str):
+            names = [str(name) for name in each] if isinstance(each, list | tuple) else [getattr(each, "name", "name")]
+            fail(
+                "M128",
+                f"{function}(...) takes names, and was given {in_words(each)}",
+                hint=f"write {function}({', '.join(repr(name) for name in names)})",
+            )
+    return tuple(given)
 
 
 def _where(where: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:

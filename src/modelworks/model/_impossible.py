@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -17,8 +17,14 @@ from modelworks.model._program import Guard, Program
 from modelworks.model.backends.interpreter import evaluate
 
 
-def check_names(model: Model, parameters: Iterable[str], given: Iterable[str], letters: Letters) -> None:
+def check_names(model: Model, parameters: Iterable[str], given: Collection[str], letters: Letters) -> None:
     """Values are for the model's parameters: for all of them and no others."""
+    if not isinstance(given, Collection) or isinstance(given, list | tuple | str):
+        fail(
+            "S127",
+            f"the values of `{model.name}` are a {type(given).__name__}, which does not say which is which",
+            hint=f"write {{{', '.join(f'{name!r}: …' for name in parameters)}}}",
+        )
     needed, named = tuple(parameters), tuple(given)
     for name in named:
         if name not in needed:
@@ -51,10 +57,39 @@ def check_bounds(model: Model, vector: Array, letters: Letters) -> None:
             )
 
 
+def vector_of_values(model: Model, parameters: Sequence[str], values: Mapping[str, float]) -> Array:
+    """Values by name as one vector, in the order of the parameters."""
+    letters = Letters()
+    check_names(model, parameters, values, letters)
+    letters.raise_if_any()
+    for name in parameters:
+        if np.ndim(values[name]) > 0:
+            letters.add(
+                "S127",
+                f"`{name}` has {np.size(values[name])} values, where one run takes one",
+                hint="for many runs use simulate_many",
+            )
+        else:
+            _check_number(name, values[name], letters)
+    letters.raise_if_any()
+    vector = np.array([float(values[name]) for name in parameters], dtype=float)
+    check_bounds(model, vector, letters)
+    letters.raise_if_any()
+    return vector
+
+
+def _check_number(name: str, value: object, letters: Letters) -> None:
+    if np.asarray(value).dtype.kind not in "fiub":
+        letters.add("S127", f"the value of `{name}` is {value!r}", hint="give a number, without quotes")
+
+
 def rows_of_values(model: Model, parameters: Sequence[str], values: Mapping[str, ArrayLike]) -> Array:
     """Values by name as rows (draw, parameter): one row where every value is one number."""
     letters = Letters()
     check_names(model, parameters, values, letters)
+    letters.raise_if_any()
+    for name in parameters:
+        _check_number(name, values[name], letters)
     letters.raise_if_any()
     given = [np.atleast_1d(np.asarray(values[name], dtype=float)) for name in parameters]
     sizes = {each.shape for each in given} - {(1,)}

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from modelworks.dates import TimeUnit
+from modelworks.dates import TIME_UNITS, TimeUnit
 from modelworks.errors import Letter, Letters, ModelworksError, fail, near
-from modelworks.model._declaration import Flow, Output, Pool, Stratification
+from modelworks.model._declaration import FLOWS, Flow, Output, Pool, Stratification
 from modelworks.model._expression import Expression, Number, Parameter, expression, one_or_more, walk
+from modelworks.model._kinds import listed, mapped
 
 Named: TypeAlias = tuple[str, Any]
 Pieces: TypeAlias = dict[str, list[Named]]
@@ -59,16 +60,17 @@ class Model:
     quasi_steady: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.compartments, str):
+        if self.time not in TIME_UNITS:
             fail(
                 "M128",
-                f"the compartments of `{self.name}` are the text `{self.compartments}`, where a list of names belongs",
-                hint='write a list: compartments=["susceptible", "infectious", …]',
+                f"the time of `{self.name}` is in `{self.time}`",
+                hint='write time="days" or time="years"; every rate is per that unit',
             )
-        object.__setattr__(self, "compartments", tuple(self.compartments))
-        object.__setattr__(self, "flows", tuple(self.flows))
-        object.__setattr__(self, "stratifications", tuple(self.stratifications))
-        object.__setattr__(self, "pools", tuple(self.pools))
+        kinds = {"compartments": str, "flows": FLOWS, "stratifications": Stratification, "pools": Pool}
+        for what, kind in kinds.items():
+            object.__setattr__(self, what, listed(self.name, what, getattr(self, what), kind))
+        for what in ("initial", "outputs", "derived"):
+            mapped(self.name, what, getattr(self, what))
         object.__setattr__(self, "quasi_steady", one_or_more(self.quasi_steady))
         outputs = {
             name: each if isinstance(each, Output) else Output(expression(each)) for name, each in self.outputs.items()
@@ -103,8 +105,14 @@ class Model:
         ModelworksError
             M132 for each name that is there already, and each that is to be replaced and is not there.
         """
+        # What is of the wrong kind is told before it is taken apart.
+        new_ones = Model(
+            name or self.name, compartments, flows, initial or {}, outputs or {}, stratifications, pools=pools
+        )
         old = _pieces(self.compartments, self.flows, self.initial, self.stratifications, self.outputs, self.derived)
-        new = _pieces(compartments, flows, initial or {}, stratifications, outputs or {}, derived or {})
+        new = _pieces(
+            new_ones.compartments, new_ones.flows, initial or {}, new_ones.stratifications, outputs or {}, derived or {}
+        )
         old["pool"], new["pool"] = ([(each.name, each) for each in some] for some in (self.pools, pools))
         gone = one_or_more(replacing)
         _check_names(self.name, old, new, gone)

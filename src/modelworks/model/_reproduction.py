@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, fail, near
+from modelworks.errors import fail, near
 from modelworks.model._accuracy import settle_step
 from modelworks.model._compiled import CompiledModel
 from modelworks.model._declaration import Infection
 from modelworks.model._graph import Array
-from modelworks.model._impossible import check_bounds, check_names
+from modelworks.model._impossible import vector_of_values
 from modelworks.model._lower import lower
 from modelworks.model._model import Model
 from modelworks.model._next_generation import most_alike, shares_of
@@ -185,13 +185,7 @@ class _Generations:
         return frozenset(k for k, pool in pools.items() if pool is not None and not pool.individuals)
 
     def vector(self, parameters: Mapping[str, float]) -> Array:
-        letters = Letters()
-        check_names(self.model, self.program.parameters, parameters, letters)
-        letters.raise_if_any()
-        vector = np.array([float(parameters[name]) for name in self.program.parameters])
-        check_bounds(self.model, vector, letters)
-        letters.raise_if_any()
-        return vector
+        return vector_of_values(self.model, self.program.parameters, parameters)
 
     # -- the two matrices ------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from modelworks.errors import fail, near
 from modelworks.model._declaration import Infection, Stratification, stages_of
 from modelworks.model._graph import Graph
+from modelworks.model._kinds import in_words
 from modelworks.model._program import Row
 
 if TYPE_CHECKING:
@@ -113,6 +114,12 @@ class Axes:
         self, where: Mapping[str, str | Sequence[str]], of: str
     ) -> tuple[dict[str, tuple[str, ...]], int | None]:
         """What `where` asks of rows, and the lanes it chooses as a node of zeros and ones."""
+        if not isinstance(where, Mapping):
+            fail(
+                "M128",
+                f"{of} has `where` as {in_words(where)}, which does not say of which stratification",
+                hint='write where={"age": "old"}, or a list of strata for several',
+            )
         rows: dict[str, tuple[str, ...]] = {}
         mask: int | None = None
         for name, chosen in where.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from modelworks.errors import fail, near
+from modelworks.model._kinds import is_number
 from modelworks.model.solvers._method import Method
 from modelworks.model.solvers.adaptive import ADAPTIVE
 from modelworks.model.solvers.euler import EULER
@@ -28,7 +29,7 @@ def solver(name: str, step: float | None = None) -> Method:
         by_chance = "it runs by chance: call `simulate_stochastic`" if name in BY_CHANCE else near(name, SOLVERS)
         fail("S122", f"there is no deterministic solver `{name}`", hint=by_chance)
     method = SOLVERS[name]
-    if step is not None and not (math.isfinite(step) and step > 0):
+    if step is not None and not (is_number(step) and math.isfinite(step) and step > 0):
         fail("S120", f"the step is {step}, but a step takes some time", hint="give a number above zero")
     if method.order is None and step is None:
         fail(
