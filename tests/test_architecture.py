@@ -249,7 +249,7 @@ def narrows_a_type(test: ast.expr) -> bool:
 
 
 def test_nothing_is_asserted_about_what_a_user_gave() -> None:
-    """`python -O` removes an assert, and a user can not mend an `AssertionError`; the suites for extenders are tests."""
+    """`python -O` removes an assert, and a user can not mend an `AssertionError`; suites for extenders are tests."""
     asserted = [
         f"{file.relative_to(ROOT)}, line {node.lineno}: raise a letter, or let the types say it"
         for name, (file, tree) in sources().items()
