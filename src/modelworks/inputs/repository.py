@@ -37,6 +37,18 @@ RETENTION: Mapping[str, type] = {
     "trash_days": float,
 }
 
+# What is particular to a team's cluster; `login` is where its commands can be given, if not here.
+SLURM: Mapping[str, type] = {
+    "account": str,
+    "partition": str,
+    "qos": str,
+    "constraint": str,
+    "modules": list,
+    "before": list,
+    "options": list,
+    "login": str,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -48,7 +60,7 @@ class Repository:
     folder or a bucket where raw data are looked for first, `data_store` one where files too large for git are kept.
     `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
     `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
-    finished stages and jobs are.
+    finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is.
     """
 
     root: Path
@@ -64,6 +76,7 @@ class Repository:
     key_file: str = ""
     queue: str = ""
     kept: Path = Path(KEPT)
+    slurm: Mapping[str, Any] | None = None
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -139,7 +152,8 @@ def _read(root: Path) -> Repository:
     mirror = _place(settings, "mirror", home)
     data = settings.below("data", ("store", "recipients", "key_file"))
     key_file = data.text("key_file", "") if "key_file" in data.values else ""
-    retention = settings.retention()
+    retention = settings.table("retention", RETENTION)
+    slurm = settings.table("slurm", SLURM) if "slurm" in settings.values else None
     bucket = store.rstrip("/") if store.startswith("s3://") else ""
     if bucket:
         store = MIRROR
@@ -164,6 +178,7 @@ def _read(root: Path) -> Repository:
         key_file,
         queue,
         home / KEPT,
+        slurm,
     )
 
 
@@ -232,6 +247,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 _SAID = {
+    str: ("a text", '"main"'),
     list: ("a list of texts", '["paper"]'),
     int: ("a whole number from 0 up", "3"),
     float: ("a number from 0 up", "30"),
@@ -239,6 +255,8 @@ _SAID = {
 
 
 def _is_of(kind: type, value: object) -> bool:
+    if kind is str:
+        return isinstance(value, str)
     if kind is list:
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
@@ -249,7 +267,7 @@ def _is_of(kind: type, value: object) -> bool:
 class _Settings:
     """The settings by name, each of its type."""
 
-    KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data")
+    KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data", "slurm")
 
     def __init__(self, values: dict[str, Any], letters: Letters, known: Sequence[str] = KNOWN) -> None:
         self.values = values
@@ -298,21 +316,17 @@ class _Settings:
         self.say(f"`{name}` is {value!r}, but a list of texts is wanted", f'write `{name} = ["Ada Lovelace"]`')
         return ()
 
-    def retention(self) -> dict[str, Any]:
-        """Which runs are kept, each setting of its type."""
-        group = self.values.get("retention", {})
-        if not isinstance(group, dict):
-            self.say(f"`retention` is {group!r}, but a table is wanted", "write [retention] and then keep_days = 90")
-            return {}
+    def table(self, name: str, kinds: Mapping[str, type]) -> dict[str, Any]:
+        """The settings of a table, each of its type."""
         found: dict[str, Any] = {}
-        for name, value in group.items():
-            if name not in RETENTION:
-                self.say(f"`retention.{name}` is not a setting", near(name, RETENTION))
-            elif not _is_of(RETENTION[name], value):
-                what, example = _SAID[RETENTION[name]]
-                self.say(f"`retention.{name}` is {value!r}, but {what} is wanted", f"write {name} = {example}")
+        for each, value in self.below(name, tuple(kinds)).values.items():
+            if each not in kinds:
+                continue  # said already
+            if not _is_of(kinds[each], value):
+                what, example = _SAID[kinds[each]]
+                self.say(f"`{name}.{each}` is {value!r}, but {what} is wanted", f"write {each} = {example}")
             else:
-                found[name] = tuple(value) if RETENTION[name] is list else RETENTION[name](value)
+                found[each] = tuple(value) if kinds[each] is list else kinds[each](value)
         return found
 
     def say(self, message: str, hint: str) -> None:

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from modelworks.errors import fail, near
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Attempt, Capacity, JobWorker, Order, Queue, Resources
 from modelworks.jobs.executors import Executor
 from modelworks.jobs.executors.process import ProcessExecutor
+from modelworks.jobs.executors.slurm import Site, SlurmExecutor
 from modelworks.logs import stamp, utc_now
 from modelworks.runs import ProgressLog, machine, person
 from modelworks.study import stages
@@ -54,8 +57,12 @@ def order_study(
     Raises
     ------
     ModelworksError
-        With every mistake of the study's files.
+        With every mistake of the study's files; J131 where there is no such executor.
     """
+    known = executors_of(Repository.around(folder))
+    if executor not in known:
+        hint = "write [slurm] into modelworks.toml, with what your cluster wants" if executor == "slurm" else ""
+        fail("J131", f"there is no executor `{executor}` here", hint=hint or near(executor, known))
     study = bind(changed_copy(bind(folder).inputs, changes)) if changes else open_study(folder)
     check_until(study, until)
     pinned = pin(study, input_files(study))
@@ -109,13 +116,26 @@ def worker_around(folder: Path, *, cores: int | None = None, memory_gb: float | 
     """A worker for the jobs of the repository around a folder, with all of this machine, or so much of it."""
     repository = Repository.around(folder)
     here = machine()
-    executors: Mapping[str, Executor] = {"process": ProcessExecutor()}
+    executors = executors_of(repository)
     capacity = Capacity(
         tuple(executors),
         cores or here["cores_allowed"] or 1,
         memory_gb or here["memory_gb"] or 4.0,
     )
     return JobWorker(queue_around(folder), jobs_of(repository), executors, capacity, **more)
+
+
+def executors_of(repository: Repository) -> Mapping[str, Executor]:
+    """Who can carry out a repository's jobs, by name: this machine, the team's cluster, and what is installed besides.
+
+    A package adds one by an entry point of the group `modelworks.executors`: a function that gives an `Executor`.
+    """
+    found: dict[str, Executor] = {"process": ProcessExecutor()}
+    if repository.slurm is not None:
+        found["slurm"] = SlurmExecutor(Site(**repository.slurm))
+    for point in entry_points(group="modelworks.executors"):
+        found[point.name] = point.load()()
+    return found
 
 
 def jobs_of(repository: Repository) -> Path:

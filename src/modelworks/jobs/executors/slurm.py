@@ -12,7 +12,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from modelworks.errors import fail
 from modelworks.jobs._attempt import Attempt
@@ -42,7 +42,8 @@ _REASONS: Sequence[tuple[str, str]] = (
     (r"Priority|Resources", "it waits its turn: the cluster is busy"),
     (r"QOS|Assoc|MaxJobs|GrpCpu", "it waits for other work of the account: a limit of the cluster is reached"),
     (r"PartitionTimeLimit", "it asks for more time than the partition gives: submit it with fewer --minutes"),
-    (r"PartitionNodeLimit|BadConstraints|ReqNodeNotAvail", "no node that fits it is there now"),
+    (r"PartitionConfig|BadConstraints", "no node of the partition is that large: submit it with fewer --cores"),
+    (r"PartitionNodeLimit|ReqNodeNotAvail", "no node that fits it is there now"),
     (r"PartitionDown|PartitionInactive", "the partition is closed"),
     (r"JobHeld|launch failed", "it is held: ask the cluster's administrators to release it"),
     (r"Licenses|Reservation|BeginTime|Dependency", "it waits for a moment or a reservation"),
@@ -53,8 +54,8 @@ _REASONS: Sequence[tuple[str, str]] = (
 class Site:
     """What is particular to a cluster. `before` are lines of shell that come before the command on a node.
 
-    `options` are words for sbatch as they are; `prefix` is put in front of every command of Slurm's, such as
-    `("ssh", "me@login")` where it can only be reached from a login node.
+    `options` are words for sbatch as they are; `login` is the node, for ssh, on which Slurm's commands are given where
+    this machine has none: `me@login.cluster.org`. Its disk is then this machine's too, under the same names.
     """
 
     account: str = ""
@@ -64,7 +65,7 @@ class Site:
     modules: Sequence[str] = ()
     before: Sequence[str] = ()
     options: Sequence[str] = ()
-    prefix: Sequence[str] = field(default=())
+    login: str = ""
 
 
 class SlurmExecutor:
@@ -141,7 +142,9 @@ class SlurmExecutor:
         return {line.split("|")[0]: _sight(line.split("|")[1], "", "") for line in lines if "|" in line}
 
     def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [*self._site.prefix, *words]
+        login = self._site.login
+        # BatchMode: nobody is there to type a password.
+        command = ["ssh", "-o", "BatchMode=yes", login, shlex.join(words)] if login else list(words)
         try:
             return subprocess.run(
                 command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, stdin=subprocess.DEVNULL, check=False

@@ -1,0 +1,166 @@
+"""A real cluster that fails: each failure is recognised, told apart from the others, and handled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelworks.jobs import Attempt, Capacity, Job, JobWorker, Pace, Queue, Resources
+from modelworks.jobs.executors.slurm import Site, SlurmExecutor
+from modelworks.testing import ordered
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("slurm")]
+
+PATIENCE_SECONDS = 90.0
+FOREVER = "import time; time.sleep(600)"
+# Waits in its first attempt, and ends at once in the second.
+FIRST_WAITS = "import time; time.sleep(600 if order['attempt'] == 1 else 0); result['attempt'] = order['attempt']"
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Queue]:
+    with Queue(f"sqlite:///{tmp_path}/queue.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def worker(queue: Queue, tmp_path: Path, slurm: Any) -> Iterator[JobWorker]:
+    capacity = Capacity(("slurm",), cores=1, memory_gb=1.0)
+    pace = Pace(lease=15.0, backoff=0.1, poll=0.05)
+    yield JobWorker(queue, tmp_path / "jobs", {"slurm": SlurmExecutor()}, capacity, pace=pace)
+    slurm.ask("scancel", "--me")
+
+
+def until(queue: Queue, job: str, worker: JobWorker, condition: Callable[[Job], bool]) -> Job:
+    end, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+    while not condition(found := queue.get(job)):
+        worker.tick()
+        assert time.monotonic() < end, (found, queue.events(job))
+        pause.wait(0.05)
+    return found
+
+
+def is_over(job: Job) -> bool:
+    return job.is_over
+
+
+@pytest.fixture
+def begun(queue: Queue, worker: JobWorker, tmp_path: Path) -> Callable[..., tuple[str, str, Attempt]]:
+    """A job whose first attempt is under way on a node: its id, its number in Slurm, its attempt."""
+
+    def begin(code: str, **more: Any) -> tuple[str, str, Attempt]:
+        (job,) = queue.submit([ordered(code, executor="slurm", **more)])
+        attempt = Attempt(tmp_path / "jobs" / job / "attempt-1")
+        until(queue, job, worker, lambda _: attempt.process() is not None)
+        return job, queue.events(job)[-1].text.rpartition(" ")[2], attempt
+
+    return begin
+
+
+def test_somebody_s_scancel_is_told_and_not_tried_again(
+    queue: Queue, worker: JobWorker, slurm: Any, begun: Callable[..., Any]
+) -> None:
+    job, number, _ = begun(FOREVER)
+    slurm.ask("scancel", number)
+    failed = until(queue, job, worker, is_over)
+    assert (failed.state, failed.outcome["reason"], failed.attempt) == ("failed", "scancel", 1)
+
+
+def test_our_own_cancel_is_a_cancellation(queue: Queue, worker: JobWorker, begun: Callable[..., Any]) -> None:
+    job, _, _ = begun(FOREVER)
+    queue.cancel(job)
+    assert until(queue, job, worker, is_over).state == "cancelled"
+
+
+def test_an_urgent_job_of_others_takes_the_place_and_ours_is_tried_again(
+    queue: Queue, worker: JobWorker, slurm: Any, begun: Callable[..., Any]
+) -> None:
+    """Both nodes are wanted whole by a partition that goes before ours."""
+    job, _, _ = begun(FIRST_WAITS)
+    urgent = slurm.ask("sbatch", "--parsable", "-p", "urgent", "-N2", "--exclusive", "--wrap", "sleep 3")
+    assert urgent.returncode == 0, urgent.stderr
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2})
+    assert "preempted" in [event.what for event in queue.events(job)]
+
+
+def test_a_controller_that_is_killed_loses_nothing(
+    queue: Queue, worker: JobWorker, slurm: Any, begun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What can not be asked is not taken for a failure; the job goes on, and its outcome is seen without Slurm."""
+    gate = tmp_path / "gate"
+    waits = f"import time\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.05)\nresult['n'] = order['attempt']"
+    job, number, attempt = begun(waits)
+    slurm.kill("slurmctld")
+    sight = SlurmExecutor().poll({number: attempt})[number]
+    assert sight.standing == "unknown"
+    gate.touch()
+    done = until(queue, job, worker, is_over)
+    slurm.start("slurmctld")
+    slurm.wait_for_nodes(2)
+    assert (done.state, done.outcome["result"]) == ("done", {"n": 1})
+
+
+def test_a_node_that_dies_with_its_job_is_made_up_for_on_another(
+    queue: Queue, worker: JobWorker, slurm: Any, begun: Callable[..., Any]
+) -> None:
+    job, number, attempt = begun(FIRST_WAITS)
+    node = slurm.ask("squeue", "-h", "-j", number, "-o", "%N").stdout.strip()
+    process = attempt.process()
+    assert process is not None
+    slurm.kill(node)
+    os.kill(process.pid, signal.SIGKILL)
+    slurm.ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+    done = until(queue, job, worker, is_over)
+    slurm.start(node)
+    slurm.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
+    slurm.wait_for_nodes(2)
+    assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2})
+
+
+def test_a_job_that_fits_no_node_is_refused_in_words(queue: Queue, worker: JobWorker) -> None:
+    order = ordered("pass", executor="slurm", resources=Resources(memory_gb=900.0), attempts=1)
+    (job,) = queue.submit([order])
+    failed = until(queue, job, worker, is_over)
+    assert (failed.state, failed.outcome["reason"]) == ("failed", "refused")
+    assert "J130" in failed.outcome["text"]
+    assert "--memory" in failed.outcome["text"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [(Resources(cores=64), "--cores"), (Resources(walltime_seconds=7200.0), "--minutes")]
+)
+def test_a_job_that_would_wait_for_ever_says_for_what(
+    queue: Queue, worker: JobWorker, asked: Resources, said: str
+) -> None:
+    """Slurm takes it, and never begins it."""
+    (job,) = queue.submit([ordered("pass", executor="slurm", resources=asked)])
+    until(queue, job, worker, lambda found: said in found.phase)
+    queue.cancel(job)
+    assert until(queue, job, worker, is_over).state == "cancelled"
+
+
+def test_a_partition_that_is_not_there_is_refused_in_words(queue: Queue, tmp_path: Path, slurm: Any) -> None:
+    capacity = Capacity(("slurm",), cores=1, memory_gb=1.0)
+    executors = {"slurm": SlurmExecutor(Site(partition="nowhere"))}
+    worker = JobWorker(queue, tmp_path / "jobs", executors, capacity, pace=Pace(backoff=0.01, poll=0.01))
+    (job,) = queue.submit([ordered("pass", executor="slurm", attempts=1)])
+    failed = until(queue, job, worker, is_over)
+    assert "sinfo" in failed.outcome["text"]
+
+
+def test_a_machine_without_slurm_says_so(queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    worker = JobWorker(
+        queue, tmp_path / "jobs", {"slurm": SlurmExecutor()}, Capacity(("slurm",), 1, 1.0), pace=Pace(backoff=0.01)
+    )
+    (job,) = queue.submit([ordered("pass", executor="slurm", attempts=1)])
+    failed = until(queue, job, worker, is_over)
+    assert "no program" in failed.outcome["text"]
