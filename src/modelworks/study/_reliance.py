@@ -73,10 +73,10 @@ def how_well_known(
 ) -> str:
     """One sentence: the numbers of the answer known best and least, and on what the latter rests; or nothing.
 
-    >>> two = {"a": {"title": "Deaths", "median": 100.0, "low": 90.0, "high": 110.0}}
-    >>> two["b"] = {"title": "Averted", "median": 5.0, "low": -2.0, "high": 12.0}
-    >>> how_well_known(None, two, {"a": [], "b": [Reliance("prior", "delay", 3.0, 0.7, 0.1)]})
-    '“Deaths” is known to within 10%, but not whether “Averted” is above zero; that rests most on the prior of delay.'
+    >>> two = {"a": {"title": "All", "median": 100.0, "low": 90.0, "high": 110.0}}
+    >>> two["b"] = {"title": "Less", "median": 5.0, "low": -2.0, "high": 12.0}
+    >>> how_well_known(None, two, {"a": [], "b": [Reliance("prior", "lag", 3.0, 0.7, 0.1)]})
+    '“All” is known to within 10%, but not whether “Less” is above zero; that rests most on what was assumed about lag.'
     """
     named = [name for name in asked_for(template, quantities) if "high" in quantities[name] and name in found]
     if not named:
@@ -118,4 +118,5 @@ def _width(told: Mapping[str, Any]) -> float:
 def _rests_on(found: list[Reliance]) -> str:
     if not found or not found[0].matters:
         return ""
-    return f"; that rests most on the {found[0].kind} {'of ' if found[0].kind == PRIOR else ''}{found[0].source}"
+    source = f"what was assumed about {found[0].source}" if found[0].kind == PRIOR else f"the data of {found[0].source}"
+    return f"; that rests most on {source}"
