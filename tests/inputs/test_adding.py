@@ -91,3 +91,40 @@ def test_a_mistake_leaves_the_catalogue_as_it_was(
     catalogue.write_text("# none yet\n", encoding="utf-8")
     assert code(add(root, content, "--no-questions", *words)) == wanted
     assert catalogue.read_text(encoding="utf-8") == "# none yet\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted", "says"),
+    [
+        ("date,cases\n03/04/2021,1\n2021-04-05,2\n", "D108", "mixes several"),
+        ("date,cases\n2021-04-04,1\nsoon,2\n", "D108", "`soon`"),
+        ("date,cases\n2021-04-04,#REF!\n2021-04-05,2\n", "D106", "`#REF!`"),
+        ("<!doctype html><p>404, not found</p>\n", "D112", "web page"),
+        ("date,cases\n2021-04-04,1\n2021-04-05,2,3\n2021-04-06,2\n2021-04-07,2\n", "D112", "line 3"),
+    ],
+)
+def test_a_column_that_is_mostly_of_a_kind_is_no_text_unseen(root: Path, content: str, wanted: str, says: str) -> None:
+    ended = add(root, content, "--no-questions", *SAID)
+    assert code(ended) == wanted
+    assert says in str(ended.exception)
+
+
+def test_who_knows_that_a_column_holds_texts_says_so(root: Path) -> None:
+    content = "floor,people\n0,5\n1,6\n2+,90\n"
+    assert code(add(root, content, "--no-questions", *SAID)) == "D106"
+    assert add(root, content, "--no-questions", *SAID, "--text", "floor").exit_code == 0
+    assert Catalogue.read(root)["new-cases"].table()["floor"].tolist() == ["0", "1", "2+"]
+
+
+def test_rows_that_repeat_and_counts_below_zero_are_remarked(root: Path) -> None:
+    ended = add(root, "date,cases\n2021-04-04,1\n2021-04-04,-2\n", "--no-questions", *SAID)
+    assert "`cases` has 1 number below 0, the first in row 2" in ended.stderr
+    assert "1 rows repeat another one's date, the first is row 2" in ended.stderr
+
+
+def test_a_table_of_one_column_and_one_with_unnamed_rows_keep_their_first_line(root: Path) -> None:
+    assert add(root, "cases\n5\n6\n", "--no-questions", *SAID).exit_code == 0
+    rows = ",date,cases\n1,2021-01-01,5\n2,2021-01-02,6\n"
+    assert add(root, rows, "--no-questions", *SAID, file="r.csv").exit_code == 0
+    assert list(Catalogue.read(root)["r"].columns) == ["date", "cases"]
+    assert Catalogue.read(root)["new-cases"].table()["cases"].tolist() == [5, 6]

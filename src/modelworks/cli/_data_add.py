@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelworks.cli._words import next_step, say, show
+from modelworks.cli._words import MARKS, next_step, say, show
 
 if TYPE_CHECKING:
     from modelworks.inputs import Guess, Proposal
@@ -34,10 +34,11 @@ QUESTIONS = {
 @click.option("--source", help="Where it was found.")
 @click.option("--sheet", default="", help="The sheet of a workbook that has several.")
 @click.option("--days", type=click.Choice(["day/month/year", "month/day/year"]), help="How it writes its days.")
+@click.option("--text", "texts", multiple=True, help="A column of texts, though it looks like numbers or days.")
 @click.option("--sensitive", is_flag=True, help="Nobody without a key may see it: it is encrypted.")
 @click.option("--large", is_flag=True, help="Too large for git: kept in the store of large files.")
 @click.option("--no-questions", is_flag=True, help="Take the guesses; ask nothing.")
-def add_data(file_or_url: str, sheet: str, days: str | None, no_questions: bool, **said: Any) -> None:
+def add_data(file_or_url: str, texts: tuple[str, ...], no_questions: bool, **said: Any) -> None:
     """Make a file, or an address, a dataset: copied to data/raw/, with an entry in the catalogue.
 
     Columns, units and checks are guessed; what nobody can guess is asked.
@@ -49,9 +50,12 @@ def add_data(file_or_url: str, sheet: str, days: str | None, no_questions: bool,
     with tempfile.TemporaryDirectory() as folder:
         is_url = "://" in file_or_url
         path = fetch_new(file_or_url, Path(folder)) if is_url else Path(file_or_url)
-        proposal = propose(path, catalogue, sheet=sheet, days=days)
+        proposal = propose(path, catalogue, sheet=said["sheet"], days=said.pop("days") or "", texts=texts)
         proposal = _asked(proposal, {"url": file_or_url if is_url else "", **said}, no_questions)
-        show(add(proposal, root, date.today()).rstrip())
+        entry, remarks = add(proposal, root, date.today())
+    show(entry.rstrip())
+    for remark in remarks:
+        say(f"{MARKS['look'][0]} look: {remark}")
     say(f"{proposal.name} is in data/catalogue.yaml; commit it{'' if proposal.large else ' with its file'}")
     next_step(f"modelworks data {'push' if proposal.large else 'show'} {proposal.name}")
 

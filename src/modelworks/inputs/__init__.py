@@ -10,10 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.inputs._guessing import Guess
     from modelworks.inputs._nodes import Earlier, Place
     from modelworks.inputs._reading import InputFile
     from modelworks.inputs._series import Series
-    from modelworks.inputs.adding import Guess, Proposal, add, propose
+    from modelworks.inputs.adding import Proposal, add, propose
     from modelworks.inputs.catalogue import Catalogue, Dataset
     from modelworks.inputs.columns import Column
     from modelworks.inputs.decisions import Decision
@@ -47,7 +48,7 @@ _HOME = {
     "Finding": "quality",
     "FromColumn": "likelihoods",
     "GroupEntry": "groups",
-    "Guess": "adding",
+    "Guess": "_guessing",
     "InputFile": "_reading",
     "KEY_FILE_VARIABLE": "encryption",
     "LikelihoodEntry": "likelihoods",

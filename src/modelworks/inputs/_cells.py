@@ -92,6 +92,10 @@ def _of_text(found: bytes, file: str, separator: str, header: int) -> Cells:
     except UnicodeDecodeError as error:
         line = found[: error.start].count(b"\n") + 1
         _refuse(file, "is not UTF-8 text here", "save it as CSV in UTF-8", line)
+    if text[:200].lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
+        _refuse(
+            file, "is a web page, not a table", "look at it in a browser: the address of the file itself is another"
+        )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     cells = Cells(file)
     try:

@@ -6,7 +6,6 @@ What nobody can guess (whose it is, what may be done with it) is for a person to
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,48 +13,18 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelworks.errors import ModelworksError, fail
-from modelworks.inputs._cells import MISSING, Cells, read_cells
+import numpy as np
+
+from modelworks.errors import ModelworksError, counted, fail
+from modelworks.inputs._guessing import Guess, find_header, guess_columns, quoted
 from modelworks.inputs._prepared import is_a_name
 from modelworks.inputs._raw import raw_bytes
-from modelworks.inputs._scalars import EARLIEST_YEAR, LATEST_YEAR
 from modelworks.inputs._writing import replace_file
-from modelworks.inputs._written import ISO, PLAIN, THOUSANDS, layouts_of, number_of
 from modelworks.inputs.catalogue import FILE, Catalogue
 from modelworks.inputs.encryption import ENDING, encrypt_file, encrypted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Titles above a table are seldom longer.
-HEADER_WITHIN = 20
-# What a name of a column says of its unit, the first that fits.
-_UNITS = (
-    (r"percent|pct|%", "percent"),
-    (r"per_?100_?000|per_?100k|_100k", "per 100,000 people"),
-    (r"share|fraction|proportion|coverage|probability", "proportion"),
-    (r"case|death|people|population|admission|notif|test|dose|hosp|icu|infect|recover|birth|number|count", "people"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What a column seems to be. `example` are its first values."""
-
-    name: str
-    unit: str
-    meaning: str
-    written: str = ""
-    at_least_zero: bool = False
-    example: str = ""
-
-    @property
-    def entry(self) -> str:
-        """The column as the catalogue has it."""
-        said = [f"unit: {quoted(self.unit)}", f"meaning: {quoted(self.meaning)}"]
-        said += ["lower: 0"] if self.at_least_zero and self.unit not in ("date", "text") else []
-        said += [f"written: {self.written}"] if self.written not in ("", ISO, PLAIN) else []
-        return f"{{{', '.join(said)}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +45,19 @@ class Proposal:
     large: bool = False
 
 
-def propose(path: Path, catalogue: Catalogue, *, sheet: str = "", days: str | None = None) -> Proposal:
+def propose(
+    path: Path, catalogue: Catalogue, *, sheet: str = "", days: str = "", texts: Sequence[str] = ()
+) -> Proposal:
     """What can be guessed of a file: its name, the line of its header, its columns.
 
-    `days` is how it writes its days, where that can not be seen.
+    `days` is how it writes its days, where that can not be seen; `texts` are columns that hold texts, whatever they
+    look like.
 
     Raises
     ------
     ModelworksError
-        D102, D104, D112 or D119 where it can not be read, D108 where 03/04 may be in March or in April, D145 where it
-        is in the catalogue already.
+        D102, D104, D112 or D119 where it can not be read, D106 or D108 where a column is mostly numbers or days, or
+        03/04 may be in March or in April, D145 where it is in the catalogue already.
     """
     found = raw_bytes(path, path.parent)
     same = hashlib.sha256(found).hexdigest()
@@ -94,25 +66,9 @@ def propose(path: Path, catalogue: Catalogue, *, sheet: str = "", days: str | No
             fail(
                 "D145", f"`{path.name}` is the dataset `{each.name}` already", hint=f"modelworks data show {each.name}"
             )
-    cells, header = _cells(found, path.name, sheet)
-    columns = tuple(_guess(name, cells.column(name), days) for name in cells.header if name)
+    cells, header = find_header(found, path.name, sheet)
+    columns = guess_columns(cells, days, texts)
     return Proposal(path, _free_name(path.stem, catalogue.names), columns, header, sheet)
-
-
-def _cells(found: bytes, file: str, sheet: str) -> tuple[Cells, int]:
-    """The table, from the first line on that can be its header; the first line's letters where none can."""
-    first: ModelworksError | None = None
-    for header in range(1, HEADER_WITHIN + 1):
-        try:
-            cells = read_cells(found, file, sheet=sheet, header=header)
-        except ModelworksError as error:
-            first = first or error
-        else:
-            if len(cells.header) > 1 and all(cells.header):
-                return cells, header
-    if first is not None:
-        raise first
-    return read_cells(found, file, sheet=sheet), 1
 
 
 def _free_name(stem: str, taken: Sequence[str]) -> str:
@@ -122,31 +78,10 @@ def _free_name(stem: str, taken: Sequence[str]) -> str:
     return next(each for each in several if each not in taken)
 
 
-def _guess(name: str, texts: Iterable[str], days: str | None) -> Guess:
-    """A column's kind from all its cells, its unit from its name."""
-    known = [text for text in texts if text not in MISSING]
-    meaning = re.sub(r"[_\s]+", " ", name).strip() or name
-    example = ", ".join(dict.fromkeys(known[:50]))[:40]
-    years = all(re.fullmatch(r"\d{4}", text) and EARLIEST_YEAR <= int(text) <= LATEST_YEAR for text in known)
-    layouts = layouts_of(dict.fromkeys(known))
-    if layouts and (not years or re.search("year|date", name.lower())):
-        written = next((each for each in (ISO, days) if each in layouts), layouts[0])
-        if len(layouts) > 1 and written not in (ISO, days):
-            hint = f"ask who wrote the file, then add --days {' or --days '.join(layouts)}"
-            fail("D108", f"`{name}` has days such as `{known[0]}`, which may be two days", hint=hint)
-        return Guess(name, "date", meaning, written, example=example)
-    if re.search(r"(^|[_ ])(id|code)$", name.lower()):
-        return Guess(name, "text", meaning, example=example)
-    for written in (PLAIN, THOUSANDS):
-        values = [value for text in known if (value := number_of(text, written)) is not None]
-        if known and len(values) == len(known):
-            unit = next((unit for form, unit in _UNITS if re.search(form, name.lower())), "dimensionless")
-            return Guess(name, unit, meaning, written, min(values) >= 0, example)
-    return Guess(name, "text", meaning, example=example)
+def add(proposal: Proposal, root: Path, today: date) -> tuple[str, list[str]]:
+    """Copy the file under `data/raw/` and write its entry, with checks that hold today.
 
-
-def add(proposal: Proposal, root: Path, today: date) -> str:
-    """Copy the file under `data/raw/` and write its entry, with checks that hold today; gives the entry.
+    Gives the entry, and what somebody should look at.
 
     The catalogue stays as it was where the entry would have a mistake.
 
@@ -171,14 +106,14 @@ def add(proposal: Proposal, root: Path, today: date) -> str:
     try:
         dataset = Catalogue.read(root).dataset(proposal.name)
         # Who encrypts data need not have a key to them.
-        entry += "" if proposal.sensitive else _checks(dataset.table(), proposal.columns)
+        checks, remarks = ("", []) if proposal.sensitive else _looked_at(dataset.table(), proposal.columns)
     except ModelworksError:
         replace_file(path, before.encode())
         raise
-    replace_file(path, (above + entry).encode())
+    replace_file(path, (above + entry + checks).encode())
     if proposal.large:
         _hide_from_git(raw, data)
-    return entry
+    return entry + checks, remarks
 
 
 def _hide_from_git(raw: Path, data: Path) -> None:
@@ -236,25 +171,30 @@ def _entry(proposal: Proposal, file: str, sha256: str, today: date) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _checks(table: pd.DataFrame, columns: Iterable[Guess]) -> str:
-    """Checks that hold today: one row for each day and place, and days without a gap."""
+def _looked_at(table: pd.DataFrame, columns: Iterable[Guess]) -> tuple[str, list[str]]:
+    """Checks that hold today (one row for each day and place, days without a gap), and remarks where one does not."""
     kinds = {each.name: each.unit for each in columns}
     keys = [name for name, unit in kinds.items() if unit in ("date", "text")]
     days = [name for name, unit in kinds.items() if unit == "date"]
-    if not keys or not days or table.duplicated(keys).any():
-        return ""
-    lines = [f"    one row for each {' and '.join(keys)}: {{unique: {{columns: [{', '.join(map(quoted, keys))}]}}}}"]
-    apart = table[days[0]].drop_duplicates().sort_values().diff().dropna().dt.days.unique()
-    if len(keys) == 1 and len(apart) == 1:
-        lines.append(f"    no day missing: {{every: {{column: {quoted(days[0])}, days: {apart[0]}}}}}")
-    return "  checks:\n" + "\n".join(lines) + "\n"
-
-
-def quoted(text: str) -> str:
-    """A text as YAML reads it back, in quotation marks where it could be anything else.
-
-    >>> quoted("Ministry of Health"), quoted("no: 5"), quoted("1e3")
-    ('Ministry of Health', '"no: 5"', '"1e3"')
-    """
-    plain = re.fullmatch(r"[A-Za-z/(][\w ./()&+%-]*", text) and text == text.strip()
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    counts = [name for name, unit in kinds.items() if unit == "people"]
+    below = {name: np.flatnonzero(table[name] < 0).tolist() for name in counts}
+    remarks = [
+        f"`{name}` has {counted(len(rows), 'number')} below 0, the first in row {rows[0] + 1}: corrections?"
+        for name, rows in below.items()
+        if rows
+    ]
+    if not days:
+        return "", remarks
+    lines = []
+    repeats = table.duplicated(keys)
+    if repeats.any():
+        row = int(repeats.to_numpy().argmax()) + 1
+        remarks.append(f"{int(repeats.sum()):,} rows repeat another one's {' and '.join(keys)}, the first is row {row}")
+    else:
+        lines.append(
+            f"    one row for each {' and '.join(keys)}: {{unique: {{columns: [{', '.join(map(quoted, keys))}]}}}}"
+        )
+    apart = table[days[0]].dropna().sort_values().diff().dropna().dt.days if len(keys) == len(days) == 1 else None
+    if apart is not None and apart.nunique() == 1 and apart.iloc[0] > 0:
+        lines.append(f"    no day missing: {{every: {{column: {quoted(days[0])}, days: {apart.iloc[0]}}}}}")
+    return ("  checks:\n" + "\n".join(lines) + "\n" if lines else ""), remarks
