@@ -162,3 +162,11 @@ def test_the_letters_of_what_is_never_in_balance() -> None:
         quasi_steady=["dust"],
     )
     assert "nothing leaves it" in str(gathering.check())
+
+
+def test_the_equations_say_what_is_in_balance() -> None:
+    """In the place of a derivative stands nothing; its right-hand side stays."""
+    model = mosquitoes(10.0, replaced=True)
+    written, whole = model.equations(), replace(model, quasi_steady=()).equations()
+    assert whole.count(r"\mathrm{d}t") - written.count(r"\mathrm{d}t") == 2
+    assert written.count("0 &= ") == 2
