@@ -36,7 +36,9 @@ FOLDER = Path(os.environ.get("MODELWORKS_PEERS", ROOT.parent / "shared" / "peers
 PEER_PYTHON = os.environ.get("MODELWORKS_PEER_PYTHON")
 PEER = "summer2, its defaults"
 BATCH = 1000
-DRAWS = 400
+TRIES = 15
+# Enough to keep two threads busy for some hundredths of a second: a shared machine is seldom quiet for longer.
+DRAWS = {"A": 4096, "B": 128, "C": 128}
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def of_a(spec: ModuleType, truth: Mapping[str, Array]) -> Problem:
     p = spec.A
     rates = {"contact_rate": p["beta"], "latency_rate": p["sigma"], "recovery_rate": p["gamma"]}
     values = {**rates, "population": p["N"], "first_cases": p["I0"]}
-    return Problem("A, SEIR", seir(), values, truth["A_t"], {"prevalence": truth["A_y"][:, 2]}, 1e-5)
+    # The peer gets eight digits of so small a model: no fewer here.
+    return Problem("A, SEIR", seir(), values, truth["A_t"], {"prevalence": truth["A_y"][:, 2]}, 1e-8)
 
 
 def of_b(spec: ModuleType, truth: Mapping[str, Array]) -> Problem:
@@ -121,20 +124,30 @@ def of_problem(problem: Problem) -> Iterator[Measurement]:
     yield compared(f"{what}: one run", run * 1e3, "ms", PEER, theirs.get("warm_cpu_median_ms"), error)
     if theirs:
         yield Measurement(f"{what}: one run of {PEER}", theirs["warm_cpu_median_ms"], "ms", error=theirs["max_rel_err"])
-    if compiled.runs_at_once > 1:
-        draws = np.tile(vector, (BATCH, 1))
-        each = seconds_each(partial(compiled.run_batch, draws)) / BATCH
-        yield compared(f"{what}: one run of {BATCH:,}", each * 1e3, "ms", PEER, theirs.get("warm_cpu_median_ms"), error)
-    draws = vector * np.linspace(0.99, 1.01, DRAWS)[:, None]
-    one, two = (
-        seconds_each(partial(run_many, compiled, draws, cores=cores), clock=time.perf_counter) for cores in (1, 2)
-    )
-    yield compared(f"{what}: {DRAWS} runs in two threads", two, "s", "in one", one)
+    draws = np.tile(vector, (BATCH, 1))
+    each = seconds_each(partial(compiled.run_batch, draws)) / BATCH
+    yield compared(f"{what}: one run of {BATCH:,}", each * 1e3, "ms", PEER, theirs.get("warm_cpu_median_ms"), error)
+    yield two_threads(problem, compiled, vector)
     cotangent = np.ones_like(compiled.run(vector))
     both = seconds_each(lambda: compiled.run_with_pullback(vector)[1](cotangent))
     differences = float(len(vector) + 1)
     name = f"{what}: value and gradient by {len(vector)} parameters"
     yield compared(name, both / run, "runs", "one-sided differences", differences)
+
+
+def two_threads(problem: Problem, compiled: CompiledModel, vector: Array) -> Measurement:
+    """Many runs in two threads next to one, by the clock on the wall: it tells of us only where two cores are free."""
+    number = DRAWS[problem.letter[0]]
+    draws = vector * np.linspace(0.99, 1.01, number)[:, None]
+    tries: dict[int, list[float]] = {1: [], 2: []}
+    # In turn, so that both meet the same machine.
+    for _ in range(TRIES):
+        for cores, found in tries.items():
+            began = time.perf_counter()
+            run_many(compiled, draws, cores=cores)
+            found.append(time.perf_counter() - began)
+    one, two = (min(found) for found in tries.values())
+    return compared(f"model {problem.letter}: {number:,} runs in two threads", two, "s", "in one", one)
 
 
 def peer(letter: str) -> dict[str, Any]:

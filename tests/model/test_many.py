@@ -121,3 +121,28 @@ def test_a_model_without_parameters_runs_once() -> None:
     """A single draw of nothing."""
     nobody = Model("x", ["a"], [], {"a": 3.0}, {"a": people("a"), "two": 2.0 * people("a")})
     assert simulate_many(nobody, {}, DAYS)["two"].shape == (1, 31)
+
+
+def test_draws_done_in_one_call_are_the_runs_one_by_one() -> None:
+    """To the last bit where strata fill the registers, however many calls it takes."""
+    compiled = CompiledModel(seir_age(), DAYS, step=0.5)
+    at = np.array([0.03, 0.25, 0.2, 1e6, 100.0])
+    assert compiled.parameters[0] == "transmission_probability"
+    draws = at * np.linspace(0.9, 1.1, compiled.runs_at_once + 5)[:, None]
+    found = compiled.run_batch(draws)
+    np.testing.assert_array_equal(found, np.stack([compiled.run(draw) for draw in draws]))
+    assert compiled.run_batch(draws[:0]).shape == (0, *found.shape[1:])
+
+
+@pytest.mark.parametrize("model", [sir, seir_age], ids=["runs side by side", "runs one after another"])
+def test_one_of_many_draws_that_can_not_be_is_told(model: Any) -> None:
+    """With the letter it gets when it runs alone: people leave faster than a step can follow."""
+    known = {**VALUES, "transmission_probability": 0.03, "latency_rate": 0.25}
+    compiled = CompiledModel(model(), DAYS, step=1.0)
+    draws = np.tile([known[name] for name in compiled.parameters], (40, 1))
+    draws[23, compiled.parameters.index("recovery_rate")] = 9.0
+    with pytest.raises(ModelworksError) as alone:
+        compiled.run(draws[23])
+    with pytest.raises(ModelworksError) as among_others:
+        run_many(compiled, draws, cores=2)
+    assert str(among_others.value) == str(alone.value)

@@ -28,23 +28,22 @@ class Batches:
         self._data: tuple[Grid, Array] | None = None
 
     def run(self, grid: Grid, draws: Array, columns: int) -> Array | None:
-        """Outputs (draw, time, column) of up to `RUNS` draws (draw, parameter); None where one is not possible."""
+        """Outputs (draw, time, column) of draws (draw, parameter); None where one is not possible."""
         kernel, data = self._ready(grid)
-        number = len(draws)
+        groups = -(-len(draws) // RUNS)
         # Lanes left over run the last draw again.
-        lanes = np.empty((draws.shape[1], RUNS))
-        lanes[:, :number] = draws.T
-        lanes[:, number:] = draws[-1:].T
-        failed, outputs, tape = kernel.forward(grid, data, lanes, keep=False)
-        if failed >= 0 or tape.suspect:
+        filled = np.concatenate([draws, np.repeat(draws[-1:], groups * RUNS - len(draws), axis=0)])
+        lanes = np.ascontiguousarray(filled.reshape(groups, RUNS, -1).transpose(0, 2, 1))
+        outputs = kernel.forward_several(grid, data, lanes)
+        if outputs is None:
             return None
-        found = np.empty((number, grid.outputs.size, columns))
+        found = np.empty((groups, RUNS, grid.outputs.size, columns))
         graph, offsets = kernel.program.graph, kernel.layout.output_offsets
         for column, (node, offset) in enumerate(zip(kernel.program.observed[:columns], offsets, strict=False)):
             # What depends on time alone is one number for all runs.
             width = RUNS if graph.nodes[node].wide else 1
-            found[:, :, column] = outputs[:, offset : offset + width].T[:number]
-        return found
+            found[..., column] = outputs[..., offset : offset + width].transpose(0, 2, 1)
+        return found.reshape(-1, *found.shape[2:])[: len(draws)]
 
     def _ready(self, grid: Grid) -> tuple[Kernel, Array]:
         """The kernel, and what depends on time alone on this grid."""

@@ -31,6 +31,9 @@ from modelworks.model.solvers._method import ChosenStep, FixedStep, Method
 
 # The error of a step, unless another is asked for.
 TOLERANCE = 1e-6
+# Bytes of outputs, and runs, of one call of a kernel: enough to take no notice of the call.
+MOST_HELD = 2**20
+MOST_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ class CompiledModel:
     def run_with_tape(self, values: Array) -> tuple[Array, Tape]:
         """Outputs of one run, and what the solver left behind."""
         raw, tape = self._forward(values, keep=False)
-        return self._finished(raw), tape
+        return self._finished(raw).copy(), tape
 
     def states(self, values: Array) -> Array:
         """People in every state at each time, shape (time, state): row by row of the program, lane by lane."""
@@ -156,8 +159,12 @@ class CompiledModel:
 
     @property
     def runs_at_once(self) -> int:
-        """How many runs share the processor's registers: one where strata fill them."""
-        return 1 if self._batches is None else RUNS
+        """How many runs one call of the kernel does, where there are many: as many as hold a megabyte of outputs."""
+        if not isinstance(self.kernel, Kernel):
+            return 1
+        held = 8 * self.grid.outputs.size * self.kernel.layout.output
+        number = min(max(MOST_HELD // held, 1), MOST_AT_ONCE)
+        return number if self._batches is None else -(-number // RUNS) * RUNS
 
     def run_batch(self, draws: Array) -> Array:
         """Outputs (draw, time, column) of a run for each row of `draws` (draw, parameter).
@@ -166,22 +173,22 @@ class CompiledModel:
         same numbers but for round-off, in a fraction of the time.
         """
         rows = np.ascontiguousarray(draws, dtype=float)
-        found = np.empty((len(rows), self.times.size, len(self.columns)))
-        for first in range(0, len(rows), self.runs_at_once):
-            some = rows[first : first + self.runs_at_once]
-            done = self._run_together(some)
-            # One at a time they tell which of them left what is possible, and where.
-            found[first : first + len(some)] = np.stack([self.run(row) for row in some]) if done is None else done
-        return found
+        some = [rows[first : first + self.runs_at_once] for first in range(0, len(rows), self.runs_at_once)]
+        if not some:
+            return np.empty((0, self.times.size, len(self.columns)))
+        found = [self._run_together(each) for each in some]
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def _run_together(self, rows: Array) -> Array | None:
-        """Outputs of several runs at once; None where that can not be, or one of them is not possible."""
-        if self._batches is None or len(rows) == 1 or self._suspect_data:
-            return None
-        if rows.shape[1] != len(self.parameters) or not np.all(np.isfinite(rows)):
-            return None
-        raw = self._batches.run(self.grid, rows, len(self.columns) + len(self.program.hidden))
-        return raw if raw is None else self._finished(raw)
+    def _run_together(self, rows: Array) -> Array:
+        """Outputs of several runs at once, or one by one where one of them is not possible: that one is told then."""
+        raw: Array | None = None
+        sound = not self._suspect_data and rows.shape[1] == len(self.parameters) and bool(np.all(np.isfinite(rows)))
+        if sound and len(rows) > 1 and isinstance(self.kernel, Kernel):
+            if self._batches is None:
+                raw = self.kernel.forward_several(self.grid, self._data, rows)
+            else:
+                raw = self._batches.run(self.grid, rows, len(self.columns) + len(self.program.hidden))
+        return np.stack([self.run(row) for row in rows]) if raw is None else self._finished(raw)
 
     def run_with_pullback(self, values: Array) -> tuple[Array, Callable[[Array], Array]]:
         """Outputs, and the function from a cotangent (time, column) to the gradient (parameter,)."""
@@ -202,12 +209,12 @@ class CompiledModel:
                 full = self._later.pullback(raw, full)
             return kernel.backward(self.grid, self._data, vector, tape, full)
 
-        return self._finished(raw), pullback
+        return self._finished(raw).copy(), pullback
 
     def _finished(self, raw: Array) -> Array:
         """Outputs (..., time, column) from all that the kernel wrote."""
         found = raw if self._later is None else self._later.apply(raw)
-        return found[..., : len(self.columns)].copy()
+        return found[..., : len(self.columns)]
 
     def derived(self, draws: Mapping[str, Array]) -> dict[str, Array]:
         """The model's derived numbers for draws of its parameters, each of the draws' shape."""

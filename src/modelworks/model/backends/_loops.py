@@ -37,6 +37,9 @@ class Loops:
         self.builder.store(self.integer(value), place)
         return place
 
+    def is_negative(self, variable: ir.Value) -> ir.Value:
+        return self.builder.icmp_signed("<", self.builder.load(variable, typ=INTEGER), self.integer(0))
+
     def numbers(self, *values: ir.Value) -> ir.Value:
         """Some numbers side by side on the stack, to hand to a part."""
         place = self.entry.alloca(DOUBLE, len(values))
@@ -148,6 +151,5 @@ class Loops:
             value = b.load(self.element(row, k), typ=DOUBLE, align=8)
             # "Not at least the floor" is also true of what is not a number.
             bad = b.fcmp_unordered("<", value, floor)
-            fresh = b.icmp_signed("<", b.load(failed, typ=INTEGER), self.integer(0))
-            with b.if_then(b.and_(bad, fresh), likely=False):
+            with b.if_then(b.and_(bad, self.is_negative(failed)), likely=False):
                 b.store(index, failed)
