@@ -53,6 +53,14 @@ def test_two_processes_at_once_share_one_kernel(tmp_path: Path) -> None:
     assert kept.stat().st_mtime_ns == before
 
 
+def test_a_model_without_delays_never_waits_for_scipy(tmp_path: Path) -> None:
+    """Half of what a process takes to its first result would be the import."""
+    asked = f"{RUN}\nimport sys\nassert 'scipy' not in sys.modules"
+    environment = {**os.environ, "MODELWORKS_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 DAMAGES = ["empty", "text", "half", "one byte"]
 
 

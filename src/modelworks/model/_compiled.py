@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from modelworks.dates import Calendar
 from modelworks.errors import fail
 from modelworks.model._batch import RUNS, Batches
-from modelworks.model._convolve import Convolutions
 from modelworks.model._delayed import Delayed
 from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
 from modelworks.model._graph import _FOLD, Array
@@ -28,6 +27,9 @@ from modelworks.model.backends.native import Kernel, Tape
 from modelworks.model.solvers import solver as method_of
 from modelworks.model.solvers._grid import Grid
 from modelworks.model.solvers._method import ChosenStep, FixedStep, Method
+
+if TYPE_CHECKING:
+    from modelworks.model._convolve import Convolutions
 
 # The error of a step, unless another is asked for.
 TOLERANCE = 1e-6
@@ -118,7 +120,12 @@ class CompiledModel:
             between=self.program.delay_steps,
             tolerance=self.tolerance,
         )
-        self._later = Convolutions(self.program, self.grid) if self.program.delay_steps else None
+        self._later: Convolutions | None = None
+        if self.program.delay_steps:
+            # SciPy takes longer to import than most models to compile, and few have delays.
+            from modelworks.model._convolve import Convolutions
+
+            self._later = Convolutions(self.program, self.grid)
         self._data = self.kernel.data(self.grid)
         # What depends on time alone is the same in every run.
         self._suspect_data = any(
