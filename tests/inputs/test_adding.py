@@ -56,11 +56,12 @@ def test_a_file_with_titles_foreign_days_and_thousands_is_added_without_a_questi
 
 
 def test_what_nobody_can_guess_is_asked(root: Path) -> None:
-    answers = "Cases\nMinistry\nCC0\nBy mail\n\nthe day\npeople\ncases reported\n-\n-\n-\n"
+    answers = "Cases\nMinistry\nCC0\nBy mail\ntext\nthe day\npeople\ncases reported\n-\n-\n-\n"
     assert add(root, DAILY, answers=answers).exit_code == 0
     found = Catalogue.read(root)["new-cases"]
     assert (found.publisher, list(found.columns)) == ("Ministry", ["date", "new_cases"])
     assert found.columns["new_cases"].meaning == "cases reported"
+    assert found.table()["date"].iloc[0] == "01/01/2021"
 
 
 def test_days_that_may_be_two_days_are_asked_about(root: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.inputs import Catalogue, Fetched, accept, fetch
+from modelworks.inputs import Catalogue, Fetched, accept, fetch, fetch_new
 
 CONTENT = b"week,cases\n" + b"".join(b"2021-01-%02d,%d\n" % (day, 1000 + day) for day in range(1, 29)) * 40
 REVISED = CONTENT.replace(b"1007", b"2007")
@@ -192,3 +192,12 @@ def test_an_address_that_is_gone_is_a_letter_at_once(tmp_path: Path, server: tup
 def test_an_address_that_is_none_is_a_letter(tmp_path: Path, url: str) -> None:
     with pytest.raises(ModelworksError, match="D143"):
         catalogue(tmp_path, url)
+
+
+def test_a_file_that_is_in_no_catalogue_keeps_its_name(tmp_path: Path, server: tuple[type[Server], str]) -> None:
+    _, url = server
+    found = fetch_new(url, tmp_path)
+    assert (found.name, found.read_bytes()) == ("cases.csv", CONTENT)
+    for wrong, code in ((url.replace("cases.csv", ""), "D143"), (url.replace("cases.csv", "gone.csv"), "D141")):
+        with pytest.raises(ModelworksError, match=code):
+            fetch_new(wrong, tmp_path)

@@ -79,5 +79,4 @@ def _column(guess: Guess) -> Guess | None:
     if unit == LEAVE_OUT:
         return None
     meaning = click.prompt(f"{guess.name}: what it says", default=guess.meaning, err=True)
-    # Days and numbers that were guessed stay written as they are, whatever their unit.
     return replace(guess, unit=unit, meaning=meaning)

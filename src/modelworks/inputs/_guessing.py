@@ -41,7 +41,7 @@ class Guess:
         """The column as the catalogue has it."""
         said = [f"unit: {quoted(self.unit)}", f"meaning: {quoted(self.meaning)}"]
         said += ["lower: 0"] if self.at_least_zero and self.unit not in ("date", "text") else []
-        said += [f"written: {self.written}"] if self.written not in ("", ISO, PLAIN) else []
+        said += [f"written: {self.written}"] if self.unit != "text" and self.written not in ("", ISO, PLAIN) else []
         return f"{{{', '.join(said)}}}"
 
 
