@@ -8,13 +8,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from modelworks.errors import fail, near
 from modelworks.inputs._nodes import shortened
+
+_Row: TypeAlias = tuple[Any, ...]
 
 TABS = (".tsv", ".tab")
 EXCEL = (".xlsx", ".xlsm")
@@ -148,9 +153,8 @@ def _of_parquet(found: bytes, file: str) -> Cells:
 
 def _of_excel(found: bytes, file: str, sheet: str, header: int) -> Cells:
     """A sheet of a workbook; a formula counts as what it gave when the workbook was last saved."""
-    formulas, values = (_Sheet.opened(found, file, sheet, values=values) for values in (False, True))
     cells = Cells(file)
-    for number, (written, known) in enumerate(zip(formulas.rows(), values.rows(), strict=True), start=1):
+    for number, (written, known) in enumerate(_rows(found, file, sheet), start=1):
         if number < header or not (known or written):
             continue
         if not cells.header:
@@ -169,39 +173,56 @@ def _of_excel(found: bytes, file: str, sheet: str, header: int) -> Cells:
     return cells
 
 
-@dataclass(frozen=True, slots=True)
-class _Sheet:
-    """One reading of a sheet: of its formulas, or of what they gave."""
-
-    rows: Callable[[], Iterator[tuple[Any, ...]]]
-
-    @classmethod
-    def opened(cls, found: bytes, file: str, sheet: str, *, values: bool) -> _Sheet:
-        import openpyxl
-
-        try:
-            book = openpyxl.load_workbook(io.BytesIO(found), read_only=True, data_only=values)
-            names = [each.title for each in book.worksheets]
-        except Exception as error:  # noqa: BLE001 - a damaged workbook breaks the library in as many ways as there are
-            _refuse(
-                file, f"is no workbook that can be read ({type(error).__name__})", "save it again as .xlsx, or as CSV"
-            )
-        if not sheet and len(names) != 1:
-            listed = ", ".join(f"`{name}`" for name in names)
-            fail("D119", f"`{file}` has {len(names)} sheets: {listed}", hint=f"write `sheet: {names[0]}`", file=file)
-        if sheet and sheet not in names:
-            fail("D119", f"`{file}` has no sheet `{sheet}`", hint=near(sheet, names), file=file)
-        found_sheet = book[sheet or names[0]]
-        # What a program wrote as the sheet's size is often wrong; without it the rows themselves say.
-        found_sheet.reset_dimensions()
-        return cls(lambda: _padded(found_sheet.iter_rows(values_only=True)))
+def _rows(found: bytes, file: str, sheet: str) -> Iterator[tuple[_Row, _Row]]:
+    """Each row as it was written, with its formulas, and with what they gave."""
+    values = _sheet(found, file, sheet, values=True)
+    # Reading takes longer than all the rest, and most sheets have no formula.
+    with _as_a_workbook(file):
+        has_formulas = _has_formulas(found)
+    if not has_formulas:
+        return ((row, row) for row in values)
+    return zip(_sheet(found, file, sheet, values=False), values, strict=True)
 
 
-def _padded(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def _has_formulas(found: bytes) -> bool:
+    with zipfile.ZipFile(io.BytesIO(found)) as parts:
+        sheets = [name for name in parts.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")]
+        return any(re.search(rb"<f[ />]", parts.read(name)) for name in sheets)
+
+
+def _sheet(found: bytes, file: str, sheet: str, *, values: bool) -> Iterator[_Row]:
+    """The rows of the sheet asked for, or of the only one."""
+    import openpyxl
+
+    with _as_a_workbook(file):
+        book = openpyxl.load_workbook(io.BytesIO(found), read_only=True, data_only=values)
+        names = [each.title for each in book.worksheets]
+    if not sheet and len(names) != 1:
+        listed = ", ".join(f"`{name}`" for name in names)
+        fail("D119", f"`{file}` has {len(names)} sheets: {listed}", hint=f"write `sheet: {names[0]}`", file=file)
+    if sheet and sheet not in names:
+        fail("D119", f"`{file}` has no sheet `{sheet}`", hint=near(sheet, names), file=file)
+    chosen = book[sheet or names[0]]
+    # What a program wrote as the sheet's size is often wrong; without it the rows themselves say.
+    chosen.reset_dimensions()
+    return _padded(chosen.iter_rows(values_only=True), file)
+
+
+@contextmanager
+def _as_a_workbook(file: str) -> Iterator[None]:
+    """A damaged workbook breaks the library in as many ways as there are, some of them only while rows are read."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        _refuse(file, f"is no workbook that can be read ({type(error).__name__})", "save it again as .xlsx, or as CSV")
+
+
+def _padded(rows: Iterable[_Row], file: str) -> Iterator[_Row]:
     """Rows without empty cells at their end, which one reading may have and another not."""
-    for row in rows:
-        width = max((k + 1 for k, value in enumerate(row) if value is not None), default=0)
-        yield row[:width]
+    with _as_a_workbook(file):
+        for row in rows:
+            width = max((k + 1 for k, value in enumerate(row) if value is not None), default=0)
+            yield row[:width]
 
 
 def _letters(k: int) -> str:
