@@ -15,6 +15,7 @@ attempt says afterwards is not heard.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -30,6 +31,10 @@ from modelworks.logs import Log, stamp, utc_now
 from modelworks.processes import Process
 
 PULSE_SECONDS = 2.0
+# A process ends with this status where the disk was full: it could not say so in its folder. (EX_IOERR of sysexits.h)
+DISK_STATUS = 74
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_CODE = "R120"
 
 
 class NotOursError(Exception):
@@ -104,13 +109,19 @@ class Attempt:
         """Carry the attempt out; what the block puts into the mapping it is given becomes the job's result.
 
         A letter that the block raises is the outcome too, and is not raised again: it is told where the job is looked
-        at. Anything else ends the process without an outcome, and the watcher finds that out.
+        at. Anything else ends the process without an outcome, and the watcher finds that out; a full disk, which can
+        pass, ends it with a status of its own.
 
         Raises
         ------
         NotOursError
             Where another process has begun the attempt, or it was given up.
         """
+        with _or_disk_status(), self._claimed() as result:
+            yield result
+
+    @contextlib.contextmanager
+    def _claimed(self) -> Iterator[dict[str, Any]]:
         me = Process.current()
         if not _create(self.folder / "claim.json", {**asdict(me), "host": os.uname().nodename}):
             raise NotOursError(f"{self.folder} is carried out by another process, or was given up")
@@ -120,6 +131,8 @@ class Attempt:
             try:
                 yield result
             except ModelworksError as error:
+                if _FULL_CODE in error.codes:
+                    raise
                 self._end({"state": "failed", "reason": "letters", **_told(error.letters)})
             else:
                 self._end({"state": "done", "reason": "done", "text": "", "result": result})
@@ -143,6 +156,18 @@ class Attempt:
         finally:
             over.set()
             thread.join()
+
+
+@contextlib.contextmanager
+def _or_disk_status() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise SystemExit(DISK_STATUS) from error
+    except ModelworksError as error:
+        raise SystemExit(DISK_STATUS) from error
 
 
 def _beat(path: Path, over: threading.Event) -> None:

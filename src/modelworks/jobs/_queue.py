@@ -74,6 +74,10 @@ class Queue:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
         self._engine.dispose()
 
     # -- for those who ask for jobs ------------------------------------------------------------------

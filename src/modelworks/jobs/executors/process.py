@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelworks.errors import fail
-from modelworks.jobs._attempt import Attempt
+from modelworks.jobs._attempt import DISK_STATUS, Attempt
 from modelworks.jobs._job import Order
 from modelworks.jobs.executors import Sight
 from modelworks.processes import Process
@@ -99,6 +99,8 @@ class ProcessExecutor:
         if code is None or code < 0:
             by = "" if code is None else f", by {signal.Signals(-code).name}"
             return Sight("ended", f"its process was killed{by}", "killed")
+        if code == DISK_STATUS:
+            return Sight("ended", "the disk was full", "disk")
         return Sight("ended", f"its process ended with status {code}", "exit")
 
 
