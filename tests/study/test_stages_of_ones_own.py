@@ -19,6 +19,7 @@ import pytest
 
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
+from modelworks.report import export_crate
 from modelworks.runs import Progress, compare
 from modelworks.study import Result, check_study, missing_program, run_study
 from modelworks.study._execution import ending_in_words, execute, surroundings
@@ -283,6 +284,18 @@ def test_a_stage_that_goes_wrong_is_told_of(made: Made, script: str, code: str, 
     assert error.letters[0].file == "studies/own/study.yaml"
 
 
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Error in library(x) : there is no package called ‘deSolve’", 'install.packages("deSolve")'),
+        ("ModuleNotFoundError: No module named 'sklearn'", "pip install sklearn"),
+    ],
+)
+def test_a_package_that_is_missing_is_installed_by_the_hint(made: Made, said: str, hint: str) -> None:
+    error = letters(made(WRITES, fit__py=f"import sys; sys.exit({said!r})"))
+    assert hint in error.letters[0].hint
+
+
 def test_all_that_a_failed_stage_said_is_kept(made: Made, tmp_path: Path) -> None:
     folder = made(WRITES, fit__py="import sys\nfor k in range(50): print(k)\nsys.exit('no luck')")
     error = letters(folder)
@@ -350,6 +363,7 @@ STAGE = "fit: {command: [python, fit.py], outputs: {metrics: m.json}}"
         ("fit: {function: fit.py, outputs: {metrics: m.json}}", "Y141", "names no function"),
         ("fit: {function: fit.py:trian, outputs: {metrics: m.json}}", "Y141", "defines no function `trian`"),
         (STAGE.replace("outputs", "inputs: [fit.R], outputs"), "Y142", "`fit.R`, which is no file"),
+        (STAGE.replace("fit.py", "Fit.py"), "Y142", "`Fit.py`, which is no file"),
         (STAGE.replace("fit:", "calibrate:", 1), "Y143", "one of the line's own"),
         (STAGE.replace("fit:", "My fit:", 1), "Y143", "can not be the name"),
         (STAGE.replace("outputs", "inputs: [../own/fit.py], outputs"), "Y143", "does not lie in the working folder"),
@@ -478,6 +492,17 @@ def test_a_page_has_all_that_stages_made(made: Made) -> None:
     assert "row15" not in page
     assert (result.run.path / "figures" / "fit-confusion_matrix.png").is_file()
     assert result.run.verify() == []
+
+
+@pytest.mark.slow
+@pytest.mark.needs("rocrate")
+def test_a_research_object_names_the_programs(made: Made, tmp_path: Path) -> None:
+    result = run(made(WRITES, fit__py='open("m.json", "w").write(\'{"a": 1}\')'))
+    assert result.run is not None
+    export_crate(result.run, tmp_path / "crate")
+    graph = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
+    versions = {each["name"]: each.get("version") for each in graph if each["@type"] == "SoftwareApplication"}
+    assert versions["python"] == f"Python {sys.version.split()[0]}"
 
 
 def test_an_answer_names_metrics_that_there_are(made: Made) -> None:

@@ -57,6 +57,8 @@ RESERVED = (
 # Folders of a run beside those of its stages.
 _TAKEN = (*OWN_STAGES, "inputs", "tables", "figures")
 _SHELL = re.compile(r"\|\|?|&&?|;|\d?>>?|<|\$\(.*|`.*")
+# A word of a command that ends so is meant as a file.
+_SCRIPTS = (".py", ".r", ".R", ".jl", ".sh", ".pl", ".jar", ".java", ".ipynb", ".Rmd", ".stan")
 _LONGEST_MINUTES = 60 * 24 * 30
 
 
@@ -345,7 +347,7 @@ def stage_files(entry: StageEntry, root: Path) -> dict[str, Path]:
         named = _found(word, entry.place(entry.kind), root) if is_a_path(word) else None
         if named is not None and named.is_file() and word not in entry.files:
             found[word] = named
-        elif entry.kind != "command":
+        elif entry.kind != "command" or (PurePosixPath(word).suffix in _SCRIPTS and not _is_given(entry, word)):
             letters.append(_missing(entry, word, entry.place(entry.kind), root))
     for name, text in entry.inputs.items():
         path = _found(text, entry.place("inputs"), root)
@@ -356,6 +358,12 @@ def stage_files(entry: StageEntry, root: Path) -> dict[str, Path]:
     if letters:
         raise ModelworksError(letters)
     return found
+
+
+def _is_given(entry: StageEntry, word: str) -> bool:
+    """Whether a stage has a file of that name, or a folder that it may lie in, from elsewhere than its command."""
+    names = [_plain(name) for name in (*entry.inputs, *entry.data, *entry.results, *entry.files)]
+    return any(word == name or word.startswith(f"{name}/") for name in names)
 
 
 def _plain(path: str) -> str:

@@ -154,7 +154,7 @@ class _Crate:
             action["agent"] = person
         program = self._program()
         if instrument is not program:
-            instrument["softwareRequirements"] = program
+            instrument["softwareRequirements"] = [program, *self._other_programs()]
         self.crate.root_dataset["mentions"] = action
 
     def _program(self) -> Entity:
@@ -162,6 +162,14 @@ class _Crate:
         packages = (self.record.get("provenance") or {}).get("packages") or {}
         version = str(known.get("version") or packages.get("modelworks") or "unknown")
         return self._context("#modelworks", "SoftwareApplication", name="modelworks", version=version)
+
+    def _other_programs(self) -> Iterator[Entity]:
+        """What the team's own stages were run by."""
+        for programs in (self.record.get("programs") or {}).values():
+            for name, said in programs.items():
+                yield self._context(
+                    f"#program-{_letters(name)}", "SoftwareApplication", name=name, version=said["version"]
+                )
 
     def _person(self) -> Entity | None:
         name = (self.record.get("provenance") or {}).get("person")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -227,9 +228,8 @@ def _told(entry: StageEntry, status: int | None, work: StageWork, place: Path) -
             line=line,
         )
     hint = f"all that it said is in {kept}"
-    undeclared = _named_but_not_given(entry, work, "\n".join(said))
-    if undeclared:
-        hint = f"`{undeclared}` is not among the stage's `inputs`, so it was not there; {hint}"
+    remedy = _remedy("\n".join(said), entry, work)
+    hint = f"{remedy}; {hint}" if remedy else hint
     fail(
         "Y602",
         f"the stage `{entry.name}` {ending_in_words(status)}.{' Its last words:' if said else ''}{words}",
@@ -250,6 +250,23 @@ def _keep_log(entry: StageEntry, work: StageWork, place: Path) -> str:
         shutil.copyfile(place / entry.words[0], kept / Path(entry.words[0]).name)
     root = work.inputs.repository.root
     return str(kept.relative_to(root) if kept.is_relative_to(root) else kept)
+
+
+# What programs say when a package is missing, and how it is installed.
+_MISSING_PACKAGES = (
+    (re.compile(r"there is no package called [‘'](\w[\w.]*)"), "Rscript -e 'install.packages(\"{}\")'"),
+    (re.compile(r"No module named '(\w+)"), "pip install {}, or, if it is a file of yours, name it among the `inputs`"),
+    (re.compile(r"Package (\w+) not found in current path"), "julia -e 'using Pkg; Pkg.add(\"{}\")'"),
+)
+
+
+def _remedy(said: str, entry: StageEntry, work: StageWork) -> str:
+    """What mends the usual mistakes, where the last words tell of one: a package, or an undeclared file."""
+    undeclared = _named_but_not_given(entry, work, said)
+    if undeclared:
+        return f"`{undeclared}` is not among the stage's `inputs`, so it was not there"
+    found = ((form, pattern.search(said)) for pattern, form in _MISSING_PACKAGES)
+    return next((f"install it: {form.format(match[1])}" for form, match in found if match), "")
 
 
 def _named_but_not_given(entry: StageEntry, work: StageWork, said: str) -> str | None:
