@@ -14,12 +14,12 @@ from tests.calibration.conftest import Gaussian
 
 from modelworks.calibration._mixing import effective_draws, split_r_hat
 from modelworks.calibration._progress import Progress, Silence
-from modelworks.calibration.samplers import BY_CHANCE, SAMPLERS, Draws, choose, sampler
+from modelworks.calibration.samplers import BY_CHANCE, GUIDED, SAMPLERS, Draws, choose, sampler
 from modelworks.errors import ModelworksError
 
 Array = NDArray[np.float64]
 
-every = pytest.mark.parametrize("name", [name for name in SAMPLERS if name not in BY_CHANCE])
+every = pytest.mark.parametrize("name", [GUIDED, *[name for name in SAMPLERS if name not in BY_CHANCE]])
 
 CORRELATED = Gaussian(np.array([1.0, -20.0]), np.array([[1e-4, 0.045], [0.045, 25.0]]))
 
@@ -227,8 +227,8 @@ def test_chains_start_in_every_mode_so_that_two_modes_are_seen() -> None:
 def test_the_choice_is_explained() -> None:
     """Somebody who did not choose a sampler is told which, and why."""
     assert choose("auto", CORRELATED) == (
-        "nuts",
-        "NUTS, because the model has exact gradients and 2 parameters are free",
+        "guided",
+        "NUTS or tempered SMC, because the model has exact gradients and 2 parameters are free",
     )
     black_box = Gaussian(np.zeros(1), np.eye(1), has_gradient=False)
     assert choose("auto", black_box) == ("demcz", "DE-MC-Z, because the model has no gradients and 1 parameter is free")

@@ -133,6 +133,7 @@ CHANGES = [
     (STUDY, "chains: 2", "chains: 3", FITTED),
     (STUDY, "chains: 2", "chains: 2, r_hat: 1.05", FITTED),
     (STUDY, "chains: 2", "chains: 2, effective_draws: 300", FITTED),
+    (STUDY, "chains: 2", "chains: 2, time_limit: 1 h", FITTED),
     (STUDY, "seed: 5", "seed: 5, until: 2021-01-04", EVERY),
     (STUDY, "start: 2021-01-01", "start: 2020-12-31", EVERY),
     # What is asked.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from modelworks.calibration._predictions import Predictions, predictions
 from modelworks.calibration._progress import Progress, Silence
 from modelworks.calibration._settings import Settings
 from modelworks.calibration.samplers import Draws, choose, sampler
+from modelworks.calibration.samplers._sampler import TimeIsUp
+from modelworks.errors import fail
 
 if TYPE_CHECKING:
     import xarray
@@ -37,17 +39,19 @@ def calibrate(
     settings: Settings | None = None,
     progress: Progress | None = None,
     memory: Memory | None = None,
+    time_is_up: Callable[[], bool] | None = None,
 ) -> Posterior:
     """Draw from the posterior, and predict from prior and posterior.
 
     The same settings give the same posterior, bit for bit, on any number of cores. With the memory of an earlier
     calibration of the same density, which was killed or asked for fewer draws, what was worked out then is not again.
+    When the time is up, the draws that there are by then are the answer.
 
     Raises
     ------
     ModelworksError
-        C401 to C403 and C503: nowhere to start, a model that gives what is not a number, a sampler that
-        needs the gradient the model does not have.
+        C401 to C403, C503 and C510: nowhere to start, a model that gives what is not a number, a sampler that
+        needs the gradient the model does not have, no answer when the time was up.
     """
     asked = settings if settings is not None else Settings()
     listener = progress if progress is not None else Silence()
@@ -56,16 +60,23 @@ def calibrate(
     of_sampler, of_prior, of_prior_noise, of_noise = np.random.SeedSequence(asked.seed).spawn(4)
     name, why = choose(asked.sampler, density)
     density.failed_runs = FailedRuns()
-    drawn = sampler(name)(
-        density if memory is None else Remembered(density, memory),
-        chains=asked.chains,
-        draws=asked.draws,
-        warmup=asked.warmup,
-        key=of_sampler,
-        cores=cores,
-        progress=listener,
-        enough=None if asked.enough is None else replace(asked.enough, values=density.constrain),
-    )
+    try:
+        drawn = sampler(name)(
+            Remembered(density, memory, time_is_up),
+            chains=asked.chains,
+            draws=asked.draws,
+            warmup=asked.warmup,
+            key=of_sampler,
+            cores=cores,
+            progress=listener,
+            enough=None if asked.enough is None else replace(asked.enough, values=density.constrain),
+        )
+    except TimeIsUp:
+        fail(
+            "C510",
+            "the time of the calibration was up before it had an answer",
+            hint="give it more: run the study again with a longer `time_limit`, and it goes on where it stopped",
+        )
     failed = density.failed_runs
     values = density.constrain(drawn.positions)
     prior = density.prior_values(np.random.default_rng(of_prior), PRIOR_DRAWS)
@@ -86,7 +97,7 @@ def calibrate(
     attributes = {
         "sampler": name,
         "why": why,
-        "chains": asked.chains,
+        "chains": shape[0],
         "draws": shape[1],
         "warmup": asked.warmup,
         "seed": asked.seed,
@@ -162,6 +173,11 @@ def _points(target: str) -> str:
 def _warnings(density: LogDensity, drawn: Draws, values: Array, before: Predictions) -> list[str]:
     """Sentences for whoever asked for the calibration."""
     said = [*_of_mixing(density.free, values), *drawn.warnings]
+    if drawn.notes.get("is_short"):
+        said.append(
+            f"The calibration was {drawn.notes['stopped']}: "
+            "run the study again with a longer `time_limit`, and it goes on."
+        )
     if before.failed:
         said.append(
             f"{before.failed} of {PRIOR_RUNS} runs with draws of the priors left what is possible for the model: "

@@ -39,13 +39,21 @@ class FailedRuns:
     count: int = 0
     letter: Letter | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _latest: threading.local = field(default_factory=threading.local, repr=False)
 
     def add(self, error: ModelworksError) -> None:
         letter = error.letters[0]
+        self._latest.letters = [*getattr(self._latest, "letters", ()), letter]
         with self._lock:
             self.count += 1
             if self.letter is None or str(letter) < str(self.letter):
                 self.letter = letter
+
+    def latest(self) -> list[Letter]:
+        """Of the runs that failed in this thread since it was asked last."""
+        letters: list[Letter] = getattr(self._latest, "letters", [])
+        self._latest.letters = []
+        return letters
 
 
 class LogDensity:

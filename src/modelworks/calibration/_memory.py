@@ -9,6 +9,9 @@ anything wrong.
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -16,7 +19,8 @@ from numpy.typing import NDArray
 
 from modelworks.calibration._estimate import Estimates
 from modelworks.calibration.samplers import Density
-from modelworks.calibration.samplers._sampler import EstimatedDensity
+from modelworks.calibration.samplers._sampler import EstimatedDensity, TimeIsUp
+from modelworks.errors import Letter, ModelworksError
 
 Array = NDArray[np.float64]
 
@@ -35,15 +39,30 @@ class Memory(Protocol):
         ...
 
 
+class Forgetful:
+    """Remembers nothing."""
+
+    def recall(self, _key: bytes, /) -> bytes | None:
+        return None
+
+    def keep(self, key: bytes, value: bytes, /) -> None:
+        pass
+
+
 class Remembered:
     """A density with its memory, and as a density otherwise.
 
-    Positions at which it is impossible are not kept: the model says again why they are, and is counted again.
+    A run that failed is remembered with its letter, and counted again. When the time is up it still remembers, but
+    works out nothing new and raises `TimeIsUp`.
     """
 
-    def __init__(self, density: Density, memory: Memory) -> None:
+    def __init__(
+        self, density: Density, memory: Memory | None = None, time_is_up: Callable[[], bool] | None = None
+    ) -> None:
         self.afresh = density
-        self._memory = memory
+        # An empty memory is one, too.
+        self._memory = Forgetful() if memory is None else memory
+        self._time_is_up = time_is_up or (lambda: False)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.afresh, name)
@@ -64,36 +83,42 @@ class Remembered:
         return self.afresh.prior_positions(key, number)
 
     def value(self, position: Array, /) -> float:
-        key = _key(VALUE, position)
-        known = self._memory.recall(key)
-        if known is not None:
-            return float(np.frombuffer(known)[0])
-        value = self.afresh.value(position)
-        if value > -np.inf:
-            self._memory.keep(key, np.float64(value).tobytes())
-        return value
+        return float(self._known(_key(VALUE, position), lambda: np.array([self.afresh.value(position)]))[0])
 
     def value_and_gradient(self, position: Array, /) -> tuple[float, Array]:
+        def work_out() -> Array:
+            value, gradient = self.afresh.value_and_gradient(position)
+            return np.concatenate([[value], gradient])
+
         # Under another key than the value alone, whose last digits may differ.
-        key = _key(GRADIENT, position)
-        known = self._memory.recall(key)
-        if known is not None:
-            both = np.frombuffer(known)
-            return float(both[0]), both[1:].copy()
-        value, gradient = self.afresh.value_and_gradient(position)
-        if value > -np.inf:
-            self._memory.keep(key, np.float64(value).tobytes() + gradient.tobytes())
-        return value, gradient
+        both = self._known(_key(GRADIENT, position), work_out)
+        return float(both[0]), both[1:]
 
     def estimate(self, positions: Array, particles: int, seed: int, /) -> Estimates:
         """Of a model that runs by chance: its randomness is of the seed, so an estimate can be remembered too."""
+        density = cast(EstimatedDensity, self.afresh)
         key = _key(ESTIMATE, np.append(positions, [particles]), seed)
-        known = self._memory.recall(key)
-        if known is not None:
-            return _unpacked(np.frombuffer(known), len(positions))
-        found = cast(EstimatedDensity, self.afresh).estimate(positions, particles, seed)
-        if np.isfinite(found.log_densities).all():
-            self._memory.keep(key, _packed(found).tobytes())
+        return _unpacked(
+            self._known(key, lambda: _packed(density.estimate(positions, particles, seed))), len(positions)
+        )
+
+    def _known(self, key: bytes, work_out: Callable[[], Array]) -> Array:
+        """Numbers from the memory, or worked out and put there."""
+        failed = getattr(self.afresh, "failed_runs", None)
+        kept = self._memory.recall(key)
+        if kept is not None:
+            letters, _, numbers = kept.partition(b"\n")
+            if letters and failed is not None:
+                for each in json.loads(letters):
+                    failed.add(ModelworksError([Letter(**each)]))
+            return np.frombuffer(numbers).copy()
+        if self._time_is_up():
+            raise TimeIsUp
+        if failed is not None:
+            failed.latest()  # what failed before in this thread is none of ours
+        found = work_out()
+        said = [] if failed is None else [asdict(each) for each in failed.latest()]
+        self._memory.keep(key, (json.dumps(said).encode() if said else b"") + b"\n" + found.tobytes())
         return found
 
 
@@ -104,14 +129,14 @@ def _key(kind: bytes, position: Array, seed: int = 0) -> bytes:
 
 
 def _packed(found: Estimates) -> Array:
-    """Estimates that are all possible as one array: how many points each target has, and what is said of each row."""
+    """Estimates as one array: how many points each target has, and what is said of each row."""
     sizes = [each.shape[1] for each in found.predicted]
-    rows = np.hstack([found.log_densities[:, np.newaxis], *found.predicted])
+    rows = np.hstack([found.log_densities[:, np.newaxis], found.lost, *found.predicted])
     return np.concatenate([[len(sizes), *sizes], rows.ravel()])
 
 
 def _unpacked(packed: Array, number: int) -> Estimates:
     sizes = packed[1 : 1 + int(packed[0])].astype(int)
     rows = packed[1 + len(sizes) :].reshape(number, -1)
-    predicted = tuple(each.copy() for each in np.split(rows[:, 1:], np.cumsum(sizes)[:-1], axis=1))
-    return Estimates(rows[:, 0].copy(), predicted, np.full((number, 2), -1, dtype=np.intp))
+    predicted = tuple(each.copy() for each in np.split(rows[:, 3:], np.cumsum(sizes)[:-1], axis=1))
+    return Estimates(rows[:, 0].copy(), predicted, rows[:, 1:3].astype(np.intp))

@@ -20,6 +20,10 @@ class Progress(Protocol):
         """The step is over."""
         ...
 
+    def mention(self, text: str) -> None:
+        """Something good to know while one waits."""
+        ...
+
 
 class Silence:
     """Nobody listens."""
@@ -31,4 +35,7 @@ class Silence:
         pass
 
     def finish(self) -> None:
+        pass
+
+    def mention(self, text: str) -> None:
         pass

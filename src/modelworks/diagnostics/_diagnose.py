@@ -30,6 +30,7 @@ from modelworks.diagnostics.checks.prior_conflict import prior_conflict
 from modelworks.diagnostics.checks.prior_overlap import prior_overlap
 from modelworks.diagnostics.checks.prior_sensitivity import prior_sensitivity
 from modelworks.diagnostics.checks.residual_pattern import residual_pattern
+from modelworks.diagnostics.checks.second_opinion import second_opinion
 from modelworks.diagnostics.checks.stuck_chains import stuck_chains
 from modelworks.diagnostics.checks.target_influence import target_influence
 from modelworks.diagnostics.loo import Loo, loo
@@ -131,6 +132,8 @@ def diagnose(
     held_out_observed: Mapping[str, ArrayLike] | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
     log_prior: ArrayLike | None = None,
+    second_means: Mapping[str, float] | None = None,
+    second_spreads: Mapping[str, float] | None = None,
 ) -> Diagnosis:
     """Whether a posterior may be believed, and why.
 
@@ -158,6 +161,8 @@ def diagnose(
     log_prior : float array, shape (sample,) or (chain, draw), optional
         Log prior density of each draw, up to a constant, in the values of the parameters; with `log_likelihood`
         it says how the answer hangs on the priors. Of a hierarchy, that of its hyperparameters.
+    second_means, second_spreads : mapping of parameter to float, optional
+        Means and standard deviations that were found in another way, to be held against those of the draws.
 
     Raises
     ------
@@ -186,6 +191,9 @@ def diagnose(
     checks, called = [numbers], labels or {}
     if chains:
         checks += sampler_checks(chains, stats)
+        means = {name: mean for name, mean in (second_means or {}).items() if name in chains}
+        if means and second_spreads:
+            checks.append(second_opinion(chains, means, second_spreads))
     for target, samples in predicted.items():
         checks += [each(target, samples, seen[target]) for each in (coverage, residual_pattern, fit_features)]
         checks.append(level_shift(target, samples, seen[target], called.get(target)))

@@ -31,6 +31,9 @@ GUIDES = {
     "approximation": Guide(
         "nearer half's mean, in deviations", "choose fewer or better summaries, a smaller tolerance, or particle MCMC"
     ),
+    "second_opinion": Guide(
+        "largest difference, in standard deviations", "ask for more draws; if it stays, look at the pairs of parameters"
+    ),
     "coverage": Guide(
         "share within the 95% range",
         "look at the fit: a wrong unit, a slip in the data, a process that is missing, or too little noise assumed",

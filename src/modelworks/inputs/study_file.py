@@ -47,6 +47,8 @@ OF_A_MODEL = ("time", "data", "calibration", "projection", "scenarios", "quantit
 TIME_UNITS = ("days", "years")
 USUAL_SOLVER = "rk4"
 
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
 # Ten thousand years of weeks; more rows than that are a slip in `every`.
 MOST_ROWS = 500_000
 
@@ -71,17 +73,19 @@ class CalibrationSettings:
     """How the posterior is drawn. Observations after `until` are held out; None holds out nothing.
 
     With `r_hat` or `effective_draws` the chains end as soon as every parameter has a smaller R-hat and more
-    effective draws, and `draws` is the most of each; without both, each makes `draws`.
+    effective draws, and `draws` is the most of each. So they do where neither these nor `draws` are said; where only
+    `draws` is, each makes them all. None is the usual number. After `time_limit` seconds the draws there are suffice.
     """
 
     sampler: Sampler = "auto"
     chains: int = 4
-    draws: int = 1000
-    warmup: int = 500
+    draws: int | None = None
+    warmup: int | None = None
     seed: int = 1
     until: date | None = None
     r_hat: float | None = None
     effective_draws: int | None = None
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +322,7 @@ def _data(fields: Fields) -> Mapping[str, str]:
 def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
     fields = owner.below(
         "calibration",
-        ("sampler", "chains", "draws", "warmup", "seed", "until", "r_hat", "effective_draws"),
+        ("sampler", "chains", "draws", "warmup", "seed", "until", "r_hat", "effective_draws", "time_limit"),
         "{chains: 4, draws: 1000}",
     )
     usual = CalibrationSettings()
@@ -334,13 +338,31 @@ def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
     return CalibrationSettings(
         sampler=cast(Sampler, sampler),
         chains=fields.whole("chains", 1, 128, usual.chains),
-        draws=fields.whole("draws", 10, 1_000_000, usual.draws),
-        warmup=fields.whole("warmup", 0, 1_000_000, usual.warmup),
+        draws=fields.whole("draws", 10, 1_000_000, 1000) if "draws" in fields else None,
+        warmup=fields.whole("warmup", 0, 1_000_000, 500) if "warmup" in fields else None,
         seed=fields.whole("seed", 0, 2**63 - 1, usual.seed),
         until=until,
         r_hat=_r_hat(fields),
         effective_draws=fields.whole("effective_draws", 10, 1_000_000, 400) if "effective_draws" in fields else None,
+        time_limit=_time_limit(fields),
     )
+
+
+def _time_limit(fields: Fields) -> float | None:
+    """How long a calibration may take, in seconds."""
+    text = fields.text("time_limit")
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h)", text)
+    if found is None or float(found[1]) == 0.0:
+        fields.say(
+            "Y123",
+            f"`time_limit` is `{shortened(text)}`, but is a number above 0 of `s`, `min` or `h`",
+            "write `time_limit: 10 min`",
+            "time_limit",
+        )
+        return None
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def _r_hat(fields: Fields) -> float | None:
@@ -374,6 +396,8 @@ def _check_drawn(
     calibration: CalibrationSettings, projection: ProjectionSettings, places: Mapping[str, Place], letters: Letters
 ) -> None:
     """No more draws are asked for than there are; the usual number is asked for by nobody."""
+    if calibration.draws is None:
+        return
     drawn, place = calibration.chains * calibration.draws, places.get("projection.draws")
     if place is not None and projection.draws > drawn:
         letters.add(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration import LogDensity, Settings, Target, Uniformity, calibrate, predictions, uniformity
+from modelworks.calibration import LogDensity, Target, Uniformity, calibrate, predictions, uniformity
 from modelworks.errors import ModelworksError, counted, fail
 from modelworks.runs import Progress
 from modelworks.study import stages
@@ -142,7 +142,7 @@ def _ranks(study: BoundStudy, density: LogDensity, k: int, cores: int | None) ->
         priors=beliefs.priors, groups=beliefs.groups, fixed=beliefs.fixed, simulator=density.simulator, targets=targets
     )
     seed = int(key.integers(2**31))
-    settings = Settings(asked.sampler, asked.chains, asked.draws, asked.warmup, seed, cores)
+    settings = stages.settings_of(asked, seed, cores)
     try:
         posterior = calibrate(again, settings)
     except ModelworksError:

@@ -10,6 +10,7 @@ publishes what they wrote as a run.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from modelworks.runs import Progress
 
 SIMULATE, CALIBRATE, DIAGNOSE, PROJECT, REPORT = "simulate", "calibrate", "diagnose", "project", "report"
+
+# Draws of each chain at most, where it ends as soon as there are enough.
+MOST_DRAWS = 5000
+# Samplers whose draws do not come one after the other.
+MAKES_THEM_ALL = ("laplace_is", "smc")
 
 
 @dataclass(frozen=True)
@@ -83,29 +89,40 @@ def calibrate_stage(work: Work) -> None:
     study.check_sums(study.simulator(study.calibration_times()))
     density = log_density(study)
     asked = study.inputs.study.calibration
-    settings = Settings(
-        sampler=asked.sampler,
-        chains=asked.chains,
-        draws=asked.draws,
-        warmup=asked.warmup,
-        seed=asked.seed,
-        cores=work.cores,
-        enough=_enough(asked),
-    )
+    settings = settings_of(asked, asked.seed, work.cores)
     with Ledger(work.ledger) as ledger:
         if len(ledger):
             work.progress.mention(f"goes on from {len(ledger):,} runs of the model that were made before")
-        posterior = calibrate(density, settings, work.progress, ledger)
+        posterior = calibrate(density, settings, work.progress, ledger, _alarm(asked.time_limit))
     posterior.to_netcdf(work.folder / "posterior.nc")
     work.write_json("calibration.json", {**posterior.attributes, "solver_error": solver_error(study, posterior)})
 
 
-def _enough(asked: CalibrationSettings) -> Enough | None:
-    """When the draws are enough, where the study says it; what it leaves out is as usual."""
-    if asked.r_hat is None and asked.effective_draws is None:
-        return None
+def settings_of(asked: CalibrationSettings, seed: int, cores: int | None) -> Settings:
+    """How a calibration is asked for; what the study leaves out is as usual."""
     usual = Enough()
-    return Enough(asked.r_hat or usual.r_hat, asked.effective_draws or usual.effective_draws)
+    enough = Enough(asked.r_hat or usual.r_hat, asked.effective_draws or usual.effective_draws)
+    unlimited = asked.sampler not in MAKES_THEM_ALL
+    if asked.draws is not None and asked.r_hat is None and asked.effective_draws is None:
+        unlimited = False
+    plain = Settings()
+    return Settings(
+        sampler=asked.sampler,
+        chains=asked.chains,
+        draws=asked.draws or (MOST_DRAWS if unlimited else plain.draws),
+        warmup=plain.warmup if asked.warmup is None else asked.warmup,
+        seed=seed,
+        cores=cores,
+        enough=enough if unlimited else None,
+    )
+
+
+def _alarm(seconds: float | None) -> Callable[[], bool] | None:
+    """Whether so many seconds have gone by from now on."""
+    if seconds is None:
+        return None
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def diagnose_stage(work: Work) -> None:
@@ -176,6 +193,9 @@ def _known(error: float) -> float | None:
 def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None) -> Diagnosis:
     """The diagnosis of a posterior."""
     later, unseen = _projection.held_out(study, posterior, progress, cores)
+    first = posterior.attributes.get("first_answer") or {}
+    # Where k-hat said already that it would not do, its difference says nothing of the draws.
+    second = first if first.get("is_warranted") else {}
     return diagnose(
         {name: np.asarray(posterior.draws(name)) for name in study.free},
         prior_draws={name: np.asarray(posterior.prior(name)) for name in study.free},
@@ -188,6 +208,8 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
         log_prior=log_prior(study, posterior),
         held_out_predictive=later,
         held_out_observed=unseen,
+        second_means=second.get("mean"),
+        second_spreads=second.get("sd"),
     )
 
 

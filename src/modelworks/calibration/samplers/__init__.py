@@ -10,6 +10,8 @@ from modelworks.calibration.samplers._sampler import Density, Draws, Sampler, ca
 from modelworks.errors import fail, near
 
 AUTO = "auto"
+# The way of `auto` where there are gradients: it ends in one of the others.
+GUIDED = "guided"
 SAMPLERS = {
     "nuts": "NUTS",
     "demcz": "DE-MC-Z",
@@ -33,7 +35,7 @@ def sampler(name: str) -> Sampler:
     ModelworksError
         C501, with the near names.
     """
-    if name not in SAMPLERS:
+    if name not in (GUIDED, *SAMPLERS):
         fail("C501", f"`{name}` is not a sampler", hint=near(name, [AUTO, *SAMPLERS]))
     return cast(Sampler, importlib.import_module(f"{__name__}.{name}").sample)
 
@@ -56,5 +58,5 @@ def choose(asked: str, density: Density) -> tuple[str, str]:
     if by_chance:
         return "abc", f"{SAMPLERS['abc']}, because the model runs by chance, can only be run as a whole, and {free}"
     if density.has_gradient:
-        return "nuts", f"{SAMPLERS['nuts']}, because the model has exact gradients and {free}"
+        return GUIDED, f"NUTS or tempered SMC, because the model has exact gradients and {free}"
     return "demcz", f"{SAMPLERS['demcz']}, because the model has no gradients and {free}"

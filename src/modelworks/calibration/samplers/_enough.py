@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from modelworks.diagnostics import ess_bulk, ess_tail, r_hat
 
 Array = NDArray[np.float64]
 
+# Fewer draws than this are no answer, also when the time is up.
+FEWEST_DRAWS = 4
 # Draws of each chain between two looks. Each look is a chance to stop by luck, so they are not more frequent.
 BLOCK = 200
 
@@ -49,6 +52,12 @@ class Enough:
             f"made all {most:,} draws a chain: the target of R-hat below {self.r_hat:g} and more than "
             f"{self.effective_draws:,.0f} effective draws was not met ({mixing.in_words()})"
         )
+
+
+def cut_short(draws: int, most: int, chains: int, asked: int) -> dict[str, Any]:
+    """The notes of a calibration whose time was up after so many draws of so many of the chains."""
+    of = f"{chains} of {asked} chains" if chains < asked else f"{asked} chains"
+    return {"stopped": f"stopped by the time limit after {draws:,} of {most:,} draws of {of}", "is_short": True}
 
 
 @dataclass(frozen=True, slots=True)

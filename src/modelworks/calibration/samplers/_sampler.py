@@ -100,6 +100,13 @@ def can_be_imitated(density: Density) -> TypeGuard[SimulatedDensity]:
     return callable(getattr(density, "imitate", None))
 
 
+class TimeIsUp(Exception):  # noqa: N818 - nothing went wrong
+    """Raised by a density that is asked once more after the time of a calibration was up.
+
+    A sampler that has draws by then gives those, with `cut_short` among its notes; the others let it pass.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Draws:
     """What a sampler found: positions (chain, draw, parameter), its statistics (chain, draw), and what it says.

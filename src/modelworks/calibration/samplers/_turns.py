@@ -53,6 +53,11 @@ class Turns:
         """How many draws were made in all, warm-up included."""
         return sum(map(len, self._drawn))
 
+    def made_so_far(self) -> dict[bytes, int]:
+        """How many draws each chain has made, warm-up included, by its first."""
+        with self._changed:
+            return {each[0].tobytes(): len(each) for each in self._drawn}
+
     def joined_by(self, chain: list[Array]) -> None:
         """A chain made its first draw, and waits for a core."""
         with self._changed:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._differences import Archive, difference, snooker
-from modelworks.calibration.samplers._enough import Enough, looks
+from modelworks.calibration.samplers._enough import FEWEST_DRAWS, Enough, cut_short, looks
 from modelworks.calibration.samplers._evaluate import Evaluate, evaluator
-from modelworks.calibration.samplers._sampler import Density, Draws
+from modelworks.calibration.samplers._sampler import Density, Draws, TimeIsUp
 from modelworks.calibration.samplers._starts import candidates
 
 Array = NDArray[np.float64]
@@ -61,25 +61,30 @@ def sample(
     looked_at, note = looks(draws, enough), ""
     progress.start("draw from the posterior", total=chains * (warmup + draws))
     with evaluator(density, cores) as evaluate:
-        for draw in range(warmup + draws):
-            if draw < warmup and draw in forget:
-                archive.forget_half(keep=first)
-            share = np.zeros(chains)
-            for step in range(steps):
-                moved = _step(chain, archive, random, evaluate)
-                share += moved
-                if (draw * steps + step) % ARCHIVE_EVERY == 0:
-                    archive.add(chain.positions)
-            if draw >= warmup:
-                kept.append(chain.positions.copy())
-                log_densities.append(chain.values.copy())
-                accepted.append(share / steps)
-            if enough is not None and draw + 1 - warmup in looked_at:
-                mixing = enough.look(np.stack(kept, axis=1))
-                note, notes["stopped"] = mixing.in_words(), enough.in_words(len(kept), draws, mixing)
-                if enough.met_by(mixing):
-                    break
-            progress.update(chains * (draw + 1), note=note)
+        try:
+            for draw in range(warmup + draws):
+                if draw < warmup and draw in forget:
+                    archive.forget_half(keep=first)
+                share = np.zeros(chains)
+                for step in range(steps):
+                    moved = _step(chain, archive, random, evaluate)
+                    share += moved
+                    if (draw * steps + step) % ARCHIVE_EVERY == 0:
+                        archive.add(chain.positions)
+                if draw >= warmup:
+                    kept.append(chain.positions.copy())
+                    log_densities.append(chain.values.copy())
+                    accepted.append(share / steps)
+                if enough is not None and draw + 1 - warmup in looked_at:
+                    mixing = enough.look(np.stack(kept, axis=1))
+                    note, notes["stopped"] = mixing.in_words(), enough.in_words(len(kept), draws, mixing)
+                    if enough.met_by(mixing):
+                        break
+                progress.update(chains * (draw + 1), note=note)
+        except TimeIsUp:
+            if len(kept) < FEWEST_DRAWS:
+                raise
+            notes |= cut_short(len(kept), draws, chains, chains)
     progress.update(chains * (warmup + draws), note=note)
     progress.finish()
     stats = {"lp": np.stack(log_densities, axis=1), "acceptance_rate": np.stack(accepted, axis=1)}

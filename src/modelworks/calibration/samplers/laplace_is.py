@@ -57,7 +57,7 @@ def sample(
         drifted = drift(search, found, random, evaluate) if np.isfinite(found.values).any() else np.inf
     progress.update(chains * (warmup + draws))
     progress.finish()
-    places = _places(found, chains, draws, random)
+    places = places_of(found, chains, draws, random)
     return Draws(
         positions=search.shape.from_white(found.points[places]),
         stats={"lp": found.values[places], "weight": found.weights[places] * number},
@@ -89,7 +89,7 @@ def doubts(found: Weighted, drifted: float) -> list[str]:
     return said
 
 
-def _places(found: Weighted, chains: int, draws: int, random: np.random.Generator) -> NDArray[np.intp]:
+def places_of(found: Weighted, chains: int, draws: int, random: np.random.Generator) -> NDArray[np.intp]:
     """Which points the draws (chain, draw) are: those of each chain from its own part of them."""
     parts = np.split(np.arange(len(found.points)), chains)
     chosen = []
@@ -116,3 +116,6 @@ class _Scaled:
 
     def finish(self) -> None:
         self._progress.finish()
+
+    def mention(self, text: str) -> None:
+        self._progress.mention(text)

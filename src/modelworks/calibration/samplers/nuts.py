@@ -9,6 +9,7 @@ that two modes show as chains that disagree.
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -18,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration._progress import Progress
-from modelworks.calibration.samplers._enough import Enough, looks
+from modelworks.calibration.samplers._enough import FEWEST_DRAWS, Enough, cut_short, looks
 from modelworks.calibration.samplers._map import Search, find_map
-from modelworks.calibration.samplers._sampler import Density, Draws
+from modelworks.calibration.samplers._sampler import Density, Draws, TimeIsUp
 from modelworks.calibration.samplers._turns import Turns
 from modelworks.errors import fail
 
@@ -69,16 +70,45 @@ def sample(
     progress.start("search for the optimum")
     search = find_map(density, np.random.default_rng(of_search), cores=cores)
     progress.finish()
+    return confirm(
+        density,
+        search,
+        chains=chains,
+        draws=draws,
+        warmup=warmup,
+        key=of_chains,
+        cores=cores,
+        progress=progress,
+        enough=enough,
+    )
+
+
+def confirm(
+    density: Density,
+    search: Search,
+    *,
+    chains: int,
+    draws: int,
+    warmup: int,
+    key: np.random.SeedSequence,
+    cores: int,
+    progress: Progress,
+    enough: Enough | None,
+) -> Draws:
+    """Draws by NUTS around the optima of a search, in the coordinates of its shape."""
     turns = Turns(chains, _worth_using(density, search, cores), warmup, looks(draws, enough))
     white = _White(density, search, turns)
-    batches = _drawn(white, chains, draws, warmup, of_chains, enough, progress)
+    batches = _drawn(white, chains, draws, warmup, key, enough, progress)
     progress.finish()
-    kept = slice(warmup, warmup + turns.draws)
-    drawn = np.stack([_column(batch, "z")[kept].reshape(-1, density.dimension) for batch, _ in batches])
+    batches, number = _kept(white, batches, warmup)
+    kept = slice(warmup, warmup + number)
+    drawn = np.stack([_positions(batch, density)[kept] for batch, _ in batches])
     positions = search.shape.from_white(drawn)
     notes: dict[str, Any] = {"starts_agree": search.agree, "starts": search.in_words()}
-    if enough is not None:
-        notes["stopped"] = enough.in_words(turns.draws, draws, enough.look(positions))
+    if white.made is not None:
+        notes |= cut_short(number, draws, len(batches), chains)
+    elif enough is not None:
+        notes["stopped"] = enough.in_words(number, draws, enough.look(positions))
     return Draws(
         positions=positions,
         stats={
@@ -88,6 +118,20 @@ def sample(
         notes=notes,
         warnings=search.warnings(density.parameters),
     )
+
+
+def _kept(white: _White, batches: list[tuple[Any, Any]], warmup: int) -> tuple[list[tuple[Any, Any]], int]:
+    """The chains that are kept and how many draws of each: all, but those that make most where the time was up."""
+    if white.made is None:
+        return batches, white.turns.draws
+    drawn = [_positions(batch, white.density) for batch, _ in batches]
+    lengths = np.array([min(len(z), white.made.get(z[:1].tobytes(), 0)) - warmup for z in drawn])
+    order = np.argsort(-lengths, kind="stable")
+    last = int(np.argmax(lengths[order] * np.arange(1, len(order) + 1)))
+    number = int(lengths[order[last]])
+    if number < FEWEST_DRAWS:
+        raise TimeIsUp
+    return [batches[k] for k in sorted(order[: last + 1])], number
 
 
 def _worth_using(density: Density, search: Search, cores: int) -> int:
@@ -115,16 +159,26 @@ class _White:
         self.search = search
         self.turns = turns
         self.error: Exception | None = None
+        # By the first draw of each chain, how many draws it had made when the time was up.
+        self.made: dict[bytes, int] | None = None
+        self._lock = threading.Lock()
 
     def value_and_gradient(self, z: Array) -> tuple[float, Array]:
         if self.error is None and not self.turns.ended:
             try:
                 value, gradient = self.density.value_and_gradient(self.search.shape.from_white(z))
             except Exception as error:  # noqa: BLE001 (it is raised again by `_awaited`, outside nutpie's threads)
-                self.error = error
+                self._stop(error)
             else:
                 return value, gradient @ self.search.shape.factor
         return -0.5 * float(z @ z), -z
+
+    def _stop(self, error: Exception) -> None:
+        with self._lock:
+            if self.error is None:
+                # Counted before anybody can make a draw of what is no longer the density.
+                self.made = self.turns.made_so_far() if isinstance(error, TimeIsUp) else None
+                self.error = error
 
     def start(self, seed: int) -> Array:
         """Where one chain starts: near an optimum, wider than the posterior, possible."""
@@ -222,10 +276,10 @@ def _awaited(sampler: Any, white: _White, enough: Enough | None, progress: Progr
             turns.go_on()
         progress.update(turns.done, note=note)
         turns.wait(POLL_SECONDS)
-    if white.error is not None:
+    if white.error is not None and white.made is None:
         raise white.error
     turns.end()
-    trace = sampler.wait() if turns.is_last else sampler.abort()
+    trace = sampler.wait() if turns.is_last and white.error is None else sampler.abort()
     progress.update(turns.most, note=note)
     return trace
 
@@ -236,6 +290,11 @@ def _is_finished(sampler: Any) -> bool:
         return bool(sampler.is_finished)
     except TimeoutError:
         return False
+
+
+def _positions(batch: Any, density: Density) -> Array:
+    """The draws (draw, parameter) of a chain in white coordinates, warm-up included."""
+    return _column(batch, "z").reshape(-1, density.dimension)
 
 
 def _column(batch: Any, name: str) -> NDArray[Any]:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from modelworks.calibration._estimate import Estimates
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._differences import Archive, difference, snooker
-from modelworks.calibration.samplers._enough import Enough, looks
-from modelworks.calibration.samplers._sampler import Density, Draws, EstimatedDensity, can_be_estimated
+from modelworks.calibration.samplers._enough import FEWEST_DRAWS, Enough, cut_short, looks
+from modelworks.calibration.samplers._sampler import Density, Draws, EstimatedDensity, TimeIsUp, can_be_estimated
 from modelworks.errors import fail
 
 Array = NDArray[np.float64]
@@ -77,25 +77,30 @@ def sample(
     kept = _Kept()
     looked_at, note, notes = looks(draws, enough), "", dict[str, Any]()
     progress.start("draw from the posterior", total=chains * (warmup + draws))
-    for draw in range(warmup + draws):
-        if draw < warmup and draw in forget:
-            archive.forget_half(keep=first)
-        if draw < warmup and draw in choose:
-            estimate.choose(np.median(archive.positions[-chains * steps :], axis=0))
-            chain = _Chains.at(estimate, chain.positions)
-        moved = np.zeros(chains)
-        for step in range(steps):
-            moved += chain.step(estimate, archive, random)
-            if (draw * steps + step) % ARCHIVE_EVERY == 0:
-                archive.add(chain.positions)
-        if draw >= warmup:
-            kept.add(chain, moved / steps)
-        if enough is not None and draw + 1 - warmup in looked_at:
-            mixing = enough.look(np.stack(kept.positions, axis=1))
-            note, notes["stopped"] = mixing.in_words(), enough.in_words(len(kept.positions), draws, mixing)
-            if enough.met_by(mixing):
-                break
-        progress.update(chains * (draw + 1), note=note or f"{estimate.particles} particles")
+    try:
+        for draw in range(warmup + draws):
+            if draw < warmup and draw in forget:
+                archive.forget_half(keep=first)
+            if draw < warmup and draw in choose:
+                estimate.choose(np.median(archive.positions[-chains * steps :], axis=0))
+                chain = _Chains.at(estimate, chain.positions)
+            moved = np.zeros(chains)
+            for step in range(steps):
+                moved += chain.step(estimate, archive, random)
+                if (draw * steps + step) % ARCHIVE_EVERY == 0:
+                    archive.add(chain.positions)
+            if draw >= warmup:
+                kept.add(chain, moved / steps)
+            if enough is not None and draw + 1 - warmup in looked_at:
+                mixing = enough.look(np.stack(kept.positions, axis=1))
+                note, notes["stopped"] = mixing.in_words(), enough.in_words(len(kept.positions), draws, mixing)
+                if enough.met_by(mixing):
+                    break
+            progress.update(chains * (draw + 1), note=note or f"{estimate.particles} particles")
+    except TimeIsUp:
+        if len(kept.positions) < FEWEST_DRAWS:
+            raise
+        notes |= cut_short(len(kept.positions), draws, chains, chains)
     progress.update(chains * (warmup + draws), note=note)
     progress.finish()
     return kept.draws(estimate, {"steps_between_draws": steps, **notes})
