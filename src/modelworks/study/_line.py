@@ -66,7 +66,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
     stages.CALIBRATE: ("model", "calibration", "study", *MEASURES),
     stages.DIAGNOSE: ("diagnostics",),
     stages.PROJECT: ("model", "study", "diagnostics/reliance.py", *MEASURES),
-    stages.REPORT: ("model", "diagnostics", "plots", "report", "study", "study/_pages.py", "study/_page_rows.py"),
+    stages.REPORT: (
+        "model",
+        "diagnostics",
+        "plots",
+        "report",
+        "study",
+        "study/_pages.py",
+        "study/_page_rows.py",
+        "study/_stage_sections.py",
+        "study/_stage_pages.py",
+    ),
 }
 # A wider study room would make every change of a page's wording recalibrate; these are its files
 # that numbers depend on.
