@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,15 @@ class Enough:
     def met_by(self, mixing: Mixing) -> bool:
         """Whether the chains agree and are worth enough independent draws."""
         return mixing.r_hat < self.r_hat and mixing.effective_draws > self.effective_draws
+
+    def expected(self, draws: int, most: int, mixing: Mixing) -> int:
+        """After how many draws of each chain it will be met, by what so many draws were worth.
+
+        >>> Enough().expected(200, 5000, Mixing(1.02, 150.0)), Enough().expected(200, 5000, Mixing(1.02, 900.0))
+        (600, 400)
+        """
+        times = self.effective_draws / max(mixing.effective_draws, 1.0)
+        return min(most, max(BLOCK * math.ceil(draws * times / BLOCK), draws + BLOCK))
 
     def in_words(self, draws: int, most: int, mixing: Mixing) -> str:
         """Why a calibration ended after so many draws of each chain."""

@@ -46,7 +46,16 @@ class Turns:
     @property
     def most(self) -> int:
         """How many draws there may be in all, warm-up included."""
-        return self._chains * (self._warmup + self._looks[-1])
+        return self.in_all(self._looks[-1])
+
+    @property
+    def most_draws(self) -> int:
+        """How many draws each chain may make, without warm-up."""
+        return self._looks[-1]
+
+    def in_all(self, draws: int) -> int:
+        """How many draws all chains have made after so many of each, warm-up included."""
+        return self._chains * (self._warmup + draws)
 
     @property
     def done(self) -> int:

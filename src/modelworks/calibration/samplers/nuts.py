@@ -267,14 +267,16 @@ def _drawn(
 def _awaited(sampler: Any, white: _White, enough: Enough | None, progress: Progress) -> Any:
     """nutpie's trace when it is there; raises what went wrong in one of its threads."""
     turns, note = white.turns, ""
+    total = turns.most
     while not _is_finished(sampler) and white.error is None:
         if enough is not None and not turns.is_last and turns.all_wait():
             mixing = enough.look(white.search.shape.from_white(turns.drawn()))
             note = mixing.in_words()
             if enough.met_by(mixing):
                 break
+            total = turns.in_all(enough.expected(turns.draws, turns.most_draws, mixing))
             turns.go_on()
-        progress.update(turns.done, note=note)
+        progress.update(turns.done, total, note)
         turns.wait(POLL_SECONDS)
     if white.error is not None and white.made is None:
         raise white.error
