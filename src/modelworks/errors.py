@@ -111,6 +111,7 @@ def near(name: str, known: Iterable[str]) -> str:
     return f"the names known here are {shown}" + (" and more" if len(names) > 12 else "")
 
 
+DISK_IS_FULL = "R120"
 # What the disk says, in words and with what to try; anything else is told as the system says it.
 _REFUSALS = {
     errno.EACCES: ("you may not read or write it", "see who owns it, and its permissions"),
@@ -133,7 +134,7 @@ def disk_letter(error: OSError, place: Path | None = None) -> Letter:
     """
     where = str(place or error.filename or "a file")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Letter("R120", f"the disk is full: `{where}` was not written", "make room, then try again")
+        return Letter(DISK_IS_FULL, f"the disk is full: `{where}` was not written", "make room, then try again")
     said = error.strerror or str(error) or type(error).__name__
     reason, hint = _REFUSALS.get(error.errno or 0, (said, "see that the disk is there and the path is right"))
     return Letter("Y119", f"`{_from_here(where)}` can not be used: {reason}", hint)

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from modelworks.errors import Letter, ModelworksError
+from modelworks.errors import DISK_IS_FULL, Letter, ModelworksError
 from modelworks.jobs._job import Claim, Resources
 from modelworks.logs import Log, stamp, utc_now
 from modelworks.processes import Process
@@ -34,7 +34,6 @@ PULSE_SECONDS = 2.0
 # A process ends with this status where the disk was full: it could not say so in its folder. (EX_IOERR of sysexits.h)
 DISK_STATUS = 74
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FULL_CODE = "R120"
 
 
 class NotOursError(Exception):
@@ -131,7 +130,7 @@ class Attempt:
             try:
                 yield result
             except ModelworksError as error:
-                if _FULL_CODE in error.codes:
+                if DISK_IS_FULL in error.codes:
                     raise
                 self._end({"state": "failed", "reason": "letters", **_told(error.letters)})
             else:
