@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import secrets
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -81,9 +83,7 @@ def test_runs_go_and_come_back(store: Store, publish: Publish, tmp_path: Path) -
     assert empty_trash(store, older_than_days=30, now=LATER + timedelta(days=31)) > 0
     with pytest.raises(ModelworksError, match="R141"):
         restore(other, old.id)
-    left = {
-        each["path"].rpartition("/")[2] for batch in obstore.list(bucket(store), f"runs/{old.key}/") for each in batch
-    }
+    left = {name.rpartition("/")[2] for name in objects(store) if name.startswith(f"runs/{old.key}/")}
     assert left == {"run.json", "checksums.json", "environment.lock"}
 
 
@@ -92,9 +92,14 @@ def bucket(store: Store) -> obstore.store.S3Store:
     return store._bucket
 
 
+def objects(store: Store) -> list[str]:
+    return [str(each["path"]) for batch in obstore.list(bucket(store)) for each in batch]
+
+
 def test_what_was_changed_in_the_bucket_is_not_handed_out(store: Store, publish: Publish, tmp_path: Path) -> None:
     run = publish()
-    obstore.put(bucket(store), f"runs/{run.key}/simulate/table.csv", b"a,b\n1,3\n")
+    (name,) = [name for name in objects(store) if name.endswith("simulate/table.csv")]
+    obstore.put(bucket(store), name, b"a,b\n1,3\n")
     assert store.verify(run.key) == ["simulate/table.csv: differs"]
     with pytest.raises(ModelworksError, match="R103"):
         colleague(store, tmp_path).open(run.key)
@@ -212,3 +217,68 @@ def test_a_bucket_that_fails_every_third_time_is_survived(
     copy = BucketStore(store.address, tmp_path / "other").open(run.key)
     assert copy.verify() == []
     assert unreliable.failed >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machines", ["two", "one"])
+def test_two_attempts_at_one_run_make_one_run(store: Store, tmp_path: Path, machines: str) -> None:
+    """A job that was thought dead and its second attempt finish in the same moment: nobody gets files of both."""
+    mirrors = [tmp_path / ("mirror" if machines == "one" else who) for who in ("ada", "bob")]
+    rivals = [start_rival(store, mirror, who) for mirror, who in zip(mirrors, ("ada", "bob"), strict=True)]
+    try:
+        for number in range(6):
+            for rival in rivals:
+                said_to(rival, f"2026-11-21T05:15:{number:02d}+00:00 00000{number}")
+            answers = {heard_from(rival) for rival in rivals}
+            (answer,) = answers
+            key, who = answer.split()
+            run = colleague(store, tmp_path).open(key)
+            assert run.verify() == []
+            assert run.record["who"] == who
+            assert len({name.split("/")[6] for name in objects(store) if name.startswith(f"runs/{key}/")}) == 1
+            assert store.verify(key) == []
+        assert len(list(store.published())) == 6
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.communicate()
+
+
+def start_rival(store: Store, mirror: Path, who: str) -> subprocess.Popen[str]:
+    program = [sys.executable, str(Path(__file__).with_name("rival.py")), store.address, str(mirror), who]
+    process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert heard_from(process) == "ready"
+    return process
+
+
+def said_to(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def heard_from(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_run_whose_first_attempt_was_killed_before_it_said_so_is_there(
+    store: Store, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second attempt finds the first one's files complete, and says so in its stead."""
+    name = (datetime(2026, 11, 21, tzinfo=UTC), "abcdef")
+    stages = {"simulate": tmp_path / "stage"}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BucketStore, "_say", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.publish(("flu", "sir", "uk"), stages=stages, record={"who": "ada"}, name=name)
+    assert list(store.published()) == []
+    second = colleague(store, tmp_path).publish(("flu", "sir", "uk"), stages=stages, record={"who": "bob"}, name=name)
+    assert second.record["who"] == "ada"
+    assert second.verify() == []
+    store.deliver()
+    assert [run.record["who"] for run in store.runs()] == ["ada"]

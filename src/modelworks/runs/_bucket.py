@@ -2,8 +2,9 @@
 
 What happened to runs is a log of small objects that are created and never changed: published, discarded, brought
 back, erased. A run's files are uploaded first and the word that it is published comes last, so half a run is never
-seen; the log alone says which runs there are. Files come down once, into a mirror folder, and are held to their
-checksums there.
+seen; the log alone says which runs there are. Of several who publish the same run each uploads to a place of its own,
+and the first to say which place is the run's has made it. Files come down once, into a mirror folder, and are held to
+their checksums there.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from obstore.store import S3Store
 from modelworks.errors import fail
 from modelworks.logs import stamp, utc_now
 from modelworks.runs._atomic import Attempt, attempt
+from modelworks.runs._fingerprint import file_hash
 from modelworks.runs._marks import Mark, mark_file, mark_of
-from modelworks.runs._run import RECORD, Run, open_run
+from modelworks.runs._run import CHECKSUMS, RECORD, Run, open_run
 from modelworks.runs._store import Changes, Looked, Store
 from modelworks.runs._trash import is_recipe, run_folders
 
-RUNS, EVENTS, MARKS, OUTBOX = "runs", "events", "marks", ".outbox"
+RUNS, PLACES, EVENTS, MARKS, OUTBOX = "runs", "places", "events", "marks", ".outbox"
 PUBLISHED, DISCARDED, BACK, ERASED = "published", "discarded", "back", "erased"
 # Clocks of two machines differ, and an upload takes its time: so far back the log is read again.
 OVERLAP = timedelta(hours=24)
@@ -40,6 +42,8 @@ STREAMS = 8
 RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 # The log's time in an index's memory of what was looked at.
 _LOG = "log"
+# Of the checksum of a run's checksums, which tells the places of several attempts apart.
+PLACE_DIGITS = 12
 _BETWEEN = "~"
 
 
@@ -54,6 +58,7 @@ class BucketStore(Store):
         super().__init__(mirror, clock=clock)
         self._url = url.rstrip("/")
         self._bucket = _open(url)
+        self._places: dict[str, str] = {}
 
     @property
     def address(self) -> str:
@@ -63,30 +68,55 @@ class BucketStore(Store):
 
     def _release(self, made: Attempt, key: str) -> bool:
         """Keep the finished run where a crash does not lose it, and send it from there."""
-        if not made.publish(self.root / OUTBOX / key):
-            return False
+        is_first = made.publish(self.root / OUTBOX / key)
+        # Where another process of this machine has finished the same run, that one is sent.
         self.deliver()
-        return True
+        return is_first
 
     def deliver(self) -> None:
         """Send what waits in the outbox; after a broken connection this goes on where it stopped."""
         for folder in run_folders(self.root / OUTBOX):
             key = folder.relative_to(self.root / OUTBOX).as_posix()
-            with self._letters(f"the run {key[-6:]} is complete, and was not sent to"):
-                self._send(folder, key)
-                self._say(PUBLISHED, key, "")
-            (self.root / key).parent.mkdir(parents=True, exist_ok=True)
-            folder.rename(self.root / key)
+            try:
+                with self._letters(f"the run {key[-6:]} is complete, and was not sent to"):
+                    is_ours = self._send(folder, key)
+                self._put_away(folder, key if is_ours else None)
+            except FileNotFoundError:
+                # Another process of this machine sends the same outbox, and was done with this run first.
+                if folder.exists():
+                    raise
 
-    def _send(self, folder: Path, key: str) -> None:
+    def _send(self, folder: Path, key: str) -> bool:
+        """Upload a run and say that it is published; False where another attempt at the same run came first."""
+        place = f"{RUNS}/{key}/{file_hash(folder / CHECKSUMS)[:PLACE_DIGITS]}"
+        if self._place(key) is None:
+            self._upload(folder, place)
+            with contextlib.suppress(AlreadyExistsError):
+                obstore.put(self._bucket, f"{PLACES}/{key}", place.encode("utf-8"), mode="create")
+        is_ours = self._place(key) == place
+        if not is_ours:
+            obstore.delete(self._bucket, [each["path"] for each in self._objects(f"{place}/")])
+        if key not in self._log():
+            # Also for the other attempt, which may have been killed before it could say so itself.
+            self._say(PUBLISHED, key, "")
+        return is_ours
+
+    def _upload(self, folder: Path, place: str) -> None:
         """Every file that is not there yet; an object is there whole or not at all."""
-        there = {each["path"]: each["size"] for each in self._objects(f"{RUNS}/{key}/")}
+        there = {each["path"]: each["size"] for each in self._objects(f"{place}/")}
         files = [path for path in folder.rglob("*") if path.is_file()]
-        names = {path: f"{RUNS}/{key}/{path.relative_to(folder).as_posix()}" for path in files}
+        names = {path: f"{place}/{path.relative_to(folder).as_posix()}" for path in files}
         missing = [path for path in files if there.get(names[path]) != path.stat().st_size]
         with ThreadPoolExecutor(STREAMS) as pool:
             for _ in pool.map(lambda path: self._put_file(names[path], path), missing):
                 pass
+
+    def _put_away(self, folder: Path, key: str | None) -> None:
+        """Move a run from the outbox to its place in the mirror, or away where it was not the one."""
+        with attempt(self.root, "sent") as made:
+            folder.rename(made.folder / "run")
+            if key is not None:
+                Attempt(made.folder / "run").publish(self.root / key)
 
     def _put_file(self, name: str, path: Path) -> None:
         obstore.put(self._bucket, name, path, chunk_size=PART_BYTES, max_concurrency=2)
@@ -117,8 +147,22 @@ class BucketStore(Store):
                 )
             made.publish(self.root / key)
 
+    def _place(self, key: str) -> str | None:
+        """Where the files of a published run are; None where nobody has published it."""
+        if key not in self._places:
+            try:
+                said = obstore.get(self._bucket, f"{PLACES}/{key}").bytes()
+            except FileNotFoundError:
+                return None
+            self._places[key] = bytes(said).decode("utf-8")
+        return self._places[key]
+
+    def _prefix(self, key: str) -> str:
+        """What the names of a run's objects begin with; before there were several places, a run had the one."""
+        return f"{self._place(key) or f'{RUNS}/{key}'}/"
+
     def _download(self, key: str, folder: Path) -> None:
-        prefix = f"{RUNS}/{key}/"
+        prefix = self._prefix(key)
         names = [each["path"] for each in self._objects(prefix)]
         with ThreadPoolExecutor(STREAMS) as pool:
             for _ in pool.map(lambda name: self._get_file(name, folder / name[len(prefix) :]), names):
@@ -142,7 +186,7 @@ class BucketStore(Store):
             return super().record(key)
         with self._letters("a record can not be read in"):
             try:
-                content = bytes(obstore.get(self._bucket, f"{RUNS}/{key}/{RECORD}").bytes())
+                content = bytes(obstore.get(self._bucket, self._prefix(key) + RECORD).bytes())
             except FileNotFoundError:
                 content = b""
         with attempt(self.root, "record") as made:
@@ -180,7 +224,8 @@ class BucketStore(Store):
 
     def _write_mark(self, mark: Mark) -> None:
         name, text = mark_file(mark)
-        with self._letters("a remark can not be written in"):
+        # Nobody else has the name: where it is there already, an attempt that got no answer has arrived.
+        with self._letters("a remark can not be written in"), contextlib.suppress(AlreadyExistsError):
             obstore.put(self._bucket, f"{MARKS}/{name}", text.encode("utf-8"), mode="create")
 
     # -- what is kept --------------------------------------------------------------------------------
@@ -206,8 +251,9 @@ class BucketStore(Store):
 
     def erase(self, key: str) -> int:
         with self._letters("a run can not be erased in"):
-            prefix = f"{RUNS}/{key}/"
-            gone = [each for each in self._objects(prefix) if not is_recipe(each["path"][len(prefix) :])]
+            prefix = self._prefix(key)
+            there = self._objects(f"{RUNS}/{key}/")
+            gone = [each for each in there if not is_recipe(each["path"].removeprefix(prefix))]
             _, name = self._log()[key]
             why = json.loads(bytes(obstore.get(self._bucket, name).bytes()))
             # The word comes first: what is half erased is not to be brought back.
@@ -217,7 +263,7 @@ class BucketStore(Store):
         return sum(each["size"] for each in gone)
 
     def recipe_of(self, key: str) -> str:
-        return f"{self._url}/{RUNS}/{key}"
+        return f"{self._url}/{self._prefix(key).rstrip('/')}"
 
     # -- the log -------------------------------------------------------------------------------------
 
