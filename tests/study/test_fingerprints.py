@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study import _line, run_study, stages
+from modelworks.study import _stale, run_study, stages
 from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._line import fingerprints
 from modelworks.study._projection import Projected
+from modelworks.study._stale import fingerprints
 
 Decay = Callable[..., Path]
 Run = Callable[..., tuple[BoundStudy, Projected]]
@@ -236,11 +236,11 @@ def test_other_code_makes_stale_what_it_makes(
     study: Path, monkeypatch: pytest.MonkeyPatch, room: str, stale: set[str]
 ) -> None:
     """A new version of the package does not hand out the numbers, or the page, of the old one."""
-    plain = _line.room_hash
+    plain = _stale.room_hash
     assert plain(room)
 
     def newer() -> None:
-        monkeypatch.setattr(_line, "room_hash", lambda name: plain(name) + ("newer" if name == room else ""))
+        monkeypatch.setattr(_stale, "room_hash", lambda name: plain(name) + ("newer" if name == room else ""))
 
     assert changed(study, newer) == stale
 
@@ -323,7 +323,16 @@ def test_an_edit_while_a_run_is_under_way_is_not_in_its_record(study: Path, monk
 
 def test_every_file_of_the_room_is_known_for_numbers_or_for_words() -> None:
     """A new file that numbers come from is named among those whose change makes results stale."""
-    words = {"__init__.py", "_line.py", "_pages.py", "_repository.py", "_reproduce.py", "_summaries.py"}
+    words = {
+        "__init__.py",
+        "_line.py",
+        "_record.py",
+        "_stale.py",
+        "_pages.py",
+        "_repository.py",
+        "_reproduce.py",
+        "_summaries.py",
+    }
     words |= {"_page_rows.py", "_store.py", "_target_words.py", "_template.py", "_assumptions.py"}
     words |= {"_data_pages.py", "_jobs.py", "_pinned.py", "_why.py"}
     # Questions asked of a study beside its stages.
@@ -331,5 +340,5 @@ def test_every_file_of_the_room_is_known_for_numbers_or_for_words() -> None:
     # Stages of a team's own have marks that say what each depends on.
     words |= {"_called.py", "_execution.py", "_programs.py"}
     words |= {f"_stage_{name}.py" for name in ("outputs", "pages", "record", "sections", "study", "work")}
-    room = {path.name for path in Path(_line.__file__).parent.glob("*.py")}
-    assert room == words | set(_line.NUMBERS_OF_STUDY)
+    room = {path.name for path in Path(_stale.__file__).parent.glob("*.py")}
+    assert room == words | set(_stale.NUMBERS_OF_STUDY)

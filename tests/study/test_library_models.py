@@ -6,8 +6,8 @@ from pathlib import Path
 
 from modelworks.model.library.sir import sir
 from modelworks.study._binding import bind
-from modelworks.study._line import fingerprints
 from modelworks.study._model_file import load_model
+from modelworks.study._stale import fingerprints
 
 
 def named(study: Path, name: str) -> Path:

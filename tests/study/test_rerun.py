@@ -15,8 +15,8 @@ from modelworks.errors import ModelworksError
 from modelworks.study import find_study, rerun
 from modelworks.study._binding import bind
 from modelworks.study._carried import carried
-from modelworks.study._line import fingerprints
 from modelworks.study._rerun import _copy, _estimate, read_change
+from modelworks.study._stale import fingerprints
 
 
 def changed(study: Path, *texts: str) -> Path:

@@ -15,7 +15,7 @@ from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
 from modelworks.study import run_study
 from modelworks.study._binding import bind
-from modelworks.study._line import fingerprints
+from modelworks.study._stale import fingerprints
 
 Decay = Callable[..., Path]
 

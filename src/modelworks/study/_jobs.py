@@ -20,10 +20,12 @@ from modelworks.logs import stamp, utc_now
 from modelworks.runs import ProgressLog, machine, person
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._line import check_until, input_files, run_study
+from modelworks.study._line import run_study
 from modelworks.study._pinned import environment_of, pin
+from modelworks.study._record import input_files
 from modelworks.study._rerun import changed_copy
 from modelworks.study._stage_study import open_study
+from modelworks.study._stale import check_until
 from modelworks.study._store import open_store
 
 # What a calibration of the examples takes, with the libraries it loads.

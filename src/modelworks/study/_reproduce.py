@@ -33,8 +33,8 @@ from modelworks.runs import (
     make_environment,
     python_like,
 )
-from modelworks.study._line import BEFORE
 from modelworks.study._stage_outputs import read_draws, read_table
+from modelworks.study._stale import BEFORE
 from modelworks.study.stages import REPORT
 
 Verdict = Literal["bit-identical", "statistically identical", "different"]

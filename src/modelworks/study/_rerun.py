@@ -29,7 +29,9 @@ from modelworks.runs import Comparison, Progress, Run, StageCache, compare
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._carried import Carried, carried
-from modelworks.study._line import RECORD, RERUN, Result, fingerprints, needed, run_study
+from modelworks.study._line import RECORD, Result, run_study
+from modelworks.study._record import RERUN
+from modelworks.study._stale import fingerprints, needed
 
 if TYPE_CHECKING:
     from modelworks.plots import Figure

@@ -21,8 +21,8 @@ from modelworks.errors import ModelworksError, counted, fail
 from modelworks.runs import Progress
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._line import fingerprints
 from modelworks.study._projection import log_density
+from modelworks.study._stale import fingerprints
 
 if TYPE_CHECKING:
     from modelworks.plots import Figure
