@@ -95,6 +95,21 @@ def test_a_correction_is_taken_as_somebody_said(file: Written) -> None:
     assert loaders.roll_out(path, total="people", corrections="hold")["total"].tolist() == [100, 130, 130, 150]
 
 
+@pytest.mark.parametrize("nothing", ["", "NA", "NaN", "."])
+def test_what_was_new_is_counted_from_the_last_report(file: Written, nothing: str) -> None:
+    """However a day without a report is written: its successor's total is not all new, and a fall behind it is told."""
+    path = file(f"date,people\n2021-01-01,100\n2021-01-02,{nothing}\n2021-01-03,120\n")
+    assert loaders.roll_out(path, total="people")["new"].tolist() == [100, 20]
+    path = file(f"date,people\n2021-01-01,100\n2021-01-02,{nothing}\n2021-01-03,90\n")
+    assert letter(lambda: loaders.roll_out(path, total="people")).code == "D162"
+
+
+def test_bands_are_the_same_in_any_order(file: Written) -> None:
+    path = file(CASES)
+    one, other = (loaders.line_list(path, day="report", age="age", bands=bands) for bands in ((0, 5, 15), (15, 0, 5)))
+    assert one.equals(other)
+
+
 def test_a_line_list_is_counted_with_its_zeros(file: Written) -> None:
     """A week without a case is a week with none, and who has no day of onset is refused until somebody decides."""
     path = file(CASES)

@@ -134,6 +134,8 @@ def test_draws_that_can_carry_another_prior_are_weighted_anew(
         assert posterior.draws("rate").mean() == pytest.approx(mean, abs=0.15 * sd)
         assert posterior.draws("rate").std() == pytest.approx(sd, rel=0.1)
         assert posterior.prior("rate").mean() == pytest.approx(median, rel=0.05)
+        # What was found on the way to the draws as they were is not theirs.
+        assert weighted == ("optimum" not in posterior.attributes)
         assert after.record["rerun"] == {"of": "decay", "changes": [f"prior rate = log_normal({median}, {sigma})"]}
         assert after.study.startswith("decay-rerun-")
     anew = rerun(folder, ["prior rate = log_normal(0.11, 0.15)"], cores=1, quiet=True, anew=True)
@@ -159,3 +161,29 @@ def test_weights_that_no_draw_can_carry_are_told(tmp_path: Path, decay: Callable
     assert same.effective == pytest.approx(2000)
     assert np.array_equal(same.places, np.tile(np.arange(500), (4, 1)))
     assert carried(study, bind(changed(folder, "value rate = 0.1")), old, [], "mark") is None  # type: ignore[arg-type]
+
+
+def test_no_weight_makes_draws_where_the_old_prior_had_none(tmp_path: Path, decay: Callable[..., Path]) -> None:
+    """From 0.05 to 0.3 to from 0.02 to 0.6, each draw's weight is the same; yet the posterior may lie outside."""
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1")
+    narrow, wide = (bind(changed(folder, f"prior rate = uniform({ends})")) for ends in ("0.05, 0.3", "0.02, 0.6"))
+    draws = np.random.default_rng(5).uniform(0.05, 0.3, size=(4, 500))
+    old = SimpleNamespace(draws=lambda name: draws, log_likelihood=dict)
+    assert carried(narrow, wide, old, ["rate"], "mark") is None  # type: ignore[arg-type]
+    found = carried(wide, narrow, old, ["rate"], "mark")  # type: ignore[arg-type]
+    assert found is not None
+    assert found.will_do
+
+
+def test_a_target_that_had_no_likelihood_is_not_taken_out_by_it(tmp_path: Path, decay: Callable[..., Path]) -> None:
+    """Draws that come from a distance to all data together can not be weighted to be of some of them."""
+    study = bind(decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1"))
+    draws = np.random.default_rng(5).normal(0.1, 0.005, size=(4, 500))
+    of_all = {"left": np.zeros((2000, 1)), "of another time": np.zeros((2000, 1))}
+    for statistics, known in (({"lp": draws}, True), ({"lp": draws, "distance": draws}, False)):
+        old = SimpleNamespace(
+            draws=lambda name: draws,
+            log_likelihood=lambda: of_all,
+            sample_stats_arrays=lambda kept=statistics: kept,
+        )
+        assert (carried(study, study, old, [], "mark") is not None) == known  # type: ignore[arg-type]

@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 FEWEST = 400.0
 # Of the priors' predictions, each of which is a run of the model; and draws of the priors, which are none.
 PRIOR_RUNS, PRIOR_DRAWS = 200, 1000
+# What was found before the draws, and is of the study as it is.
+OF_THE_OLD = ("first_answer", "optimum")
 WITH_DRAWS = ("posterior", "sample_stats", "log_likelihood", "posterior_predictive")
 
 
@@ -62,16 +64,22 @@ def carried(
 ) -> Carried | None:
     """The draws of `before` for `after`, in which these priors are others and some targets may be left out.
 
-    None where other parameters are calibrated, and where a prior is of a group or of no parameter that is free.
+    None where other parameters are calibrated, where a prior is of a group or of no parameter that is free, where a
+    prior reaches further than the one that was, and where a target goes of draws that come from a distance to the data.
     """
     if before.free != after.free or dict(before.fixed) != dict(after.fixed) or not before.priors.keys() >= set(priors):
         return None
     log_weights = np.zeros(posterior.draws(before.free[0]).shape)
     for name in priors:
+        # Where there was no prior there is no draw, and weights that are all alike would not tell.
+        if not _within(after.priors[name].support, before.priors[name].support):
+            return None
         draws = posterior.draws(name)
         log_weights += after.priors[name].log_density(draws) - before.priors[name].log_density(draws)
     for name, values in posterior.log_likelihood().items():
         if not _kept(after, name):
+            if "distance" in posterior.sample_stats_arrays():
+                return None  # its likelihood had no part in them
             log_weights -= values.sum(axis=1).reshape(log_weights.shape)
     if not np.isfinite(log_weights).any(axis=1).all():
         return None
@@ -79,6 +87,10 @@ def carried(
     places = np.array([_systematic(each) for each in weights.reshape(log_weights.shape)])
     k_hat, effective = pareto_k(log_weights.ravel()), float(1 / (weights**2).sum())
     return Carried(posterior, log_weights, places, k_hat, effective, origin)
+
+
+def _within(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return other[0] <= one[0] and one[1] <= other[1]
 
 
 def _kept(study: BoundStudy, target: str) -> bool:
@@ -116,7 +128,7 @@ def _posterior(work: Work, found: Carried) -> Posterior:
         groups[name] = groups[name].drop_vars(gone)
     told = f"The draws are those of the study as it is, weighted by what was changed ({found.in_words})."
     attributes: Mapping[str, Any] = {
-        **old.attributes,
+        **{name: each for name, each in old.attributes.items() if name not in OF_THE_OLD},
         "sampler": "reweighted",
         "why": "draws of the study as it is, weighted anew, because they can carry the change",
         "k_hat": round(found.k_hat, 4),

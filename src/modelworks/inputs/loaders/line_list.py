@@ -63,7 +63,7 @@ def line_list(
     """
     import pandas as pd
 
-    source = Source.read(path)
+    source, bands = Source.read(path), sorted(set(bands))
     if identity:
         source.once({identity: source.texts(identity)})
     columns = (day,) if isinstance(day, str) else tuple(day)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelworks.errors import counted
+from modelworks.inputs._cells import MISSING
 from modelworks.inputs._written import ISO
 from modelworks.inputs.loaders._source import SHOWN, Source
 
@@ -57,7 +58,7 @@ def roll_out(
     source = Source.read(path)
     for column, value in (where or {}).items():
         source = source.where(column, equals=value)
-    source = source.only([text != "" for text in source.texts(total)])
+    source = source.only([text not in MISSING for text in source.texts(total)])
     days = source.days(day, layout=layout, missing=False)
     strata = {name: source.texts(name) for name in by}
     source.once({day: days, **strata})
