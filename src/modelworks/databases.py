@@ -28,8 +28,8 @@ def open_database(url: str, *, durable: bool = False) -> sql.Engine:
         return sql.create_engine(address, connect_args={"connect_timeout": int(PATIENCE_SECONDS)})
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    # A file is opened for each look, so that nobody has to close it.
-    pool = sql.NullPool if address.database else sql.StaticPool
+    # A file is opened for each look, so that nobody has to close it; where there are many looks, that takes too long.
+    pool = sql.StaticPool if not address.database else sql.QueuePool if durable else sql.NullPool
     engine = sql.create_engine(address, connect_args={"timeout": PATIENCE_SECONDS}, poolclass=pool)
 
     # The driver's own idea of when a transaction begins is not ours: `BEGIN IMMEDIATE` below says it.

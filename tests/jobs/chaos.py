@@ -6,6 +6,7 @@ moment is never twice the same, so a trial is repeated in kind and not to the le
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -97,7 +98,7 @@ class Chaos:
         self.faults: Counter[str] = Counter()
         self.cancelled: set[str] = set()
         self._workers: list[subprocess.Popen[bytes]] = []
-        self._frozen: list[tuple[float, int]] = []
+        self._frozen: list[threading.Timer] = []
         self._submitters: list[subprocess.Popen[bytes]] = []
         self._pause = threading.Event()
         for name in ("jobs", "published"):
@@ -125,7 +126,6 @@ class Chaos:
             if self.queue.counts().get("waiting", 0) < 8:
                 self._submit(4)
             self._pause.wait(self.random.uniform(0.0, 0.25))
-            self._thaw(time.monotonic())
             fault = self.random.choice(FAULTS)
             if getattr(self, "_" + fault.replace(" ", "_"))():
                 self.faults[fault] += 1
@@ -133,7 +133,8 @@ class Chaos:
     def settle(self) -> None:
         """Let one worker without faults finish everything."""
         self._stop_workers()
-        self._thaw(float("inf"))
+        for timer in self._frozen:
+            timer.join()
         self._free_the_disk()
         self._set_clock(0.0)
         for each in self._submitters:
@@ -259,16 +260,16 @@ class Chaos:
             os.kill(pid, signal.SIGSTOP)
         except ProcessLookupError:
             return False
-        self._frozen.append((time.monotonic() + self.random.uniform(0.0, LONGEST_FREEZE_SECONDS), pid))
+        # By a thread: who was frozen may hold what this one waits for.
+        timer = threading.Timer(self.random.uniform(0.0, LONGEST_FREEZE_SECONDS), self._thaw, [pid])
+        timer.start()
+        self._frozen.append(timer)
         return True
 
-    def _thaw(self, now: float) -> None:
-        for until, pid in [each for each in self._frozen if each[0] <= now]:
-            self._frozen.remove((until, pid))
-            try:
-                os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:
-                continue  # it was killed meanwhile
+    def _thaw(self, pid: int) -> None:
+        # It may have been killed meanwhile.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
     def _set_clock(self, seconds: float) -> None:
         draft = self.folder / ".clock"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from modelworks.jobs.executors import Executor
+from modelworks.jobs.executors.inline import InlineExecutor
 from modelworks.jobs.executors.process import ProcessExecutor
 from modelworks.jobs.executors.slurm import SlurmExecutor
 from modelworks.testing import ExecutorSuite, look, until
@@ -17,6 +18,12 @@ class TestProcess(ExecutorSuite):
     @pytest.fixture
     def executor(self) -> Executor:
         return ProcessExecutor(grace_seconds=0.5)
+
+
+class TestInline(ExecutorSuite):
+    @pytest.fixture
+    def executor(self) -> Executor:
+        return InlineExecutor(grace_seconds=0.5)
 
 
 @pytest.mark.slow

@@ -192,7 +192,8 @@ while not Path({str(gate)!r}).exists(): time.sleep(0.01)
     until(queue, job, heir, has_begun(tmp_path))
     gate.touch()
     assert until(queue, job, heir, is_over).state == "done"
-    assert sorted(process.wait() for process in processes) == [0, 1]
+    # The heir's own may have been the first.
+    assert sorted(process.wait() for process in processes) in ([0, 1], [1, 1])
     assert count.read_text() == "x"
 
 

@@ -60,7 +60,8 @@ class Attempt:
             "task": claim.order.task,
             "resources": asdict(claim.order.resources),
         }
-        _create(attempt.folder / "order.json", told)
+        # Nobody needs it after a power cut, which ends the attempt.
+        _create(attempt.folder / "order.json", told, lasting=False)
         return attempt
 
     @classmethod
@@ -184,14 +185,15 @@ def _told(letters: tuple[Letter, ...]) -> dict[str, Any]:
     return {"text": str(letters[0]), "letters": [letter.as_dict() for letter in letters]}
 
 
-def _create(path: Path, value: Mapping[str, Any]) -> bool:
+def _create(path: Path, value: Mapping[str, Any], *, lasting: bool = True) -> bool:
     """Write a file that was not there, whole and to the disk; False where there was one, which stays."""
     draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
         with draft.open("x", encoding="utf-8") as file:
             json.dump(value, file, ensure_ascii=False, default=str)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         # A link is made or not, even between machines; a rename would replace what is there.
         os.link(draft, path)
     except FileExistsError:

@@ -66,6 +66,7 @@ class Queue:
     def __init__(self, url: str, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._url = url
         self._clock = clock
+        self._shared: sql.Connection | None = None
         with self._letters():
             self._engine = open_database(url, durable=True)
             self._make()
@@ -86,10 +87,15 @@ class Queue:
         """Put all of these into the queue, or none; gives their ids."""
         now = self._now()
         with self._change() as connection:
+            if orders:
+                connection.execute(sql.insert(JOBS), [row_of(order, now) for order in orders])
+                said = [
+                    {"job": each.id, "time": now, "what": "submitted", "text": f"by {each.by}" if each.by else ""}
+                    for each in orders
+                ]
+                connection.execute(sql.insert(EVENTS), said)
             for order in orders:
-                connection.execute(sql.insert(JOBS).values(row_of(order, now)))
                 self._bind(connection, order)
-                self._say(connection, order.id, "submitted", f"by {order.by}" if order.by else "")
         return [order.id for order in orders]
 
     def get(self, text: str) -> Job:
@@ -224,12 +230,12 @@ class Queue:
                 return []
             cores, memory = self._free(connection, worker, capacity)
             claims = []
-            for row in connection.execute(self._next(capacity).limit(LOOKED_AT)).mappings().all():
-                if row["executor"] in capacity.local:
-                    if row["cores"] > cores or row["memory_gb"] > memory:
+            for row in connection.execute(self._next(capacity).limit(LOOKED_AT)).all():
+                if row.executor in capacity.local:
+                    if row.cores > cores or row.memory_gb > memory:
                         continue
-                    cores, memory = cores - row["cores"], memory - row["memory_gb"]
-                claims.append(self._take(connection, dict(row), worker))
+                    cores, memory = cores - row.cores, memory - row.memory_gb
+                claims.append(self._take(connection, row.id, worker))
                 if len(claims) == capacity.jobs:
                     break
             return claims
@@ -242,6 +248,16 @@ class Queue:
             if changed and handle is not None:
                 self._say(connection, claim.job, "started", f"attempt {claim.attempt}: {handle}")
             return changed
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is said in the block counts whole or not at all: one transaction."""
+        with self._change() as connection:
+            self._shared = connection
+            try:
+                yield
+            finally:
+                self._shared = None
 
     def wishes(self, worker: str) -> set[str]:
         """Those of a worker's jobs that are to be cancelled."""
@@ -278,7 +294,8 @@ class Queue:
         now = time.time()
         due = sql.or_(JOBS.c.not_before <= now, JOBS.c.not_before > now + LONGEST_BACKOFF_SECONDS)
         ready = (JOBS.c.state == "waiting", JOBS.c.blocked == 0, due, JOBS.c.executor.in_(capacity.executors))
-        return sql.select(JOBS).where(*ready).order_by(JOBS.c.priority.desc(), JOBS.c.number)
+        wanted = (JOBS.c.id, JOBS.c.executor, JOBS.c.cores, JOBS.c.memory_gb)
+        return sql.select(*wanted).where(*ready).order_by(JOBS.c.priority.desc(), JOBS.c.number)
 
     def _free(self, connection: sql.Connection, worker: str, capacity: Capacity) -> tuple[int, float]:
         """Cores and memory of the worker's machine that no job of any worker there has."""
@@ -290,7 +307,8 @@ class Queue:
         cores, memory = connection.execute(used).one()
         return capacity.cores - (cores or 0), capacity.memory_gb - (memory or 0.0)
 
-    def _take(self, connection: sql.Connection, row: Mapping[str, Any], worker: str) -> Claim:
+    def _take(self, connection: sql.Connection, job: str, worker: str) -> Claim:
+        row = connection.execute(sql.select(JOBS).where(JOBS.c.id == job)).mappings().one()
         taken = {"owner": worker, "token": row["token"] + 1, "attempt": row["attempt"] + 1}
         began = row["started"] or self._now()
         self._set(connection, [JOBS.c.id == row["id"]], **taken, state="running", handle=None, started=began)
@@ -390,11 +408,17 @@ class Queue:
 
     @contextlib.contextmanager
     def _look(self) -> Iterator[sql.Connection]:
+        if self._shared is not None:
+            yield self._shared
+            return
         with self._letters(), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sql.Connection]:
+        if self._shared is not None:
+            yield self._shared
+            return
         with self._letters(), changing(self._engine, LOCK) as connection:
             yield connection
 

@@ -24,6 +24,10 @@ from modelworks.jobs.executors import Executor, Sight
 LEASE_SECONDS = 60.0
 BACKOFF_SECONDS = 5.0
 POLL_SECONDS = 0.5
+# What has just begun or ended is looked at again so soon, and then twice as late each time until `POLL_SECONDS`.
+SOONEST_SECONDS = 0.005
+# Of its lease, the part after which a worker gives a sign of life.
+BEAT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,14 @@ class _Watch:
         self.seen.pop(name, None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """Something to be said to the queue, which answers whether it counts; and what follows from the answer."""
+
+    say: Callable[[], bool]
+    then: Callable[[bool], None] = lambda _: None
+
+
 class JobWorker:
     """Takes on the jobs of a queue whose attempts lie below `home`, as far as `capacity` goes.
 
@@ -76,29 +88,65 @@ class JobWorker:
         self._id: str | None = None
         self._claims: dict[str, Claim] = {}
         self._lives, self._pulses = _Watch(clock), _Watch(clock)
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._wishes: set[str] = set()
+        self._words: dict[tuple[str, str], _Word] = {}
+        self._moved = False
 
     def run(self, over: threading.Event, *, until_idle: bool = False) -> None:
         """Work until told that it is over, or until nothing waits and nothing runs."""
+        pause = self._pace.poll
         try:
             while not over.is_set():
+                self._moved = False
                 busy = self._tried()
                 if until_idle and not busy and self._is_idle():
                     return
-                over.wait(self._pace.poll)
+                pause = SOONEST_SECONDS if self._moved else 2 * pause
+                pause = min(pause, self._pace.poll)
+                over.wait(pause)
         finally:
             self._leave()
 
     def tick(self) -> bool:
         """One round: a sign of life, a look at the others, and a step with every job; whether there was any."""
-        self._be_alive()
-        self._bury_the_dead()
-        for claim in self._queue.adopt(self._me, self._capacity):
-            self._claims[claim.job] = claim
+        if self._is_due("beat", BEAT * self._pace.lease):
+            self._be_alive()
+        if self._is_due("look around", self._pace.poll):
+            self._bury_the_dead()
+            for claim in self._queue.adopt(self._me, self._capacity):
+                self._claims[claim.job] = claim
+            self._wishes = self._queue.wishes(self._me)
         self._follow()
-        for claim in self._queue.claim(self._me, self._spare()):
+        for claim in self._told_and_claimed():
             self._claims[claim.job] = claim
             self._begin(claim)
+            self._moved = True
         return bool(self._claims)
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        """Whether something was not done for so long."""
+        now = self._clock()
+        due = now - self._last.get(what, float("-inf")) >= seconds
+        if due:
+            self._last[what] = now
+        return due
+
+    def _told_and_claimed(self) -> list[Claim]:
+        """Say all that there is to say, and take on what there is now room for, in one transaction.
+
+        Where that fails nothing counts as said, and it is said again.
+        """
+        if not self._words:
+            return self._queue.claim(self._me, self._spare())
+        with self._queue.together():
+            heard = [(word.then, word.say()) for word in self._words.values()]
+            claims = self._queue.claim(self._me, self._spare())
+        self._words.clear()
+        for then, counted in heard:
+            then(counted)
+        return claims
 
     # -- being one of several ------------------------------------------------------------------------
 
@@ -165,20 +213,23 @@ class JobWorker:
             self._hold(claim, handle)
 
     def _hold(self, claim: Claim, handle: str) -> None:
-        if self._queue.note(claim, handle=handle):
-            self._claims[claim.job] = replace(claim, handle=handle)
-        else:
-            self._claims.pop(claim.job, None)
+        """Its handle is for those who take it over; who finds none begins the attempt again, which is the same one."""
+        held = self._claims[claim.job] = replace(claim, handle=handle)
+
+        def then(is_ours: bool) -> None:
+            if not is_ours:
+                self._forget(held)
+
+        self._words[claim.job, "handle"] = _Word(lambda: self._queue.note(claim, handle=handle), then)
 
     def _follow(self) -> None:
         """A step with every job that is under way."""
-        wishes = self._queue.wishes(self._me)
         for name, executor in self._executors.items():
             ours = [claim for claim in self._claims.values() if claim.order.executor == name]
             attempts = {claim.handle: Attempt.of(self._home, claim) for claim in ours if claim.handle}
             sights = executor.poll(attempts) if attempts else {}
             for claim in ours:
-                self._step(claim, executor, sights.get(claim.handle or ""), claim.job in wishes)
+                self._step(claim, executor, sights.get(claim.handle or ""), claim.job in self._wishes)
 
     def _step(self, claim: Claim, executor: Executor, sight: Sight | None, unwanted: bool) -> None:
         attempt = Attempt.of(self._home, claim)
@@ -194,7 +245,7 @@ class JobWorker:
         elif sight.standing in ("lost", "unknown") and self._is_silent(claim, attempt):
             self._give_up(claim, attempt, "lost", sight.text or PASSING["lost"])
         elif sight.text:
-            self._queue.note(claim, phase=sight.text)
+            self._words[claim.job, "phase"] = _Word(lambda: self._queue.note(claim, phase=sight.text))
 
     def _is_silent(self, claim: Claim, attempt: Attempt) -> bool:
         return self._pulses.silent_seconds(f"{claim.job} {claim.attempt}", attempt.pulse()) > self._pace.lease
@@ -241,13 +292,15 @@ class JobWorker:
             self._drop(claim, "failed", {"reason": reason, "text": tried})
             return
         delay = self._pace.backoff * 2 ** (min(claim.attempt, 8) - 1)
-        self._queue.again(claim, reason, text, delay, counts=counts)
-        self._forget(claim)
+        self._end(claim, lambda: self._queue.again(claim, reason, text, delay, counts=counts))
 
     def _drop(self, claim: Claim, state: Any, outcome: Mapping[str, Any]) -> None:
-        self._queue.finish(claim, state, outcome)
-        self._forget(claim)
+        self._end(claim, lambda: self._queue.finish(claim, state, outcome))
+
+    def _end(self, claim: Claim, say: Callable[[], bool]) -> None:
+        self._words[claim.job, "end"] = _Word(say, lambda _: self._forget(claim))
 
     def _forget(self, claim: Claim) -> None:
+        self._moved = True
         self._claims.pop(claim.job, None)
         self._pulses.forget(f"{claim.job} {claim.attempt}")

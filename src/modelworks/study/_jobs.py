@@ -14,6 +14,7 @@ from modelworks.errors import fail, near
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Attempt, Capacity, JobWorker, Order, Queue, Resources
 from modelworks.jobs.executors import Executor
+from modelworks.jobs.executors.inline import InlineExecutor
 from modelworks.jobs.executors.process import ProcessExecutor
 from modelworks.jobs.executors.slurm import Site, SlurmExecutor
 from modelworks.logs import stamp, utc_now
@@ -132,7 +133,7 @@ def executors_of(repository: Repository) -> Mapping[str, Executor]:
 
     A package adds one by an entry point of the group `modelworks.executors`: a function that gives an `Executor`.
     """
-    found: dict[str, Executor] = {"process": ProcessExecutor()}
+    found: dict[str, Executor] = {"process": ProcessExecutor(), "inline": InlineExecutor()}
     if repository.slurm is not None:
         found["slurm"] = SlurmExecutor(Site(**repository.slurm))
     for point in entry_points(group="modelworks.executors"):

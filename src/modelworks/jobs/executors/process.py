@@ -35,15 +35,7 @@ class ProcessExecutor:
         begun = attempt.process()
         if begun is not None:
             return _handle(begun)
-        words = [*order.command, str(attempt.folder)]
-        output = (os.POSIX_SPAWN_OPEN, 1, attempt.folder / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
-        environment = {**os.environ, **order.environment}
-        try:
-            # Not `Popen`, which holds that nobody may leave a child behind.
-            pid = os.posix_spawnp(words[0], words, environment, file_actions=files, setsid=True)
-        except (FileNotFoundError, PermissionError) as error:
-            fail("J110", f"`{words[0]}` could not be started: {error.strerror}", hint="modelworks doctor")
+        pid = self._start([*order.command, str(attempt.folder)], order, attempt.folder / "output.txt")
         handle = _handle(Process.of(pid))
         self._children[handle] = pid
         return handle
@@ -57,6 +49,17 @@ class ProcessExecutor:
     def cancel(self, attempts: Mapping[str, Attempt]) -> None:
         for handle, attempt in attempts.items():
             self._end(handle, _who(handle, attempt))
+
+    def _start(self, words: list[str], order: Order, output: Path) -> int:
+        """A child that carries out a command, in a session of its own; gives its number."""
+        writing = (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), writing, (os.POSIX_SPAWN_DUP2, 1, 2)]
+        environment = {**os.environ, **order.environment}
+        try:
+            # Not `Popen`, which holds that nobody may leave a child behind.
+            return os.posix_spawnp(words[0], words, environment, file_actions=files, setsid=True)
+        except (FileNotFoundError, PermissionError) as error:
+            fail("J110", f"`{words[0]}` could not be started: {error.strerror}", hint="modelworks doctor")
 
     def _sight(self, handle: str, attempt: Attempt) -> Sight:
         process = _who(handle, attempt)
