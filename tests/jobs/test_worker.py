@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from modelworks.jobs import Attempt, Job, JobWorker, Queue, Resources
+from modelworks.jobs import Attempt, Job, JobWorker, Pace, Queue, Resources
 from modelworks.testing import ordered
 
 PATIENCE_SECONDS = 60.0
@@ -211,6 +211,20 @@ def test_a_lost_attempt_that_comes_back_is_not_heard(queue: Queue, make_worker: 
     os.kill(pid, signal.SIGCONT)
     done = until(queue, job, worker, is_over)
     assert (done.state, done.outcome["result"]) == ("done", {"n": 2})
+
+
+@pytest.mark.slow
+def test_a_process_that_is_stuck_is_ended_and_its_job_tried_again(
+    queue: Queue, make_worker: MakeWorker, tmp_path: Path
+) -> None:
+    """It is there, and nothing is heard of it: nothing stays running for ever."""
+    code = "import time; time.sleep(1.0 if order['attempt'] == 1 else 0); result['attempt'] = order['attempt']"
+    (job,) = queue.submit([ordered(code)])
+    worker = make_worker(pace=Pace(lease=1.0, stuck=4.0, backoff=0.01, poll=0.01))
+    running = until(queue, job, worker, has_begun(tmp_path))
+    os.kill(process_of(tmp_path, running), signal.SIGSTOP)
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2})
 
 
 def test_workers_go_on_after_the_queue_did_not_answer(queue: Queue, make_worker: MakeWorker) -> None:

@@ -22,6 +22,8 @@ from modelworks.jobs.executors import Executor, Sight
 
 # A worker, or an attempt nobody can be asked about, that gave no sign of life for so long is given up.
 LEASE_SECONDS = 60.0
+# A process that is there but was not heard of for so long is stuck, and is ended.
+STUCK_SECONDS = 1800.0
 BACKOFF_SECONDS = 5.0
 POLL_SECONDS = 0.5
 # What has just begun or ended is looked at again so soon, and then twice as late each time until `POLL_SECONDS`.
@@ -35,6 +37,7 @@ class Pace:
     """How patient a worker is; all in seconds."""
 
     lease: float = LEASE_SECONDS
+    stuck: float = STUCK_SECONDS
     backoff: float = BACKOFF_SECONDS
     poll: float = POLL_SECONDS
 
@@ -244,11 +247,16 @@ class JobWorker:
             self._unwanted(claim, attempt, executor, sight)
         elif sight.standing in ("lost", "unknown") and self._is_silent(claim, attempt):
             self._give_up(claim, attempt, "lost", sight.text or PASSING["lost"])
+        elif sight.standing == "running" and self._silent_seconds(claim, attempt) > self._pace.stuck:
+            executor.cancel({str(claim.handle): attempt})
         elif sight.text:
             self._words[claim.job, "phase"] = _Word(lambda: self._queue.note(claim, phase=sight.text))
 
     def _is_silent(self, claim: Claim, attempt: Attempt) -> bool:
-        return self._pulses.silent_seconds(f"{claim.job} {claim.attempt}", attempt.pulse()) > self._pace.lease
+        return self._silent_seconds(claim, attempt) > self._pace.lease
+
+    def _silent_seconds(self, claim: Claim, attempt: Attempt) -> float:
+        return self._pulses.silent_seconds(f"{claim.job} {claim.attempt}", attempt.pulse())
 
     def _not_begun(self, claim: Claim, attempt: Attempt, unwanted: bool) -> None:
         """A worker died between taking the job and saying where it runs; its executor knows whether it has begun."""
