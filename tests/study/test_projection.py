@@ -15,6 +15,7 @@ from modelworks.errors import ModelworksError, explanations
 from modelworks.runs import Progress
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._projection import Projected, project
+from modelworks.study._quantities import values_of
 from modelworks.study._words import in_words
 
 Decay = Callable[..., Path]
@@ -265,7 +266,23 @@ def test_a_scenario_that_the_solver_can_not_follow_is_named(tmp_path: Path, deca
     folder = decay(tmp_path, DAYS, more="scenarios:\n  wild: {parameters: {rate: {multiply: 1e9}}}\n")
     with pytest.raises(ModelworksError, match="in the scenario `wild`: ") as caught:
         projected(folder, [0.1])
-    assert caught.value.codes == ("S101",)
+    assert caught.value.codes == ("S126",)
+
+
+def test_a_scenario_far_from_the_priors_is_as_exact_as_the_baseline(
+    tmp_path: Path, decay: Decay, projected: Run
+) -> None:
+    """The step that does for leaving in ten days is far too long for leaving in half a day."""
+    more = "scenarios:\n  baseline: {title: As it is}\n  fast: {parameters: {rate: {multiply: 20}}}\n"
+    more += quantity("output: left, statistic: sum, scenario: fast, to: 2021-01-01")
+    study, found = projected(decay(tmp_path, DAYS, more=more), [0.1, 0.15])
+    by_scenario = found.outputs.query("output == 'left'").groupby("scenario")["q50"].first()
+    for scenario, times in (("baseline", 1), ("fast", 20)):
+        exact = (left(0.1 * times, 0, 1) + left(0.15 * times, 0, 1)) / 2
+        assert by_scenario[scenario] == pytest.approx(exact, rel=CLOSE)
+    draws = {"rate": np.array([0.1, 0.15]), "first": np.full(2, 1000.0), "share": np.full(2, 50.0)}
+    values = values_of(study, study.inputs.study.quantities["asked"], draws, 1)
+    np.testing.assert_allclose(values, [left(2, 0, 1), left(3, 0, 1)], rtol=CLOSE)
 
 
 def test_every_scenario_has_the_same_draws_in_the_same_order(tmp_path: Path, decay: Decay, projected: Run) -> None:

@@ -15,7 +15,7 @@ from modelworks.study._binding import BoundStudy
 from modelworks.study._quantities import told_of_each, values_by_name
 from modelworks.study._questions import BASELINE, projection_times, row_times
 from modelworks.study._scaled import Compiled, ScaledByChance, ScaledModel
-from modelworks.study._scenario_runs import baseline_name, prepared, told_of
+from modelworks.study._scenario_runs import all_prepared, baseline_name, told_of
 from modelworks.study._thresholds import threshold_table
 
 if TYPE_CHECKING:
@@ -64,10 +64,7 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     scenarios = study.inputs.study.scenarios
     number = len(next(iter(draws.values()), ()))
     progress.start("project", total=number * max(len(scenarios), 1))
-    made = {}
-    for name in scenarios or (BASELINE,):
-        with told_of(name):
-            made[name] = prepared(study, scenarios.get(name), times, draws)
+    made = all_prepared(study, tuple(scenarios) or (BASELINE,), times, draws)
     # Derived numbers are those of the baseline's model: a scenario with other data has a model of its own.
     compiled = made[baseline_name(study)][0].compiled
     found: dict[str, Array] = {}

@@ -15,7 +15,7 @@ from modelworks.study._binding import BoundStudy
 from modelworks.study._decisions import numbers_of
 from modelworks.study._questions import projection_times, quantity_unit, row_shares, row_times
 from modelworks.study._scaled import Compiled
-from modelworks.study._scenario_runs import baseline_name, prepared, told_of
+from modelworks.study._scenario_runs import all_prepared, baseline_name, told_of
 from modelworks.study._words import chance, in_words
 
 if TYPE_CHECKING:
@@ -81,11 +81,10 @@ def values_of(
     if asked.derived is not None:
         in_model = {name: draws[name] * study.factors[name] for name in study.model.parameters}
         return factor * np.asarray(study.simulator(study.report_times).compiled.derived(in_model)[asked.derived])
-    times, known = projection_times(study.inputs, study.calendar), study.inputs.study.scenarios
     reduced = {}
-    for name in needed_scenarios(study, asked):
+    made = all_prepared(study, needed_scenarios(study, asked), projection_times(study.inputs, study.calendar), draws)
+    for name, (model, rows) in made.items():
         with told_of(name):
-            model, rows = prepared(study, known.get(name), times, draws)
             # Block by block, for the outputs of all runs may not fit into memory.
             blocks = []
             for block in model.blocks(rows, cores=cores):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.errors import ModelworksError, fail
-from modelworks.study._binding import BoundStudy
+from modelworks.model import settle_step
+from modelworks.study._binding import ACCURACY, BoundStudy
 from modelworks.study._questions import BASELINE, allowed, takes
 from modelworks.study._scaled import ScaledByChance, ScaledModel
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+# So many draws of each scenario settle the solver's step.
+SETTLED_BY = 5
+
 
 def baseline_name(study: BoundStudy) -> str:
     """The scenario others are compared with: the one called so, or else the first."""
@@ -27,7 +31,35 @@ def baseline_name(study: BoundStudy) -> str:
     return BASELINE if BASELINE in scenarios or not scenarios else next(iter(scenarios))
 
 
-def prepared(
+def all_prepared(
+    study: BoundStudy, names: Sequence[str], times: Array, draws: Mapping[str, Array]
+) -> dict[str, tuple[ScaledModel | ScaledByChance, Array]]:
+    """The model and the rows of values of each of some scenarios, all with the step that the most demanding needs.
+
+    It was settled at the middle of what was believed, and a scenario may take its rates far from there. With one step
+    for all, what two scenarios differ by is none of the solver's error.
+    """
+    made = {}
+    for name in names:
+        with told_of(name):
+            made[name] = _prepared(study, study.inputs.study.scenarios.get(name), times, draws)
+            _settle(*made[name])
+    compiled = [model.compiled for model, _ in made.values() if isinstance(model, ScaledModel)]
+    if compiled:
+        step, tolerance = min(each.step for each in compiled), min(each.tolerance for each in compiled)
+        for each in compiled:
+            each.with_step(step, tolerance)
+    return made
+
+
+def _settle(model: ScaledModel | ScaledByChance, rows: Array) -> None:
+    """Shorten the solver's step where some of the rows (draw, parameter) need it, spread evenly over them."""
+    if isinstance(model, ScaledModel):
+        for k in np.unique(np.linspace(0, len(rows) - 1, min(SETTLED_BY, len(rows))).astype(int)):
+            settle_step(model.compiled, rows[k], ACCURACY)
+
+
+def _prepared(
     study: BoundStudy, scenario: Scenario | None, times: Array, draws: Mapping[str, Array]
 ) -> tuple[ScaledModel | ScaledByChance, Array]:
     """The model of a scenario, and a row of values for each draw, in the model's units."""
