@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from scipy import stats
 
 from modelworks.errors import ModelworksError
 from modelworks.runs import Run
-from modelworks.study import foretold, run_study
+from modelworks.study import _foretold, foretold, run_study
 
 Decay = Callable[..., Path]
 DAYS = "start: 2021-01-01, end: 2021-01-08, every: 1"
@@ -69,3 +71,17 @@ def test_runs_of_other_data_are_not_held_against_each_other(tmp_path: Path, deca
     assert simulated is not None
     with pytest.raises(ModelworksError, match="has no draws"):
         foretold(one, simulated)
+
+
+def test_a_value_that_one_run_is_sure_of_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No case where none can be has the log density zero, as has a value that was not observed; the other run loses."""
+    even = np.array([[-1.0, 0.0, 0.0]] * 100)
+    unsure = even - [0.0, 0.5, 0.0]
+    runs: list[Any] = [
+        SimpleNamespace(log_likelihood=lambda each=each: {"cases": each}, attributes={}) for each in (even, unsure)
+    ]
+    monkeypatch.setattr(_foretold, "_posterior", lambda run: run)
+    monkeypatch.setattr(_foretold, "_check_same", lambda *_: None)
+    for (one, other), gain in ((runs, -0.5), (runs[::-1], 0.5)):
+        total = foretold(one, other).total
+        assert (total.elpd, total.points) == (pytest.approx(gain), 2)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from modelworks.calibration import LogDensity
+from modelworks.calibration import LogDensity, predictions
+from modelworks.calibration._progress import Silence
 from modelworks.errors import ModelworksError, explanations
 from modelworks.study import _page_rows, _pages, run_study
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._carried import carried
 from modelworks.study._projection import log_density
 
 # People leave two places at one rate, three times as many of them from the south.
@@ -169,6 +172,20 @@ def test_a_series_of_several_places_is_a_target_for_each(made: Made) -> None:
     wanted += stats.poisson(leaving(5, 0.25)).logcdf(4)
     wanted += stats.poisson(leaving(4, 0.75)).logpmf(70) + stats.poisson(leaving(5, 0.75)).logpmf(66)
     assert likelihood_of(study) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("targets", [CASES, SHARES, BY_HAND])
+def test_draws_that_are_weighted_anew_keep_every_target_that_is_there(made: Made, targets: str) -> None:
+    """Weights for the same priors and the same targets, whatever these are by, are all alike."""
+    study = bind(made(targets))
+    density = log_density(study, study.compiled(study.calibration_times()))
+    rate = np.random.default_rng(3).normal(RATE, 0.01, size=(2, 50))
+    found = predictions(density, rate.reshape(-1, 1), 1, Silence())
+    by_target = dict(zip((each.target.name for each in density.observations), found.log_likelihoods(), strict=True))
+    old = SimpleNamespace(draws=lambda name: rate, log_likelihood=lambda: by_target)
+    weighed = carried(study, study, old, [], "mark")  # type: ignore[arg-type]
+    assert weighed is not None
+    assert (weighed.log_weights == 0).all()
 
 
 def test_counts_of_places_may_be_shares_of_what_was_counted(made: Made) -> None:

@@ -94,8 +94,8 @@ def _within(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 
 def _kept(study: BoundStudy, target: str) -> bool:
-    """Whether a study has a target; of several places or categories a posterior has one each."""
-    return target.partition("[")[0] in {each.entry.name for each in study.observations}
+    """Whether a study has a target; each of several places is one."""
+    return target in {each.entry.name for each in study.observations}
 
 
 def _systematic(weights: Array) -> NDArray[np.intp]:

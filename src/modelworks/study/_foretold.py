@@ -61,8 +61,8 @@ def foretold(before: Run, after: Run) -> Foretold:
     one, other = (_posterior(run) for run in (before, after))
     _check_same(before, after, one, other)
     densities = [each.log_likelihood() for each in (one, other)]
-    # Where nothing was observed the densities of both are zero.
-    there = {name: (values != 0).any(axis=0) for name, values in densities[0].items()}
+    # Where nothing was observed the densities of both are zero; what one of them is sure of may be zero in that one.
+    there = {name: ((values != 0) | (densities[1][name] != 0)).any(axis=0) for name, values in densities[0].items()}
     first, second = ({name: loo(each[name][:, there[name]]) for name in there} for each in densities)
     by_target = {name: difference(first[name], second[name]) for name in there}
     return Foretold(by_target, difference(_together(first), _together(second)), _evidence(one, other))
