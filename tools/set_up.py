@@ -152,6 +152,8 @@ def main(arguments: "list[str]") -> None:
     fill(environment)
     with open(os.path.join(environment, ".ready"), "w"):
         pass
+    start = program_in(arguments[0], "activate")
+    sys.stderr.write("next: source {}, and `modelworks` is a command of this terminal\n".format(start))
 
 
 if __name__ == "__main__":

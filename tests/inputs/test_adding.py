@@ -52,7 +52,11 @@ def test_a_file_with_titles_foreign_days_and_thousands_is_added_without_a_questi
     table = found.table()
     assert table["new_cases"].tolist() == [1000 + day for day in range(1, 29)]
     assert str(table["date"].iloc[-1].date()) == "2021-01-28"
-    assert [each.problem for each in catalogue.findings("new-cases")] == [""]
+    findings = catalogue.findings("new-cases")
+    assert [(each.check.name, each.problem) for each in findings] == [
+        ("one row for each date", ""),
+        ("no day missing", ""),
+    ]
 
 
 def test_what_nobody_can_guess_is_asked(root: Path) -> None:
@@ -62,6 +66,23 @@ def test_what_nobody_can_guess_is_asked(root: Path) -> None:
     assert (found.publisher, list(found.columns)) == ("Ministry", ["date", "new_cases"])
     assert found.columns["new_cases"].meaning == "cases reported"
     assert found.table()["date"].iloc[0] == "01/01/2021"
+
+
+@pytest.mark.parametrize("answers", ["", "Cases\nMinistry\nCC0\nBy mail\n"])
+def test_a_question_without_an_answer_adds_nothing_and_says_how_to_be_asked_none(root: Path, answers: str) -> None:
+    ended = add(root, DAILY, answers=answers)
+    assert ended.exit_code == 2
+    assert "not added" in ended.stderr
+    assert "--no-questions" in ended.stderr
+    assert list(Catalogue.read(root)) == []
+
+
+def test_a_line_list_is_told_apart_by_the_number_of_its_cases(root: Path) -> None:
+    rows = "case_ID,infector,onset,death,age\n1,2,2021-01-05,,7\n2,,2021-01-05,2021-01-09,30\n"
+    assert add(root, rows, "--no-questions", *SAID).exit_code == 0
+    found = Catalogue.read(root)["new-cases"]
+    assert [each.name for each in found.checks] == ["one row for each case_ID"]
+    assert (found.columns["age"].unit, found.columns["infector"].unit) == ("years", "dimensionless")
 
 
 def test_days_that_may_be_two_days_are_asked_about(root: Path) -> None:

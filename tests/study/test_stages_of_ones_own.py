@@ -289,9 +289,10 @@ def test_a_stage_that_goes_wrong_is_told_of(made: Made, script: str, code: str, 
     [
         ("Error in library(x) : there is no package called ‘deSolve’", 'install.packages("deSolve")'),
         ("ModuleNotFoundError: No module named 'sklearn'", "pip install sklearn"),
+        ("cannot open file 'case.csv': No such file or directory", "it was given `fit.py`, and sees nothing else"),
     ],
 )
-def test_a_package_that_is_missing_is_installed_by_the_hint(made: Made, said: str, hint: str) -> None:
+def test_what_is_missing_is_named_by_the_hint(made: Made, said: str, hint: str) -> None:
     error = letters(made(WRITES, fit__py=f"import sys; sys.exit({said!r})"))
     assert hint in error.letters[0].hint
 

@@ -352,7 +352,8 @@ def _guarded(work: Callable[[], Any], as_json: bool) -> int:
             tell([Letter("Y401", error.format_message(), "modelworks --help")], as_json=True)
             return error.exit_code
         error.show()
-        next_step("modelworks --help")
+        asked = error.ctx if isinstance(error, click.UsageError) else None
+        next_step(f"{asked.command_path if asked else 'modelworks'} --help")
         return error.exit_code
     except BrokenPipeError:
         # The reader of a pipe (head, less) has seen enough; nothing is wrong.

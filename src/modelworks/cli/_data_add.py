@@ -23,6 +23,10 @@ QUESTIONS = {
     "licence": "What may be done with it (a licence, or whom you asked)",
     "source": "Where did you find it (an address or a citation)",
 }
+UNASKED = (
+    "answer them all, or say --title, --publisher, --licence, --source and --no-questions, which takes the columns as "
+    "they are guessed"
+)
 
 
 @click.command("add")
@@ -67,15 +71,21 @@ def _asked(proposal: Proposal, said: Mapping[str, Any], no_questions: bool) -> P
         answers.setdefault("source", answers["url"])
     if no_questions:
         return replace(proposal, **answers)
-    for key in (each for each in QUESTIONS if each not in answers):
-        answers[key] = click.prompt(QUESTIONS[key], err=True)
-    say(f"\nThe columns: Enter takes what is [guessed], {LEAVE_OUT} as the unit leaves a column out.")
-    columns = tuple(each for guess in proposal.columns if (each := _column(guess)) is not None)
+    try:
+        for key in (each for each in QUESTIONS if each not in answers):
+            answers[key] = click.prompt(QUESTIONS[key], err=True)
+        say(f"\nThe columns: Enter takes what is [guessed], {LEAVE_OUT} as the unit leaves a column out.")
+        columns = tuple(each for guess in proposal.columns if (each := _column(guess)) is not None)
+    except click.exceptions.Abort as error:
+        # Ctrl-C, or a script in which nobody answers.
+        say()
+        message = f"a question was not answered, so `{proposal.path.name}` was not added; {UNASKED}"
+        raise click.UsageError(message, click.get_current_context()) from error
     return replace(proposal, columns=columns, **answers)
 
 
 def _column(guess: Guess) -> Guess | None:
-    unit = click.prompt(f"{guess.name} ({guess.example}…): unit", default=guess.unit, err=True)
+    unit = click.prompt(f"{guess.name} ({guess.example}): unit", default=guess.unit, err=True)
     if unit == LEAVE_OUT:
         return None
     meaning = click.prompt(f"{guess.name}: what it says", default=guess.meaning, err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,8 +21,12 @@ MOSTLY = 0.5
 _UNITS = (
     (r"percent|pct|%", "percent"),
     (r"per_?100_?000|per_?100k|_100k", "per 100,000 people"),
+    (r"(^|[_ ])age($|[_ ])|years", "years"),
     (r"share|fraction|proportion|coverage|probability", "proportion"),
-    (r"case|death|people|population|admission|notif|test|dose|hosp|icu|infect|recover|birth|number|count", "people"),
+    (
+        r"case|death|people|population|admission|notif|test|dose|hosp|icu|infect(?!or)|recover|birth|number|count",
+        "people",
+    ),
 )
 
 
@@ -99,7 +104,7 @@ def guess_columns(cells: Cells, days: str, texts: Sequence[str]) -> tuple[Guess,
 
 
 def _text(name: str, known: dict[int, str]) -> Guess:
-    example = ", ".join(dict.fromkeys(list(known.values())[:50]))[:40]
+    example = textwrap.shorten(", ".join(dict.fromkeys(list(known.values())[:50])), 40, placeholder=" …")
     return Guess(name, "text", re.sub(r"[_\s]+", " ", name).strip() or name, example=example)
 
 

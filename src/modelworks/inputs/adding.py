@@ -171,10 +171,16 @@ def _entry(proposal: Proposal, file: str, sha256: str, today: date) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _key(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """What tells rows apart: one column that does so alone (a number of a case), else all that are never empty."""
+    full = [name for name in names if table[name].notna().all()]
+    return next(([name] for name in full if table[name].is_unique), full)
+
+
 def _looked_at(table: pd.DataFrame, columns: Iterable[Guess]) -> tuple[str, list[str]]:
     """Checks that hold today (one row for each day and place, days without a gap), and remarks where one does not."""
     kinds = {each.name: each.unit for each in columns}
-    keys = [name for name, unit in kinds.items() if unit in ("date", "text")]
+    keys = _key(table, [name for name, unit in kinds.items() if unit in ("date", "text")])
     days = [name for name, unit in kinds.items() if unit == "date"]
     counts = [name for name, unit in kinds.items() if unit == "people"]
     below = {name: np.flatnonzero(table[name] < 0).tolist() for name in counts}
@@ -183,7 +189,7 @@ def _looked_at(table: pd.DataFrame, columns: Iterable[Guess]) -> tuple[str, list
         for name, rows in below.items()
         if rows
     ]
-    if not days:
+    if not days or not keys:
         return "", remarks
     lines = []
     repeats = table.duplicated(keys)
@@ -194,7 +200,7 @@ def _looked_at(table: pd.DataFrame, columns: Iterable[Guess]) -> tuple[str, list
         lines.append(
             f"    one row for each {' and '.join(keys)}: {{unique: {{columns: [{', '.join(map(quoted, keys))}]}}}}"
         )
-    apart = table[days[0]].dropna().sort_values().diff().dropna().dt.days if len(keys) == len(days) == 1 else None
+    apart = table[days[0]].dropna().sort_values().diff().dropna().dt.days if keys == days and len(days) == 1 else None
     if apart is not None and apart.nunique() == 1 and apart.iloc[0] > 0:
         lines.append(f"    no day missing: {{every: {{column: {quoted(days[0])}, days: {apart.iloc[0]}}}}}")
     return ("  checks:\n" + "\n".join(lines) + "\n" if lines else ""), remarks

@@ -70,8 +70,9 @@ def caption(has_differences: bool, baseline: str) -> str:
     bands = "Lines: medians; bands: 95% of the draws."
     if not has_differences:
         return bands
+    named = "" if baseline.lower() == "baseline" else f" ({baseline})"
     return (
-        f"{bands} Differences from the baseline ({baseline}) are taken draw by draw; where their band keeps clear of "
+        f"{bands} Differences from the baseline{named} are taken draw by draw; where their band keeps clear of "
         "zero, the model is 95% sure of the direction."
     )
 

@@ -78,8 +78,13 @@ def quantities(page: Page) -> Table:
         (Cell(row.title or row.name), Cell(row.text or interval(row.median, row.low, row.high)), Cell(row.unit))
         for row in page.quantities
     )
-    columns = (Column("Quantity"), Column("Median (95% interval)", "number"), Column("Unit"))
-    return Table("quantities", "Key numbers", "The numbers of the answer", columns, tuple(rows))
+    kind, caption = "Median (95% interval)", "The numbers of the answer"
+    if any("." in row.name for row in page.quantities):
+        # `stage.metric`: a program says a number and an interval, and not of which kind.
+        kind = "Number (interval)"
+        caption += "; of those with a dot in their name, the stage's program says what the interval means"
+    columns = (Column("Quantity"), Column(kind, "number"), Column("Unit"))
+    return Table("quantities", "Key numbers", caption, columns, tuple(rows))
 
 
 def reliance(page: Page) -> Table:

@@ -212,4 +212,5 @@ def citation(study: Study) -> str:
     asked = study.inputs.study
     done = "Calibrated" if isinstance(study, BoundStudy) else "Made"
     who = ", ".join(asked.authors) or "The authors of the study"
-    return f"{who} ({datetime.now(UTC).year}). {asked.title}. {done} with modelworks."
+    title = asked.title if asked.title.endswith((".", "?", "!")) else f"{asked.title}."
+    return f"{who} ({datetime.now(UTC).year}). {title} {done} with modelworks."

@@ -106,7 +106,12 @@ def _known(told: Mapping[str, Any]) -> str:
 
 
 def _percent(told: Mapping[str, Any]) -> str:
-    return f"{100 * _width(told):.2g}%"
+    """Two digits of a share in percent, however large.
+
+    >>> _percent({"low": 0.342, "median": 3.41, "high": 15.1})
+    '220%'
+    """
+    return f"{float(f'{100 * _width(told):.2g}'):,g}%"
 
 
 def _width(told: Mapping[str, Any]) -> float:

@@ -266,14 +266,23 @@ def _remedy(said: str, entry: StageEntry, work: StageWork) -> str:
     if undeclared:
         return f"`{undeclared}` is not among the stage's `inputs`, so it was not there"
     found = ((form, pattern.search(said)) for pattern, form in _MISSING_PACKAGES)
-    return next((f"install it: {form.format(match[1])}" for form, match in found if match), "")
+    install = next((f"install it: {form.format(match[1])}" for form, match in found if match), "")
+    if not install and "No such file or directory" in said:
+        given = ", ".join(f"`{name}`" for name in sorted(_given(entry, work)))
+        return f"it was given {given or 'no file'}, and sees nothing else"
+    return install
+
+
+def _given(entry: StageEntry, work: StageWork) -> set[str]:
+    """The files that a stage finds in its folder, by their names there."""
+    return {*work.inputs.stage_files[entry.name], *entry.data, *entry.results}
 
 
 def _named_but_not_given(entry: StageEntry, work: StageWork, said: str) -> str | None:
     """A file of the study's folder that the last words name and that was not declared: the usual mistake."""
     folder = work.inputs.folder
     names = (each.relative_to(folder).as_posix() for each in sorted(folder.rglob("*")) if each.is_file())
-    given = {Path(name).name for name in (*work.inputs.stage_files[entry.name], *entry.data, *entry.results)}
+    given = {Path(name).name for name in _given(entry, work)}
     return next((name for name in names if Path(name).name in said and Path(name).name not in given), None)
 
 
@@ -282,8 +291,7 @@ def _collect(entry: StageEntry, place: Path, work: StageWork) -> None:
     missing = [name for name in entry.files if not (place / name).is_file()]
     if missing:
         kept = _keep_log(entry, work, place)
-        given = {*work.inputs.stage_files[entry.name], *entry.data, *entry.results}
-        new = ", ".join(f"`{name}`" for name in sorted(_files(place) - given)) or "no file at all"
+        new = ", ".join(f"`{name}`" for name in sorted(_files(place) - _given(entry, work))) or "no file at all"
         said = last_lines(work.folder / STDERR, LINES_SHOWN)
         file, line = entry.place("outputs")
         fail(
