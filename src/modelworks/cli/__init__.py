@@ -107,9 +107,9 @@ def _stage_command(verb: str, help_text: str) -> None:
     @quiet_option
     @click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
     def command(study: str | None, as_json: bool, quiet: bool, cores: int | None) -> None:
-        from modelworks.study import find_study, run_study
+        from modelworks.study import find_study, run_here
 
-        result = run_study(find_study(study), until=verb, cores=cores, quiet=quiet)
+        result = run_here(find_study(study), until=verb, cores=cores, quiet=quiet)
         _present(result, as_json=as_json)
         _end([result])
 
@@ -155,7 +155,7 @@ _stage_command("report", "Make the report: verdict, pictures, tables, assumption
 @click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
 def run(studies: tuple[str, ...], everything: bool, until: str, as_json: bool, quiet: bool, cores: int | None) -> None:
     """Run every stage that is stale, in order, to a finished report."""
-    from modelworks.study import find_studies, find_study, missing_program, run_study
+    from modelworks.study import find_studies, find_study, missing_program, run_here
 
     folders = find_studies(None) if everything else [find_study(name) for name in studies or (None,)]
     results = []
@@ -167,7 +167,7 @@ def run(studies: tuple[str, ...], everything: bool, until: str, as_json: bool, q
             # The other studies need not wait until somebody has installed it.
             say(f"skipped: {missing.message}; {missing.hint}\n")
             continue
-        results.append(run_study(folder, until=until, cores=cores, quiet=quiet))
+        results.append(run_here(folder, until=until, cores=cores, quiet=quiet))
         if not as_json:
             _present(results[-1], as_json=False)
             say()

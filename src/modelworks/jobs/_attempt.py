@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from modelworks.errors import DISK_IS_FULL, Letter, ModelworksError
+from modelworks.errors import DISK_IS_FULL, ModelworksError
 from modelworks.jobs._job import Claim, Resources
 from modelworks.logs import Log, stamp, utc_now
 from modelworks.processes import Process
@@ -117,25 +117,45 @@ class Attempt:
         NotOursError
             Where another process has begun the attempt, or it was given up.
         """
-        with _or_disk_status(), self._claimed() as result:
-            yield result
-
-    @contextlib.contextmanager
-    def _claimed(self) -> Iterator[dict[str, Any]]:
-        me = Process.current()
-        if not _create(self.folder / "claim.json", {**asdict(me), "host": os.uname().nodename}):
-            raise NotOursError(f"{self.folder} is carried out by another process, or was given up")
-        result: dict[str, Any] = {}
-        with self._beating():
-            self.log.event("begun", pid=me.pid, host=os.uname().nodename)
+        with _or_disk_status(), self._claimed():
+            result: dict[str, Any] = {}
             try:
                 yield result
             except ModelworksError as error:
                 if DISK_IS_FULL in error.codes:
                     raise
-                self._end({"state": "failed", "reason": "letters", **_told(error.letters)})
+                self._end(_refused(error))
             else:
-                self._end({"state": "done", "reason": "done", "text": "", "result": result})
+                self._end(_done(result))
+
+    @contextlib.contextmanager
+    def here(self) -> Iterator[dict[str, Any]]:
+        """As `at_work`, in the process of somebody who waits for it: what is raised becomes the outcome and goes on."""
+        with self._claimed():
+            result: dict[str, Any] = {}
+            try:
+                yield result
+            except ModelworksError as error:
+                self._end(_refused(error))
+                raise
+            except KeyboardInterrupt:
+                self._end({"state": "cancelled", "reason": "cancelled", "text": "interrupted"})
+                raise
+            except Exception as error:
+                self._end({"state": "failed", "reason": "exit", "text": f"{type(error).__name__}: {error}"})
+                raise
+            else:
+                self._end(_done(result))
+
+    @contextlib.contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """This process carries the attempt out, as everybody can see."""
+        me = Process.current()
+        if not _create(self.folder / "claim.json", {**asdict(me), "host": os.uname().nodename}):
+            raise NotOursError(f"{self.folder} is carried out by another process, or was given up")
+        with self._beating():
+            self.log.event("begun", pid=me.pid, host=os.uname().nodename)
+            yield
 
     def is_given_up(self) -> bool:
         """Whether nobody waits for the outcome any more."""
@@ -181,8 +201,13 @@ def _beat(path: Path, over: threading.Event) -> None:
             return
 
 
-def _told(letters: tuple[Letter, ...]) -> dict[str, Any]:
-    return {"text": str(letters[0]), "letters": [letter.as_dict() for letter in letters]}
+def _done(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {"state": "done", "reason": "done", "text": "", "result": result}
+
+
+def _refused(error: ModelworksError) -> dict[str, Any]:
+    letters = [letter.as_dict() for letter in error.letters]
+    return {"state": "failed", "reason": "letters", "text": str(error.letters[0]), "letters": letters}
 
 
 def _create(path: Path, value: Mapping[str, Any], *, lasting: bool = True) -> bool:

@@ -98,6 +98,15 @@ class Queue:
                 self._bind(connection, order)
         return [order.id for order in orders]
 
+    def begin(self, order: Order, worker: str, handle: str) -> Claim:
+        """Put a job into the queue that this worker has taken on already, with the handle by which others find it."""
+        with self._change() as connection:
+            connection.execute(sql.insert(JOBS).values(row_of(order, self._now())))
+            claim = self._take(connection, order.id, worker)
+            self._set(connection, self._mine(claim), handle=handle)
+            self._say(connection, order.id, "started", f"by {order.by}, who waits for it" if order.by else "")
+            return claim
+
     def get(self, text: str) -> Job:
         """The job whose id begins with the text.
 

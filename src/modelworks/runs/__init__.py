@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelworks.runs._git import ask_git
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
-    from modelworks.runs._progress import Progress, ProgressLog, progress_line
+    from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, progress_line
     from modelworks.runs._provenance import machine, person, provenance
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
     from modelworks.runs._run import Run
@@ -48,6 +48,7 @@ _HOME = {
     "Policy": "_retention",
     "Progress": "_progress",
     "ProgressLog": "_progress",
+    "SharedProgress": "_progress",
     "Row": "_index",
     "Run": "_run",
     "Source": "_environment",
@@ -94,6 +95,7 @@ __all__ = [
     "ProgressLog",
     "Row",
     "Run",
+    "SharedProgress",
     "Source",
     "StageCache",
     "Store",

@@ -165,6 +165,38 @@ class ProgressLog(Progress):
         self._log.event("said", text=text.rstrip("\n"))
 
 
+class SharedProgress(Progress):
+    """Reports to several at once: a terminal, and a log for those who look on from elsewhere."""
+
+    def __init__(self, *listeners: Progress) -> None:
+        super().__init__(quiet=True)
+        self._listeners = listeners
+
+    def start(self, name: str, total: float | None = None) -> None:
+        for each in self._listeners:
+            each.start(name, total)
+
+    def advance(self, parts: float = 1) -> None:
+        for each in self._listeners:
+            each.advance(parts)
+
+    def update(self, done: float, total: float | None = None, note: str = "") -> None:
+        for each in self._listeners:
+            each.update(done, total, note)
+
+    def finish(self) -> None:
+        for each in self._listeners:
+            each.finish()
+
+    def say(self, text: str) -> None:
+        for each in self._listeners:
+            each.say(text)
+
+    def mention(self, text: str) -> None:
+        for each in self._listeners:
+            each.mention(text)
+
+
 def _can_be_redrawn(stream: TextIO) -> bool:
     """A dumb terminal (an editor's shell) shows the codes that take a line away again instead of obeying them."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"

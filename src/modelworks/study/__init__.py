@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from modelworks.study._binding import BoundStudy
     from modelworks.study._data_pages import data_pages
     from modelworks.study._foretold import Foretold, foretold
+    from modelworks.study._here import run_here
     from modelworks.study._incidence import QuickLook, quick_look
     from modelworks.study._jobs import carry_out, jobs_of, order_study, other_python, queue_around, worker_around
     from modelworks.study._line import Result, run_study
@@ -47,6 +48,7 @@ _HOME = {
     "SimulatedCalibration": "_sbc",
     "carry_out": "_jobs",
     "jobs_of": "_jobs",
+    "run_here": "_here",
     "order_study": "_jobs",
     "other_python": "_jobs",
     "queue_around": "_jobs",
@@ -120,6 +122,7 @@ __all__ = [
     "reproduce",
     "rerun",
     "retention_around",
+    "run_here",
     "run_study",
     "runs_of_repository",
     "sbc",

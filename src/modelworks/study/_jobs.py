@@ -102,7 +102,7 @@ def carry_out(folder: Path) -> None:
     attempt = Attempt(folder)
     task = attempt.order()["task"]
     with attempt.at_work() as result:
-        name = (datetime.fromisoformat(task["moment"]), task["run"])
+        name = (datetime.fromisoformat(task["moment"]), task["run"]) if "run" in task else None
         cores = attempt.resources().cores
         progress = ProgressLog(attempt.log)
         done = run_study(Path(task["study"]), until=task["until"], cores=cores, progress=progress, name=name)

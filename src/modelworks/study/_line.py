@@ -127,14 +127,26 @@ def run_study(
         With every mistake of the study's files; nothing is run then.
     """
     began = time.perf_counter()
-    study = open_study(folder)
+    return run_opened(open_study(folder), until, cores, progress or Progress(quiet=quiet), began, name, carried)
+
+
+def run_opened(
+    study: Study,
+    until: str,
+    cores: int | None,
+    progress: Progress,
+    began: float,
+    name: tuple[datetime, str] | None = None,
+    carried: Carried | None = None,
+) -> Result:
+    """`run_study` of a study whose files were read already; `began` is when, on the clock of `time.perf_counter`."""
     check_until(study, until)
     root = study.inputs.repository.root
     # Who edits or commits while a calibration is under way changes the next run, and not the record of this one.
     with tempfile.TemporaryDirectory(prefix="modelworks-") as kept:
         known = provenance(root) | pinned_provenance(root)
         as_read = _AsRead(_copied(input_files(study), Path(kept)), known, name)
-        return _run(study, until, progress or Progress(quiet=quiet), cores, as_read, began, carried)
+        return _run(study, until, progress, cores, as_read, began, carried)
 
 
 @dataclass(frozen=True)

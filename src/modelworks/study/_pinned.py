@@ -72,7 +72,7 @@ def pinned_provenance(root: Path) -> dict[str, Any]:
 
 
 def environment_of(kept: Path, mark: str) -> Path | None:
-    """The Python of an environment with the packages that were pinned; None where this process has them.
+    """The Python of an environment with the packages that were pinned; None where this process has them, or none were.
 
     It is made on the first call.
 
@@ -81,7 +81,7 @@ def environment_of(kept: Path, mark: str) -> Path | None:
     ModelworksError
         R160 where it can not be made.
     """
-    if fingerprint(installed()) == mark:
+    if not mark or fingerprint(installed()) == mark:
         return None
     folder = kept / "environments" / mark[:16]
     with _alone(folder.with_suffix(".lock")):

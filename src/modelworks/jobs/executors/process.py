@@ -34,9 +34,9 @@ class ProcessExecutor:
     def submit(self, attempt: Attempt, order: Order) -> str:
         begun = attempt.process()
         if begun is not None:
-            return _handle(begun)
+            return handle_of(begun)
         pid = self._start([*order.command, str(attempt.folder)], order, attempt.folder / "output.txt")
-        handle = _handle(Process.of(pid))
+        handle = handle_of(Process.of(pid))
         self._children[handle] = pid
         return handle
 
@@ -112,7 +112,8 @@ def _who(handle: str, attempt: Attempt) -> Process:
     return attempt.process() or _process(handle)
 
 
-def _handle(process: Process) -> str:
+def handle_of(process: Process) -> str:
+    """What `poll` and `cancel` know a process by."""
     return f"{process.place}:{process.pid}:{process.started}"
 
 
