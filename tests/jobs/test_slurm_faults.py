@@ -18,7 +18,7 @@ from modelworks.testing import ordered
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("slurm")]
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 60.0
 FOREVER = "import time; time.sleep(600)"
 # Waits in its first attempt, and ends at once in the second.
 FIRST_WAITS = "import time; time.sleep(600 if order['attempt'] == 1 else 0); result['attempt'] = order['attempt']"
@@ -84,7 +84,9 @@ def test_an_urgent_job_of_others_takes_the_place_and_ours_is_tried_again(
 ) -> None:
     """Both nodes are wanted whole by a partition that goes before ours."""
     job, _, _ = begun(FIRST_WAITS)
-    urgent = slurm.ask("sbatch", "--parsable", "-p", "urgent", "-N2", "--exclusive", "--wrap", "sleep 3")
+    urgent = slurm.ask(
+        "sbatch", "--parsable", "-p", "urgent", "-N2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 3"
+    )
     assert urgent.returncode == 0, urgent.stderr
     done = until(queue, job, worker, is_over)
     assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2})
@@ -104,8 +106,20 @@ def test_a_controller_that_is_killed_loses_nothing(
     gate.touch()
     done = until(queue, job, worker, is_over)
     slurm.start("slurmctld")
-    slurm.wait_for_nodes(2)
+    slurm.recover()
     assert (done.state, done.outcome["result"]) == ("done", {"n": 1})
+
+
+def test_a_number_that_was_given_a_second_time_is_not_taken_for_ours(
+    worker: JobWorker, slurm: Any, begun: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A controller that was killed gives its last numbers again: what happens to that job is not our business."""
+    _, number, _ = begun(FOREVER)
+    another = Attempt(tmp_path / "jobs" / "another" / "attempt-1")
+    executor = SlurmExecutor()
+    assert executor.poll({number: another})[number].standing == "lost"
+    executor.cancel({number: another})
+    assert slurm.ask("squeue", "-h", "-j", number, "-o", "%T").stdout.strip() == "RUNNING"
 
 
 def test_a_node_that_dies_with_its_job_is_made_up_for_on_another(
@@ -164,3 +178,64 @@ def test_a_machine_without_slurm_says_so(queue: Queue, tmp_path: Path, monkeypat
     (job,) = queue.submit([ordered("pass", executor="slurm", attempts=1)])
     failed = until(queue, job, worker, is_over)
     assert "no program" in failed.outcome["text"]
+
+
+def test_what_somebody_kills_on_the_node_is_tried_again(
+    queue: Queue, worker: JobWorker, begun: Callable[..., Any]
+) -> None:
+    job, _, attempt = begun(FIRST_WAITS)
+    process = attempt.process()
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2})
+    assert "killed" in [event.what for event in queue.events(job)]
+
+
+def test_time_that_is_up_is_told_and_the_next_attempt_goes_on(
+    queue: Queue, worker: JobWorker, begun: Callable[..., Any]
+) -> None:
+    """The shortest time that Slurm knows, which is a minute."""
+    job, _, _ = begun(FIRST_WAITS, resources=Resources(walltime_seconds=60.0))
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2})
+    assert "walltime" in [event.what for event in queue.events(job)]
+
+
+def test_a_disk_that_is_full_on_the_node_is_told_and_waited_for(
+    queue: Queue, worker: JobWorker, begun: Callable[..., Any], tmp_path: Path
+) -> None:
+    code = "import errno; n = order['attempt']; result['n'] = n\nif n == 1: raise OSError(errno.EDQUOT, 'quota')"
+    job = queue.submit([ordered(code, executor="slurm")])[0]
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"n": 2})
+    assert "disk" in [event.what for event in queue.events(job)]
+
+
+@pytest.mark.parametrize(
+    ("line", "standing", "reason"),
+    [
+        ("7|NAME|COMPLETED|0:0", "lost", ""),
+        ("7|NAME|FAILED|3:0", "ended", "exit"),
+        ("7|NAME|FAILED|74:0", "ended", "disk"),
+        ("7|NAME|FAILED|0:9", "ended", "killed"),
+        ("7|NAME|OUT_OF_MEMORY|0:125", "ended", "memory"),
+        ("7|NAME|TIMEOUT|0:0", "ended", "walltime"),
+        ("7|NAME|CANCELLED by 0|0:0", "ended", "scancel"),
+        ("7|NAME|NODE_FAIL|0:0", "ended", "node"),
+        ("7|NAME|PREEMPTED|0:0", "ended", "preempted"),
+        ("7|NAME|PENDING|0:0", "pending", ""),
+        ("7|NAME|RUNNING|0:0", "running", ""),
+    ],
+)
+def test_what_accounting_remembers_is_understood(
+    line: str, standing: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sacct of Slurm 22.05 prints it; out of memory can not be had for real without control groups."""
+    attempt = Attempt(tmp_path / "7f3a" / "attempt-1")
+    for name, said in (("squeue", ""), ("sacct", line.replace("NAME", "modelworks-7f3a-1"))):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    sight = SlurmExecutor().poll({"7": attempt})["7"]
+    assert (sight.standing, sight.reason) == (standing, reason)

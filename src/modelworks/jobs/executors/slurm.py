@@ -8,14 +8,16 @@ over by its own outcome, and Slurm's word decides only where there is none.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelworks.errors import fail
-from modelworks.jobs._attempt import Attempt
+from modelworks.jobs._attempt import DISK_STATUS, Attempt
 from modelworks.jobs._job import Order
 from modelworks.jobs.executors import Sight, Standing
 
@@ -25,7 +27,6 @@ WARNING_SECONDS = 30
 
 _ENDED: Mapping[str, tuple[Standing, str, str]] = {
     "COMPLETED": ("lost", "", "Slurm says that it is complete, and its outcome is not to be seen yet"),
-    "FAILED": ("ended", "exit", "its process ended with an error"),
     "CANCELLED": ("ended", "scancel", "somebody cancelled it in Slurm"),
     "TIMEOUT": ("ended", "walltime", "the time it was given on the cluster was up"),
     "DEADLINE": ("ended", "walltime", "the time it was given on the cluster was up"),
@@ -35,6 +36,8 @@ _ENDED: Mapping[str, tuple[Standing, str, str]] = {
     "PREEMPTED": ("ended", "preempted", "the cluster took its place for other work"),
     "REVOKED": ("ended", "preempted", "the cluster took its place for other work"),
 }
+# What squeue is asked for, with room for each: a reason may hold blanks.
+_COLUMNS = (("JobID", 24), ("Name", 48), ("State", 24), ("Reason", 80), ("exit_code", 12), ("NodeList", 80))
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 
 # What a reason of Slurm's for not starting a job means to somebody who has never seen a scheduler.
@@ -77,11 +80,12 @@ class SlurmExecutor:
         self._site = site or Site()
 
     def submit(self, attempt: Attempt, order: Order) -> str:
-        name = _name(attempt)
-        known = self._ask("squeue", "--noheader", "--format=%i", f"--name={name}", "--states=all")
-        if known.returncode == 0 and known.stdout.strip():
-            return known.stdout.split()[0]
         script = attempt.folder / "job.sh"
+        if script.exists():
+            # Somebody was here before, and may have died before he could say under which number it runs.
+            known = self._ask("squeue", "--noheader", "--format=%i", f"--name={_name(attempt)}", "--states=all")
+            if known.returncode == 0 and known.stdout.strip():
+                return known.stdout.split()[0]
         script.write_text(self.script(attempt, order), encoding="utf-8")
         made = self._ask("sbatch", "--parsable", str(script))
         if made.returncode != 0:
@@ -120,26 +124,35 @@ class SlurmExecutor:
 
     def poll(self, attempts: Mapping[str, Attempt]) -> Mapping[str, Sight]:
         """What Slurm says of each: first those it still knows, then those that accounting remembers."""
-        asked = self._ask("squeue", "--noheader", "--states=all", "--format=%i|%T|%r|%N", "--me")
+        columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS)
+        asked = self._ask("squeue", "--noheader", "--states=all", f"--Format={columns}", "--me")
         if asked.returncode != 0:
             said = (asked.stderr or asked.stdout).strip().splitlines()
             text = f"the cluster's controller does not answer: {said[-1] if said else 'no word'}"
             return dict.fromkeys(attempts, Sight("unknown", text))
-        seen = {line.split("|")[0]: _sight(*line.split("|")[1:4]) for line in asked.stdout.splitlines()}
+        seen = {seen.number: seen for seen in map(_row, asked.stdout.splitlines())}
         missing = [handle for handle in attempts if handle not in seen]
         seen |= self._remembered(missing) if missing else {}
-        return {handle: seen.get(handle, Sight("lost", "the cluster knows nothing of it")) for handle in attempts}
+        return {handle: _of(attempt, seen.get(handle)) for handle, attempt in attempts.items()}
 
     def cancel(self, attempts: Mapping[str, Attempt]) -> None:
-        # A controller that does not answer is asked again at the worker's next round.
-        self._ask("scancel", *attempts)
+        # By its name too: a controller that was killed may have given the number to another job. One that does not
+        # answer is asked again at the worker's next round.
+        for handle, attempt in attempts.items():
+            self._ask("scancel", f"--name={_name(attempt)}", handle)
 
-    def _remembered(self, handles: Sequence[str]) -> dict[str, Sight]:
+    def _remembered(self, handles: Sequence[str]) -> dict[str, _Seen]:
         """Jobs that the controller has forgotten, by accounting; nothing where that is switched off."""
-        words = ("--noheader", "--allocations", "--parsable2", "--format=JobID,State", f"--jobs={','.join(handles)}")
+        words = (
+            "--noheader",
+            "--allocations",
+            "--parsable2",
+            "--format=JobID,JobName,State,ExitCode",
+            f"--jobs={','.join(handles)}",
+        )
         asked = self._ask("sacct", *words)
         lines = asked.stdout.splitlines() if asked.returncode == 0 else []
-        return {line.split("|")[0]: _sight(line.split("|")[1], "", "") for line in lines if "|" in line}
+        return {seen.number: seen for seen in map(_record, lines)}
 
     def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         login = self._site.login
@@ -161,16 +174,72 @@ def _name(attempt: Attempt) -> str:
     return f"modelworks-{attempt.folder.parent.name}-{attempt.folder.name.rpartition('-')[2]}"
 
 
-def _sight(state: str, reason: str, nodes: str) -> Sight:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A job as Slurm tells of it; `code` is its process's status, or below zero the signal that ended it."""
+
+    number: str
+    name: str
+    state: str
+    reason: str = ""
+    code: int = 0
+    nodes: str = ""
+
+
+def _row(line: str) -> _Seen:
+    """From a line of squeue."""
+    words, start = [], 0
+    for _, width in _COLUMNS:
+        words.append(line[start : start + width].strip())
+        start += width
+    number, name, state, reason, status, nodes = words
+    return _Seen(number, name, state, reason, os.waitstatus_to_exitcode(int(status or 0)), nodes)
+
+
+def _record(line: str) -> _Seen:
+    """From a line of sacct, which writes a status as `3:0` and a signal as `0:9`."""
+    number, name, state, status = line.split("|")
+    code, _, by = status.partition(":")
+    return _Seen(number, name, state, code=-int(by) if int(by or 0) else int(code or 0))
+
+
+def _of(attempt: Attempt, seen: _Seen | None) -> Sight:
+    """What Slurm's word on a number says of the attempt that was given it."""
+    if seen is None:
+        return Sight("lost", "the cluster knows nothing of it")
+    if seen.name != _name(attempt):
+        # A controller that is killed forgets its last seconds, and gives their numbers a second time.
+        return Sight("lost", "the cluster has given its number to another job")
+    sight = _sight(seen)
+    if sight.reason == "scancel" and seen.nodes and attempt.process() is None:
+        # Slurm cancels by itself what a node could not start. Before it has a node, only people cancel a job.
+        return Sight("ended", f"{seen.nodes} could not start it", "node")
+    return sight
+
+
+def _sight(seen: _Seen) -> Sight:
     """What a state of Slurm's means; it may say more behind a blank, as in `CANCELLED by 0`."""
-    word = state.split()[0].rstrip("+") if state.split() else ""
+    word = seen.state.split()[0].rstrip("+") if seen.state.split() else ""
+    if word == "FAILED":
+        return _failed(seen.code)
     if word in _ENDED:
         standing, why, text = _ENDED[word]
         return Sight(standing, text, why)
     if word in _WAITING:
-        said = next((text for pattern, text in _REASONS if re.search(pattern, reason)), "")
-        return Sight("pending", said or f"it waits on the cluster ({reason or word.lower()})")
-    return Sight("running", f"on {nodes}" if nodes else "")
+        said = next((text for pattern, text in _REASONS if re.search(pattern, seen.reason)), "")
+        return Sight("pending", said or f"it waits on the cluster ({seen.reason or word.lower()})")
+    return Sight("running", f"on {seen.nodes}" if seen.nodes else "")
+
+
+def _failed(code: int) -> Sight:
+    """What its process ended with; below zero it is the signal that ended it."""
+    if code == DISK_STATUS:
+        return Sight("ended", "the disk was full", "disk")
+    if code == -signal.SIGTERM:
+        return Sight("ended", "it was told to end, as Slurm does when its time is nearly up", "walltime")
+    if code < 0:
+        return Sight("ended", f"its process was killed, by signal {-code}", "killed")
+    return Sight("ended", f"its process ended with status {code}", "exit")
 
 
 def _advice(said: str) -> str:
