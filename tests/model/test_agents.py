@@ -145,6 +145,15 @@ def test_contacts_follow_their_table() -> None:
     assert abs(new[2] - expected) < 5 * np.sqrt(expected)
 
 
+def test_a_run_that_ends_within_a_step_has_the_rate_of_that_step() -> None:
+    """Three days of the second week, each at the rate of the whole week."""
+    alone = HouseholdModel("alone", {1: 20_000}, Period(3.0), from_outside=table([0, 7], [0, 0.05], "step"))
+    new = simulate_households(alone, {}, [0.0, 7.0, 10.0], seed=8, step=7)["incidence"][0, :, 0, 2]
+    expected = 20_000 * -np.expm1(-0.05 * 3)
+    assert new[1] == 0
+    assert abs(new[2] - expected) < 5 * np.sqrt(expected)
+
+
 def test_a_draw_depends_on_its_seed_and_number_alone() -> None:
     """On any number of cores, among any number of draws, and with values of its own."""
     rate = Parameter("rate", "per day", lower=0)

@@ -160,6 +160,13 @@ def test_a_change_makes_stale_what_depends_on_it(study: Path, file: str, old: st
     assert changed(study, lambda: edit(study.parents[1] / file, old, new)) == stale
 
 
+def test_a_decision_says_the_title_of_the_scenario_it_chooses(study: Path) -> None:
+    """So another title is another file of the stage; where nothing is chosen it is the page's alone."""
+    with (study / "study.yaml").open("a", encoding="utf-8") as file:
+        file.write("decisions:\n  which: {title: Which, least: gone}\n")
+    assert changed(study, lambda: edit(study / "study.yaml", "title: Slower", "title: Half")) == {"project", "report"}
+
+
 def test_the_order_of_what_is_looked_for_counts(study: Path) -> None:
     """Draws are taken one parameter after the other: in another order the same seed gives others."""
     first, second, rest = PARAMETERS.strip().split("\n")
@@ -228,6 +235,8 @@ def test_two_studies_may_have_modules_of_one_name(tmp_path: Path, study: Path) -
         ("dates.py", EVERY),
         ("calibration", EVERY),
         ("diagnostics", {"diagnose", "report"}),
+        ("diagnostics/pareto.py", FITTED),
+        ("diagnostics/_mixing.py", FITTED),
         ("report", {"report"}),
         ("study/_pages.py", {"report"}),
     ],

@@ -144,6 +144,18 @@ def test_draws_that_can_carry_another_prior_are_weighted_anew(
     assert anew.figure().name == "overlay"
 
 
+@pytest.mark.slow
+def test_the_evidence_of_the_study_as_it_is_is_not_the_changed_ones(tmp_path: Path, decay: Callable[..., Path]) -> None:
+    """The new prior lies elsewhere, so the evidence is another; that of the old is not handed out for it."""
+    more = "calibration: {sampler: smc, chains: 2, draws: 1000, seed: 3}\nprojection: {draws: 50}\n"
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1", values=SEEN, more=more)
+    runs = rerun(folder, ["prior rate = log_normal(0.11, 0.2)"], cores=1, quiet=True).comparison.runs
+    old, new = (Posterior.read(run.path / "calibrate" / "posterior.nc").attributes for run in runs)
+    assert new["sampler"] == "reweighted"
+    assert "log_evidence" in old
+    assert "log_evidence" not in new
+
+
 def test_weights_that_no_draw_can_carry_are_told(tmp_path: Path, decay: Callable[..., Path]) -> None:
     """Draws around 0.1 say nothing of a rate that is believed to be 0.5; nor where a value takes a prior's place."""
     folder = decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1")

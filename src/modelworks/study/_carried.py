@@ -32,7 +32,7 @@ FEWEST = 400.0
 # Of the priors' predictions, each of which is a run of the model; and draws of the priors, which are none.
 PRIOR_RUNS, PRIOR_DRAWS = 200, 1000
 # What was found before the draws, and is of the study as it is.
-OF_THE_OLD = ("first_answer", "optimum")
+OF_THE_OLD = ("first_answer", "optimum", "log_evidence", "log_evidence_error")
 WITH_DRAWS = ("posterior", "sample_stats", "log_likelihood", "posterior_predictive")
 
 

@@ -44,7 +44,8 @@ AHEAD: dict[str, tuple[str, ...]] = {stages.CALIBRATE: (stages.SIMULATE,)}
 MEASURES = ("units.py", "dates.py")
 ROOMS: dict[str, tuple[str, ...]] = {
     stages.SIMULATE: ("model", "calibration", "study", *MEASURES),
-    stages.CALIBRATE: ("model", "calibration", "study", *MEASURES),
+    # Chains end when their draws are enough, and importance weights are smoothed.
+    stages.CALIBRATE: ("model", "calibration", "study", "diagnostics/_mixing.py", "diagnostics/pareto.py", *MEASURES),
     stages.DIAGNOSE: ("diagnostics",),
     stages.PROJECT: ("model", "study", "diagnostics/reliance.py", *MEASURES),
     stages.REPORT: (
@@ -195,7 +196,10 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
             "projection": plain(asked.projection),
             # Their titles stand beside the numbers in the stage's own file.
             "quantities": {name: [plain(each), each.title] for name, each in asked.quantities.items()},
-            "decisions": {name: [plain(each), each.title] for name, each in asked.decisions.items()},
+            "decisions": {
+                name: [plain(each), each.title, [asked.scenarios[among].title for among in each.among]]
+                for name, each in asked.decisions.items()
+            },
             "data": scenario_data,
             "time": plain(asked.time),
         },

@@ -98,7 +98,9 @@ def _numbers(
     checked = model.checked()
     program = lower(checked, calendar)
     rows = rows_of_values(checked, program.parameters, parameters)
-    middles = np.arange(times[0] + step / 2, max(times[-1], times[0] + step), step)
+    # The last step is one also where the run ends within it.
+    steps = max(1, int(np.ceil((times[-1] - times[0]) / step - 1e-9)))
+    middles = times[0] + step * (np.arange(steps) + 0.5)
     nodes = {column.output: column.node for column in program.columns}
     found: dict[str, list[Array]] = {name: [] for name in nodes}
     for row in rows:
