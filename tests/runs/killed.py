@@ -10,23 +10,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
+
+from killing import kill_at
 
 from modelworks.errors import ModelworksError
 from modelworks.runs import StageCache, Store, fingerprint
 from modelworks.runs import _assembly as assembly
 
 MARK = fingerprint("a stage")
-# What can change or flush something on the disk; between two of these a kill leaves the same as just before the second.
-CHANGES = {
-    "mkdir", "rename", "replace", "link", "chmod", "fsync", "open", "open_code", "write", "close", "flush", "unlink",
-    "rmdir", "rmtree", "copyfile", "_fastcopy_sendfile", "sendfile",
-}  # fmt: skip
 
 
 def work(root: Path) -> None:
@@ -40,20 +33,6 @@ def work(root: Path) -> None:
     assert found is not None
     mine = {"inputs/settings.txt": root / "settings.txt"}
     Store(root / "runs").publish(("flu", "sir", "england"), stages={"simulate": found}, record={}, files=mine)
-
-
-def kill_at(number: int) -> Callable[[FrameType, str, Any], None]:
-    """A profiler that kills its own process at the n-th call that touches the disk."""
-    seen = 0
-
-    def watch(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal seen
-        if event == "c_call" and getattr(argument, "__name__", "") in CHANGES:
-            seen += 1
-            if seen == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    return watch
 
 
 def child(root: Path, number: int | None) -> int:

@@ -157,7 +157,7 @@ def test_a_bucket_that_does_not_answer_is_a_letter_and_loses_nothing(
 
 
 class Unreliable(http.server.BaseHTTPRequestHandler):
-    """Passes requests on, and answers every third with an error of the server."""
+    """Passes requests on; every third it answers with an error of the server, or hangs up after it was carried out."""
 
     target = ""
     count = 0
@@ -166,14 +166,19 @@ class Unreliable(http.server.BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         type(self).count += 1
-        if type(self).count % 3 == 0:
-            type(self).failed += 1
+        number, fails = type(self).count, type(self).count % 3 == 0
+        type(self).failed += fails
+        if fails and number % 2:
             self._answer(503, {}, b"")
             return
         headers = dict(self.headers.items())
         request = urllib.request.Request(self.target + self.path, body or None, headers, method=self.command)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
+                if fails:
+                    # The other side has no way to know whether this was done.
+                    self.close_connection = True
+                    return
                 self._answer(answer.status, dict(answer.headers.items()), answer.read())
         except urllib.error.HTTPError as error:
             self._answer(error.code, dict(error.headers.items()), error.read())
@@ -214,9 +219,12 @@ def test_a_bucket_that_fails_every_third_time_is_survived(
 ) -> None:
     store = BucketStore(f"s3://team/{secrets.token_hex(6)}", tmp_path / "mirror")
     run = store.publish(("flu", "sir", "uk"), stages={"simulate": stage}, record={"verdict": "fine"})
-    copy = BucketStore(store.address, tmp_path / "other").open(run.key)
-    assert copy.verify() == []
-    assert unreliable.failed >= 3
+    store.remark(run.key, "tag", "paper", by="Ada")
+    other = BucketStore(store.address, tmp_path / "other")
+    assert other.open(run.key).verify() == []
+    assert [mark.text for _, mark in other.marks()] == ["paper"]
+    assert [each.key for each in other.runs()] == [run.key]
+    assert unreliable.failed >= 5
 
 
 @pytest.mark.slow

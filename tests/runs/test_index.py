@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -252,3 +253,24 @@ TestLife = pytest.mark.slow(Life.TestCase)
 TestLife.settings = settings(
     max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_a_run_that_comes_to_a_moment_long_past_is_found(store: Store, url: str, stage: Path) -> None:
+    """Two jobs ordered in the same second end at different times, and have their folder's moment in common."""
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def publish(run_id: str) -> Run:
+        return store.publish(("flu", "sir", "uk"), stages={"simulate": stage}, record={}, name=(moment, run_id))
+
+    with Index(store, url) as index:
+        first = publish("aaaaaa")
+        for folder in (first.path.parent, first.path.parent.parent):
+            os.utime(folder, (moment.timestamp(), moment.timestamp()))
+        for _ in range(2):
+            assert ids(index.select()) == [first.id]
+        second = publish("bbbbbb")
+        assert ids(index.select()) == [second.id, first.id]
+        store.discard(first.key, "Ada", moment)
+        assert ids(index.select()) == [second.id]
+        store.bring_back(first.key)
+        assert ids(index.select()) == [second.id, first.id]

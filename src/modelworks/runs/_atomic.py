@@ -39,12 +39,10 @@ class Attempt:
             raise ValueError(f"{destination.name} would be published empty")
         with disk_letters(destination):
             seal(self.folder)
-            changed = _make_folders(destination.parent)
-            if not _renamed(self.folder, destination):
-                return False
+            changed = move(self.folder, destination)
             for each in changed:
                 flush_folder(each)
-        return True
+        return bool(changed)
 
 
 @contextlib.contextmanager
@@ -108,14 +106,25 @@ def disk_letters(place: Path, about: frozenset[int] = _FULL | _FORBIDDEN) -> Ite
         fail("R121", f"{at} can not be written: {error.strerror}", hint="see who owns the folder, and its permissions")
 
 
-def _renamed(folder: Path, destination: Path) -> bool:
-    try:
-        folder.rename(destination)
-    except OSError as error:
-        if error.errno in _TAKEN:
-            return False
-        raise
-    return True
+def move(folder: Path, destination: Path) -> list[Path]:
+    """Rename a folder to a place that nothing has, with the folders above it.
+
+    Gives the folders whose list of names changed by that; none where the place was taken.
+    """
+    while True:
+        try:
+            changed = _make_folders(destination.parent)
+            folder.rename(destination)
+        except FileNotFoundError:
+            # Whoever moves the last run of a study away removes the folders above it too, perhaps just now.
+            if not folder.exists():
+                raise
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return []
+            raise
+        else:
+            return changed
 
 
 def _make_folders(folder: Path) -> list[Path]:

@@ -24,7 +24,7 @@ from modelworks.runs._run import id_of
 from modelworks.runs._store import folder_name
 
 if TYPE_CHECKING:
-    from modelworks.runs._store import Store
+    from modelworks.runs._store import Changes, Store
 
 # Of another edition an index is thrown away and made anew.
 EDITION = 1
@@ -143,17 +143,24 @@ class Index:
         with _letters(self._url):
             self._made()
             with self._engine.connect() as connection:
-                seen, damaged, marks = self._remembered(connection)
-                changes = self._store.changes(seen, lambda region: self._known(connection, region))
+                changes, damaged, marks = self._look(connection)
             said = self._store.mark_names()
             new_marks, lost_marks = said - marks, marks - said
             if not (changes or damaged or new_marks or lost_marks):
                 return
             with self._changing() as connection:
+                if changes.removed:
+                    # Somebody else may have seen meanwhile that one is back, and would then not look again.
+                    changes, damaged, _ = self._look(connection)
                 self._drop(connection, sorted(changes.removed))
                 self._take(connection, sorted({*changes.added, *damaged}))
                 self._remember(connection, changes.looked, changes.forgotten)
                 self._say(connection, new_marks, lost_marks)
+
+    def _look(self, connection: sql.Connection) -> tuple[Changes, list[str], set[str]]:
+        """What came and went since the last look, which runs could not be read, and the remarks that are known."""
+        seen, damaged, marks = self._remembered(connection)
+        return self._store.changes(seen, lambda region: self._known(connection, region)), damaged, marks
 
     def rebuild(self) -> None:
         """Forget everything and read all folders anew."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import time
@@ -18,7 +17,7 @@ from modelworks.runs._assembly import assemble
 from modelworks.runs._atomic import Attempt, attempt
 from modelworks.runs._marks import Mark, mark_names, mark_now, read_marks, write_mark
 from modelworks.runs._run import RECORD, Run, id_of, open_run
-from modelworks.runs._trash import PRUNED, TRASH, DiskSizes, bring_back, discard, discarded, erase
+from modelworks.runs._trash import PRUNED, TRASH, DiskSizes, bring_back, discard, discarded, erase, names_in
 
 # study/model/region/time/commit7-id
 DEPTH = 5
@@ -27,6 +26,9 @@ NO_COMMIT = "0000000"
 
 # A change in the same tick of a disk's clock as our look would not show in the folder's time.
 UNSETTLED_SECONDS = 2.0
+
+# A file of this name, and the moment's, in the folder of a region says that a moment's runs may change for ever.
+AGAIN = ".again-"
 
 _FOLDER = re.compile(rf"[0-9a-f]{{7}}-[0-9a-f]{{{ID_DIGITS}}}")
 
@@ -161,6 +163,7 @@ class Store:
 
     def bring_back(self, key: str) -> None:
         """Move a run from the trash to where it was."""
+        _look_again((self.root / key).parent)
         bring_back(self.root, key)
 
     def erase(self, key: str) -> int:
@@ -243,14 +246,14 @@ class Store:
 
     def _release(self, made: Attempt, key: str) -> bool:
         """Make an assembled run visible, at one stroke; False where its place is taken."""
+        _look_again((self.root / key).parent)
         return made.publish(self.root / key)
 
     def _levels(self, depth: int, study: str | None = None) -> list[Path]:
         """Everything that lies so deep in the store, of one study or of all; nothing hidden."""
         levels = [self.root] if study is None else [self.root / study]
         for _ in range(depth - (study is not None)):
-            levels = [below for above in levels if above.is_dir() for below in above.iterdir()]
-            levels = [each for each in levels if not each.name.startswith(".")]
+            levels = [above / name for above in levels for name in _names(above)]
         return levels
 
     def new_id(self) -> str:
@@ -270,6 +273,7 @@ class _Look:
         self.removed: set[str] = set()
         self.looked: dict[str, tuple[int, bool]] = {}
         self.there: set[str] = set()
+        self.watched: set[str] = set()
 
     def at(self, region: str, known: Callable[[str], Collection[str]]) -> None:
         """Look at a folder `study/model/region`, and into those folders below it that may have changed."""
@@ -279,13 +283,17 @@ class _Look:
         changed = not self._is_as_seen(region)
         if not (changed or doubtful):
             return
+        names = names_in(self.root / region) if changed else []
+        doubtful |= {f"{region}/{name.removeprefix(AGAIN)}" for name in names if name.startswith(AGAIN)}
         before = set(known(region))
         moments = {key.rpartition("/")[0] for key in before}
-        now = {f"{region}/{name}" for name in _names(self.root / region)} if changed else moments | doubtful
+        now = {f"{region}/{name}" for name in names if name[0] != "."} if changed else moments | doubtful
         found = {key for key in before if key.rpartition("/")[0] in now - doubtful}
         for folder in (now - moments) | doubtful:
             self.there.add(folder)
             self._is_as_seen(folder)
+            if _again(self.root / folder).exists():
+                self.watched.add(folder)
             found |= {f"{folder}/{name}" for name in _names(self.root / folder) if _FOLDER.fullmatch(name)}
         self.added |= found - before
         self.removed |= before - found
@@ -298,7 +306,8 @@ class _Look:
 
     def changes(self) -> Changes:
         # A settled folder of a moment need not be remembered: its runs are, and it is not looked at again.
-        kept = {f: each for f, each in self.looked.items() if f.count("/") == DEPTH - 3 or not each[1]}
+        regions = {folder for folder in self.looked if folder.count("/") == DEPTH - 3}
+        kept = {f: each for f, each in self.looked.items() if f in regions | self.watched or not each[1]}
         gone = {folder for folder in self.seen if folder not in self.there or folder in self.looked}
         return Changes(frozenset(self.added), frozenset(self.removed), kept, frozenset(gone - kept.keys()))
 
@@ -317,10 +326,17 @@ class _Look:
 
 
 def _names(folder: Path) -> list[str]:
-    try:
-        return [name for name in os.listdir(folder) if not name.startswith(".")]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return [name for name in names_in(folder) if not name.startswith(".")]
+
+
+def _again(moment: Path) -> Path:
+    return moment.with_name(AGAIN + moment.name)
+
+
+def _look_again(moment: Path) -> None:
+    """Say that a run may come to a moment that has runs already: of its folder's region nothing else shows that."""
+    if moment.is_dir():
+        _again(moment).touch()
 
 
 def folder_name(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from modelworks.logs import stamp
+from modelworks.logs import stamp, utc_now
 from modelworks.runs._assembly import LOCK, PATCH
-from modelworks.runs._atomic import attempt, disk_letters, flush_folder
+from modelworks.runs._atomic import attempt, disk_letters, flush_folder, move
 from modelworks.runs._run import CHECKSUMS, RECORD, files_of
 
 TRASH, PRUNED, WHY = ".trash", ".pruned", "pruned.json"
@@ -26,50 +27,76 @@ def is_recipe(name: str) -> bool:
 
 
 def discard(root: Path, key: str, by: str, now: datetime) -> None:
-    """Move a run into the trash; its record and recipe stay in `.pruned`."""
-    with attempt(root, "recipe") as made:
-        for name in sorted(filter(is_recipe, files_of(root / key))):
-            (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / key / name, made.folder / name)
-        told = {"key": key, "pruned": stamp(now), "by": by}
-        (made.folder / WHY).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-        made.publish(root / PRUNED / key)
-    _move(root / key, root / TRASH / key, root)
+    """Move a run into the trash; its record and recipe stay in `.pruned`. Of several who do so at once one does."""
+    with contextlib.suppress(FileNotFoundError):
+        _leave_recipe(root, root / key, key, {"key": key, "pruned": stamp(now), "by": by})
+        _move(root / key, root / TRASH / key, root)
 
 
 def discarded(root: Path) -> Iterator[tuple[dict[str, Any], bool]]:
     """What is said of every run that was discarded and not brought back, and whether it is still in the trash."""
-    for folder in run_folders(root / PRUNED):
-        key = folder.relative_to(root / PRUNED).as_posix()
+    waiting, left = (_keys(root / each) for each in (TRASH, PRUNED))
+    for key in sorted(waiting | left):
         # Whoever crashed between a recipe and the move it is for left the run where it was.
         if not (root / key).is_dir():
-            yield json.loads((folder / WHY).read_text(encoding="utf-8")), (root / TRASH / key).is_dir()
+            yield _why(root, key), key in waiting
 
 
 def bring_back(root: Path, key: str) -> None:
     """Move a run from the trash to where it was."""
-    _move(root / TRASH / key, root / key, root / TRASH)
-    shutil.rmtree(root / PRUNED / key, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        _move(root / TRASH / key, root / key, root / TRASH)
+    _remove(root / PRUNED / key, root)
 
 
 def erase(root: Path, key: str) -> int:
-    """Remove a discarded run for good; gives the bytes that freed."""
-    folder = root / TRASH / key
-    # A file that has another name elsewhere stays on the disk.
-    freed = sum(each.st_size for each in _files(folder) if each.st_nlink == 1)
-    # Its name goes first, so that a crash half-way leaves nothing that looks like a run.
-    with attempt(root, "erased") as made:
-        folder.rename(made.folder / "run")
-    _remove_empty(folder.parent, root / TRASH)
+    """Remove a discarded run for good, but for its recipe; gives the bytes that freed, 0 where another did."""
+    if not (root / PRUNED / key).is_dir():
+        # Taken away by whoever brought the run back while another discarded it anew.
+        with contextlib.suppress(FileNotFoundError):
+            _leave_recipe(root, root / TRASH / key, key, _why(root, key))
+    freed = _remove(root / TRASH / key, root)
+    _remove_empty((root / TRASH / key).parent, root / TRASH)
     return freed
+
+
+def _leave_recipe(root: Path, run: Path, key: str, why: dict[str, Any]) -> None:
+    """Keep what says how a run was made, and why it is gone, in `.pruned`."""
+    with attempt(root, "recipe") as made:
+        for name in sorted(filter(is_recipe, files_of(run))):
+            (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run / name, made.folder / name)
+        (made.folder / WHY).write_text(json.dumps(why, indent=2) + "\n", encoding="utf-8")
+        if not made.publish(root / PRUNED / key):
+            # Of an earlier time, when the run was brought back: the recipe is the same, and the word is new.
+            (made.folder / WHY).replace(root / PRUNED / key / WHY)
+
+
+def _why(root: Path, key: str) -> dict[str, Any]:
+    """When a run was discarded and by whom; where nothing says so, just now, so that nobody erases it."""
+    try:
+        return dict(json.loads((root / PRUNED / key / WHY).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {"key": key, "pruned": stamp(utc_now()), "by": ""}
 
 
 def _move(source: Path, destination: Path, top: Path) -> None:
     with disk_letters(destination):
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        source.rename(destination)
-        flush_folder(destination.parent)
+        for each in move(source, destination):
+            flush_folder(each)
         _remove_empty(source.parent, top)
+
+
+def _remove(folder: Path, root: Path) -> int:
+    """Remove a folder that may be gone already; gives the bytes that freed."""
+    # Its name goes first, so that a crash half-way leaves nothing that looks like a run.
+    with attempt(root, "erased") as made:
+        try:
+            folder.rename(made.folder / "run")
+        except FileNotFoundError:
+            return 0
+        # A file that has another name elsewhere stays on the disk.
+        return sum(each.st_size for each in _files(made.folder) if each.st_nlink == 1)
 
 
 def _remove_empty(folder: Path, top: Path) -> None:
@@ -85,10 +112,22 @@ def _remove_empty(folder: Path, top: Path) -> None:
 
 def run_folders(top: Path) -> list[Path]:
     """Folders of runs, five names below a folder."""
-    found = [top] if top.is_dir() else []
+    found = [top]
     for _ in range(5):
-        found = [below for above in found for below in above.iterdir() if below.is_dir()]
-    return sorted(found)
+        found = [above / name for above in found for name in names_in(above)]
+    return sorted(each for each in found if each.is_dir())
+
+
+def names_in(folder: Path) -> list[str]:
+    """What lies in a folder; nothing where there is none, or none any more."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _keys(top: Path) -> set[str]:
+    return {folder.relative_to(top).as_posix() for folder in run_folders(top)}
 
 
 class DiskSizes:
@@ -122,4 +161,6 @@ class DiskSizes:
 def _files(folder: Path) -> Iterator[os.stat_result]:
     for parent, _, names in os.walk(folder):
         for name in names:
-            yield os.lstat(os.path.join(parent, name))
+            # Gone, where another process moves the run away meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                yield os.lstat(os.path.join(parent, name))
