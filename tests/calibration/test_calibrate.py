@@ -186,7 +186,7 @@ def test_the_record_says_what_was_done(posterior: Posterior) -> None:
     """The sampler and why, the seed, the failed runs, the optimum: plain values."""
     said = posterior.attributes
     assert said["sampler"] == "nuts"
-    assert said["why"].startswith("NUTS, because the model has exact gradients and a first answer of importance sampl")
+    assert said["why"].startswith("NUTS, because the model has exact gradients and ")
     assert set(said["first_answer"]["mean"]) == set(posterior.parameters)
     assert (said["seed"], said["chains"], said["draws"], said["warmup"]) == (11, 2, 60, 60)
     assert (said["failed_runs"], said["failed_run"]) == (0, None)
