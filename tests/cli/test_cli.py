@@ -51,6 +51,29 @@ def test_a_new_repository_has_no_mistakes(team: Path, capsys: pytest.CaptureFixt
     assert "next: modelworks run" in err
 
 
+def test_a_check_of_all_studies_tells_the_mistakes_of_all(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistake in one study does not hide that of the next; what several share is told once."""
+    shutil.copytree(team / "studies" / "first-study", team / "studies" / "second")
+    for name in ("first-study", "second"):
+        file = team / "studies" / name / "parameters.yaml"
+        file.write_text(file.read_text().replace("recovery_rate:", "recovery_rat:"))
+    (team / "data" / "catalogue.yaml").write_text("cases: {}\n")
+    status, _, err = call(capsys, "check")
+    assert status == 1
+    assert "studies/first-study/parameters.yaml" in err
+    assert "studies/second/parameters.yaml" in err
+    assert err.count("D110") == 1
+
+
+def test_a_check_names_a_program_that_is_not_installed(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The study is sound, and could not run here."""
+    stage = "title: T\nquestion: Q?\nstages: {fit: {command: [no-such-program], outputs: {metrics: m.json}}}\n"
+    (team / "studies" / "first-study" / "study.yaml").write_text(stage)
+    status, _, err = call(capsys, "check", "first-study")
+    assert status == 0, err
+    assert "`no-such-program`, which is not installed here" in err
+
+
 def test_a_second_study_starts_from_another_model(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`new` inside a repository makes a study, and that study is sound too."""
     status, _, err = call(capsys, "new", "second-study", "--model", "seir")

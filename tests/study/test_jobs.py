@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from modelworks.calibration import Posterior
-from modelworks.cli import main
+from modelworks.cli import line, main
 from modelworks.errors import ModelworksError
 from modelworks.jobs import Attempt, Claim, Pace
 from modelworks.study import (
@@ -122,6 +123,16 @@ def test_it_is_said_why_nothing_happens(
     told = capsys.readouterr()
     assert "modelworks worker" in told.err
     assert "No worker is there" in explain_job(repository, told.out.strip()).text
+    with pytest.raises(SystemExit):
+        main(["why"])
+    assert "No worker is there" in capsys.readouterr().out
+
+
+def test_of_no_job_there_is_nothing_to_say(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(quick)
+    result = CliRunner().invoke(line, ["why"])
+    assert isinstance(result.exception, ModelworksError)
+    assert result.exception.letters[0].message == "there is no job"
 
 
 def test_a_command_line_that_is_wrong_is_said_to_be(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from modelworks.cli._words import (
     takes_everything,
     tell,
 )
-from modelworks.errors import Letter, ModelworksError, counted, disk_letter, fail, near
+from modelworks.errors import Letter, Letters, ModelworksError, counted, disk_letter, fail, near
 from modelworks.errors import explain as explanation
 
 # A script that goes on after a run asks for this; 1 is a mistake in a file, 2 one on the command line.
@@ -86,15 +86,24 @@ def new(name: str, model: str) -> None:
 @study_argument
 @json_option
 def check(study: str | None, as_json: bool) -> None:
-    """Find every mistake of every file of a study, at once."""
-    from modelworks.study import check_study, find_studies
+    """Find every mistake of every file of a study, at once; of all studies, when none is named."""
+    from modelworks.study import check_study, find_studies, missing_program
 
-    bound = [check_study(folder) for folder in find_studies(study)]
+    letters, bound = Letters(), []
+    for folder in find_studies(study):
+        try:
+            bound.append(check_study(folder))
+        except ModelworksError as error:
+            letters.extend(each for each in error.letters if each not in letters.collected)
+    letters.raise_if_any()
     if as_json:
         show_json({"verdict": "fine", "studies": [each.summary() for each in bound]})
         return
     for each in bound:
         say(f"{click.style('✓', fg='green')} {each.name}: {each.in_words()}")
+        missing = missing_program(each.inputs.folder) if each.inputs.study.stages else None
+        if missing is not None:
+            say(f"{MARKS['look'][0]} {each.name}: {missing.message}; {missing.hint}")
     next_step(f"modelworks run {bound[0].name if len(bound) == 1 else '--all'}")
 
 

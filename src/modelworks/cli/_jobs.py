@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelworks.cli._words import json_option, next_step, say, show, show_json, table
+from modelworks.cli._words import json_option, next_step, say, show, show_json, table, values_option
 from modelworks.errors import counted
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ STAGES = ("simulate", "calibrate", "diagnose", "project", "report")
 @click.argument("study", required=False)
 @click.option("--stage", type=click.Choice(STAGES), default="report", show_default=True, help="Up to which stage.")
 @click.option("--change", "changes", multiple=True, metavar="TEXT", help="As `modelworks rerun` takes it.")
-@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A parameter held at a value.")
+@values_option
 @click.option("--executor", default="process", show_default=True, help="Who carries it out.")
 @click.option("--priority", type=int, default=0, show_default=True, help="The higher, the sooner.")
 @click.option("--cores", type=click.IntRange(1), help="Processor cores (one a chain, when left out).")
@@ -50,8 +50,9 @@ def submit(
 
     from modelworks.study import find_study, order_study, queue_around
 
-    said = [*changes, *(_as_change(each) for each in values)]
-    order = order_study(find_study(study), until=stage, changes=said, executor=executor, priority=priority)
+    order = order_study(
+        find_study(study), until=stage, changes=[*changes, *values], executor=executor, priority=priority
+    )
     asked: dict[str, Any] = {
         "cores": cores,
         "memory_gb": memory_gb,
@@ -68,13 +69,6 @@ def submit(
     show(job)
     say(f"submitted {order.title}" + ("" if at_work else "; no worker is there yet: modelworks worker"))
     next_step(f"modelworks watch {job}")
-
-
-def _as_change(text: str) -> str:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise click.UsageError(f"--set takes NAME=VALUE, as in --set recovery_rate=0.4, and not `{text}`")
-    return f"value {name.strip()} = {value.strip()}"
 
 
 @click.command("jobs")
@@ -124,14 +118,17 @@ def _result(job: Job) -> str:
 
 
 @click.command("watch")
-@click.argument("job")
+@click.argument("job", required=False)
 @json_option
-def watch(job: str, as_json: bool) -> None:
-    """Look on until a job is over: how far it is, and what it says. Leaving it does not end the job."""
+def watch(job: str | None, as_json: bool) -> None:
+    """Look on until a job (the latest, when left out) is over: how far it is, and what it says.
+
+    Leaving it does not end the job.
+    """
     from modelworks.study import queue_around
 
     with queue_around(Path.cwd()) as queue:
-        found = queue.get(job)
+        found = queue.get(job or _latest(queue))
         for event in _log_of(queue, found):
             show(json.dumps(event) if as_json else _in_words(event))
         found = queue.get(found.id)
@@ -139,6 +136,11 @@ def watch(job: str, as_json: bool) -> None:
         _tell(found)
     if found.state != "done":
         raise click.exceptions.Exit(1)
+
+
+def _latest(queue: Queue) -> str:
+    """The id of the job that was submitted last, or a letter that there is none."""
+    return next((job.id for job in queue.jobs(limit=1)), "")
 
 
 def _log_of(queue: Queue, job: Job) -> Iterator[dict[str, Any]]:
@@ -171,6 +173,13 @@ def _new_lines(log: Path, read: dict[Path, int]) -> Iterator[dict[str, Any]]:
 
 
 def _in_words(event: dict[str, Any]) -> str:
+    """A line of a job's log, for a person.
+
+    >>> _in_words({"time": "2026-01-31T09:05:00Z", "event": "begun", "pid": 7, "host": "node3"})
+    '09:05:00  begun, as process 7 of node3'
+    >>> _in_words({"time": "2026-01-31T09:06:00Z", "event": "ended", "state": "done", "counts": True})
+    '09:06:00  ended: done'
+    """
     from modelworks.runs import progress_line
 
     moment = str(event["time"])[11:19]
@@ -179,6 +188,13 @@ def _in_words(event: dict[str, Any]) -> str:
         return f"{moment}  {progress_line(*parts)}"
     if event["event"] == "said":
         return f"{moment}  {event['text']}"
+    if event["event"] == "step":
+        return f"{moment}  {event['step']}"
+    if event["event"] == "begun":
+        return f"{moment}  begun, as process {event['pid']} of {event['host']}"
+    if event["event"] == "ended":
+        late = "" if event["counts"] else "; too late to count, as the attempt had been given up"
+        return f"{moment}  ended: {event['state']}{late}"
     rest = " ".join(f"{name}={value}" for name, value in event.items() if name not in ("time", "event"))
     return f"{moment}  {event['event']} {rest}"
 
@@ -198,11 +214,14 @@ def _tell(job: Job) -> None:
 
 
 @click.command("why")
-@click.argument("job")
-def why(job: str) -> None:
-    """What happened to a job, what was tried, and what to do."""
-    from modelworks.study import explain_job
+@click.argument("job", required=False)
+def why(job: str | None) -> None:
+    """What happened to a job (the latest, when left out), what was tried, and what to do."""
+    from modelworks.study import explain_job, queue_around
 
+    if job is None:
+        with queue_around(Path.cwd()) as queue:
+            job = _latest(queue)
     told = explain_job(Path.cwd(), job)
     show(told.text)
     next_step(told.next)

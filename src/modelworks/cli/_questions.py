@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelworks.cli._runs import comparison_as_dict, foretold_as_dict, show_comparison, show_foretold
-from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, show, show_json, table
+from modelworks.cli._words import (
+    MARKS,
+    json_option,
+    next_step,
+    quiet_option,
+    say,
+    show,
+    show_json,
+    table,
+    values_option,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,10 +196,11 @@ def _index(row: pd.Series[Any], value: str, low: str, high: str) -> tuple[str, s
 @click.command("rerun")
 @click.argument("study", required=False)
 @click.option(
-    "--change", "changes", multiple=True, required=True, metavar="CHANGE",
+    "--change", "changes", multiple=True, metavar="CHANGE",
     help="As in 'prior contact_rate = normal(2, 0.5)', 'value x = 3', 'target x without', 'data x = dataset'; repeat "
     "for several.",
 )  # fmt: skip
+@values_option
 @json_option
 @quiet_option
 @click.option("--anew", is_flag=True, help="Calibrate anew, also where weights on the draws would do.")
@@ -198,6 +209,7 @@ def _index(row: pd.Series[Any], value: str, low: str, high: str) -> tuple[str, s
 def rerun(
     study: str | None,
     changes: tuple[str, ...],
+    values: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     anew: bool,
@@ -212,14 +224,19 @@ def rerun(
     from modelworks.study import find_study
     from modelworks.study import rerun as run_again
 
-    made = run_again(find_study(study), changes, cores=cores, quiet=quiet, anew=anew)
+    said = [*changes, *values]
+    if not said:
+        raise click.UsageError(
+            "say what is to be otherwise: --change, or --set NAME=VALUE", click.get_current_context()
+        )
+    made = run_again(find_study(study), said, cores=cores, quiet=quiet, anew=anew)
     if figure is not None:
         write_figure(made.figure(), figure)
     ids = [run.id for run in made.comparison.runs]
     if as_json:
         show_json(
             {
-                "changes": list(changes),
+                "changes": said,
                 "after": made.after.as_dict(),
                 **comparison_as_dict(made.comparison, with_code=False),
                 **foretold_as_dict(made.comparison.runs),

@@ -19,6 +19,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON t
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress; only the result and mistakes.")
 
 
+def _as_changes(ctx: click.Context, param: click.Parameter, said: Sequence[str]) -> tuple[str, ...]:
+    """`recovery_rate=0.4` as `--change` would have it: `value recovery_rate = 0.4`."""
+    pairs = [text.partition("=") for text in said]
+    for text, (_, equals, _) in zip(said, pairs, strict=True):
+        if not equals:
+            raise click.BadParameter(f"it takes NAME=VALUE, as in recovery_rate=0.4, and not `{text}`", ctx, param)
+    return tuple(f"value {name.strip()} = {value.strip()}" for name, _, value in pairs)
+
+
+values_option = click.option(
+    "--set", "values", multiple=True, metavar="NAME=VALUE", callback=_as_changes, help="A parameter held at a value."
+)
+
+
 def say(text: str = "") -> None:
     """To the person, not into a pipe."""
     click.echo(text, err=True, color=_colour())

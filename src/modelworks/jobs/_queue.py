@@ -125,9 +125,8 @@ class Queue:
             ids = list(connection.execute(latest).scalars())
         if found:
             fail("J102", f"`{text}` fits several jobs", hint="give one more digit of the id: modelworks jobs")
-        fail(
-            "J102", f"no job is called `{text}`", hint=near(wanted, ids) if ids else "modelworks submit STUDY makes one"
-        )
+        problem = f"no job is called `{text}`" if wanted else "there is no job"
+        fail("J102", problem, hint=near(wanted, ids) if ids else "modelworks submit STUDY makes one")
 
     def jobs(self, states: Collection[State] = (), limit: int | None = None) -> list[Job]:
         """Jobs, the latest first; of some states, or of all."""
