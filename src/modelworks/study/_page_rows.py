@@ -176,7 +176,7 @@ def warnings(work: Work) -> Iterator[str]:
     if (calibration["solver_error"] or 0.0) > WORTH_SAYING:
         yield (
             f"The solver's error reaches {calibration['solver_error']:.1g} of the largest value of an output: "
-            "run the study with a smaller step before small differences are believed."
+            "write `solver: adaptive` under `time:` before small differences are believed."
         )
     yield from calibration["warnings"]
     for each in work.study.observations:
