@@ -13,6 +13,7 @@ import pytest
 
 from modelworks.errors import ModelworksError, explanations
 from modelworks.runs import Progress
+from modelworks.study import _scenario_runs
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._projection import Projected, project
 from modelworks.study._quantities import values_of
@@ -283,6 +284,20 @@ def test_a_scenario_far_from_the_priors_is_as_exact_as_the_baseline(
     draws = {"rate": np.array([0.1, 0.15]), "first": np.full(2, 1000.0), "share": np.full(2, 50.0)}
     values = values_of(study, study.inputs.study.quantities["asked"], draws, 1)
     np.testing.assert_allclose(values, [left(2, 0, 1), left(3, 0, 1)], rtol=CLOSE)
+
+
+def test_the_draw_that_asks_for_most_settles_the_tolerance(
+    tmp_path: Path, decay: Decay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever draw is looked at last."""
+    tolerances = iter([1e-6, 1e-9, 1e-7])
+    monkeypatch.setattr(
+        _scenario_runs, "settle_step", lambda compiled, *_: compiled.with_step(compiled.step, next(tolerances))
+    )
+    study = bind(decay(tmp_path, f"{DAYS}, solver: adaptive"))
+    draws = {"rate": np.array([0.1, 0.2, 0.3]), "first": np.full(3, 1000.0), "share": np.full(3, 50.0)}
+    made = _scenario_runs.all_prepared(study, ("baseline",), study.report_times, draws)
+    assert made["baseline"][0].compiled.tolerance == 1e-9
 
 
 def test_every_scenario_has_the_same_draws_in_the_same_order(tmp_path: Path, decay: Decay, projected: Run) -> None:

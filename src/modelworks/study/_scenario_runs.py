@@ -54,9 +54,15 @@ def all_prepared(
 
 def _settle(model: ScaledModel | ScaledByChance, rows: Array) -> None:
     """Shorten the solver's step where some of the rows (draw, parameter) need it, spread evenly over them."""
-    if isinstance(model, ScaledModel):
-        for k in np.unique(np.linspace(0, len(rows) - 1, min(SETTLED_BY, len(rows))).astype(int)):
-            settle_step(model.compiled, rows[k], ACCURACY)
+    if not isinstance(model, ScaledModel):
+        return
+    compiled = model.compiled
+    step, tolerance = compiled.step, compiled.tolerance
+    for k in np.unique(np.linspace(0, len(rows) - 1, min(SETTLED_BY, len(rows))).astype(int)):
+        settle_step(compiled, rows[k], ACCURACY)
+        # A tolerance is settled from the start for each.
+        step, tolerance = min(step, compiled.step), min(tolerance, compiled.tolerance)
+    compiled.with_step(step, tolerance)
 
 
 def _prepared(
