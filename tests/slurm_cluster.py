@@ -80,16 +80,17 @@ class Cluster:
         self.start("n2")
         self.wait_for_nodes(2)
 
-    def start(self, part: str) -> None:
-        """The controller, or a node by its name."""
+    def start(self, part: str, hidden: Path | None = None) -> None:
+        """The controller, or a node by its name; such a node does not see what lies in a `hidden` folder."""
         command = ["slurmctld", "-D"] if part == "slurmctld" else ["slurmd", "-D", "-N", part]
         path = f"{os.environ['PATH']}:/usr/sbin"
         program = shutil.which(command[0], path=path)
         assert program is not None
+        hide = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{hidden}" && exec "$@"', "sh"]
+        words = [*(hide if hidden else []), program, *command[1:]]
+        environment = {**os.environ, "SLURM_CONF": str(self.settings)}
         with (self.folder / f"{part}.out").open("ab") as log:
-            self._parts[part] = subprocess.Popen(
-                [program, *command[1:]], stdout=log, stderr=log, env={**os.environ, "SLURM_CONF": str(self.settings)}
-            )
+            self._parts[part] = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
 
     def kill(self, part: str) -> None:
         self._parts[part].kill()

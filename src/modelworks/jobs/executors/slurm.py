@@ -83,11 +83,11 @@ class SlurmExecutor:
         script = attempt.folder / "job.sh"
         if script.exists():
             # Somebody was here before, and may have died before he could say under which number it runs.
-            known = self._ask("squeue", "--noheader", "--format=%i", f"--name={_name(attempt)}", "--states=all")
+            known = self.ask("squeue", "--noheader", "--format=%i", f"--name={_name(attempt)}", "--states=all")
             if known.returncode == 0 and known.stdout.strip():
                 return known.stdout.split()[0]
         script.write_text(self.script(attempt, order), encoding="utf-8")
-        made = self._ask("sbatch", "--parsable", str(script))
+        made = self.ask("sbatch", "--parsable", str(script))
         if made.returncode != 0:
             said = (made.stderr or made.stdout).strip()
             fail("J130", f"the cluster did not take the job: {said}", hint=_advice(said))
@@ -125,7 +125,7 @@ class SlurmExecutor:
     def poll(self, attempts: Mapping[str, Attempt]) -> Mapping[str, Sight]:
         """What Slurm says of each: first those it still knows, then those that accounting remembers."""
         columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS)
-        asked = self._ask("squeue", "--noheader", "--states=all", f"--Format={columns}", "--me")
+        asked = self.ask("squeue", "--noheader", "--states=all", f"--Format={columns}", "--me")
         if asked.returncode != 0:
             said = (asked.stderr or asked.stdout).strip().splitlines()
             text = f"the cluster's controller does not answer: {said[-1] if said else 'no word'}"
@@ -139,7 +139,7 @@ class SlurmExecutor:
         # By its name too: a controller that was killed may have given the number to another job. One that does not
         # answer is asked again at the worker's next round.
         for handle, attempt in attempts.items():
-            self._ask("scancel", f"--name={_name(attempt)}", handle)
+            self.ask("scancel", f"--name={_name(attempt)}", handle)
 
     def _remembered(self, handles: Sequence[str]) -> dict[str, _Seen]:
         """Jobs that the controller has forgotten, by accounting; nothing where that is switched off."""
@@ -150,11 +150,12 @@ class SlurmExecutor:
             "--format=JobID,JobName,State,ExitCode",
             f"--jobs={','.join(handles)}",
         )
-        asked = self._ask("sacct", *words)
+        asked = self.ask("sacct", *words)
         lines = asked.stdout.splitlines() if asked.returncode == 0 else []
         return {seen.number: seen for seen in map(_record, lines)}
 
-    def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Give a command of Slurm's, here or on the login node; one that can not be given ends with a status too."""
         login = self._site.login
         # BatchMode: nobody is there to type a password.
         command = ["ssh", "-o", "BatchMode=yes", login, shlex.join(words)] if login else list(words)
