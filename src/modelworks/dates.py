@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import math
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -72,6 +73,17 @@ def decimal_year(day: date) -> float:
     return day.year + (day.timetuple().tm_yday - 1) / length
 
 
+def _length_of_month(text: str) -> str:
+    """How many days the month of a day that is none has, where that is what is wrong with it.
+
+    >>> _length_of_month("1862-02-31"), _length_of_month("31/02/1862")
+    ('February 1862 has 28 days', '')
+    """
+    found = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])-\d\d", text)
+    year, month = (int(found[1]), int(found[2])) if found else (0, 0)
+    return f"{calendar.month_name[month]} {year} has {calendar.monthrange(year, month)[1]} days" if year else ""
+
+
 def parse_date(text: object) -> date:
     """A day from what a person writes: `2021-03-04`, or a date already.
 
@@ -86,8 +98,9 @@ def parse_date(text: object) -> date:
     try:
         return date.fromisoformat(str(text).strip())
     except ValueError:
+        hint = "write year-month-day, as in 2021-03-04 (a bare year means its first of January)"
         fail(
             "Y110",
             f"`{text}` is not a date",
-            hint="write year-month-day, as in 2021-03-04 (a bare year means its first of January)",
+            hint=_length_of_month(str(text).strip()) or hint,
         )

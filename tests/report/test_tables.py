@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from modelworks.report import Page, render_markdown, tables, write_report, write_tables
 from modelworks.report._markdown import plain
+from modelworks.runs import Progress
 
 # Somebody's dashboard reads these; a column is added at the end, never renamed.
 COLUMNS = {
@@ -102,7 +104,12 @@ def test_markdown_of_a_wicked_page_keeps_its_rows(wicked_page: Page, page: Page)
 
 def test_a_report_leaves_everything_in_its_folder(bare_page: Page, page: Page, tmp_path: Path) -> None:
     """The page, the text, each figure twice and each table twice."""
-    write_report(dataclasses.replace(page, sections=page.sections[:1]), tmp_path)
+    told = io.StringIO()
+    write_report(
+        dataclasses.replace(page, sections=page.sections[:1]), tmp_path, Progress(stream=told, on_terminal=True)
+    )
+    assert "draw the figures" in told.getvalue()
+    assert "write the report" in told.getvalue()
     found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert found == {
         "report.html", "report.md", "figures/fit.png", "figures/fit.vl.json",

@@ -9,17 +9,26 @@ from modelworks.report._html import STILL_SCALE, is_large, render_html
 from modelworks.report._markdown import render_markdown
 from modelworks.report._tables import write_tables
 from modelworks.report.page import Page
+from modelworks.runs import Progress
 
 
-def write_report(page: Page, folder: Path) -> None:
+def write_report(page: Page, folder: Path, progress: Progress | None = None) -> None:
     """Write `report.html`, `report.md`, `figures/` (Vega-Lite, PNG) and `tables/` (CSV, Parquet) into a folder."""
-    large = [figure for figure in page.figures if is_large(figure)]
+    progress = progress or Progress(quiet=True)
+    progress.start("draw the figures", len(page.figures))
+    large = []
+    for figure in page.figures:
+        # Whoever asks how large a drawing is has it drawn.
+        large += [figure] if is_large(figure) else []
+        progress.advance()
+    progress.start("write the report")
     rasterise([(figure, PAPER_SCALE) for figure in page.figures] + [(figure, STILL_SCALE) for figure in large])
     (folder / "report.html").write_text(render_html(page), encoding="utf-8", newline="\n")
     pictures = {figure.name: write_figure(figure, folder / "figures") for figure in page.figures}
     paths = {name: path.relative_to(folder).as_posix() for name, path in pictures.items()}
     (folder / "report.md").write_text(render_markdown(page, paths), encoding="utf-8", newline="\n")
     write_tables(page, folder / "tables")
+    progress.finish()
 
 
 def write_figure(figure: Figure, folder: Path) -> Path:

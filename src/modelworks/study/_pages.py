@@ -67,7 +67,7 @@ DRAWS_SHOWN = 2000
 
 def write_page(work: Work) -> None:
     """Write the page of a study into the stage's folder: HTML, Markdown, figures and tables."""
-    write_report(page(work), work.folder)
+    write_report(page(work), work.folder, work.progress)
 
 
 def page(work: Work) -> Page:

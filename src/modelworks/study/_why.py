@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelworks.errors import counted
 from modelworks.inputs.repository import Repository
-from modelworks.jobs import Job, Queue
+from modelworks.jobs import Event, Job, Queue
 from modelworks.study._jobs import jobs_of, queue_around
 
 LINES_SHOWN = 8
+# A process by machine, number and the moment it began: only the number is for people.
+_PROCESS = re.compile(r"\b[0-9a-f]{12}:(\d+):\d+\b")
 
 # What one can do, by the reason for which a job failed.
 REMEDIES = {
@@ -47,13 +50,16 @@ def explain_job(folder: Path, text: str) -> Explained:
     with queue_around(folder) as queue:
         job = queue.get(text)
         lines = [" ".join(_sentences(queue, job))]
-        lines += [
-            f"  {event.time[:19].replace('T', ' ')}  {event.what}  {event.text}" for event in queue.events(job.id)
-        ]
+        lines += map(_line, queue.events(job.id))
     last = _last_lines(jobs_of(Repository.around(folder)) / job.id / f"attempt-{job.attempt}" / "output.txt")
     if job.state == "failed" and last:
         lines += ["", "The last it printed:", *(f"  {line}" for line in last)]
     return Explained("\n".join(lines), _next(job))
+
+
+def _line(event: Event) -> str:
+    text = _PROCESS.sub(r"process \1", event.text)
+    return f"  {event.time[:19].replace('T', ' ')}  {event.what}  {text}".rstrip()
 
 
 def _sentences(queue: Queue, job: Job) -> Iterator[str]:
