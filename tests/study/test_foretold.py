@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
-from modelworks.runs import Run
-from modelworks.study import _foretold, foretold, run_study
+from modelworks.runs import Progress, Run
+from modelworks.study import _foretold, foretold, run_study, stages
+from modelworks.study._binding import bind
+from modelworks.study._reliance import sources_of
 
 Decay = Callable[..., Path]
 DAYS = "start: 2021-01-01, end: 2021-01-08, every: 1"
@@ -71,6 +74,32 @@ def test_runs_of_other_data_are_not_held_against_each_other(tmp_path: Path, deca
     assert simulated is not None
     with pytest.raises(ModelworksError, match="has no draws"):
         foretold(one, simulated)
+
+
+def test_draws_that_came_by_a_distance_foretell_nothing_by_a_likelihood(
+    tmp_path: Path, decay: Decay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking an observation out is dividing by its likelihood, which has no part in such draws."""
+    folder = decay(tmp_path, DAYS, values=VALUES)
+    study, asked = bind(folder), dict[str, Any]()
+    posterior: Any = SimpleNamespace(
+        by_distance=True,
+        attributes={},
+        draws=lambda _: np.full((2, 50), 0.1),
+        prior=lambda _: np.full(50, 0.1),
+        sample_stats_arrays=dict,
+        predictive=dict,
+        observed=dict,
+        log_likelihood=lambda: {"left": np.zeros((100, 4))},
+    )
+    monkeypatch.setattr(stages, "diagnose", lambda _, **said: asked.update(said))
+    stages.judge(study, posterior, Progress(quiet=True), 1)
+    assert asked["log_likelihood"] == {}
+    assert list(sources_of(study, posterior)) == [("prior", "rate")]
+    monkeypatch.setattr(Posterior, "read", lambda _: posterior)
+    run: Any = SimpleNamespace(id="a8401f", file=lambda _: folder)
+    with pytest.raises(ModelworksError, match="a8401f came by a distance"):
+        foretold(run, run)
 
 
 def test_a_value_that_one_run_is_sure_of_counts(monkeypatch: pytest.MonkeyPatch) -> None:

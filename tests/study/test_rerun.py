@@ -192,10 +192,10 @@ def test_a_target_that_had_no_likelihood_is_not_taken_out_by_it(tmp_path: Path, 
     study = bind(decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1"))
     draws = np.random.default_rng(5).normal(0.1, 0.005, size=(4, 500))
     of_all = {"left": np.zeros((2000, 1)), "of another time": np.zeros((2000, 1))}
-    for statistics, known in (({"lp": draws}, True), ({"lp": draws, "distance": draws}, False)):
+    for by_distance in (False, True):
         old = SimpleNamespace(
             draws=lambda name: draws,
             log_likelihood=lambda: of_all,
-            sample_stats_arrays=lambda kept=statistics: kept,
+            by_distance=by_distance,
         )
-        assert (carried(study, study, old, [], "mark") is not None) == known  # type: ignore[arg-type]
+        assert (carried(study, study, old, [], "mark") is None) == by_distance  # type: ignore[arg-type]

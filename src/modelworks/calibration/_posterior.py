@@ -47,6 +47,11 @@ class Posterior:
     def parameters(self) -> tuple[str, ...]:
         return tuple(str(name) for name in self.groups["posterior"].data_vars)
 
+    @property
+    def by_distance(self) -> bool:
+        """Whether draws came by how near simulated data are, and not by the log likelihoods that stand beside them."""
+        return "distance" in self.groups["sample_stats"].data_vars
+
     def draws(self, name: str) -> Array:
         """The draws of one parameter, shape (chain, draw)."""
         return self._array("posterior", name)

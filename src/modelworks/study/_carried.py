@@ -78,7 +78,7 @@ def carried(
         log_weights += after.priors[name].log_density(draws) - before.priors[name].log_density(draws)
     for name, values in posterior.log_likelihood().items():
         if not _kept(after, name):
-            if "distance" in posterior.sample_stats_arrays():
+            if posterior.by_distance:
                 return None  # its likelihood had no part in them
             log_weights -= values.sum(axis=1).reshape(log_weights.shape)
     if not np.isfinite(log_weights).any(axis=1).all():

@@ -76,7 +76,14 @@ def _posterior(run: Run) -> Posterior:
             f"the run {run.id} has no draws, so nothing says how well it foretells the data",
             hint=f"modelworks run {run.record.get('study', '')}",
         )
-    return Posterior.read(path)
+    found = Posterior.read(path)
+    if found.by_distance:
+        fail(
+            "Y541",
+            f"the draws of {run.id} came by a distance to the data, so no likelihood says how well they foretell it",
+            hint="compare runs whose sampler takes a likelihood, as `pmmh` does of a model that runs by chance",
+        )
+    return found
 
 
 def _check_same(before: Run, after: Run, one: Posterior, other: Posterior) -> None:

@@ -30,12 +30,15 @@ PRIOR, TARGET = "prior", "series"
 def sources_of(study: BoundStudy, posterior: Posterior) -> dict[tuple[str, str], Array]:
     """The log density of each prior and the log likelihood of each target, at every draw (sample,).
 
-    Of a group its hyperparameters have priors; those of its members follow from them.
+    Of a group its hyperparameters have priors; those of its members follow from them. Draws that came by a distance to
+    the data rest on no likelihood.
     """
     found = {
         (PRIOR, name): np.asarray(prior.log_density(posterior.draws(name).ravel()))
         for name, prior in study.priors.items()
     }
+    if posterior.by_distance:
+        return found
     return found | {(TARGET, name): each.sum(axis=1) for name, each in posterior.log_likelihood().items()}
 
 

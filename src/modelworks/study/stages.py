@@ -203,7 +203,8 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
         predictive=posterior.predictive(),
         observed=posterior.observed(),
         bounds={name: study.support(name) for name in study.free},
-        log_likelihood=posterior.log_likelihood(),
+        # What draws would be without one observation is a ratio of likelihoods for those alone that came by one.
+        log_likelihood={} if posterior.by_distance else posterior.log_likelihood(),
         labels={each.entry.name: each.labels for each in study.observations},
         log_prior=log_prior(study, posterior),
         held_out_predictive=later,
