@@ -98,7 +98,9 @@ def test_a_dataset_is_shown_in_full(repository: Path) -> None:
     shown = said("show", "doubled").stdout
     assert "made from  cases" in shown
     assert "20 to 24" in shown
-    assert "2021-01-04 to 2021-01-11" in said("show", "cases").stdout
+    shown = said("show", "cases")
+    assert "2021-01-04 to 2021-01-11" in shown.stdout
+    assert "next: in targets.yaml of a study: dataset: cases, column: cases, date: week" in shown.stderr
 
 
 @pytest.mark.parametrize(

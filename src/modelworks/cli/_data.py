@@ -126,7 +126,14 @@ def show_data(name: str, as_json: bool) -> None:
         rows.append((column, said.unit, span, str(int(content[column].isna().sum())), said.meaning))
     table(("column", "unit", "from – to", "empty", "meaning"), rows)
     _show_findings(found)
-    next_step(f"open {dataset.path}")
+    day, count = (_first(dataset, unit) for unit in ("date", "people"))
+    in_targets = f"in targets.yaml of a study: dataset: {name}, column: {count}, date: {day}"
+    next_step(in_targets if day and count else f"open {dataset.path}")
+
+
+def _first(dataset: Dataset, unit: str) -> str:
+    """The first column of a unit, or nothing."""
+    return next((name for name, said in dataset.columns.items() if said.unit == unit), "")
 
 
 def _short(value: Any) -> str:
