@@ -18,7 +18,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from modelworks.databases import answering, changing, open_database
 from modelworks.errors import Letter, ModelworksError, fail, near
-from modelworks.runs._find import Wanted, day
+from modelworks.runs._find import Condition, Wanted, day
 from modelworks.runs._marks import Mark, standing
 from modelworks.runs._run import id_of
 from modelworks.runs._store import folder_name
@@ -224,12 +224,16 @@ class Index:
             yield RUNS.c.time < day(wanted.until) + "~"
         if wanted.tag is not None:
             yield RUNS.c.key.in_(self._keys(TAGS, TAGS.c.tag == wanted.tag))
-        for each in wanted.conditions:
-            known = self.names_of_numbers()
-            if each.name not in known:
-                fail("R151", f"no run has a number called `{each.name}`", hint=near(each.name, known))
-            compared = _COMPARISONS[each.operator](NUMBERS.c.value, each.number)
-            yield RUNS.c.key.in_(self._keys(NUMBERS, NUMBERS.c.name == each.name, compared))
+        for name in dict.fromkeys(each.name for each in wanted.conditions):
+            if not self._has_number(name):
+                fail("R151", f"no run has a number called `{name}`", hint=near(name, self.names_of_numbers()))
+            # Together, so that the two ends of a range are one stretch of the table.
+            compared = [_compared(each) for each in wanted.conditions if each.name == name]
+            yield RUNS.c.key.in_(self._keys(NUMBERS, NUMBERS.c.name == name, *compared))
+
+    def _has_number(self, name: str) -> bool:
+        with self._engine.connect() as connection:
+            return connection.execute(self._keys(NUMBERS, NUMBERS.c.name == name).limit(1)).first() is not None
 
     def _keys(self, table: sql.Table, *conditions: Any) -> Any:
         return sql.select(table.c.key).where(table.c.store == self._store.address, *conditions)
@@ -367,6 +371,10 @@ class Index:
                 connection.execute(
                     sql.update(RUNS).where(RUNS.c.store == here, RUNS.c.key == key).values(pinned=each.pinned)
                 )
+
+
+def _compared(condition: Condition) -> Any:
+    return _COMPARISONS[condition.operator](NUMBERS.c.value, condition.number)
 
 
 def _why_not(store: Store, key: str) -> tuple[Letter, ...]:
