@@ -80,12 +80,13 @@ def seconds_of_command(
     """Seconds of the processor for a whole process and those it starts: the fastest of several tries."""
     found = []
     for _ in range(tries):
-        before = _seconds_of_children()
+        before = seconds_of_children()
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        found.append(_seconds_of_children() - before)
+        found.append(seconds_of_children() - before)
     return min(found)
 
 
-def _seconds_of_children() -> float:
+def seconds_of_children() -> float:
+    """Seconds of the processor that all processes took that were started here and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -60,7 +60,8 @@ def test_the_posterior_is_the_reference_posterior(
     text = (study / "study.yaml").read_text(encoding="utf-8")
     for known in ("nuts", "demcz"):
         text = text.replace(f"sampler: {known}", f"sampler: {sampler}")
-    (study / "study.yaml").write_text(text, encoding="utf-8")
+    assert "draws: 400" in text
+    (study / "study.yaml").write_text(text.replace("draws: 400", "draws: 2000", 1), encoding="utf-8")
     result = run_study(study, until="calibrate", quiet=True)
     assert result.run is not None
     posterior = Posterior.read(result.run.path / "calibrate" / "posterior.nc")

@@ -16,7 +16,7 @@ from modelworks.calibration._posterior import Posterior
 from modelworks.calibration._predictions import Predictions, predictions
 from modelworks.calibration._progress import Progress, Silence
 from modelworks.calibration._settings import Settings
-from modelworks.calibration.samplers import Draws, choose, sampler
+from modelworks.calibration.samplers import Draws, choose, sampler, warmup_of
 from modelworks.calibration.samplers._sampler import TimeIsUp
 from modelworks.errors import fail
 
@@ -59,13 +59,14 @@ def calibrate(
     # One root key, and a branch for each use, so that a change of one leaves the others as they were.
     of_sampler, of_prior, of_prior_noise, of_noise = np.random.SeedSequence(asked.seed).spawn(4)
     name, why = choose(asked.sampler, density)
+    warmup = warmup_of(name) if asked.warmup is None else asked.warmup
     density.failed_runs = FailedRuns()
     try:
         drawn = sampler(name)(
             Remembered(density, memory, time_is_up),
             chains=asked.chains,
             draws=asked.draws,
-            warmup=asked.warmup,
+            warmup=warmup,
             key=of_sampler,
             cores=cores,
             progress=listener,
@@ -99,7 +100,7 @@ def calibrate(
         "why": why,
         "chains": shape[0],
         "draws": shape[1],
-        "warmup": asked.warmup,
+        "warmup": warmup,
         "seed": asked.seed,
         "failed_runs": failed.count,
         "failed_run": None if failed.letter is None else str(failed.letter),

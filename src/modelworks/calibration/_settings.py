@@ -13,8 +13,9 @@ from modelworks.errors import Letters, near
 class Settings:
     """A sampler (`auto` chooses one), chains, draws of each after its warm-up, the seed, and cores.
 
-    With `enough` the chains end as soon as their draws are enough, and `draws` is the most of each; without it each
-    makes `draws`. `cores` of None takes what the machine has; it changes how long a calibration takes and nothing else.
+    A warm-up of None is as long as the sampler needs. With `enough` the chains end as soon as their draws are enough,
+    and `draws` is the most of each; without it each makes `draws`. `cores` of None takes what the machine has; it
+    changes how long a calibration takes and nothing else.
 
     Raises
     ------
@@ -25,7 +26,7 @@ class Settings:
     sampler: str = AUTO
     chains: int = 4
     draws: int = 1000
-    warmup: int = 500
+    warmup: int | None = None
     seed: int = 0
     cores: int | None = None
     enough: Enough | None = None
@@ -38,7 +39,7 @@ class Settings:
         for name, value, least in (
             ("chains", self.chains, 1),
             ("draws", self.draws, 4),
-            ("warmup", self.warmup, 10),
+            ("warmup", 10 if self.warmup is None else self.warmup, 10),
             ("seed", self.seed, 0),
             ("cores", 1 if self.cores is None else self.cores, 1),
         ):

@@ -110,7 +110,7 @@ def settings_of(asked: CalibrationSettings, seed: int, cores: int | None) -> Set
         sampler=asked.sampler,
         chains=asked.chains,
         draws=asked.draws or (MOST_DRAWS if unlimited else plain.draws),
-        warmup=plain.warmup if asked.warmup is None else asked.warmup,
+        warmup=asked.warmup,
         seed=seed,
         cores=cores,
         enough=enough if unlimited else None,

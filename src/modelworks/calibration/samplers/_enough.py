@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 # Fewer draws than this are no answer, also when the time is up.
 FEWEST_DRAWS = 4
 # Draws of each chain between two looks. Each look is a chance to stop by luck, so they are not more frequent.
-BLOCK = 200
+BLOCK = 100
 
 
 def _as_they_are(positions: Array) -> Array:
@@ -49,7 +49,7 @@ class Enough:
         """After how many draws of each chain it will be met, by what so many draws were worth.
 
         >>> Enough().expected(200, 5000, Mixing(1.02, 150.0)), Enough().expected(200, 5000, Mixing(1.02, 900.0))
-        (600, 400)
+        (600, 300)
         """
         times = self.effective_draws / max(mixing.effective_draws, 1.0)
         return min(most, max(BLOCK * math.ceil(draws * times / BLOCK), draws + BLOCK))
@@ -88,8 +88,8 @@ def looks(most: int, enough: Enough | None) -> tuple[int, ...]:
     The look before leaves at least two draws to make: chains wait for it one draw later.
 
     >>> looks(500, Enough()), looks(500, None)
-    ((200, 400, 500), (500,))
-    >>> looks(401, Enough())
-    (200, 401)
+    ((100, 200, 300, 400, 500), (500,))
+    >>> looks(201, Enough())
+    (100, 201)
     """
     return (most,) if enough is None else (*range(BLOCK, most - 1, BLOCK), most)
