@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelworks.cli._words import json_option, next_step, say, show, show_json, table, values_option
-from modelworks.errors import counted
+from modelworks.errors import Letter, ModelworksError, counted
 
 if TYPE_CHECKING:
-    from modelworks.jobs import Job, Queue
+    from modelworks.jobs import Job, Order, Queue
 
 ROWS_SHOWN = 50
 LOOK_SECONDS = 0.5
-STAGES = ("simulate", "calibrate", "diagnose", "project", "report")
 
 
 @click.command("submit")
-@click.argument("study", required=False)
-@click.option("--stage", type=click.Choice(STAGES), default="report", show_default=True, help="Up to which stage.")
+@click.argument("studies", nargs=-1, metavar="[STUDY]…")
+@click.option("--all", "everything", is_flag=True, help="Every study of the repository.")
+@click.option("--region", "regions", multiple=True, help="Only studies of this region; may be given again.")
+@click.option("--model", "models", multiple=True, help="Only studies of this model; may be given again.")
+@click.option("--matrix", is_flag=True, help="All that is chosen, and a table of all their numbers afterwards.")
+@click.option("--stage", default="report", show_default=True, help="Up to which stage; a study's own, too.")
 @click.option("--change", "changes", multiple=True, metavar="TEXT", help="As `modelworks rerun` takes it.")
 @values_option
 @click.option("--executor", default="process", show_default=True, help="Who carries it out.")
@@ -33,54 +38,88 @@ STAGES = ("simulate", "calibrate", "diagnose", "project", "report")
 @click.option("--memory", "memory_gb", type=click.FloatRange(0.1), help="Memory in GB.")
 @click.option("--minutes", type=click.FloatRange(0.1), help="The longest that one attempt may take.")
 @json_option
-def submit(
-    study: str | None,
-    stage: str,
-    changes: Sequence[str],
-    values: Sequence[str],
-    executor: str,
-    priority: int,
-    cores: int | None,
-    memory_gb: float | None,
-    minutes: float | None,
-    as_json: bool,
-) -> None:
-    """Hand a study over as it is now; what is edited afterwards is not seen by the job."""
-    import dataclasses
+def submit(studies: Sequence[str], as_json: bool, **asked: Any) -> None:
+    """Hand studies over as they are now; what is edited afterwards is not seen by the jobs."""
+    from modelworks.study import choose_studies, queue_around
 
-    from modelworks.study import find_study, order_study, queue_around
-
-    order = order_study(
-        find_study(study), until=stage, changes=[*changes, *values], executor=executor, priority=priority
+    folders = choose_studies(
+        studies,
+        everything=asked["everything"] or (asked["matrix"] and not studies),
+        regions=asked["regions"],
+        models=asked["models"],
     )
-    asked: dict[str, Any] = {
-        "cores": cores,
-        "memory_gb": memory_gb,
+    orders = _orders(folders, asked)
+    with queue_around(Path.cwd()) as queue:
+        queue.submit(orders)
+        at_work = bool(queue.workers())
+    batch = orders[0].labels.get("batch")
+    if as_json:
+        told = [{"job": each.id, "title": each.title} for each in orders]
+        show_json({"batch": batch, "jobs": told} if batch else told[0])
+        return
+    for each in orders:
+        show(each.id)
+    what = orders[0].title if batch is None else f"{counted(len(orders), 'job')} as {batch}"
+    say(f"submitted {what}" + ("" if at_work else "; no worker is there yet: modelworks worker"))
+    next_step(f"modelworks watch {batch or orders[0].id}")
+
+
+def _orders(folders: Sequence[Path], asked: dict[str, Any]) -> list[Order]:
+    """One job a study, and one that sums them up where that is asked for; every mistake of all studies, or none."""
+    from modelworks.study import new_batch, order_study, order_summary
+
+    changes = [*asked["changes"], *asked["values"]]
+    several = len(folders) > 1 or asked["matrix"]
+    labels = {"batch": new_batch()} if several else {}
+    orders: list[Order] = []
+    letters: list[Letter] = []
+    for folder in folders:
+        try:
+            order = order_study(
+                folder,
+                until=asked["stage"],
+                changes=changes,
+                executor=asked["executor"],
+                priority=asked["priority"],
+                labels=labels,
+            )
+        except ModelworksError as error:
+            letters += error.letters
+        else:
+            orders.append(_with_resources(order, asked))
+    if letters:
+        # One that is said of every study, as of an executor, is said once.
+        raise ModelworksError(list(dict.fromkeys(letters)))
+    if asked["matrix"]:
+        orders.append(order_summary(folders[0], orders, labels=labels))
+    return orders
+
+
+def _with_resources(order: Order, asked: dict[str, Any]) -> Order:
+    minutes = asked["minutes"]
+    said = {
+        "cores": asked["cores"],
+        "memory_gb": asked["memory_gb"],
         "walltime_seconds": None if minutes is None else minutes * 60,
     }
-    wanted = {name: value for name, value in asked.items() if value is not None}
-    order = dataclasses.replace(order, resources=dataclasses.replace(order.resources, **wanted))
-    with queue_around(Path.cwd()) as queue:
-        (job,) = queue.submit([order])
-        at_work = bool(queue.workers())
-    if as_json:
-        show_json({"job": job, "title": order.title})
-        return
-    show(job)
-    say(f"submitted {order.title}" + ("" if at_work else "; no worker is there yet: modelworks worker"))
-    next_step(f"modelworks watch {job}")
+    wanted = {name: value for name, value in said.items() if value is not None}
+    return dataclasses.replace(order, resources=dataclasses.replace(order.resources, **wanted))
 
 
 @click.command("jobs")
 @click.option("--state", type=click.Choice(["waiting", "running", "done", "failed", "cancelled"]), multiple=True)
+@click.option("--study", help="Only jobs of this study.")
+@click.option("--batch", help="Only jobs that were handed over together.")
+@click.option("--by", help="Only jobs of this person.")
 @click.option("--limit", type=click.IntRange(1), default=ROWS_SHOWN, show_default=True, help="How many to show.")
 @json_option
-def list_jobs(state: Sequence[Any], limit: int, as_json: bool) -> None:
+def list_jobs(state: Sequence[Any], limit: int, as_json: bool, **wanted: str | None) -> None:
     """The jobs of the repository, the latest first."""
     from modelworks.study import queue_around
 
+    said = {name: value for name, value in wanted.items() if value is not None}
     with queue_around(Path.cwd()) as queue:
-        found = queue.jobs(state, limit)
+        found = queue.jobs(state, limit, said)
         counts = queue.counts()
         workers = len(queue.workers())
     if as_json:
@@ -120,27 +159,64 @@ def _result(job: Job) -> str:
 @click.command("watch")
 @click.argument("job", required=False)
 @json_option
-def watch(job: str | None, as_json: bool) -> None:
-    """Look on until a job (the latest, when left out) is over: how far it is, and what it says.
-
-    Leaving it does not end the job.
-    """
+def watch(job: str, as_json: bool) -> None:
+    """Look on until a job or a batch is over: how far it is, and what it says. Leaving it does not end the job."""
     from modelworks.study import queue_around
 
     with queue_around(Path.cwd()) as queue:
-        found = queue.get(job or _latest(queue))
-        for event in _log_of(queue, found):
-            show(json.dumps(event) if as_json else _in_words(event))
-        found = queue.get(found.id)
+        batch = queue.jobs(said={"batch": job})
+        if batch:
+            found = _watch_batch(queue, job, as_json)
+        else:
+            found = [queue.get(job)]
+            for event in _log_of(queue, found[0]):
+                show(json.dumps(event) if as_json else _in_words(event))
+            found = [queue.get(found[0].id)]
     if not as_json:
-        _tell(found)
-    if found.state != "done":
+        _tell_batch(found) if batch else _tell(found[0])
+    if any(each.state != "done" for each in found):
         raise click.exceptions.Exit(1)
 
 
-def _latest(queue: Queue) -> str:
-    """The id of the job that was submitted last, or a letter that there is none."""
-    return next((job.id for job in queue.jobs(limit=1)), "")
+def _watch_batch(queue: Queue, batch: str, as_json: bool) -> list[Job]:
+    """Say what becomes of each job of a batch, until all are over."""
+    known: dict[str, str] = {}
+    pause = threading.Event()
+    while True:
+        jobs = queue.jobs(said={"batch": batch})
+        for each in reversed(jobs):
+            if known.get(each.id) != each.state:
+                known[each.id] = each.state
+                note = _note(each)
+                line = f"{each.id}  {each.state}  {each.title}" + (f"  {note}" if note else "")
+                show(json.dumps(_as_dict(each)) if as_json else line)
+        if all(each.is_over for each in jobs):
+            return jobs
+        pause.wait(LOOK_SECONDS)
+
+
+def _tell_batch(jobs: Sequence[Job]) -> None:
+    """What came of a batch: its table where it has one, and what to do next."""
+    summary = next((each for each in jobs if "rows" in (each.outcome.get("result") or {})), None)
+    if summary is not None:
+        rows = summary.outcome["result"]["rows"]
+        header = ("study", "region", "run", "verdict", "number", "median", "95 % interval", "unit")
+        table(header, [_row_in_words(row) for row in rows])
+        say(f"the table: {summary.outcome['result']['table']}")
+    over = Counter(each.state for each in jobs)
+    say(", ".join(f"{number} {state}" for state, number in sorted(over.items())))
+    failed = next((each for each in jobs if each.state != "done"), None)
+    next_step(f"modelworks why {failed.id}" if failed is not None else "modelworks list")
+
+
+def _row_in_words(row: Mapping[str, Any]) -> tuple[str, ...]:
+    told = [str(row[name] or "") for name in ("study", "region", "run", "verdict", "number")]
+    low, median, high = (_figure(row[name]) for name in ("low", "median", "high"))
+    return (*told, median, f"{low} to {high}" if low and high else "", str(row["unit"] or ""))
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else ""
 
 
 def _log_of(queue: Queue, job: Job) -> Iterator[dict[str, Any]]:
@@ -230,13 +306,12 @@ def why(job: str | None) -> None:
 @click.command("cancel")
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB…")
 def cancel(jobs: Sequence[str]) -> None:
-    """Take jobs back; one that runs is ended by its worker."""
+    """Take jobs or a batch back; one that runs is ended by its worker."""
     from modelworks.runs import person
     from modelworks.study import queue_around
 
     with queue_around(Path.cwd()) as queue:
-        for each in jobs:
-            found = queue.get(each)
+        for found in [job for text in jobs for job in queue.jobs(said={"batch": text}) or [queue.get(text)]]:
             state = queue.cancel(found.id, by=person(Path.cwd()))
             say(f"{found.id} " + ("will be ended" if state == "running" else f"is {state}"))
     next_step("modelworks jobs")

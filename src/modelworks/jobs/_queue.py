@@ -128,9 +128,15 @@ class Queue:
         problem = f"no job is called `{text}`" if wanted else "there is no job"
         fail("J102", problem, hint=near(wanted, ids) if ids else "modelworks submit STUDY makes one")
 
-    def jobs(self, states: Collection[State] = (), limit: int | None = None) -> list[Job]:
-        """Jobs, the latest first; of some states, or of all."""
+    def jobs(
+        self, states: Collection[State] = (), limit: int | None = None, said: Mapping[str, str] | None = None
+    ) -> list[Job]:
+        """Jobs, the latest first; of some states, or of all; whose orders say so, as in `{"by": "Ada"}`."""
         asked = sql.select(JOBS).order_by(JOBS.c.number.desc()).limit(limit)
+        for name, value in (said or {}).items():
+            # A text within the order's own would have its quotation marks escaped.
+            written = json.dumps({name: value}, ensure_ascii=False)[1:-1]
+            asked = asked.where(JOBS.c.order.contains(written, autoescape=True))
         with self._look() as connection:
             return [job_of(dict(row)) for row in connection.execute(_of(asked, states)).mappings()]
 

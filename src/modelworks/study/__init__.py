@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, what_changed
+    from modelworks.study._batch import choose_studies, new_batch, order_summary
     from modelworks.study._binding import BoundStudy
     from modelworks.study._data_pages import data_pages
     from modelworks.study._foretold import Foretold, foretold
@@ -47,6 +48,9 @@ _HOME = {
     "Sensitivity": "_sensitivity",
     "SimulatedCalibration": "_sbc",
     "carry_out": "_jobs",
+    "choose_studies": "_batch",
+    "new_batch": "_batch",
+    "order_summary": "_batch",
     "jobs_of": "_jobs",
     "run_here": "_here",
     "order_study": "_jobs",
@@ -100,6 +104,7 @@ __all__ = [
     "carry_out",
     "check_model",
     "check_study",
+    "choose_studies",
     "damaged_runs",
     "data_pages",
     "explain_job",
@@ -111,9 +116,11 @@ __all__ = [
     "jobs_of",
     "layers_of",
     "missing_program",
+    "new_batch",
     "new_repository",
     "new_study",
     "order_study",
+    "order_summary",
     "other_python",
     "queue_around",
     "quick_look",

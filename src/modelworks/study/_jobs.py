@@ -20,6 +20,7 @@ from modelworks.jobs.executors.slurm import Site, SlurmExecutor
 from modelworks.logs import stamp, utc_now
 from modelworks.runs import ProgressLog, machine, person
 from modelworks.study import stages
+from modelworks.study._batch import summarise
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._line import run_study
 from modelworks.study._pinned import environment_of, pin
@@ -46,6 +47,7 @@ def order_study(
     changes: Sequence[str] = (),
     executor: str = "process",
     resources: Resources | None = None,
+    labels: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Order:
     """A job that runs a study as it is now, up to a stage, with some things assumed otherwise.
@@ -85,7 +87,13 @@ def order_study(
         },
         executor=executor,
         resources=resources or Resources(min(chains, os.cpu_count() or 1), memory_gb=MEMORY_GB),
-        labels={"study": study.name, "region": study.inputs.study.region or "", "until": until},
+        labels={
+            "study": study.name,
+            "region": study.inputs.study.region or "",
+            "model": study.model.name if isinstance(study, BoundStudy) else "",
+            "until": until,
+            **(labels or {}),
+        },
         by=person(repository.root),
         **more,
     )
@@ -102,6 +110,10 @@ def carry_out(folder: Path) -> None:
     attempt = Attempt(folder)
     task = attempt.order()["task"]
     with attempt.at_work() as result:
+        if "summary" in task:
+            with queue_around(Path(task["of"])) as queue:
+                result.update(summarise(queue, task["summary"], Path(task["of"]), folder))
+            return
         name = (datetime.fromisoformat(task["moment"]), task["run"]) if "run" in task else None
         cores = attempt.resources().cores
         progress = ProgressLog(attempt.log)
