@@ -243,3 +243,10 @@ def test_workers_go_on_after_the_queue_did_not_answer(queue: Queue, make_worker:
     worker.run(over, until_idle=True)
     assert queue.get(job).state == "done"
     assert len(said) == 3
+
+
+def test_the_memory_that_a_job_used_is_recorded(queue: Queue, make_worker: MakeWorker) -> None:
+    (job,) = queue.submit([ordered("result['n'] = len(bytearray(300_000_000).replace(b'1', b'2'))")])
+    done = until(queue, job, make_worker(), is_over)
+    # The array and its copy, both written to.
+    assert 0.3 < done.outcome["took"]["memory_gb"] < 1.5

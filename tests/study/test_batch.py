@@ -89,8 +89,9 @@ def test_a_matrix_ends_with_the_numbers_of_all_side_by_side(
     assert summary.state == "done", summary.outcome
     with open(summary.outcome["result"]["table"], encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["study"] for row in rows} == set(names)
+    assert {row["study"] for row in rows} == {each.name for each in two}
     for row in rows:
-        quantity = find_run(two[0], row["run"]).record["quantities"][row["number"]]
-        assert float(row["median"]) == quantity["median"]
+        record = find_run(two[0], row["run"]).record
+        number = {**record["parameters"], **record["quantities"]}[row["number"]]
+        assert float(row["median"]) == number["median"]
         assert row["run"] in shown

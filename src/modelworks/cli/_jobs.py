@@ -29,6 +29,7 @@ LOOK_SECONDS = 0.5
 @click.option("--region", "regions", multiple=True, help="Only studies of this region; may be given again.")
 @click.option("--model", "models", multiple=True, help="Only studies of this model; may be given again.")
 @click.option("--matrix", is_flag=True, help="All that is chosen, and a table of all their numbers afterwards.")
+@click.option("--estimate", "only_estimate", is_flag=True, help="Only say how long it will take, and how much memory.")
 @click.option("--stage", default="report", show_default=True, help="Up to which stage; a study's own, too.")
 @click.option("--change", "changes", multiple=True, metavar="TEXT", help="As `modelworks rerun` takes it.")
 @values_option
@@ -49,6 +50,9 @@ def submit(studies: Sequence[str], as_json: bool, **asked: Any) -> None:
         models=asked["models"],
     )
     orders = _orders(folders, asked)
+    if asked["only_estimate"]:
+        _show_estimates(orders, as_json)
+        return
     with queue_around(Path.cwd()) as queue:
         queue.submit(orders)
         at_work = bool(queue.workers())
@@ -60,6 +64,9 @@ def submit(studies: Sequence[str], as_json: bool, **asked: Any) -> None:
     for each in orders:
         show(each.id)
     what = orders[0].title if batch is None else f"{counted(len(orders), 'job')} as {batch}"
+    for each in orders:
+        if "expected" in each.task:
+            say(f"{each.title}: {_expected(each.task['expected'])}")
     say(f"submitted {what}" + ("" if at_work else "; no worker is there yet: modelworks worker"))
     next_step(f"modelworks watch {batch or orders[0].id}")
 
@@ -93,6 +100,22 @@ def _orders(folders: Sequence[Path], asked: dict[str, Any]) -> list[Order]:
     if asked["matrix"]:
         orders.append(order_summary(folders[0], orders, labels=labels))
     return orders
+
+
+def _show_estimates(orders: Sequence[Order], as_json: bool) -> None:
+    expected = {each.title: each.task["expected"] for each in orders if "expected" in each.task}
+    if as_json:
+        show_json(expected)
+        return
+    for title, each in expected.items():
+        show(f"{title}: {_expected(each)}")
+    next_step("the same command without --estimate hands it over")
+
+
+def _expected(said: Mapping[str, Any]) -> str:
+    from modelworks.study import Estimate
+
+    return Estimate(**said).in_words()
 
 
 def _with_resources(order: Order, asked: dict[str, Any]) -> Order:
@@ -135,7 +158,8 @@ def list_jobs(state: Sequence[Any], limit: int, as_json: bool, **wanted: str | N
 
 def _as_dict(job: Job) -> dict[str, Any]:
     kept = ("id", "title", "state", "attempt", "phase", "outcome", "submitted", "started", "finished")
-    return {**{name: getattr(job, name) for name in kept}, "by": job.order.by, "labels": job.order.labels}
+    told = {"by": job.order.by, "labels": job.order.labels, "expected": job.order.task.get("expected")}
+    return {**{name: getattr(job, name) for name in kept}, **told, "took": job.outcome.get("took")}
 
 
 def _moment(text: str) -> str:
@@ -159,16 +183,20 @@ def _result(job: Job) -> str:
 @click.command("watch")
 @click.argument("job", required=False)
 @json_option
-def watch(job: str, as_json: bool) -> None:
-    """Look on until a job or a batch is over: how far it is, and what it says. Leaving it does not end the job."""
+def watch(job: str | None, as_json: bool) -> None:
+    """Look on until a job (the latest, when left out) or a batch is over: how far it is, and what it says.
+
+    Leaving it does not end the job.
+    """
     from modelworks.study import queue_around
 
     with queue_around(Path.cwd()) as queue:
-        batch = queue.jobs(said={"batch": job})
+        wanted = job or _latest(queue)
+        batch = queue.jobs(said={"batch": wanted})
         if batch:
-            found = _watch_batch(queue, job, as_json)
+            found = _watch_batch(queue, wanted, as_json)
         else:
-            found = [queue.get(job)]
+            found = [queue.get(wanted)]
             for event in _log_of(queue, found[0]):
                 show(json.dumps(event) if as_json else _in_words(event))
             found = [queue.get(found[0].id)]
@@ -217,6 +245,11 @@ def _row_in_words(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _figure(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else ""
+
+
+def _latest(queue: Queue) -> str:
+    """The id of the job that was submitted last, or a letter that there is none."""
+    return next((job.id for job in queue.jobs(limit=1)), "")
 
 
 def _log_of(queue: Queue, job: Job) -> Iterator[dict[str, Any]]:
@@ -277,6 +310,10 @@ def _in_words(event: dict[str, Any]) -> str:
 
 def _tell(job: Job) -> None:
     """What came of a job that is over."""
+    from modelworks.study import took_in_words
+
+    if took := took_in_words(job):
+        say(took)
     found = job.outcome.get("result") or {}
     if job.state == "done":
         if found.get("verdict"):

@@ -18,8 +18,11 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import secrets
+import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -117,6 +120,7 @@ class Attempt:
         NotOursError
             Where another process has begun the attempt, or it was given up.
         """
+        began = time.monotonic()
         with _or_disk_status(), self._claimed():
             result: dict[str, Any] = {}
             try:
@@ -124,13 +128,14 @@ class Attempt:
             except ModelworksError as error:
                 if DISK_IS_FULL in error.codes:
                     raise
-                self._end(_refused(error))
+                self._end({**_refused(error), "took": _took(began)})
             else:
-                self._end(_done(result))
+                self._end({**_done(result), "took": _took(began)})
 
     @contextlib.contextmanager
     def here(self) -> Iterator[dict[str, Any]]:
         """As `at_work`, in the process of somebody who waits for it: what is raised becomes the outcome and goes on."""
+        began = time.monotonic()
         with self._claimed():
             result: dict[str, Any] = {}
             try:
@@ -145,7 +150,7 @@ class Attempt:
                 self._end({"state": "failed", "reason": "exit", "text": f"{type(error).__name__}: {error}"})
                 raise
             else:
-                self._end(_done(result))
+                self._end({**_done(result), "took": _took(began)})
 
     @contextlib.contextmanager
     def _claimed(self) -> Iterator[None]:
@@ -199,6 +204,18 @@ def _beat(path: Path, over: threading.Event) -> None:
             path.write_text(str(number), encoding="ascii")
         if over.wait(PULSE_SECONDS):
             return
+
+
+def _took(began: float) -> dict[str, float]:
+    """What this process and those it started used, by the system's own count; memory in GB (10⁹ bytes), at its most."""
+    uses = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "seconds": round(time.monotonic() - began, 3),
+        "cpu_seconds": round(sum(each.ru_utime + each.ru_stime for each in uses), 3),
+        "memory_gb": round(max(each.ru_maxrss for each in uses) * unit / 1e9, 3),
+    }
 
 
 def _done(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelworks.runs._git import ask_git
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
-    from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, progress_line
+    from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
     from modelworks.runs._provenance import machine, person, provenance
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
     from modelworks.runs._run import Run
@@ -69,6 +69,7 @@ _HOME = {
     "package_folder": "_environment",
     "person": "_provenance",
     "plan": "_retention",
+    "duration": "_progress",
     "progress_line": "_progress",
     "provenance": "_provenance",
     "prune": "_retention",
@@ -104,6 +105,7 @@ __all__ = [
     "ask_git",
     "compare",
     "condition",
+    "duration",
     "empty_trash",
     "find_source",
     "fingerprint",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from modelworks.study._batch import choose_studies, new_batch, order_summary
     from modelworks.study._binding import BoundStudy
     from modelworks.study._data_pages import data_pages
+    from modelworks.study._estimate import Estimate, estimate, took_in_words
     from modelworks.study._foretold import Foretold, foretold
     from modelworks.study._here import run_here
     from modelworks.study._incidence import QuickLook, quick_look
@@ -48,6 +49,9 @@ _HOME = {
     "Sensitivity": "_sensitivity",
     "SimulatedCalibration": "_sbc",
     "carry_out": "_jobs",
+    "Estimate": "_estimate",
+    "estimate": "_estimate",
+    "took_in_words": "_estimate",
     "choose_studies": "_batch",
     "new_batch": "_batch",
     "order_summary": "_batch",
@@ -91,6 +95,7 @@ _HOME = {
 __all__ = [
     "FORMATS",
     "BoundStudy",
+    "Estimate",
     "Explained",
     "Foretold",
     "QuickLook",
@@ -107,6 +112,7 @@ __all__ = [
     "choose_studies",
     "damaged_runs",
     "data_pages",
+    "estimate",
     "explain_job",
     "find_run",
     "find_studies",
@@ -135,6 +141,7 @@ __all__ = [
     "sbc",
     "sensitivity",
     "store_around",
+    "took_in_words",
     "what_changed",
     "worker_around",
 ]

@@ -22,7 +22,8 @@ from modelworks.jobs import Attempt, Claim, Order, Queue, Resources
 from modelworks.jobs.executors.process import handle_of
 from modelworks.processes import Process
 from modelworks.runs import Progress, ProgressLog, SharedProgress, machine, person
-from modelworks.study._jobs import MEMORY_GB, jobs_of, queue_around
+from modelworks.study._estimate import MEMORY_GB
+from modelworks.study._jobs import jobs_of, queue_around
 from modelworks.study._line import Result, run_opened
 from modelworks.study._stage_study import Study, open_study
 from modelworks.study._stale import check_until

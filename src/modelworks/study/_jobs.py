@@ -22,6 +22,7 @@ from modelworks.runs import ProgressLog, machine, person
 from modelworks.study import stages
 from modelworks.study._batch import summarise
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._estimate import MEMORY_GB, estimate
 from modelworks.study._line import run_study
 from modelworks.study._pinned import environment_of, pin
 from modelworks.study._record import input_files
@@ -29,9 +30,6 @@ from modelworks.study._rerun import changed_copy
 from modelworks.study._stage_study import open_study
 from modelworks.study._stale import check_until
 from modelworks.study._store import open_store
-
-# What a calibration of the examples takes, with the libraries it loads.
-MEMORY_GB = 2.0
 
 
 def queue_around(folder: Path) -> Queue:
@@ -73,6 +71,9 @@ def order_study(
     pinned = pin(study, input_files(study))
     repository = study.inputs.repository
     chains = study.inputs.study.calibration.chains if isinstance(study, BoundStudy) else 1
+    cores = min(chains, os.cpu_count() or 1)
+    with queue_around(folder) as queue:
+        expected = estimate(study, until, queue, cores if resources is None else resources.cores)
     return Order(
         title=f"{study.name}: {until}" + (f", with {'; '.join(changes)}" if changes else ""),
         command=(sys.executable, "-m", "modelworks", "work"),
@@ -84,9 +85,10 @@ def order_study(
             "until": until,
             "moment": stamp(utc_now()),
             "run": open_store(repository).new_id(),
+            "expected": expected.as_dict(),
         },
         executor=executor,
-        resources=resources or Resources(min(chains, os.cpu_count() or 1), memory_gb=MEMORY_GB),
+        resources=resources or Resources(cores, memory_gb=max(expected.memory_gb, MEMORY_GB)),
         labels={
             "study": study.name,
             "region": study.inputs.study.region or "",

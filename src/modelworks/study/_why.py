@@ -10,6 +10,7 @@ from pathlib import Path
 from modelworks.errors import counted
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Event, Job, Queue
+from modelworks.study._estimate import took_in_words
 from modelworks.study._jobs import jobs_of, queue_around
 
 LINES_SHOWN = 8
@@ -49,7 +50,7 @@ def explain_job(folder: Path, text: str) -> Explained:
     """
     with queue_around(folder) as queue:
         job = queue.get(text)
-        lines = [" ".join(_sentences(queue, job))]
+        lines = [" ".join(filter(None, _sentences(queue, job)))]
         lines += map(_line, queue.events(job.id))
     last = _last_lines(jobs_of(Repository.around(folder)) / job.id / f"attempt-{job.attempt}" / "output.txt")
     if job.state == "failed" and last:
@@ -75,6 +76,7 @@ def _sentences(queue: Queue, job: Job) -> Iterator[str]:
         yield REMEDIES.get(reason, "")
     elif job.state == "done" and (job.outcome.get("result") or {}).get("run"):
         yield f"It made the run {job.outcome['result']['run']}, at the {_nth(job.attempt)} attempt."
+    yield took_in_words(job)
 
 
 def _waiting(queue: Queue, job: Job) -> Iterator[str]:
