@@ -39,6 +39,7 @@ def normal_mean(seen: Array, distance: Distance | None = None) -> LogDensity:
 SEEN = np.array([0.3, 1.2, 0.8, 1.9, 0.1])
 
 
+@pytest.mark.slow
 def test_a_normal_mean_has_its_conjugate_posterior() -> None:
     """The mean is sufficient, so that a small tolerance leaves the exact posterior."""
     found = calibrate(normal_mean(SEEN), Settings(seed=1, cores=1))
@@ -210,6 +211,7 @@ def test_a_distance_that_can_not_be_is_a_letter(distance: Distance, code: str) -
     assert refused(normal_mean(SEEN, distance)).codes == (code,)
 
 
+@pytest.mark.slow
 def test_a_weighted_target_has_no_data_to_compare() -> None:
     given = boarding_school([3, 8, 26] + [5] * 11)
     weighted = replace(given.observations[0].target, weight=0.5)

@@ -122,6 +122,7 @@ def test_predictions_have_the_noise_of_observations(posterior: Posterior) -> Non
     assert np.isfinite(predictive["levels"]).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_file_on_one_core_and_on_two(tmp_path: Path, posterior: Posterior) -> None:
     """Byte for byte, so that a checksum tells whether a result was reproduced."""
     again = calibrate(density(), Settings(chains=2, draws=60, warmup=60, seed=11, cores=2))

@@ -49,6 +49,7 @@ def test_it_ends_at_the_first_look_that_meets_the_target(name: str) -> None:
     assert found.notes["stopped"].startswith(f"stopped after {number:,} of 1,500 draws a chain: the target was met")
 
 
+@pytest.mark.slow
 @steps
 def test_a_run_that_ended_is_the_beginning_of_one_that_did_not(name: str) -> None:
     """So the target chooses how many draws there are and never which."""

@@ -249,6 +249,7 @@ def test_the_log_density_with_a_group_is_the_sum_of_its_parts() -> None:
 OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in SAMPLERS if name not in ("nuts", *BY_CHANCE)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["nuts", *OTHERS])
 def test_regions_are_drawn_to_what_is_typical(sampler: str) -> None:
     """With known spreads the posterior is normal, and its mean and variance known in closed form."""

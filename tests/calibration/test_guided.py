@@ -84,6 +84,7 @@ def test_optima_that_nothing_joins_are_left_to_tempered_smc() -> None:
     assert found.warnings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", [2, 4])
 def test_its_draws_depend_on_no_core(cores: int) -> None:
     np.testing.assert_array_equal(

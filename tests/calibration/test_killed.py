@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("nuts", "auto", "laplace_is", "smc")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["demcz", *OTHERS])
 def test_killed_again_and_again_it_gives_the_same_draws(sampler: str, tmp_path: Path) -> None:
     """By SIGKILL, in the search, the warm-up and the draws; the last one hardly has to run the model any more."""

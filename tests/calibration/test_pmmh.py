@@ -187,6 +187,7 @@ def case_of_few() -> list[float]:
     return [0.0, 1.0, 3.0, 2.0]
 
 
+@pytest.mark.slow
 def test_particles_are_as_many_as_the_scatter_of_the_likelihood_asks_for(case_of_few: list[float]) -> None:
     """A sharp observation makes few of them agree; the number is said, and the scatter it leaves."""
     given = density(3 * case_of_few)

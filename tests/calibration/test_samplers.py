@@ -46,6 +46,7 @@ def draw(
     )
 
 
+@pytest.mark.slow
 @every
 def test_a_normal_s_draws_have_its_mean_and_its_covariance(name: str) -> None:
     """Within four standard errors, by the number of draws they are worth."""
@@ -70,6 +71,7 @@ def test_the_log_density_of_each_draw_is_recorded(name: str) -> None:
     assert all(np.asarray(each).shape == (4, 20) for each in found.stats.values())
 
 
+@pytest.mark.slow
 @every
 def test_the_same_seed_gives_the_same_draws_on_one_core_and_on_two(name: str) -> None:
     """Bit for bit: what differs between two runs is then a change of the model, not of the machine."""
@@ -80,6 +82,7 @@ def test_the_same_seed_gives_the_same_draws_on_one_core_and_on_two(name: str) ->
         np.testing.assert_array_equal(one.stats[each], two.stats[each])
 
 
+@pytest.mark.slow
 @every
 def test_another_seed_gives_other_draws_and_chains_differ(name: str) -> None:
     """A seed that is ignored, or shared between chains, makes chains that agree by construction."""
@@ -107,6 +110,7 @@ class Wall(Gaussian):
         return value, super().value_and_gradient(position)[1] if value > -np.inf else np.zeros(1)
 
 
+@pytest.mark.slow
 @every
 def test_impossible_runs_are_stepped_back_from(name: str) -> None:
     """Draws stay on the possible side of a wall, and right up to it."""
@@ -117,6 +121,7 @@ def test_impossible_runs_are_stepped_back_from(name: str) -> None:
     assert found.positions.mean() == pytest.approx(truth.mean(), abs=0.12)
 
 
+@pytest.mark.slow
 @every
 def test_a_listener_hears_of_every_draw(name: str) -> None:
     """Progress rises to its total and never falls."""

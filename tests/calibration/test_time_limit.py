@@ -29,6 +29,7 @@ def target(sampler: str) -> LogDensity:
     return density(BlackBox() if sampler == "demcz" else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "cores"),
     [("nuts", 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in [("demcz", 1), ("auto", 2), ("auto", 1)])],
@@ -72,6 +73,7 @@ def test_without_any_draw_it_is_a_letter(sampler: str) -> None:
     assert raised.value.codes == ("C510",)
 
 
+@pytest.mark.slow
 def test_with_more_time_it_is_as_without_a_limit(tmp_path: Path) -> None:
     """However often the time was up: what is remembered costs none."""
     settings = Settings("demcz", cores=1, enough=Enough(effective_draws=60, r_hat=1.1), **ASKED)

@@ -131,6 +131,7 @@ def test_a_mistake_on_the_command_line_is_a_letter_with_a_next_step(
     assert "next:" in err
 
 
+@pytest.mark.slow
 def test_outside_of_any_repository_one_is_told_to_make_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,6 +215,7 @@ def quick(team: Path) -> Path:
     return team
 
 
+@pytest.mark.slow
 def test_an_answer_that_must_not_be_used_does_not_come_alone(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A script that reads stdout gets the verdict with the answer, and one that goes on after success stops."""
     status, out, err = call(capsys, "run", "--quiet")
@@ -226,6 +228,7 @@ def test_an_answer_that_must_not_be_used_does_not_come_alone(quick: Path, capsys
     assert json.loads(out)[0]["verdict"] == "stop"
 
 
+@pytest.mark.slow
 def test_a_quick_look_does_not_take_the_place_of_a_result(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`simulate` after `run` has nothing to add; before it, its run has no report to open and no answer to print."""
     call(capsys, "simulate", "--quiet")
@@ -246,6 +249,7 @@ def test_a_quick_look_does_not_take_the_place_of_a_result(quick: Path, capsys: p
     assert json.loads(out)["id"] == whole
 
 
+@pytest.mark.slow
 def test_a_damaged_run_is_told_of_wherever_runs_are_listed(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A run that is left out without a word is taken for one that never was."""
     call(capsys, "simulate", "--quiet")
@@ -296,6 +300,7 @@ def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPat
     assert _words._colour() is False
 
 
+@pytest.mark.slow
 def test_a_locale_without_umlauts_is_no_obstacle(team: Path) -> None:
     """A batch system starts jobs under LC_ALL=C, in whatever folder the team has."""
     folder = team.rename(team.with_name("umläut"))

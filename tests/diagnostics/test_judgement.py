@@ -173,6 +173,7 @@ def test_models_of_other_data_are_not_compared() -> None:
 # -- other weights of the same draws ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.needs("arviz")
 def test_sensitivities_are_those_of_arviz() -> None:
     """Another implementation of the same paper; its draws are integrated a little otherwise."""
@@ -340,6 +341,7 @@ def test_a_bad_study_is_told_what_is_wrong_with_it(bad: Any, expected: set[str],
 # -- crying wolf -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [1.0, 3.0])
 def test_few_of_forty_sound_studies_are_not_fine(noise: float) -> None:
     """Twenty checks that cried wolf once in twenty would do so in most studies: here at most three in forty."""

@@ -109,6 +109,7 @@ def _run(compiled: CompiledModel, values: dict[str, float]) -> dict[str, np.ndar
     return dict(zip(compiled.outputs, compiled.run(compiled.vector(values)).T, strict=True))
 
 
+@pytest.mark.slow
 def test_the_study_has_no_mistake(repository: Path) -> None:
     """Its files agree with each other and with its model."""
     study = check_study(repository / "studies" / "malaysia-covid")

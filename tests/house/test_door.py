@@ -57,6 +57,7 @@ def fastest(command: list[str], tries: int = 7) -> float:
     return min(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "seconds"),
     [

@@ -25,18 +25,21 @@ def codes_in_source() -> Iterator[tuple[str, str]]:
                 yield node.value, f"{file.relative_to(ROOT)}, line {node.lineno}"
 
 
+@pytest.mark.slow
 def test_every_code_that_can_be_said_is_explained() -> None:
     """A letter ends with a code so that its reader can ask for more."""
     unexplained = [f"{place}: {code}" for code, place in codes_in_source() if code not in explanations()]
     assert not unexplained, "write a page in src/modelworks/error_codes/ for\n" + "\n".join(unexplained)
 
 
+@pytest.mark.slow
 def test_every_explained_code_is_said_somewhere() -> None:
     """A page for a code that is never said sends its reader looking for a mistake they can not make."""
     silent = set(explanations()) - {code for code, _ in codes_in_source()}
     assert not silent, f"nothing says {sorted(silent)}"
 
 
+@pytest.mark.slow
 def test_a_code_is_said_by_one_room() -> None:
     """Two rooms that say one code soon mean two things by it, and its page can explain only one.
 

@@ -76,6 +76,7 @@ def spoiled(template: Path, changes: list[Edit]) -> tuple[StudyInputs | None, tu
         return inputs, tuple(letter.code for letter in letters)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits)
 @example([("studies/school/study.yaml", 0.0, 0, '"\\ud800"')])

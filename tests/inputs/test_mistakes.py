@@ -357,6 +357,7 @@ def line_of(text: str, marker: str) -> int:
     return text[: text.index(marker) + len(marker) - len(marker.lstrip("\n"))].count("\n") + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", ALL, ids=str)
 def test_a_mistake_is_answered_where_it_was_made(repository: Path, mistake: Mistake) -> None:
     """The person who made it finds code, file, line and a word that helps, and not a flood of letters."""

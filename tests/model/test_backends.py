@@ -20,6 +20,7 @@ def assert_close(found: Array, expected: Array, part: float) -> None:
     np.testing.assert_allclose(found / peak, expected / peak, rtol=0, atol=part)
 
 
+@pytest.mark.slow
 def test_the_kernel_takes_the_steps_that_numpy_takes(animal: Any, interpreted: Callable[..., Array]) -> None:
     """The same method on the same steps, written in another language: equal but for round-off."""
     compiled = CompiledModel(animal.model, animal.times, step=2 * animal.step)
@@ -38,6 +39,7 @@ def test_runs_side_by_side_are_the_runs_one_by_one(animal: Any) -> None:
         assert_close(each, expected, part=1e-12)
 
 
+@pytest.mark.slow
 def test_all_solvers_agree_with_scipy(animal: Any, by_scipy: Callable[..., Array]) -> None:
     """With a method of order eight that chooses its own steps."""
     # The functions animal has kinks where the state crosses a limit, which no step can be laid on.
@@ -75,6 +77,7 @@ def test_a_table_is_the_integral_of_its_pieces(kind: str) -> None:
     np.testing.assert_allclose(compiled.run(np.empty(0))[:, 0], np.exp(-np.interp(at, fine, integral)), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_the_text_of_a_kernel_does_not_depend_on_when_it_is_written(animal: Any) -> None:
     """Lowering twice gives the same program, or the cache would never be met."""
     from modelworks.model.backends.native import Kernel

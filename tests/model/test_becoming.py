@@ -139,6 +139,7 @@ def test_cutting_a_stratum_in_two_changes_nothing() -> None:
     np.testing.assert_allclose(joined, whole["s"][:, :2], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["chain_binomial", "tau_leap", "exact"])
 def test_by_chance_people_stay_whole_and_as_many(method: str) -> None:
     few = remembering("infection")

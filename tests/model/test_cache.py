@@ -115,6 +115,7 @@ def test_a_folder_that_can_not_be_written_costs_nothing_but_time(
     assert _cache.compile_module(module(1.25)).address("f") != 0
 
 
+@pytest.mark.slow
 def test_more_models_than_memory_keeps_do_not_disturb_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 SLOW = {"detection", "tracing without symptoms", "most", "more doses than ages", "cross-immunity", "waning vaccines"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in OPTIONS])
 def test_with_any_part_nobody_is_lost_and_nobody_is_negative(name: str) -> None:
     model = covid(COUNTRY, **OPTIONS[name])
@@ -167,6 +168,7 @@ def test_without_symptoms_the_found_are_of_all_the_infected() -> None:
     assert found["notifications"].sum() / found["incidence"].sum() == pytest.approx(0.4, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_without_intensive_care_as_many_are_admitted_and_die() -> None:
     """Where stays are equally long; who is in intensive care is not known then."""
     stays = {"days_hospital": 8.0, "days_intensive_care": 8.0}

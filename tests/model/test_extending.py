@@ -23,6 +23,7 @@ def portions(draw: Any, pieces: list[Any], parts: int) -> list[list[Any]]:
     return [pieces[a:b] for a, b in zip([0, *cuts], [*cuts, len(pieces)], strict=True)]
 
 
+@pytest.mark.slow
 @given(data=st.data(), parts=st.integers(1, 4))
 @settings(
     max_examples=8,

@@ -11,6 +11,7 @@ import pytest
 from modelworks.model import CompiledModel, Infection, Model, Parameter, Transition, events, people
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["rk4", "euler"])
 def test_the_gradient_is_that_of_the_outputs(animal: Any, solver: str, check_gradient: Callable[..., None]) -> None:
     """Every piece of the declaration, every solver that has a gradient."""

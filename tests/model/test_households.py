@@ -70,6 +70,7 @@ def test_households_end_as_reed_and_frost_say(references: Path) -> None:
         assert_shares(found, case["P_new_infections"])
 
 
+@pytest.mark.slow
 def test_households_end_as_longini_and_koopman_say(references: Path) -> None:
     """Infected in the community or at home: when in the season does not change how many it is in the end."""
     case = tables(references)["probability_table"]

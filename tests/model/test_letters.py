@@ -560,6 +560,7 @@ RUN: dict[str, tuple[Callable[[], Any], str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", list(RUN))
 def test_a_mistake_in_the_values_is_told(mistake: str) -> None:
     """With the parameter, flow, compartment or date it shows at."""

@@ -93,6 +93,7 @@ def test_jax_agrees_in_value_and_gradient(name: str) -> None:
     np.testing.assert_allclose(np.asarray(other) * at, gradient, rtol=0, atol=1e-8 * np.abs(gradient).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["adaptive", "implicit"])
 def test_it_is_the_same_by_every_solver(name: str, solver: str) -> None:
     """Steps of one length, and steps that a solver chose."""
@@ -103,6 +104,7 @@ def test_it_is_the_same_by_every_solver(name: str, solver: str) -> None:
     np.testing.assert_allclose(other.run(at) / peak, found / peak, rtol=0, atol=2 * settled.error + 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["rk4", "euler"])
 def test_its_gradient_is_exact(name: str, solver: str, check_gradient: Callable[..., None]) -> None:
     """Against differences of its own runs, to a millionth."""
@@ -112,6 +114,7 @@ def test_its_gradient_is_exact(name: str, solver: str, check_gradient: Callable[
     check_gradient(CompiledModel(made.model, made.times, calendar=made.calendar, step=step, solver=solver), at)
 
 
+@pytest.mark.slow
 def test_nobody_is_lost(name: str) -> None:
     """All at the end are those of the start, with who came and without who left: people, and what each pool holds."""
     model = library_model(name)()
@@ -185,6 +188,7 @@ def test_ages_are_called_by_their_years() -> None:
     assert seir_age(widths=(1, 4, 10, 70)).stratifications[0].strata == ("0", "1-4", "5-14", "15+")
 
 
+@pytest.mark.slow
 def test_cholera_by_few_bacteria_ends_at_the_final_size_of_its_r0() -> None:
     """What water carries comes from the same people as what contact carries: -log s = R0 (1 - s)."""
     from scipy.optimize import brentq

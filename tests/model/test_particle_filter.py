@@ -72,6 +72,7 @@ def test_the_likelihood_is_estimated_without_bias(case: Any) -> None:
     assert ratios.mean() == pytest.approx(1.0, abs=4 * ratios.std() / np.sqrt(ratios.size))
 
 
+@pytest.mark.slow
 @pytest.mark.needs("references")
 def test_few_particles_are_noisier_but_not_biased(case: Any) -> None:
     """Unbiased for any number, thirty included: dropping and doubling particles favours none."""

@@ -265,6 +265,7 @@ def test_people_are_conserved_without_births_and_deaths(run: Run, recipe: Recipe
     np.testing.assert_allclose(run(recipe)["everybody", frozenset()], 1000.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 @few
 @given(recipes(turnover=True))
 @example(everything)
@@ -280,6 +281,7 @@ def test_only_entries_and_exits_change_how_many_people_there_are(run: Run, recip
     np.testing.assert_allclose(change, totals["birth"] + totals["arrival"] - totals["death"], atol=1e-9)
 
 
+@pytest.mark.slow
 @few
 @given(recipes())
 @example(everything)
@@ -289,6 +291,7 @@ def test_there_are_never_fewer_than_no_people_or_events(run: Run, recipe: Recipe
         assert series.min() >= -1e-6, key
 
 
+@pytest.mark.slow
 @few
 @given(recipes())
 @example(everything)
@@ -298,6 +301,7 @@ def test_doubling_everyone_changes_nothing(run: Run, recipe: Recipe) -> None:
     assert_same(run(recipe), run(replace(recipe, people=2.0)), scale=scale)
 
 
+@pytest.mark.slow
 @few
 @given(recipes(), st.sampled_from([7.0, 1 / 365.25]))
 @example(everything, 1 / 365.25)
@@ -306,6 +310,7 @@ def test_the_unit_of_time_changes_nothing(run: Run, recipe: Recipe, unit: float)
     assert_same(run(recipe), run(replace(recipe, unit=unit)), rtol=1e-8)
 
 
+@pytest.mark.slow
 @few
 @given(recipes())
 @example(everything)
@@ -314,6 +319,7 @@ def test_the_order_of_a_declaration_changes_nothing(run: Run, recipe: Recipe) ->
     assert_same(run(recipe), run(replace(recipe, mirrored=True)))
 
 
+@pytest.mark.slow
 @few
 @given(recipes(), st.sampled_from([5, 7]))
 @example(everything, 5)
@@ -322,6 +328,7 @@ def test_what_becomes_lanes_changes_nothing(run: Run, recipe: Recipe, spare: int
     assert_same(run(recipe), run(replace(recipe, spare=spare)))
 
 
+@pytest.mark.slow
 @few
 @given(recipes(places=2))
 @example(everything)

@@ -83,6 +83,7 @@ def test_a_model_has_the_reproduction_number_it_is_given(groups: str) -> None:
     assert basic_reproduction_number(model, used | {"R0": 1.3, "recovery": 0.5}) == pytest.approx(1.3, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_outputs() -> None:
     model = grouped(*GROUPS["both"], places=["north", "south"], ages=["a", "b", "c", "d"])
     compiled = CompiledModel(model, [0.0, 20.0, 40.0], step=0.5)

@@ -62,6 +62,7 @@ def test_an_sir_has_its_number_times_recovery_as_rate() -> None:
         same_runs(with_reproduction_number(sir(declared), R0), sir(R0 * RECOVERY), values)
 
 
+@pytest.mark.slow
 def test_ages_have_the_eigenvalue_of_their_contacts() -> None:
     """Rows by susceptibility and people, columns by how long each age is infectious."""
     less = np.array([0.5, 1.0, 1.3])
@@ -118,6 +119,7 @@ def test_every_animal_has_the_number_and_its_gradient(animal: Any, by_difference
     np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_an_epidemic_in_ages_has_an_exact_gradient(check_gradient: Callable[..., None]) -> None:
     """Through the eigenvalue to every parameter that it depends on."""
     model = with_reproduction_number(seir_by_age(1.0, by("age", [Parameter("young"), 1.0, 1.3])), R0)

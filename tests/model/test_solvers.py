@@ -143,6 +143,7 @@ def test_the_error_that_is_told_is_the_one_that_is_made(solver: str, wanted: flo
     assert made <= 1.3 * found.error + 1e-13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("solver", "order"), [("adaptive", 5), ("implicit", 4)])
 def test_a_method_has_its_order(solver: str, order: int) -> None:
     """With a tolerance that no step exceeds all steps are the longest allowed: halving divides the error."""
@@ -187,6 +188,7 @@ def stiff(speed: Any) -> Model:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speed", [1e1, 1e3, 1e5, 1e8])
 def test_what_is_faster_than_a_step_is_in_balance(speed: float) -> None:
     """Rates up to a billion times apart, against the closed form, in steps of days."""
@@ -263,6 +265,7 @@ def test_fewer_than_no_people_are_told_with_compartment_date_and_values(solver: 
         assert part in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [*OWN_STEPS, "rk4", "euler"])
 def test_a_rate_that_turns_negative_is_told_with_its_date(solver: str) -> None:
     """Where it is met, whoever chooses the moments that are looked at."""

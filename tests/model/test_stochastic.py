@@ -87,6 +87,7 @@ def everything(dose: Any = 0.02) -> Model:
 # -- chances that are known ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.needs("references")
 @pytest.mark.parametrize("method", ["exact", "tau_leap"])
 def test_the_final_size_of_a_small_outbreak_has_its_exact_distribution(references: Path, method: str) -> None:
@@ -120,6 +121,7 @@ def test_the_chain_binomial_has_its_exact_moments(references: Path) -> None:
         assert (i == 0).mean() == pytest.approx(over, abs=4 * np.sqrt(over * (1 - over) / draws))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_an_outbreak_dies_out_with_chance_one_over_r0(method: str) -> None:
     """A branching process while few are infected (Kendall 1948); in small steps for the chain-binomial too."""
@@ -131,6 +133,7 @@ def test_an_outbreak_dies_out_with_chance_one_over_r0(method: str) -> None:
     assert (final < 400).mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(1000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_many_people_move_as_the_deterministic_model_says(method: str) -> None:
     """The mean over draws, to within what chance leaves and a step of the chain-binomial makes."""
@@ -144,6 +147,7 @@ def test_many_people_move_as_the_deterministic_model_says(method: str) -> None:
         assert np.all(gap <= 4.5 * spread + 0.004 * np.abs(expected[name]) + 1.0), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "step"), [("chain_binomial", 0.01), ("tau_leap", 0.1)])
 def test_every_piece_of_the_declaration_has_a_stochastic_form(animal: Any, method: str, step: float) -> None:
     """Functions of time and people, seasons, journeys, strains: in the mean as the deterministic one."""
@@ -160,6 +164,7 @@ def test_every_piece_of_the_declaration_has_a_stochastic_form(animal: Any, metho
 # -- what holds for every run -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25,
     deadline=None,
@@ -189,6 +194,7 @@ def test_people_are_whole_conserved_and_never_below_zero(method: str, seed: int,
     assert np.array_equal(np.diff(runs["everybody"], axis=1), change)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_draw_is_the_same_on_any_number_of_cores(method: str) -> None:
     """To the last bit: a result can be repeated elsewhere, and more draws are more of the same."""
@@ -317,6 +323,7 @@ def falling(rate: Any) -> Model:
     return Model("falling", ["a", "b"], [Transition("fall", "a", "b", rate)], {"a": 50}, {"a": people("a")})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_rate_that_becomes_negative_is_told_with_its_flow_and_day(method: str) -> None:
     by_time = letter(falling(table([0, 10], [1.0, -1.0])), {}, [0, 20], method=method, start=date(2020, 3, 1))
@@ -357,6 +364,7 @@ def test_the_step_of_a_chain_binomial_is_part_of_the_model() -> None:
         assert step * left.sum() / left[0] == pytest.approx(mean, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_rate_that_rises_in_time_is_followed_by_every_method(method: str) -> None:
     """People leave at a rate of t / 10: exp(-t^2 / 20) of them stay, for the middle of a step is its mean."""
@@ -369,6 +377,7 @@ def test_a_rate_that_rises_in_time_is_followed_by_every_method(method: str) -> N
     assert np.all(np.abs(stay - share) <= allowed + (0.005 if method == "tau_leap" else 1e-12))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pulse_moves_whole_people_at_its_moment(method: str) -> None:
     """A share of those who are there, each with that chance; so many who come; nobody at any other time."""

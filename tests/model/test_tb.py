@@ -91,6 +91,7 @@ def _holds_together(model: Model) -> None:
     assert found["incidence"][1] > 1
 
 
+@pytest.mark.slow
 def test_the_gradient_of_all_parts_is_that_of_differences() -> None:
     """Of every parameter but the numbers of the start, which are forgotten."""
     model = tb(COUNTRY, **ALL)

@@ -190,12 +190,14 @@ def test_every_figure_is_tried_here() -> None:
     assert set(FIGURES) == set(plots.names()) == set(plots.figures())
 
 
+@pytest.mark.slow
 def test_a_spec_is_valid_vega_lite(drawn: Figure, schema: Any) -> None:
     """As a whole and in each panel, so that any page that knows Vega-Lite can show it."""
     for spec in (drawn.spec, *drawn.panels[:2]):
         schema.validate(json.loads(json.dumps(spec)))
 
 
+@pytest.mark.slow
 def test_a_figure_becomes_a_picture(drawn: Figure) -> None:
     """With no browser and no network."""
     picture = drawn.png(scale=1)

@@ -59,6 +59,7 @@ def read(html: str) -> Reader:
     return Reader(html)
 
 
+@pytest.mark.slow
 def test_the_verdict_comes_first_and_in_words(read: Reader) -> None:
     """Who reads only the top of the page must not miss that the numbers are not to be used."""
     order = ["Look: an expert must look", "Before you use this", "One case infected", "Fit to the data", "Assumptions"]

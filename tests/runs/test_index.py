@@ -45,6 +45,7 @@ def ids(listing: Listing) -> list[str]:
     return [row.id for row in listing.rows]
 
 
+@pytest.mark.slow
 def test_a_new_run_is_found_without_being_told_of(index: Index, publish: Publish) -> None:
     assert ids(index.select()) == []
     first = publish(verdict="fine")
@@ -53,6 +54,7 @@ def test_a_new_run_is_found_without_being_told_of(index: Index, publish: Publish
     assert ids(index.select()) == [second.id, first.id]
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_is_found(index: Index, publish: Publish) -> None:
     early = publish(
         verdict="fine", parameters={"rate": {"value": 1.2}}, provenance={"commit": "abc1234", "person": "Ada"}
@@ -82,6 +84,7 @@ def test_what_is_asked_for_is_found(index: Index, publish: Publish) -> None:
         assert ids(index.select(wanted)) == [run.id for run in expected], wanted
 
 
+@pytest.mark.slow
 def test_a_limit_says_how_many_there_are(index: Index, publish: Publish) -> None:
     runs = [publish() for _ in range(4)]
     listing = index.select(Wanted(limit=2))
@@ -160,6 +163,7 @@ def test_a_server_that_is_not_there_is_a_letter_without_the_password(store: Stor
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_many_who_look_at_once_see_the_same(store: Store, url: str, publish: Publish) -> None:
     """Each brings the index up to date by itself, and none trips over another."""
     runs = [publish(parameters={"rate": {"value": 1.0}}) for _ in range(20)]

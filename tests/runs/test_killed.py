@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).with_name("killed.py")
 
 
+@pytest.mark.slow
 def test_killing_at_every_call_leaves_no_half_run_and_the_next_succeeds(tmp_path: Path) -> None:
     """A laptop's battery and a cluster's time limit choose their moment themselves."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

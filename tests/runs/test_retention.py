@@ -41,6 +41,7 @@ def test_the_young_stay(store: Store, publish: Publish) -> None:
     assert gone(plan(store, NOTHING_SPECIAL, START + timedelta(days=29))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("record", "mark", "policy"),
     [

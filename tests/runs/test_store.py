@@ -78,6 +78,7 @@ def test_runs_are_listed_the_latest_first(store: Store, publish: Publish) -> Non
     assert Store(store.root / "nowhere").runs() == []
 
 
+@pytest.mark.slow
 def test_a_run_is_found_by_the_first_digits_of_its_id(store: Store, publish: Publish) -> None:
     """Nobody types a whole key, but everybody pastes one."""
     runs = [publish() for _ in range(20)]
@@ -101,6 +102,7 @@ def test_a_misspelt_id_is_answered_with_the_near_ones(store: Store, publish: Pub
         Store(store.root / "empty").find("7f3a21")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["{", "[]", "\x00\xff", None])
 def test_a_damaged_run_is_a_letter_and_not_a_crash(store: Store, publish: Publish, damage: str | None) -> None:
     """One bad copy must not hide the others."""
@@ -167,6 +169,7 @@ def test_the_logs_of_the_stages_become_one(store: Store, stage: Path, tmp_path: 
     assert [json.loads(line)["event"] for line in lines] == ["first", "second", "published"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_and_a_forbidden_folder_are_letters(
     store: Store, stage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_study_is_compared_with_itself_at_a_commit(study: Path, repository: Pa
     assert git(repository, "worktree", "list").count("\n") == 0
 
 
+@pytest.mark.slow
 def test_a_run_remembers_its_assumptions(quick: Path, repository: Path) -> None:
     run = run_study(quick, quiet=True).run
     assert run is not None

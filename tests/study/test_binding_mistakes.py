@@ -92,6 +92,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new", "code", "word", "named"), MISTAKES, ids=lambda v: str(v)[:24])
 def test_a_mistake_is_told_with_code_file_and_hint(
     repository: Path, file: str, old: str, new: str, code: str, word: str, named: str | None

@@ -154,6 +154,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new", "stale"), CHANGES, ids=lambda v: str(v)[:24])
 def test_a_change_makes_stale_what_depends_on_it(study: Path, file: str, old: str, new: str, stale: set[str]) -> None:
     """Too little is a wrong number that nobody sees; too much is an hour that nobody needed to wait."""
@@ -227,6 +228,7 @@ def test_two_studies_may_have_modules_of_one_name(tmp_path: Path, study: Path) -
     np.testing.assert_allclose(ends, 500 * np.exp([-3.1, -9.3]), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("room", "stale"),
     [
@@ -268,6 +270,7 @@ def test_a_scenario_with_other_data_begins_from_data_as_they_are(study: Path, pr
     assert first.to_dict() == pytest.approx({"baseline": 500, "slower": 500, "more": 1000})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "damage"), [("calibrate", "cut"), ("project", "gone"), ("project", "record")])
 def test_a_damaged_stage_is_made_again(study: Path, stage: str, damage: str) -> None:
     """What a sick disk or a careless hand has changed is not taken for a result."""

@@ -62,6 +62,7 @@ def test_the_better_run_is_that_of_quadrature(tmp_path: Path, decay: Decay) -> N
     assert foretold(one, nuts).evidence is None
 
 
+@pytest.mark.slow
 def test_runs_of_other_data_are_not_held_against_each_other(tmp_path: Path, decay: Decay) -> None:
     """Their densities are of other things; the letter says which series differs."""
     folder = decay(tmp_path, DAYS, values=VALUES, more=SETTINGS.replace("1000", "60") % "nuts")

@@ -115,6 +115,7 @@ def test_a_study_with_groups_runs_to_its_report(places: Path) -> None:
     assert result.run.file("report.html") is not None
 
 
+@pytest.mark.slow
 def test_a_study_with_groups_is_calibrated(places: Path) -> None:
     """The walk begins where its start is; a place without data is known only by what places share."""
     result = run_study(places, until="calibrate", quiet=True)
@@ -125,6 +126,7 @@ def test_a_study_with_groups_is_calibrated(places: Path) -> None:
     assert set(_recorded(result)) == set(bind(places).free)
 
 
+@pytest.mark.slow
 def test_a_group_believed_in_member_by_member_is_in_the_record(places: Path) -> None:
     """Each member with the unit of its group; so are those that have a value."""
     rate = "rate: {prior: {log_normal: {median: 0.7, sigma: 0.2}}, unit: per week, source: a test}\n"

@@ -40,6 +40,7 @@ def run_of(study: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.slow
 def test_a_run_is_a_job_whose_progress_others_can_read(quick: Path, repository: Path) -> None:
     result = run_here(quick, until="simulate", quiet=True)
     with queue_around(repository) as queue:
@@ -62,6 +63,7 @@ def test_a_mistake_that_shows_while_it_runs_is_told_and_recorded(quick: Path, re
     assert (job.state, job.outcome["reason"]) == ("failed", "letters")
 
 
+@pytest.mark.slow
 def test_without_a_queue_a_study_is_run_all_the_same(quick: Path, repository: Path) -> None:
     kept = repository / ".modelworks"
     kept.mkdir(exist_ok=True)

@@ -42,6 +42,7 @@ def test_a_study_runs_to_a_report_and_then_has_nothing_to_do(quick: Path) -> Non
     assert "nothing to do" in second.line()
 
 
+@pytest.mark.slow
 def test_only_what_depends_on_a_change_is_run_again(quick: Path) -> None:
     """A new title is no reason to calibrate; a new scenario none either; a new prior is."""
     run_study(quick, quiet=True)
@@ -53,6 +54,7 @@ def test_only_what_depends_on_a_change_is_run_again(quick: Path) -> None:
     assert "calibrate" in fresh(run_study(quick, quiet=True))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_draws_to_the_last_bit(quick: Path, tmp_path: Path) -> None:
     """Two people who run one study get one answer, whatever the number of cores."""
     from modelworks.calibration import Posterior
@@ -118,6 +120,7 @@ def test_a_kill_at_any_moment_leaves_no_half_run_and_the_next_goes_on(quick: Pat
     assert len(store.runs()) == 1
 
 
+@pytest.mark.slow
 def test_what_was_held_out_is_judged(quick: Path) -> None:
     """Data are held back to see whether they are foreseen: the page must say so."""
     edit(quick / "study.yaml", "seed: 1978", "seed: 1978\n  until: 1978-01-31")

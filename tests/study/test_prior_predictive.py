@@ -52,6 +52,7 @@ def test_the_quantiles_are_those_of_the_prior(tmp_path: Path, decay: Decay) -> N
     assert new["q975"].item() > expected["q975"].item()
 
 
+@pytest.mark.slow
 def test_the_pictures_are_there_before_the_calibration(study: Path) -> None:
     """`simulate` draws the priors and what they foresee; `calibrate` runs it first and says the same."""
     result = run_study(study, until="simulate", quiet=True)

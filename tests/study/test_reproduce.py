@@ -58,6 +58,7 @@ def test_an_environment_is_made_again_from_its_lock(quick: Path) -> None:
     assert result.verdict == "bit-identical", (result.sentences, result.reasons)
 
 
+@pytest.mark.slow
 def test_what_was_not_made_again_is_different(quick: Path) -> None:
     run = made(quick, "simulate")
     changed(quick, "parameters.yaml", r"normal: {mean: 2, sd: 1}", "normal: {mean: 2.5, sd: 1}")
@@ -66,6 +67,7 @@ def test_what_was_not_made_again_is_different(quick: Path) -> None:
     assert sentences[0].startswith("simulate/outputs.parquet differs by up to")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_changed_proves_nothing(quick: Path) -> None:
     run = made(quick, "simulate")
     record = run.path / "run.json"
@@ -75,12 +77,14 @@ def test_a_run_that_was_changed_proves_nothing(quick: Path) -> None:
         reproduce(run, here=True, quiet=True)
 
 
+@pytest.mark.slow
 def test_a_folder_with_things_in_it_is_left_alone(quick: Path, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(ModelworksError, match="T303"):
         reproduce(made(quick, "simulate"), here=True, keep=tmp_path, quiet=True)
 
 
+@pytest.mark.slow
 def test_the_study_of_a_run_that_no_longer_works_says_why(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(quick, "simulate")
     whole = _reproduce._inputs

@@ -173,6 +173,7 @@ cases:
 """
 
 
+@pytest.mark.slow
 def test_a_function_is_given_tables_of_the_catalogue_and_gives_files(made: Made, tmp_path: Path) -> None:
     import hashlib
 
