@@ -33,7 +33,7 @@ from modelworks.calibration._target import Target
 from modelworks.calibration._uniformity import Uniformity, uniformity
 from modelworks.calibration.groups import Group, group
 from modelworks.calibration.priors import Prior
-from modelworks.calibration.samplers import Enough
+from modelworks.calibration.samplers import Enough, warmup_of
 
 __all__ = [
     "Beliefs",
@@ -68,4 +68,5 @@ __all__ = [
     "sobol_indices",
     "sobol_rows",
     "uniformity",
+    "warmup_of",
 ]

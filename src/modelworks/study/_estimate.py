@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from modelworks.calibration import Settings
+from modelworks.calibration import Settings, warmup_of
 from modelworks.errors import counted
 from modelworks.jobs import Job, Queue
 from modelworks.runs import StageCache, duration
@@ -90,7 +90,8 @@ def _of_the_model(study: BoundStudy, cores: int) -> tuple[float, str]:
     each = min(_seconds(work, position) for _ in range(TRIES))
     usual = Settings()
     # Chains that end when their draws are enough make fewer than this, or more.
-    draws = (asked.draws or usual.draws) + (asked.warmup or usual.warmup)
+    warmup = asked.warmup or warmup_of("nuts" if by_gradient else asked.sampler)
+    draws = (asked.draws or usual.draws) + warmup
     runs = asked.chains * draws * (STEPS_OF_NUTS if by_gradient else 1)
     at_once = max(1, min(cores, asked.chains))
     return each * runs / at_once, f"calibrate from a run of the model, {1000 * each:.2g} ms, times {runs:,}"
