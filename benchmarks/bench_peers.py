@@ -81,8 +81,10 @@ def of_a(spec: ModuleType, truth: Mapping[str, Array]) -> Problem:
     p = spec.A
     rates = {"contact_rate": p["beta"], "latency_rate": p["sigma"], "recovery_rate": p["gamma"]}
     values = {**rates, "population": p["N"], "first_cases": p["I0"]}
-    # The peer gets eight digits of so small a model: no fewer here.
-    return Problem("A, SEIR", seir(), values, truth["A_t"], {"prevalence": truth["A_y"][:, 2]}, 1e-8)
+    # The peer gets eight digits of so small a model: no fewer here; and people alone, no events.
+    return Problem(
+        "A, SEIR", seir().reporting("prevalence"), values, truth["A_t"], {"prevalence": truth["A_y"][:, 2]}, 1e-8
+    )
 
 
 def of_b(spec: ModuleType, truth: Mapping[str, Array]) -> Problem:
