@@ -100,7 +100,7 @@ STUDY_FILE = [
     Mistake(STUDY, "region: england", "region: ../england", "Y139", "letters"),
     Mistake(STUDY, "time: {unit: days", "time: {unit: weeks", "Y124", "days"),
     Mistake(STUDY, "start: 2021-01-01", "start: 01/01/2021", "Y110", "year-month-day"),
-    Mistake(STUDY, "start: 2021-01-01", "start: 2021-02-30", "Y110", "year-month-day"),
+    Mistake(STUDY, "start: 2021-01-01", "start: 2021-02-30", "Y110", "February 2021 has 28 days"),
     Mistake(STUDY, "start: 2021-01-01", "start: 0021-01-01", "Y110", "year"),
     Mistake(STUDY, "start: 2021-01-01", "start: 2022-01-01", "Y125", "ends on"),
     Mistake(STUDY, ", every: 1", "", "Y121", "every", at="time:"),

@@ -197,7 +197,8 @@ def publish(folder: Path) -> None:
         fail("R111", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
     datasets = data_pages(Path.cwd())
     publish_site(runs, folder, datasets)
-    say(f"published {counted(len(runs), 'run')} and {counted(len(datasets), 'dataset')} to {folder}/")
+    also = f" and {counted(len(datasets), 'dataset')}" if datasets else ""
+    say(f"published {counted(len(runs), 'run')}{also} to {folder}/")
     next_step(f"open {folder}/index.html")
 
 
