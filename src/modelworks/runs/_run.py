@@ -49,9 +49,13 @@ class Run:
         present = files_of(self.path) - {CHECKSUMS}
         complaints = dict.fromkeys(recorded.keys() - present, "missing")
         complaints |= dict.fromkeys(present - recorded.keys(), "extra")
-        complaints |= {
-            name: "differs" for name in recorded.keys() & present if file_hash(self.path / name) != recorded[name]
-        }
+        for name in recorded.keys() & present:
+            try:
+                if file_hash(self.path / name) != recorded[name]:
+                    complaints[name] = "differs"
+            except FileNotFoundError:
+                # Somebody pruned the run while we looked.
+                complaints[name] = "missing"
         return [f"{name}: {complaint}" for name, complaint in sorted(complaints.items())]
 
 
