@@ -43,3 +43,9 @@ def test_smoothed_weights_are_those_of_arviz() -> None:
     theirs, k = arviz.psislw(logs.copy())
     assert pareto_k(logs) == pytest.approx(float(k), abs=1e-6)
     np.testing.assert_allclose(smoothed(logs), np.exp(theirs), rtol=1e-6)
+
+
+def test_weights_that_differ_by_round_off_are_alike() -> None:
+    """A distribution fitted to round-off is one of nothing."""
+    noise = np.random.default_rng(3).integers(0, 25, 1000) * np.finfo(np.float64).eps
+    assert pareto_k(noise) == -np.inf

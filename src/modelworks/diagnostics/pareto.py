@@ -20,6 +20,8 @@ GRID_SPREAD = 3.0
 PRIOR_DRAWS = 10
 PRIOR_K = 0.5
 
+# Logarithms of weights that differ by less are alike: what is left of them is round-off.
+ALIKE = 1e-12
 FEWEST_TAIL_DRAWS = 5
 
 
@@ -46,7 +48,7 @@ def pareto_k(log_weights: Floats) -> float:
     length = tail_length(weights.size)
     if length < FEWEST_TAIL_DRAWS or length >= weights.size:
         return np.inf
-    if weights[-1] - weights[-length - 1] < np.finfo(np.float64).eps:
+    if weights[-1] - weights[-length - 1] < ALIKE:
         return -np.inf
     excess = np.exp(weights[-length:]) - threshold(weights, length)
     excess = excess[excess > 0]

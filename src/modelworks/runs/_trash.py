@@ -149,7 +149,10 @@ class DiskSizes:
         """Take a run away; gives the bytes that were in no other."""
         freed = 0
         for each in _files(self._folders[key]):
-            size, names = self._of[each.st_dev, each.st_ino]
+            # A file that came since, with a run that somebody brought back, was not counted.
+            size, names = self._of.get((each.st_dev, each.st_ino), (0, 0))
+            if names == 0:
+                continue
             if names > 1:
                 self._of[each.st_dev, each.st_ino] = (size, names - 1)
             else:
