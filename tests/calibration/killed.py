@@ -62,7 +62,7 @@ class CountedWithGradient(Counted):
 
 def counted(sampler: str, last: int | None) -> tuple[LogDensity, Counted]:
     """The black box fails now and then, which is counted too."""
-    if sampler == "demcz":
+    if sampler in ("demcz", "abc", "sbi"):
         model = Counted(BlackBox(), last)
     else:
         model = CountedWithGradient(Linear(DESIGN, ("level", "slope")), last)

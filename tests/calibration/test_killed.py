@@ -19,7 +19,7 @@ from modelworks.calibration._estimate import Estimates
 from modelworks.runs import Ledger
 
 ROOT = Path(__file__).parents[2]
-OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("nuts", "auto", "laplace_is", "smc")]
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("nuts", "auto", "laplace_is", "smc", "abc", "sbi")]
 
 
 @pytest.mark.slow

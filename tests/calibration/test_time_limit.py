@@ -26,7 +26,7 @@ def after(number: int) -> Callable[[], bool]:
 
 
 def target(sampler: str) -> LogDensity:
-    return density(BlackBox() if sampler == "demcz" else None)
+    return density(BlackBox() if sampler in ("demcz", "sbi") else None)
 
 
 @pytest.mark.slow
@@ -64,8 +64,20 @@ def test_without_time_to_confirm_a_first_answer_it_is_the_answer() -> None:
         assert values.mean() == pytest.approx(mean, abs=0.1 * values.std())
 
 
+def test_abc_gives_the_generation_it_has_come_to() -> None:
+    """Wider than it will be, and it is said; where not even the first is whole, it is a letter."""
+    settings = Settings("abc", cores=1, **ASKED)
+    found = calibrate(target("demcz"), settings, time_is_up=after(3500))
+    said = found.attributes
+    assert said["is_short"]
+    assert said["stopped"].startswith("stopped by the time limit after 2 generations, at a distance of ")
+    with pytest.raises(ModelworksError) as raised:
+        calibrate(target("demcz"), settings, time_is_up=after(1500))
+    assert raised.value.codes == ("C510",)
+
+
 @pytest.mark.parametrize(
-    "sampler", ["demcz", *(pytest.param(n, marks=pytest.mark.slow) for n in ("nuts", "smc", "auto"))]
+    "sampler", ["demcz", *(pytest.param(n, marks=pytest.mark.slow) for n in ("nuts", "smc", "auto", "sbi"))]
 )
 def test_without_any_draw_it_is_a_letter(sampler: str) -> None:
     with pytest.raises(ModelworksError) as raised:

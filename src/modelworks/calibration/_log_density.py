@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -246,10 +246,19 @@ class LogDensity:
         places = [self.beliefs.place(position) for position in positions]
         return np.array([-np.inf if at is None else at.log_prior for at in places])
 
-    def imitate(self, positions: Array, key: np.random.Generator, cores: int) -> Imitations:
-        """A run at each of positions (row, coordinate), and summaries of new observations of it."""
+    def imitate(
+        self,
+        positions: Array,
+        key: np.random.Generator,
+        cores: int,
+        predict: Callable[[Array], list[Array] | None] | None = None,
+    ) -> Imitations:
+        """A run at each of positions (row, coordinate), and summaries of new observations of it.
+
+        `predict` takes the place of the method of that name, for whoever remembers its runs.
+        """
         values = self.all_values(self.constrain(positions))
-        runs = list(in_order(self.predict, values, cores))
+        runs = list(in_order(predict or self.predict, values, cores))
         ran = np.array([each is not None for each in runs])
         good = [each for each in runs if each is not None]
         predicted = tuple(np.full((len(runs), each.target.observed.size), np.nan) for each in self.observations)

@@ -12,19 +12,23 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.calibration._estimate import Estimates
+from modelworks.calibration._imitate import Imitations
 from modelworks.calibration.samplers import Density
 from modelworks.calibration.samplers._sampler import EstimatedDensity, TimeIsUp
 from modelworks.errors import Letter, ModelworksError
 
+if TYPE_CHECKING:
+    from modelworks.calibration._log_density import LogDensity
+
 Array = NDArray[np.float64]
 
-VALUE, GRADIENT, ESTIMATE = b"value", b"gradient", b"estimate"
+VALUE, GRADIENT, ESTIMATE, PREDICTED = b"value", b"gradient", b"estimate", b"predicted"
 
 
 class Memory(Protocol):
@@ -101,6 +105,21 @@ class Remembered:
         return _unpacked(
             self._known(key, lambda: _packed(density.estimate(positions, particles, seed))), len(positions)
         )
+
+    def imitate(self, positions: Array, key: np.random.Generator, cores: int, /) -> Imitations:
+        """Each run by itself: of a slow model, a kill then undoes no more than one."""
+        density = cast("LogDensity", self.afresh)
+        ends = np.cumsum([each.target.observed.size for each in density.observations])[:-1]
+
+        def predict(values: Array) -> list[Array] | None:
+            def work_out() -> Array:
+                found = density.predict(values)
+                return np.zeros(0) if found is None else np.concatenate(found)
+
+            known = self._known(_key(PREDICTED, values), work_out)
+            return np.split(known, ends) if known.size else None
+
+        return density.imitate(positions, key, cores, predict)
 
     def _known(self, key: bytes, work_out: Callable[[], Array]) -> Array:
         """Numbers from the memory, or worked out and put there."""

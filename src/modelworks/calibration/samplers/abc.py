@@ -19,7 +19,7 @@ from modelworks.calibration._imitate import Imitations
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._enough import Enough
 from modelworks.calibration.samplers._importance import resampled
-from modelworks.calibration.samplers._sampler import Density, Draws, SimulatedDensity, can_be_imitated
+from modelworks.calibration.samplers._sampler import Density, Draws, SimulatedDensity, TimeIsUp, can_be_imitated
 from modelworks.calibration.samplers._starts import tell_of_nowhere
 from modelworks.errors import fail
 
@@ -84,16 +84,26 @@ def sample(
     here, distance = _first(density, chains * -(-KEPT // chains), random, cores)
     share, generations, wanted = 1.0, 1, density.tolerance
     simulated = 2 * len(here.positions)
+    out_of_time = False
     while share > LEAST_SHARE and generations < MOST_GENERATIONS and not _near_enough(here, wanted):
         tolerance = here.distances.max()
-        new = _moved(here, density, distance, random, cores)
+        try:
+            new = _moved(here, density, distance, random, cores)
+        except TimeIsUp:
+            out_of_time = True
+            break
         share = float((new.distances < tolerance).mean())
         simulated, generations = simulated + len(new.positions), generations + 1
         here = here.and_(new).nearest(len(here.positions))
         progress.update(total * (1 - max(share, LEAST_SHARE)), note=f"tolerance {here.distances.max():.3g}")
     progress.update(total)
     progress.finish()
-    return _as_draws(here, chains, draws, random, _notes(here, share, generations, simulated, wanted))
+    notes = _notes(here, share, generations, simulated, wanted)
+    if out_of_time:
+        nearest = f"{here.distances.max():.3g}"
+        notes |= {"stopped": f"stopped by the time limit after {generations} generations, at a distance of {nearest}"}
+        notes |= {"is_short": True}
+    return _as_draws(here, chains, draws, random, notes)
 
 
 def _first(
