@@ -20,11 +20,6 @@ def ticking() -> Callable[[], datetime]:
     return lambda: START + timedelta(seconds=next(seconds))
 
 
-FOLDER = pytest.param("folder")
-BUCKET = pytest.param("bucket", marks=pytest.mark.needs("weed"))
-BOTH = pytest.mark.parametrize("kind", [FOLDER, BUCKET])
-
-
 @pytest.fixture
 def kind() -> str:
     """Where runs are kept; a test of both kinds says so."""

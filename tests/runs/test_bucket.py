@@ -87,6 +87,41 @@ def test_runs_go_and_come_back(store: Store, publish: Publish, tmp_path: Path) -
     assert left == {"run.json", "checksums.json", "environment.lock"}
 
 
+def test_of_two_who_restore_and_erase_at_once_one_does(
+    store: Store, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever erases has looked before the other restored: what is back keeps its files."""
+    run, other = publish(), colleague(store, tmp_path)
+    store.discard(run.key, "Ada", LATER)
+    looks = iter([other._log.last(), other._log.last()])
+    assert store.bring_back(run.key)
+    now = other._log.last
+    monkeypatch.setattr(other._log, "last", lambda: next(looks, None) or now())
+    assert other.erase(run.key) == 0
+    assert next(looks, None) is None
+    assert store.verify(run.key) == []
+    assert list(other.published()) == [run.key]
+
+
+def test_who_was_killed_in_their_turn_is_helped_to_say_what_they_meant(
+    store: Store, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nobody would ever get the next turn."""
+    run, other = publish(), colleague(store, tmp_path)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._log, "_write", killed)  # type: ignore[attr-defined]
+        with pytest.raises(KeyboardInterrupt):
+            store.discard(run.key, "Ada", LATER)
+    assert list(other.published()) == [run.key]
+    other.discard(run.key, "Bob", LATER)
+    assert [(why["by"], is_there) for why, is_there in other.discarded()] == [("Ada", True)]
+    assert restore(other, run.id).verify() == []
+
+
 def bucket(store: Store) -> obstore.store.S3Store:
     assert isinstance(store, BucketStore)
     return store._bucket
@@ -281,7 +316,7 @@ def test_a_run_whose_first_attempt_was_killed_before_it_said_so_is_there(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(BucketStore, "_say", killed)
+        patched.setattr("modelworks.runs._bucket_log.BucketLog.publish", killed)
         with pytest.raises(KeyboardInterrupt):
             store.publish(("flu", "sir", "uk"), stages=stages, record={"who": "ada"}, name=name)
     assert list(store.published()) == []

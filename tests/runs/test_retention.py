@@ -133,6 +133,23 @@ def test_what_was_emptied_leaves_its_record_and_recipe(
     assert "recipe" in raised.value.letters[0].hint
 
 
+@pytest.mark.parametrize("kind", ["folder", pytest.param("bucket", marks=pytest.mark.needs("weed"))])
+def test_who_restores_what_another_erased_meanwhile_is_told_and_removes_nothing(
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of an erased run is its recipe; to restore it too late once took that away as well."""
+    run = publish()
+    store.discard(run.key, "Ada", LATER)
+    waiting = list(store.discarded())
+    assert store.erase(run.key) > 0
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "discarded", lambda: iter(waiting))
+        with pytest.raises(ModelworksError, match="R141"):
+            restore(store, run.id)
+    assert [(why["key"], is_there) for why, is_there in store.discarded()] == [(run.key, False)]
+    assert list(store.published()) == []
+
+
 def recipe_files(store: Store) -> list[Path]:
     return [path for path in (store.root / ".pruned").rglob("*") if path.is_file()]
 

@@ -1,8 +1,8 @@
 """Runs in a bucket of any S3-compatible store, with the guarantees of a folder.
 
-What happened to runs is a log of small objects that are created and never changed: published, discarded, brought
-back, erased. A run's files are uploaded first and the word that it is published comes last, so half a run is never
-seen; the log alone says which runs there are. Of several who publish the same run each uploads to a place of its own,
+A log says what happened to runs (`_bucket_log.py`): published, discarded, brought back, erased. A run's files are
+uploaded first and the word that it is published comes last, so half a run is never seen; the log alone says which runs
+there are. Of several who publish the same run each uploads to a place of its own,
 and the first to say which place is the run's has made it. Files come down once, into a mirror folder, and are held to
 their checksums there.
 """
@@ -12,30 +12,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from modelworks.errors import fail
-from modelworks.logs import stamp, utc_now
+from modelworks.logs import utc_now
 from modelworks.runs._atomic import Attempt, attempt
+from modelworks.runs._bucket_log import BACK, DISCARDED, ERASED, PUBLISHED, THERE, BucketLog, last_of
 from modelworks.runs._fingerprint import file_hash
 from modelworks.runs._marks import Mark, mark_file, mark_of
 from modelworks.runs._run import CHECKSUMS, RECORD, Run, open_run
 from modelworks.runs._store import Changes, Looked, Store
-from modelworks.runs._trash import is_recipe, run_folders
+from modelworks.runs._trash import is_recipe, remove, run_folders
 
-RUNS, PLACES, EVENTS, MARKS, OUTBOX = "runs", "places", "events", "marks", ".outbox"
-PUBLISHED, DISCARDED, BACK, ERASED = "published", "discarded", "back", "erased"
-# Clocks of two machines differ, and an upload takes its time: so far back the log is read again.
-OVERLAP = timedelta(hours=24)
+RUNS, PLACES, MARKS, OUTBOX = "runs", "places", "marks", ".outbox"
 # Larger files go up in parts, and none is ever whole in memory.
 PART_BYTES = 16 * 2**20
 STREAMS = 8
@@ -44,11 +41,6 @@ RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _LOG = "log"
 # Of the checksum of a run's checksums, which tells the places of several attempts apart.
 PLACE_DIGITS = 12
-_BETWEEN = "~"
-
-
-# When (microseconds of Unix time), what, to which run, and the object that says so.
-Event: TypeAlias = tuple[int, str, str, str]
 
 
 class BucketStore(Store):
@@ -58,6 +50,7 @@ class BucketStore(Store):
         super().__init__(mirror, clock=clock)
         self._url = url.rstrip("/")
         self._bucket = _open(url)
+        self._log = BucketLog(self._bucket, clock)
         self._places: dict[str, str] = {}
 
     @property
@@ -96,9 +89,9 @@ class BucketStore(Store):
         is_ours = self._place(key) == place
         if not is_ours:
             obstore.delete(self._bucket, [each["path"] for each in self._objects(f"{place}/")])
-        if key not in self._log():
+        if key not in self._log.last():
             # Also for the other attempt, which may have been killed before it could say so itself.
-            self._say(PUBLISHED, key, "")
+            self._log.publish(key)
         return is_ours
 
     def _upload(self, folder: Path, place: str) -> None:
@@ -125,7 +118,7 @@ class BucketStore(Store):
 
     def published(self, study: str | None = None) -> Iterator[str]:
         with self._letters("runs can not be listed in"):
-            there = sorted(key for key, (kind, _) in self._log().items() if kind in (PUBLISHED, BACK))
+            there = sorted(key for key, (kind, _) in self._log.last().items() if kind in THERE)
         return (key for key in there if study is None or key.startswith(f"{study}/"))
 
     def open(self, key: str) -> Run:
@@ -201,11 +194,11 @@ class BucketStore(Store):
         """What the log says since it was read last."""
         since = seen.get(_LOG, (0, True))[0]
         with self._letters("runs can not be listed in"):
-            events = list(self._events(since))
+            events = list(self._log.events(since))
         latest = max((when for when, *_ in events), default=since)
-        state = {key: kind for key, (kind, _) in _last(events).items()}
+        state = {key: kind for key, (kind, _) in last_of(events).items()}
         before = {region: set(known(region)) for region in {_region(key) for key in state}}
-        there = {key for key, kind in state.items() if kind in (PUBLISHED, BACK)}
+        there = {key for key, kind in state.items() if kind in THERE}
         added = {key for key in there if key not in before[_region(key)]}
         removed = {key for key in state.keys() - there if key in before[_region(key)]}
         looked = {} if latest == since else {_LOG: (latest, True)}
@@ -236,28 +229,30 @@ class BucketStore(Store):
 
     def discard(self, key: str, by: str, now: datetime) -> None:
         with self._letters("a run can not be discarded in"):
-            self._say(DISCARDED, key, by, now)
-        shutil.rmtree(self.root / key, ignore_errors=True)
+            said = self._log.say(DISCARDED, key, by, now)
+        if said:
+            remove(self.root / key, self.root)
 
     def discarded(self) -> Iterator[tuple[dict[str, Any], bool]]:
         with self._letters("runs can not be listed in"):
-            for _, (kind, name) in sorted(self._log().items()):
+            for _, (kind, name) in sorted(self._log.last().items()):
                 if kind in (DISCARDED, ERASED):
-                    yield json.loads(bytes(obstore.get(self._bucket, name).bytes())), kind == DISCARDED
+                    yield self._log.told(name), kind == DISCARDED
 
-    def bring_back(self, key: str) -> None:
+    def bring_back(self, key: str) -> bool:
         with self._letters("a run can not be brought back in"):
-            self._say(BACK, key, "")
+            # Where another brought it back first, it is there as well.
+            return self._log.say(BACK, key, "") or self._log.last()[key][0] in THERE
 
     def erase(self, key: str) -> int:
         with self._letters("a run can not be erased in"):
+            why = self._log.told(self._log.last()[key][1])
+            # The word comes first: what is half erased is not to be brought back.
+            if not self._log.say(ERASED, key, str(why["by"]), datetime.fromisoformat(why["pruned"])):
+                return 0
             prefix = self._prefix(key)
             there = self._objects(f"{RUNS}/{key}/")
             gone = [each for each in there if not is_recipe(each["path"].removeprefix(prefix))]
-            _, name = self._log()[key]
-            why = json.loads(bytes(obstore.get(self._bucket, name).bytes()))
-            # The word comes first: what is half erased is not to be brought back.
-            self._say(ERASED, key, str(why["by"]), datetime.fromisoformat(why["pruned"]))
             if gone:
                 obstore.delete(self._bucket, [each["path"] for each in gone])
         return sum(each["size"] for each in gone)
@@ -265,37 +260,10 @@ class BucketStore(Store):
     def recipe_of(self, key: str) -> str:
         return f"{self._url}/{self._prefix(key).rstrip('/')}"
 
-    # -- the log -------------------------------------------------------------------------------------
-
-    def _say(self, kind: str, key: str, by: str, moment: datetime | None = None) -> None:
-        """Add to the log. Its names sort by time and say everything that a list of runs needs."""
-        now = self._clock().astimezone(UTC)
-        # Clocks differ: what happened to one run is counted, so that its order needs no clock.
-        number = 0 if kind == PUBLISHED else 1 + sum(each == key for _, _, each, _ in self._events())
-        name = _BETWEEN.join([f"{now:%Y%m%dT%H%M%S.%fZ}", kind, *key.split("/"), f"{number:06d}"])
-        told = {"key": key, "event": kind, "by": by, "pruned": stamp(moment or now)}
-        with contextlib.suppress(AlreadyExistsError):
-            obstore.put(self._bucket, f"{EVENTS}/{name}", json.dumps(told).encode("utf-8"), mode="create")
-
-    def _events(self, since_microseconds: int = 0) -> Iterator[Event]:
-        """The log in the order of time, or what of it is not long before a moment of Unix time."""
-        offset = None
-        if since_microseconds:
-            begin = datetime.fromtimestamp(since_microseconds / 1e6, UTC) - OVERLAP
-            offset = f"{EVENTS}/{begin:%Y%m%dT%H%M%S}"
-        for each in sorted(self._objects(f"{EVENTS}/", offset), key=lambda each: str(each["path"])):
-            moment, kind, *parts = each["path"].rpartition("/")[2].split(_BETWEEN)
-            when = datetime.strptime(moment, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
-            yield round(when.timestamp() * 1e6), kind, "/".join(parts[:-1]), each["path"]
-
-    def _log(self) -> dict[str, tuple[str, str]]:
-        """What happened to each run last, and the name of the object that says so."""
-        return _last(self._events())
-
     # -- the bucket ----------------------------------------------------------------------------------
 
-    def _objects(self, prefix: str, offset: str | None = None) -> list[Any]:
-        return [each for batch in obstore.list(self._bucket, prefix, offset=offset, chunk_size=1000) for each in batch]
+    def _objects(self, prefix: str) -> list[Any]:
+        return [each for batch in obstore.list(self._bucket, prefix, chunk_size=1000) for each in batch]
 
     @contextlib.contextmanager
     def _letters(self, what: str) -> Iterator[None]:
@@ -324,12 +292,6 @@ class BucketSizes:
 
     def without(self, key: str) -> int:
         return self._of.pop(key)
-
-
-def _last(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
-    """What happened to each run last, and the object that says so."""
-    in_order = sorted(events, key=lambda event: event[3].rpartition(_BETWEEN)[2])
-    return {key: (kind, name) for _, kind, key, name in in_order}
 
 
 def _region(key: str) -> str:

@@ -124,19 +124,18 @@ def restore(store: Store, text: str) -> Run:
     there = {str(why["key"]): is_there for why, is_there in store.discarded()}
     fitting = [key for key in there if key == text or id_of(Path(key)).startswith(text.lower())]
     waiting = [key for key in fitting if there[key]]
-    if fitting and not waiting:
-        fail(
-            "R141",
-            f"the results of `{text}` are gone: the trash was emptied since it was pruned",
-            hint=f"its record and recipe are kept in {store.recipe_of(fitting[0])}; run the study again from there",
-        )
-    if not waiting:
+    if not fitting:
         known = [id_of(Path(key)) for key in there]
         fail("R141", f"there is no `{text}` in the trash", hint=near(text, known) if known else "the trash is empty")
     if len(waiting) > 1:
         shown = "; ".join(sorted(waiting)[:6])
         fail("R102", f"`{text}` fits {len(waiting)} runs", hint=f"give one more digit: {shown}")
-    store.bring_back(waiting[0])
+    if not waiting or not store.bring_back(waiting[0]):
+        fail(
+            "R141",
+            f"the results of `{text}` are gone: the trash was emptied since it was pruned",
+            hint=f"its record and recipe are kept in {store.recipe_of(fitting[0])}; run the study again from there",
+        )
     return store.open(waiting[0])
 
 

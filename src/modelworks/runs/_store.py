@@ -161,10 +161,10 @@ class Store:
         """What is said of every discarded run (`key`, `pruned`, `by`), and whether it is still in the trash."""
         return discarded(self.root)
 
-    def bring_back(self, key: str) -> None:
-        """Move a run from the trash to where it was."""
+    def bring_back(self, key: str) -> bool:
+        """Move a run from the trash to where it was; False where it was erased meanwhile."""
         _look_again((self.root / key).parent)
-        bring_back(self.root, key)
+        return bring_back(self.root, key)
 
     def erase(self, key: str) -> int:
         """Remove a discarded run for good, but for its recipe; gives the bytes that freed."""

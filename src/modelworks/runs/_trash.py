@@ -42,20 +42,24 @@ def discarded(root: Path) -> Iterator[tuple[dict[str, Any], bool]]:
             yield _why(root, key), key in waiting
 
 
-def bring_back(root: Path, key: str) -> None:
-    """Move a run from the trash to where it was."""
+def bring_back(root: Path, key: str) -> bool:
+    """Move a run from the trash to where it was; False where it was erased meanwhile.
+
+    Its recipe stays, and is not looked at while the run is there: somebody else may discard it again, or has erased
+    it just now, and whoever removed the recipe then would remove all that is left.
+    """
     with contextlib.suppress(FileNotFoundError):
         _move(root / TRASH / key, root / key, root / TRASH)
-    _remove(root / PRUNED / key, root)
+    return (root / key).is_dir()
 
 
 def erase(root: Path, key: str) -> int:
     """Remove a discarded run for good, but for its recipe; gives the bytes that freed, 0 where another did."""
     if not (root / PRUNED / key).is_dir():
-        # Taken away by whoever brought the run back while another discarded it anew.
+        # Taken away by hand, or by a version of ours that removed the recipe of a run that was brought back.
         with contextlib.suppress(FileNotFoundError):
             _leave_recipe(root, root / TRASH / key, key, _why(root, key))
-    freed = _remove(root / TRASH / key, root)
+    freed = remove(root / TRASH / key, root)
     _remove_empty((root / TRASH / key).parent, root / TRASH)
     return freed
 
@@ -87,7 +91,7 @@ def _move(source: Path, destination: Path, top: Path) -> None:
         _remove_empty(source.parent, top)
 
 
-def _remove(folder: Path, root: Path) -> int:
+def remove(folder: Path, root: Path) -> int:
     """Remove a folder that may be gone already; gives the bytes that freed."""
     # Its name goes first, so that a crash half-way leaves nothing that looks like a run.
     with attempt(root, "erased") as made:
