@@ -29,12 +29,31 @@ if TYPE_CHECKING:
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
     from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
+    from modelworks.runs._promotion import (
+        Promotion,
+        approved_runs,
+        promotion_of,
+        promotions,
+        propose,
+        sign,
+        withdraw,
+    )
     from modelworks.runs._provenance import machine, person, provenance
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
     from modelworks.runs._run import Run
     from modelworks.runs._store import Store
+    from modelworks.runs._words import Requirement, Word
 
 _HOME = {
+    "withdraw": "_promotion",
+    "sign": "_promotion",
+    "propose": "_promotion",
+    "promotions": "_promotion",
+    "promotion_of": "_promotion",
+    "approved_runs": "_promotion",
+    "Word": "_words",
+    "Requirement": "_words",
+    "Promotion": "_promotion",
     "BucketStore": "_bucket",
     "Comparison": "_compare",
     "Condition": "_find",
@@ -94,6 +113,8 @@ __all__ = [
     "Policy",
     "Progress",
     "ProgressLog",
+    "Promotion",
+    "Requirement",
     "Row",
     "Run",
     "SharedProgress",
@@ -102,6 +123,8 @@ __all__ = [
     "Store",
     "Usage",
     "Wanted",
+    "Word",
+    "approved_runs",
     "ask_git",
     "compare",
     "condition",
@@ -117,13 +140,18 @@ __all__ = [
     "person",
     "plan",
     "progress_line",
+    "promotion_of",
+    "promotions",
+    "propose",
     "provenance",
     "prune",
     "pruned",
     "python_like",
     "restore",
+    "sign",
     "source_hash",
     "usage",
+    "withdraw",
 ]
 
 

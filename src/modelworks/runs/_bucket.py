@@ -10,6 +10,7 @@ their checksums there.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,8 +32,9 @@ from modelworks.runs._marks import Mark, mark_file, mark_of
 from modelworks.runs._run import CHECKSUMS, RECORD, Run, open_run
 from modelworks.runs._store import Changes, Looked, Store
 from modelworks.runs._trash import is_recipe, remove, run_folders
+from modelworks.runs._words import Word, word_of
 
-RUNS, PLACES, MARKS, OUTBOX = "runs", "places", "marks", ".outbox"
+RUNS, PLACES, MARKS, WORDS, OUTBOX = "runs", "places", "marks", "promotions", ".outbox"
 # Larger files go up in parts, and none is ever whole in memory.
 PART_BYTES = 16 * 2**20
 STREAMS = 8
@@ -220,6 +222,36 @@ class BucketStore(Store):
         # Nobody else has the name: where it is there already, an attempt that got no answer has arrived.
         with self._letters("a remark can not be written in"), contextlib.suppress(AlreadyExistsError):
             obstore.put(self._bucket, f"{MARKS}/{name}", text.encode("utf-8"), mode="create")
+
+    # -- what the team stands behind -------------------------------------------------------------------
+
+    def seal(self, key: str) -> str | None:
+        with self._letters("a run can not be read in"), contextlib.suppress(FileNotFoundError):
+            checksums = bytes(obstore.get(self._bucket, self._prefix(key) + CHECKSUMS).bytes())
+            return hashlib.sha256(checksums).hexdigest()
+        return None
+
+    def word_names(self) -> set[str]:
+        with self._letters("approvals can not be read in"):
+            return {each["path"].rpartition("/")[2] for each in self._objects(f"{WORDS}/")}
+
+    def words(self, names: Collection[str] | None = None) -> Iterator[tuple[str, Word]]:
+        with self._letters("approvals can not be read in"):
+            for name in sorted(self.word_names() if names is None else names):
+                yield name, self._word(name)
+
+    def _word(self, name: str) -> Word:
+        return word_of(bytes(obstore.get(self._bucket, f"{WORDS}/{name}").bytes()))
+
+    def speak(self, word: Word) -> bool:
+        with self._letters("an approval can not be written in"):
+            try:
+                text = word.as_text().encode("utf-8")
+                obstore.put(self._bucket, f"{WORDS}/{word.name}", text, mode="create")
+            except AlreadyExistsError:
+                # An attempt that got no answer may have arrived; then it is ours.
+                return self._word(word.name) == word
+        return True
 
     # -- what is kept --------------------------------------------------------------------------------
 

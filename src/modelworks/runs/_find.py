@@ -23,7 +23,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which runs to list: what is None or empty asks nothing. `since` and `until` are days, themselves included."""
+    """Which runs to list: what is None or empty asks nothing. `since` and `until` are days, themselves included.
+
+    With `approved` only the runs that the team stands behind now.
+    """
 
     study: str | None = None
     model: str | None = None
@@ -35,6 +38,7 @@ class Wanted:
     since: str | None = None
     until: str | None = None
     pinned: bool | None = None
+    approved: bool = False
     conditions: tuple[Condition, ...] = ()
     limit: int | None = None
 

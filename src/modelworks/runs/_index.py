@@ -20,14 +20,16 @@ from modelworks.databases import answering, changing, open_database
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.runs._find import Condition, Wanted, day
 from modelworks.runs._marks import Mark, standing
+from modelworks.runs._promotion import APPROVED, Promotion, by_run, what_holds
 from modelworks.runs._run import id_of
 from modelworks.runs._store import folder_name
+from modelworks.runs._words import Word, word_of
 
 if TYPE_CHECKING:
     from modelworks.runs._store import Changes, Store
 
 # Of another edition an index is thrown away and made anew.
-EDITION = 1
+EDITION = 2
 # A lock of PostgreSQL that all who refresh an index of runs agree upon.
 LOCK = 0x6D77_7275
 
@@ -56,6 +58,7 @@ NUMBERS = _table("numbers", {"key": _TEXT, "kind": _TEXT, "name": _TEXT}, value=
 TAGS = _table("tags", {"key": _TEXT, "tag": _TEXT})
 FOLDERS = _table("folders", {"folder": _TEXT}, changed=sql.BigInteger(), settled=sql.Boolean())
 MARKS = _table("marks", {"name": _TEXT}, run=_TEXT, kind=_TEXT, text=_TEXT, by=_TEXT, when=_TEXT)
+WORDS = _table("words", {"name": _TEXT}, said=_TEXT)
 ABOUT = _table("about", {"name": _TEXT}, value=_TEXT)
 
 sql.Index("modelworks_runs_in_order", RUNS.c.store, RUNS.c.time.desc(), RUNS.c.id.desc())
@@ -82,6 +85,7 @@ class Row:
     person: str | None
     pinned: bool
     tags: tuple[str, ...]
+    promotion: Promotion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +148,10 @@ class Index:
             self._made()
             with self._engine.connect() as connection:
                 changes, damaged, marks = self._look(connection)
-            said = self._store.mark_names()
+                words = self._known_words(connection)
+            said, spoken = self._store.mark_names(), self._store.word_names()
             new_marks, lost_marks = said - marks, marks - said
-            if not (changes or damaged or new_marks or lost_marks):
+            if not (changes or damaged or new_marks or lost_marks or spoken != words):
                 return
             with self._changing() as connection:
                 if changes.removed:
@@ -156,6 +161,7 @@ class Index:
                 self._take(connection, sorted({*changes.added, *damaged}))
                 self._remember(connection, changes.looked, changes.forgotten)
                 self._say(connection, new_marks, lost_marks)
+                self._speak(connection, spoken - words, words - spoken)
 
     def _look(self, connection: sql.Connection) -> tuple[Changes, list[str], set[str]]:
         """What came and went since the last look, which runs could not be read, and the remarks that are known."""
@@ -167,9 +173,24 @@ class Index:
         with _letters(self._url):
             self._made()
             with self._changing() as connection:
-                for table in (RUNS, NUMBERS, TAGS, FOLDERS, MARKS):
+                for table in (RUNS, NUMBERS, TAGS, FOLDERS, MARKS, WORDS):
                     connection.execute(sql.delete(table).where(table.c.store == self._store.address))
             self.refresh()
+
+    def spoken(self) -> list[Word]:
+        """All that was said on the way to an approval, after a look at what is there now."""
+        self.refresh()
+        with _letters(self._url):
+            return self._spoken()
+
+    def _spoken(self) -> list[Word]:
+        asked = sql.select(WORDS.c.said).where(WORDS.c.store == self._store.address)
+        with self._engine.connect() as connection:
+            return [word_of(said) for said in connection.execute(asked).scalars()]
+
+    def seal(self, key: str) -> str | None:
+        """The SHA-256 of a run's list of checksums, as it is now."""
+        return self._store.seal(key)
 
     def names_of_numbers(self) -> list[str]:
         """Every parameter, quantity and measure that a condition may be about."""
@@ -201,7 +222,8 @@ class Index:
             tags = self._tags(connection, [row.key for row in found])
             damaged = connection.execute(self._keys(RUNS, RUNS.c.damage.is_not(None)).order_by(RUNS.c.key)).scalars()
             letters = [letter for key in damaged for letter in _why_not(self._store, key)]
-        rows = tuple(_row(dict(row._mapping), tags.get(row.key, ())) for row in found)
+        stands = by_run(what_holds(self._spoken(), self))
+        rows = tuple(_row(dict(row._mapping), tags.get(row.key, ()), stands.get(row.key)) for row in found)
         return Listing(rows, total, tuple(letters))
 
     def _conditions(self, wanted: Wanted) -> Iterator[Any]:
@@ -222,6 +244,8 @@ class Index:
         if wanted.until is not None:
             # A day's runs come after the day alone and before anything that begins with the next letter.
             yield RUNS.c.time < day(wanted.until) + "~"
+        if wanted.approved:
+            yield RUNS.c.key.in_([e.run for e in what_holds(self._spoken(), self) if e.state == APPROVED])
         if wanted.tag is not None:
             yield RUNS.c.key.in_(self._keys(TAGS, TAGS.c.tag == wanted.tag))
         for name in dict.fromkeys(each.name for each in wanted.conditions):
@@ -350,6 +374,15 @@ class Index:
         _insert(connection, MARKS, said)
         self._stand(connection, sorted(about | {each["run"] for each in said}))
 
+    def _known_words(self, connection: sql.Connection) -> set[str]:
+        return set(connection.execute(sql.select(WORDS.c.name).where(WORDS.c.store == self._store.address)).scalars())
+
+    def _speak(self, connection: sql.Connection, new: set[str], lost: set[str]) -> None:
+        """Take up what was said on the way to an approval."""
+        self._delete(connection, WORDS, WORDS.c.name, sorted(new | lost))
+        said = [{"name": name, "said": word.as_text()} for name, word in self._store.words(new)] if new else []
+        _insert(connection, WORDS, [{"store": self._store.address, **each} for each in said])
+
     def _stand(self, connection: sql.Connection, keys: list[str]) -> None:
         """Tags and pins of some runs, from all that was said of them."""
         here = self._store.address
@@ -413,9 +446,9 @@ def _numbers_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 yield {"kind": kind, "name": name, "value": value, "low": low, "high": high}
 
 
-def _row(found: Mapping[str, Any], tags: tuple[str, ...]) -> Row:
-    fields = {name: found[name] for name in Row.__dataclass_fields__ if name != "tags"}
-    return Row(**fields, tags=tags)
+def _row(found: Mapping[str, Any], tags: tuple[str, ...], promotion: Promotion | None) -> Row:
+    fields = {name: found[name] for name in Row.__dataclass_fields__ if name not in ("tags", "promotion")}
+    return Row(**fields, tags=tags, promotion=promotion)
 
 
 def _fields(mark: Mark) -> dict[str, str]:

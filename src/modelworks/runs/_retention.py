@@ -16,6 +16,7 @@ from typing import Any
 from modelworks.errors import fail, near
 from modelworks.runs._cache import StageCache
 from modelworks.runs._marks import Standing, standing
+from modelworks.runs._promotion import held
 from modelworks.runs._run import Run, id_of
 from modelworks.runs._store import Store
 
@@ -73,10 +74,11 @@ class Usage:
 def plan(store: Store, policy: Policy, now: datetime) -> Plan:
     """Which runs the policy lets go, and what that frees. Nothing is touched.
 
-    Pinned runs, and runs that another names as one it was made from, always stay.
+    Pinned runs, runs that were put forward or approved, and runs that another names as one it was made from, always
+    stay.
     """
     runs = store.runs()
-    stands = _standings(store)
+    stands, promoted = _standings(store), held(store)
     needed = {name for run in runs for name in _made_from(run)}
     kept: dict[str, int] = {}
     free: list[tuple[float, Run]] = []
@@ -86,7 +88,8 @@ def plan(store: Store, policy: Policy, now: datetime) -> Plan:
         rank[place] = rank.get(place, 0) + 1
         age = _age_days(run, now)
         is_needed = bool({run.key, run.id} & needed)
-        why = _reason(run, policy, stands.get(run.key, Standing()), is_needed, rank[place], age)
+        why = "put forward or approved" if run.key in promoted else None
+        why = why or _reason(run, policy, stands.get(run.key, Standing()), is_needed, rank[place], age)
         if why is None:
             free.append((age, run))
         else:
@@ -109,6 +112,9 @@ def prune(store: Store, leaving: Sequence[Leaving], cache: StageCache, *, by: st
     """
     for each in leaving:
         store.discard(each.run.key, by, now)
+    for key in held(store) & {each.run.key for each in leaving}:
+        # Somebody put it forward since the plan was made.
+        store.bring_back(key)
     used = {mark for run in store.runs() for mark in _stages_of(run)}
     cache.forget({mark for each in leaving for mark in _stages_of(each.run)} - used)
 

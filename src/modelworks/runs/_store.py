@@ -15,9 +15,11 @@ from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.logs import utc_now
 from modelworks.runs._assembly import assemble
 from modelworks.runs._atomic import Attempt, attempt
+from modelworks.runs._fingerprint import file_hash
 from modelworks.runs._marks import Mark, mark_names, mark_now, read_marks, write_mark
-from modelworks.runs._run import RECORD, Run, id_of, open_run
+from modelworks.runs._run import CHECKSUMS, RECORD, Run, id_of, open_run
 from modelworks.runs._trash import PRUNED, TRASH, DiskSizes, bring_back, discard, discarded, erase, names_in
+from modelworks.runs._words import Word, read_words, word_names, write_word
 
 # study/model/region/time/commit7-id
 DEPTH = 5
@@ -225,6 +227,34 @@ class Store:
 
     def _write_mark(self, mark: Mark) -> None:
         write_mark(self.root, mark)
+
+    # -- what the team stands behind -------------------------------------------------------------------
+
+    def seal(self, key: str) -> str | None:
+        """The SHA-256 of a run's list of checksums, which no change of any of its files leaves as it was."""
+        try:
+            return file_hash(self.root / key / CHECKSUMS)
+        except FileNotFoundError:
+            return None
+
+    def word_names(self) -> set[str]:
+        """The names of all that was said of runs on the way to an approval."""
+        return word_names(self.root)
+
+    def words(self, names: Collection[str] | None = None) -> Iterator[tuple[str, Word]]:
+        """What was said on the way to an approval, with its names."""
+        return read_words(self.root, names)
+
+    def spoken(self) -> list[Word]:
+        """All that was said on the way to an approval."""
+        return [word for _, word in self.words()]
+
+    def speak(self, word: Word) -> bool:
+        """Say something on the way to an approval; False where somebody has said it before."""
+        return write_word(self.root, word)
+
+    def now(self) -> datetime:
+        return self._clock()
 
     def _survey(self, study: str | None) -> tuple[list[Run], list[Letter]]:
         found: list[Run] = []
