@@ -130,7 +130,7 @@ def _words_of_the_files() -> dict[str, set[str]]:
         "parameters.yaml": set(parameters.FIELDS),
         "targets.yaml": {*targets.FIELDS, *targets.COVERS},
         "catalogue.yaml": {*catalogue.FIELDS, *columns.FIELDS},
-        "modelworks.toml": set(repository._Settings.KNOWN),
+        "modelworks.toml": set(repository.KNOWN),
         "families": priors_say | likelihoods_say,
         "groups": {word for name, form in groups.GROUPS.items() for word in (name, *form.arguments)},
     }

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import modelworks
-from modelworks.cli import _cluster, _data, _jobs, _parameters, _questions, _retention, _runs
+from modelworks.cli import _cluster, _data, _jobs, _parameters, _questions, _retention, _runs, _schedule
 from modelworks.cli._words import (
     MARKS,
     json_option,
@@ -280,6 +280,7 @@ for each_command in (
     *_runs.COMMANDS,
     *_retention.COMMANDS,
     *_jobs.COMMANDS,
+    _schedule.schedule,
     _cluster.cluster,
 ):
     line.add_command(each_command)

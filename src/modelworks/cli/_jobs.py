@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import threading
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelworks.cli._words import json_option, next_step, say, show, show_json, table, values_option
-from modelworks.errors import Letter, ModelworksError, counted
+from modelworks.errors import counted
 
 if TYPE_CHECKING:
     from modelworks.jobs import Job, Order, Queue
@@ -41,7 +40,7 @@ LOOK_SECONDS = 0.5
 @json_option
 def submit(studies: Sequence[str], as_json: bool, **asked: Any) -> None:
     """Hand studies over as they are now; what is edited afterwards is not seen by the jobs."""
-    from modelworks.study import choose_studies, queue_around
+    from modelworks.study import choose_studies, order_studies, queue_around
 
     folders = choose_studies(
         studies,
@@ -49,7 +48,15 @@ def submit(studies: Sequence[str], as_json: bool, **asked: Any) -> None:
         regions=asked["regions"],
         models=asked["models"],
     )
-    orders = _orders(folders, asked)
+    orders = order_studies(
+        folders,
+        until=asked["stage"],
+        changes=[*asked["changes"], *asked["values"]],
+        matrix=asked["matrix"],
+        executor=asked["executor"],
+        priority=asked["priority"],
+        resources=_resources(asked),
+    )
     if asked["only_estimate"]:
         _show_estimates(orders, as_json)
         return
@@ -71,37 +78,6 @@ def submit(studies: Sequence[str], as_json: bool, **asked: Any) -> None:
     next_step(f"modelworks watch {batch or orders[0].id}")
 
 
-def _orders(folders: Sequence[Path], asked: dict[str, Any]) -> list[Order]:
-    """One job a study, and one that sums them up where that is asked for; every mistake of all studies, or none."""
-    from modelworks.study import new_batch, order_study, order_summary
-
-    changes = [*asked["changes"], *asked["values"]]
-    several = len(folders) > 1 or asked["matrix"]
-    labels = {"batch": new_batch()} if several else {}
-    orders: list[Order] = []
-    letters: list[Letter] = []
-    for folder in folders:
-        try:
-            order = order_study(
-                folder,
-                until=asked["stage"],
-                changes=changes,
-                executor=asked["executor"],
-                priority=asked["priority"],
-                labels=labels,
-            )
-        except ModelworksError as error:
-            letters += error.letters
-        else:
-            orders.append(_with_resources(order, asked))
-    if letters:
-        # One that is said of every study, as of an executor, is said once.
-        raise ModelworksError(list(dict.fromkeys(letters)))
-    if asked["matrix"]:
-        orders.append(order_summary(folders[0], orders, labels=labels))
-    return orders
-
-
 def _show_estimates(orders: Sequence[Order], as_json: bool) -> None:
     expected = {each.title: each.task["expected"] for each in orders if "expected" in each.task}
     if as_json:
@@ -118,15 +94,14 @@ def _expected(said: Mapping[str, Any]) -> str:
     return Estimate(**said).in_words()
 
 
-def _with_resources(order: Order, asked: dict[str, Any]) -> Order:
+def _resources(asked: Mapping[str, Any]) -> dict[str, Any]:
     minutes = asked["minutes"]
     said = {
         "cores": asked["cores"],
         "memory_gb": asked["memory_gb"],
         "walltime_seconds": None if minutes is None else minutes * 60,
     }
-    wanted = {name: value for name, value in said.items() if value is not None}
-    return dataclasses.replace(order, resources=dataclasses.replace(order.resources, **wanted))
+    return {name: value for name, value in said.items() if value is not None}
 
 
 @click.command("jobs")

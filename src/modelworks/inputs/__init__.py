@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.columns import Column
     from modelworks.inputs.decisions import Decision
     from modelworks.inputs.encryption import KEY_FILE_VARIABLE, encrypt_file, new_key
-    from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new, push
+    from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new, look_for_news, push
     from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
@@ -29,12 +29,18 @@ if TYPE_CHECKING:
     from modelworks.inputs.quantities import Quantity
     from modelworks.inputs.repository import Repository
     from modelworks.inputs.scenarios import Multiply, Scenario
+    from modelworks.inputs.schedules import Schedule, add_schedule, find_schedule, remove_schedule
     from modelworks.inputs.stage_entries import StageEntry
     from modelworks.inputs.study_file import CalibrationSettings, ProjectionSettings, Question, StudyFile, TimeSpan
     from modelworks.inputs.study_inputs import StageInputs, StudyInputs, check_files, read_study, with_model
     from modelworks.inputs.targets import WEEKDAYS, TargetEntry, Targets
 
 _HOME = {
+    "remove_schedule": "schedules",
+    "find_schedule": "schedules",
+    "add_schedule": "schedules",
+    "Schedule": "schedules",
+    "look_for_news": "fetching",
     "Bounds": "priors",
     "ByDate": "likelihoods",
     "CalibrationSettings": "study_file",
@@ -120,6 +126,7 @@ __all__ = [
     "Question",
     "Repository",
     "Scenario",
+    "Schedule",
     "Series",
     "StageEntry",
     "StageInputs",
@@ -130,17 +137,21 @@ __all__ = [
     "TimeSpan",
     "accept",
     "add",
+    "add_schedule",
     "check_files",
     "encrypt_file",
     "fetch",
     "fetch_new",
+    "find_schedule",
     "group_of",
     "largest_share",
+    "look_for_news",
     "new_key",
     "prepare",
     "propose",
     "push",
     "read_study",
+    "remove_schedule",
     "sources",
     "turns_sign",
     "with_model",

@@ -80,6 +80,28 @@ def fetch(dataset: Dataset, mirror: str, told: Told = lambda done, total: None, 
     if _hash(part) == dataset.checksum:
         os.replace(part, dataset.path)
         return Fetched(dataset.name, "fetched", dataset.path)
+    return _as_news(dataset, part)
+
+
+def look_for_news(dataset: Dataset, told: Told = lambda done, total: None) -> Fetched:
+    """Whether what is published now is what the catalogue was written for; if not, it is laid beside the file.
+
+    Raises
+    ------
+    ModelworksError
+        D141 where nobody answers.
+    """
+    part = dataset.path.with_name(f".{dataset.path.name}.news")
+    part.unlink(missing_ok=True)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    _download(dataset.url, part, told)
+    if _hash(part) == dataset.checksum:
+        part.unlink()
+        return Fetched(dataset.name, "here", dataset.path)
+    return _as_news(dataset, part)
+
+
+def _as_news(dataset: Dataset, part: Path) -> Fetched:
     news = dataset.path.with_name(f"{dataset.path.name}.new")
     os.replace(part, news)
     return Fetched(dataset.name, "changed", dataset.path, news, tuple(_difference(dataset.path, news)))

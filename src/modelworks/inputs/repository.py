@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from typing import Any
 from modelworks.errors import Letters, fail, near
 from modelworks.inputs._nodes import shortened
 from modelworks.inputs._reading import is_a_path, resolve, shown
+from modelworks.inputs._settings import SETTINGS as SETTINGS
+from modelworks.inputs._settings import TeamSettings
+from modelworks.inputs.schedules import Schedule, read_schedules
 
-SETTINGS = "modelworks.toml"
 STUDY_FILE = "study.yaml"
+KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data", "slurm", "schedule")
 # What we keep for ourselves in a repository; nothing in it is the team's.
 KEPT = ".modelworks"
 # Says of a copy of a repository, made for a job, which one it is of.
@@ -60,7 +63,8 @@ class Repository:
     folder or a bucket where raw data are looked for first, `data_store` one where files too large for git are kept.
     `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
     `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
-    finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is.
+    finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is. `schedules` are
+    what is run by itself.
     """
 
     root: Path
@@ -77,6 +81,7 @@ class Repository:
     queue: str = ""
     kept: Path = Path(KEPT)
     slurm: Mapping[str, Any] | None = None
+    schedules: tuple[Schedule, ...] = ()
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -142,7 +147,7 @@ def _only_lends(parts: Iterable[str]) -> bool:
 def _read(root: Path) -> Repository:
     """The repository with the settings of its file."""
     letters = Letters()
-    settings = _Settings(_parsed(root / SETTINGS), letters)
+    settings = TeamSettings(_parsed(root / SETTINGS), letters, KNOWN)
     home = _home(root)
     title = settings.text("title", root.name)
     store = settings.text("store", "runs")
@@ -154,6 +159,7 @@ def _read(root: Path) -> Repository:
     key_file = data.text("key_file", "") if "key_file" in data.values else ""
     retention = settings.table("retention", RETENTION)
     slurm = settings.table("slurm", SLURM) if "slurm" in settings.values else None
+    schedules = read_schedules(settings.group("schedule"))
     bucket = store.rstrip("/") if store.startswith("s3://") else ""
     if bucket:
         store = MIRROR
@@ -179,10 +185,11 @@ def _read(root: Path) -> Repository:
         queue,
         home / KEPT,
         slurm,
+        schedules,
     )
 
 
-def _place(settings: _Settings, name: str, root: Path) -> str:
+def _place(settings: TeamSettings, name: str, root: Path) -> str:
     """A folder, from the root, or the address of a bucket; empty where none is said."""
     place = settings.text(name, "") if name in settings.values else ""
     return str(root / Path(place).expanduser()) if place and "://" not in place else place
@@ -194,14 +201,14 @@ def _home(root: Path) -> Path:
     return Path(json.loads(pin.read_text(encoding="utf-8"))["of"]) if pin.is_file() else root
 
 
-def _check_store(store: Path, settings: _Settings) -> None:
+def _check_store(store: Path, settings: TeamSettings) -> None:
     """The store is a folder, or can become one."""
     there = next((each for each in (store, *store.parents) if os.path.lexists(each)), store)
     if not there.is_dir():
         settings.say(f"`store` leads to `{there.name}`, which is no folder", 'name a folder, as in `store = "runs"`')
 
 
-def _check_bucket(bucket: str, settings: _Settings) -> None:
+def _check_bucket(bucket: str, settings: TeamSettings) -> None:
     """The address of a bucket, without keys: this file is committed."""
     name = bucket.removeprefix("s3://").partition("/")[0]
     if "@" in name or not _BUCKET.fullmatch(name):
@@ -244,90 +251,3 @@ def _parsed(path: Path) -> dict[str, Any]:
             file=SETTINGS,
             line=int(line[1]) if line else None,
         )
-
-
-_SAID = {
-    str: ("a text", '"main"'),
-    list: ("a list of texts", '["paper"]'),
-    int: ("a whole number from 0 up", "3"),
-    float: ("a number from 0 up", "30"),
-}
-
-
-def _is_of(kind: type, value: object) -> bool:
-    if kind is str:
-        return isinstance(value, str)
-    if kind is list:
-        return isinstance(value, list) and all(isinstance(each, str) for each in value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-        return False
-    return kind is float or isinstance(value, int)
-
-
-class _Settings:
-    """The settings by name, each of its type."""
-
-    KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data", "slurm")
-
-    def __init__(self, values: dict[str, Any], letters: Letters, known: Sequence[str] = KNOWN) -> None:
-        self.values = values
-        self.letters = letters
-        for name in values:
-            if name not in known:
-                self.say(f"`{name}` is not a setting", near(name, known))
-
-    def below(self, name: str, known: Sequence[str]) -> _Settings:
-        """The settings of a table."""
-        group = self.values.get(name, {})
-        if not isinstance(group, dict):
-            self.say(f"`{name}` is {group!r}, but a table is wanted", f"write [{name}] and then {known[0]} = …")
-            group = {}
-        return _Settings(group, self.letters, known)
-
-    def text(self, name: str, default: str) -> str:
-        value = self.values.get(name, default)
-        if isinstance(value, str) and value.strip() and "\0" not in value:
-            return value
-        self.say(f"`{name}` is {value!r}, but a text is wanted", f'write `{name} = "{default}"`')
-        return default
-
-    def database(self, name: str) -> str:
-        """An address of SQLite or PostgreSQL, or nothing; without a password, for this file is committed."""
-        if name not in self.values:
-            return ""
-        address = self.text(name, "postgresql+psycopg://user@host/database")
-        kind, _, rest = address.partition("://")
-        if kind.partition("+")[0] not in ("sqlite", "postgresql"):
-            self.say(
-                f"`{name}` is {shortened(address)!r}, which is no address of SQLite or PostgreSQL",
-                f'write `{name} = "postgresql+psycopg://user@host/database"`, or leave it out',
-            )
-        elif ":" in rest.partition("@")[0] and "@" in rest:
-            self.say(
-                f"`{name}` holds a password, which everybody who sees this file could read",
-                "take it out; PostgreSQL finds it in PGPASSWORD or in the file .pgpass",
-            )
-        return address
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.values.get(name, [])
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
-            return tuple(value)
-        self.say(f"`{name}` is {value!r}, but a list of texts is wanted", f'write `{name} = ["Ada Lovelace"]`')
-        return ()
-
-    def table(self, name: str, kinds: Mapping[str, type]) -> dict[str, Any]:
-        """The settings of a table, each of its type."""
-        found: dict[str, Any] = {}
-        for each, value in self.below(name, tuple(kinds)).values.items():
-            if each not in kinds:
-                continue  # said already
-            if not _is_of(kinds[each], value):
-                what, example = _SAID[kinds[each]]
-                self.say(f"`{name}.{each}` is {value!r}, but {what} is wanted", f"write {each} = {example}")
-            else:
-                found[each] = tuple(value) if kinds[each] is list else kinds[each](value)
-        return found
-
-    def say(self, message: str, hint: str) -> None:
-        self.letters.add("Y132", message, hint=hint, file=SETTINGS)

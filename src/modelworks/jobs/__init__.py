@@ -10,13 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.jobs._agenda import Agenda
     from modelworks.jobs._attempt import Attempt, NotOursError
+    from modelworks.jobs._chores import Chores
     from modelworks.jobs._job import OVER, PASSING, Claim, Event, Job, Order, Resources, State
     from modelworks.jobs._queue import Capacity, Queue
     from modelworks.jobs._worker import JobWorker, Pace
 
 _HOME = {
+    "Agenda": "_agenda",
     "Attempt": "_attempt",
+    "Chores": "_chores",
     "Claim": "_job",
     "Event": "_job",
     "Job": "_job",
@@ -35,8 +39,10 @@ _HOME = {
 __all__ = [
     "OVER",
     "PASSING",
+    "Agenda",
     "Attempt",
     "Capacity",
+    "Chores",
     "Claim",
     "Event",
     "Job",

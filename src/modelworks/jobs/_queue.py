@@ -21,7 +21,19 @@ import sqlalchemy as sql
 from modelworks.databases import answering, changing, open_database
 from modelworks.errors import fail, near
 from modelworks.jobs._job import OVER, Claim, Event, Job, Order, State
-from modelworks.jobs._tables import ABOUT, EDITION, EVENTS, JOBS, NEEDS, WORKERS, claim_of, job_of, row_of, schema
+from modelworks.jobs._tables import (
+    ABOUT,
+    AGENDA,
+    EDITION,
+    EVENTS,
+    JOBS,
+    NEEDS,
+    WORKERS,
+    claim_of,
+    job_of,
+    row_of,
+    schema,
+)
 from modelworks.logs import stamp, utc_now
 from modelworks.processes import Process
 
@@ -116,7 +128,7 @@ class Queue:
             J102 where there is none or several.
         """
         wanted = text.strip().lower()
-        with self._look() as connection:
+        with self.look() as connection:
             asked = sql.select(JOBS).where(JOBS.c.id.startswith(wanted, autoescape=True)).limit(2)
             found = connection.execute(asked).mappings().all() if wanted else []
             if len(found) == 1:
@@ -137,19 +149,19 @@ class Queue:
             # A text within the order's own would have its quotation marks escaped.
             written = json.dumps({name: value}, ensure_ascii=False)[1:-1]
             asked = asked.where(JOBS.c.order.contains(written, autoescape=True))
-        with self._look() as connection:
+        with self.look() as connection:
             return [job_of(dict(row)) for row in connection.execute(_of(asked, states)).mappings()]
 
     def counts(self) -> dict[str, int]:
         """How many jobs there are of each state."""
         asked = sql.select(JOBS.c.state, sql.func.count()).group_by(JOBS.c.state)
-        with self._look() as connection:
+        with self.look() as connection:
             return {row[0]: row[1] for row in connection.execute(asked)}
 
     def events(self, job: str) -> list[Event]:
         """What happened to a job, in the order of time."""
         asked = sql.select(EVENTS.c.time, EVENTS.c.what, EVENTS.c.text).where(EVENTS.c.job == job)
-        with self._look() as connection:
+        with self.look() as connection:
             return [Event(*row) for row in connection.execute(asked.order_by(EVENTS.c.number))]
 
     def cancel(self, job: str, by: str = "") -> State:
@@ -202,7 +214,7 @@ class Queue:
 
     def workers(self) -> list[Worker]:
         """All workers that were not given up."""
-        with self._look() as connection:
+        with self.look() as connection:
             return [
                 Worker(row.id, row.name, Process(row.place, row.pid, row.started), row.beat)
                 for row in connection.execute(sql.select(WORKERS).order_by(WORKERS.c.since, WORKERS.c.id))
@@ -221,7 +233,7 @@ class Queue:
             JOBS.c.executor.in_(capacity.executors),
             JOBS.c.owner.not_in(sql.select(WORKERS.c.id)),
         )
-        with self._look() as connection:
+        with self.look() as connection:
             if connection.execute(sql.select(JOBS.c.id).where(*orphaned).limit(1)).first() is None:
                 return []
         with self._change() as connection:
@@ -236,7 +248,7 @@ class Queue:
 
     def claim(self, worker: str, capacity: Capacity) -> list[Claim]:
         """Take on waiting jobs, the most urgent first and then in their order, as far as the machine has room."""
-        with self._look() as connection:
+        with self.look() as connection:
             if capacity.jobs < 1 or connection.execute(self._next(capacity).limit(1)).first() is None:
                 return []
         with self._change() as connection:
@@ -264,18 +276,18 @@ class Queue:
             return changed
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> Iterator[sql.Connection]:
         """What is said in the block counts whole or not at all: one transaction."""
         with self._change() as connection:
             self._shared = connection
             try:
-                yield
+                yield connection
             finally:
                 self._shared = None
 
     def wishes(self, worker: str) -> set[str]:
         """Those of a worker's jobs that are to be cancelled."""
-        with self._look() as connection:
+        with self.look() as connection:
             asked = sql.select(JOBS.c.id).where(JOBS.c.owner == worker, JOBS.c.wish == "cancel")
             return set(connection.execute(asked).scalars())
 
@@ -395,6 +407,11 @@ class Queue:
             if json.loads(each.outcome).get("needs") == job:
                 self._revive(connection, each.id, f"the job {job} was retried")
 
+    def say(self, job: str, what: str, text: str) -> None:
+        """Something happened to a job."""
+        with self._change() as connection:
+            self._say(connection, job, what, text)
+
     def _say(self, connection: sql.Connection, job: str, what: str, text: str) -> None:
         connection.execute(sql.insert(EVENTS).values(job=job, time=self._now(), what=what, text=text))
 
@@ -404,7 +421,9 @@ class Queue:
     def _make(self) -> None:
         """The tables, of this edition."""
         with self._engine.connect() as connection:
-            if sql.inspect(connection).has_table(ABOUT.name):
+            inspector = sql.inspect(connection)
+            # Tables that came later are made where the others are there already.
+            if inspector.has_table(ABOUT.name) and inspector.has_table(AGENDA.name):
                 edition = connection.execute(sql.select(ABOUT.c.value).where(ABOUT.c.name == "edition")).scalar()
                 if edition == str(EDITION):
                     return
@@ -421,7 +440,8 @@ class Queue:
                 )
 
     @contextlib.contextmanager
-    def _look(self) -> Iterator[sql.Connection]:
+    def look(self) -> Iterator[sql.Connection]:
+        """A connection that changes nothing; for what this room keeps in tables of its own."""
         if self._shared is not None:
             yield self._shared
             return

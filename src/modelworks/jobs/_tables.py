@@ -71,6 +71,12 @@ EVENTS = sql.Table(
     sql.Column("what", _TEXT, nullable=False),
     sql.Column("text", _TEXT, nullable=False),
 )
+AGENDA = sql.Table(
+    "modelworks_agenda",
+    schema,
+    sql.Column("name", _TEXT, primary_key=True),
+    sql.Column("mark", _TEXT, nullable=False),
+)
 ABOUT = sql.Table(
     "modelworks_queue",
     schema,

@@ -16,6 +16,7 @@ from typing import Any
 
 from modelworks.errors import ModelworksError
 from modelworks.jobs._attempt import Attempt
+from modelworks.jobs._chores import Chores
 from modelworks.jobs._job import PASSING, Claim
 from modelworks.jobs._queue import Capacity, Queue, Worker
 from modelworks.jobs.executors import Executor, Sight
@@ -71,7 +72,8 @@ class _Word:
 class JobWorker:
     """Takes on the jobs of a queue whose attempts lie below `home`, as far as `capacity` goes.
 
-    `say` hears of what can not be done now and is tried again, such as a queue that does not answer.
+    `chores` are done beside them, and once more before a worker leaves because nothing is left. `say` hears of what can
+    not be done now and is tried again, such as a queue that does not answer.
     """
 
     def __init__(
@@ -84,10 +86,11 @@ class JobWorker:
         pace: Pace | None = None,
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] = lambda _: None,
+        chores: Chores | None = None,
     ) -> None:
         self._queue, self._home, self._executors, self._capacity = queue, home, executors, capacity
         self._pace = pace or Pace()
-        self._say = say
+        self._say, self._chores = say, chores or Chores()
         self._id: str | None = None
         self._claims: dict[str, Claim] = {}
         self._lives, self._pulses = _Watch(clock), _Watch(clock)
@@ -99,18 +102,24 @@ class JobWorker:
 
     def run(self, over: threading.Event, *, until_idle: bool = False) -> None:
         """Work until told that it is over, or until nothing waits and nothing runs."""
-        pause = self._pace.poll
         try:
-            while not over.is_set():
-                self._moved = False
-                busy = self._tried()
-                if until_idle and not busy and self._is_idle():
-                    return
-                pause = SOONEST_SECONDS if self._moved else 2 * pause
-                pause = min(pause, self._pace.poll)
-                over.wait(pause)
+            with self._chores.beside():
+                self._work(over, until_idle)
+            if not over.is_set():
+                self._chores.once()
         finally:
             self._leave()
+
+    def _work(self, over: threading.Event, until_idle: bool) -> None:
+        pause = self._pace.poll
+        while not over.is_set():
+            self._moved = False
+            busy = self._tried()
+            if until_idle and not busy and self._is_idle():
+                return
+            pause = SOONEST_SECONDS if self._moved else 2 * pause
+            pause = min(pause, self._pace.poll)
+            over.wait(pause)
 
     def tick(self) -> bool:
         """One round: a sign of life, a look at the others, and a step with every job; whether there was any."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from modelworks.runs._find import Condition, Wanted, condition
     from modelworks.runs._fingerprint import fingerprint
-    from modelworks.runs._git import ask_git
+    from modelworks.runs._git import ask_git, branch_tip, files_of_commit
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
     from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
@@ -76,6 +76,8 @@ _HOME = {
     "Usage": "_retention",
     "Wanted": "_find",
     "ask_git": "_git",
+    "branch_tip": "_git",
+    "files_of_commit": "_git",
     "compare": "_compare",
     "condition": "_find",
     "empty_trash": "_retention",
@@ -126,10 +128,12 @@ __all__ = [
     "Word",
     "approved_runs",
     "ask_git",
+    "branch_tip",
     "compare",
     "condition",
     "duration",
     "empty_trash",
+    "files_of_commit",
     "find_source",
     "fingerprint",
     "forget_source",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tarfile
+import tempfile
 from pathlib import Path
 
 _PATIENCE_SECONDS = 20.0
@@ -28,3 +30,34 @@ def ask_git(folder: Path, *words: str, raw: bool = False, fine: tuple[int, ...] 
         return None
     text = answer.stdout.decode("utf-8", "replace")
     return text if raw else text.strip()
+
+
+def branch_tip(folder: Path, branch: str) -> str | None:
+    """The commit that a branch is at now, of the repository or of a remote (`origin/main`), which is asked.
+
+    None where there is no such branch, or where the remote does not answer.
+    """
+    remote, _, name = branch.partition("/")
+    if name and remote in (ask_git(folder, "remote") or "").split():
+        said = ask_git(folder, "ls-remote", "--exit-code", remote, f"refs/heads/{name}")
+        return said.split()[0] if said else None
+    return ask_git(folder, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}") or None
+
+
+def files_of_commit(folder: Path, commit: str, target: Path) -> bool:
+    """Write what a commit holds of a folder of the repository into another one; False where it can not be had.
+
+    A commit of a remote that is not here yet is fetched, by its number and so without moving any branch.
+    """
+    if ask_git(folder, "cat-file", "-e", f"{commit}^{{commit}}") is None:
+        for remote in (ask_git(folder, "remote") or "").split():
+            if ask_git(folder, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, commit) is not None:
+                break
+        else:
+            return False
+    with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
+        if ask_git(folder, "archive", "--format=tar", f"--output={archive.name}", commit) is None:
+            return False
+        with tarfile.open(archive.name) as found:
+            found.extractall(target, filter="data")
+    return True

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modelworks.study._foretold import Foretold, foretold
     from modelworks.study._here import run_here
     from modelworks.study._incidence import QuickLook, quick_look
-    from modelworks.study._jobs import carry_out, jobs_of, order_study, other_python, queue_around, worker_around
+    from modelworks.study._jobs import jobs_of, order_study, queue_around
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
         check_model,
@@ -33,12 +33,19 @@ if TYPE_CHECKING:
     from modelworks.study._reproduce import Reproduction, reproduce
     from modelworks.study._rerun import Rerun, rerun
     from modelworks.study._sbc import SimulatedCalibration, sbc
+    from modelworks.study._schedules import last_time, look_at_schedules, next_time
     from modelworks.study._sensitivity import Sensitivity, sensitivity
     from modelworks.study._stage_study import StageStudy, missing_program
     from modelworks.study._template import new_repository, new_study
+    from modelworks.study._together import order_studies
     from modelworks.study._why import Explained, explain_job
+    from modelworks.study._work import carry_out, other_python, worker_around
 
 _HOME = {
+    "last_time": "_schedules",
+    "next_time": "_schedules",
+    "look_at_schedules": "_schedules",
+    "order_studies": "_together",
     "BoundStudy": "_binding",
     "FORMATS": "_assumptions",
     "Foretold": "_foretold",
@@ -48,7 +55,7 @@ _HOME = {
     "Result": "_line",
     "Sensitivity": "_sensitivity",
     "SimulatedCalibration": "_sbc",
-    "carry_out": "_jobs",
+    "carry_out": "_work",
     "Estimate": "_estimate",
     "estimate": "_estimate",
     "took_in_words": "_estimate",
@@ -58,9 +65,9 @@ _HOME = {
     "jobs_of": "_jobs",
     "run_here": "_here",
     "order_study": "_jobs",
-    "other_python": "_jobs",
+    "other_python": "_work",
     "queue_around": "_jobs",
-    "worker_around": "_jobs",
+    "worker_around": "_work",
     "Explained": "_why",
     "explain_job": "_why",
     "assumptions_of": "_assumptions",
@@ -120,11 +127,15 @@ __all__ = [
     "foretold",
     "index_around",
     "jobs_of",
+    "last_time",
     "layers_of",
+    "look_at_schedules",
     "missing_program",
     "new_batch",
     "new_repository",
     "new_study",
+    "next_time",
+    "order_studies",
     "order_study",
     "order_summary",
     "other_python",

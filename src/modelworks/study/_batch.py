@@ -87,7 +87,7 @@ def order_summary(folder: Path, orders: Sequence[Order], **more: Any) -> Order:
         environment=first.environment,
         task={
             "summary": [each.id for each in orders],
-            "of": str(repository.root),
+            "of": str(repository.kept.parent),
             "kept": str(repository.kept),
             "packages": first.task["packages"],
         },

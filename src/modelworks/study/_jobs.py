@@ -1,30 +1,27 @@
-"""Studies as jobs: one is pinned and put into the queue here, and carried out here, perhaps elsewhere and later."""
+"""Studies as jobs: one is pinned and made into an order here."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from modelworks.errors import fail, near
 from modelworks.inputs.repository import Repository
-from modelworks.jobs import Attempt, Capacity, JobWorker, Order, Queue, Resources
+from modelworks.jobs import Order, Queue, Resources
 from modelworks.jobs.executors import Executor
 from modelworks.jobs.executors.inline import InlineExecutor
 from modelworks.jobs.executors.process import ProcessExecutor
 from modelworks.jobs.executors.slurm import Site, SlurmExecutor
 from modelworks.logs import stamp, utc_now
-from modelworks.runs import ProgressLog, machine, person
+from modelworks.runs import person
 from modelworks.study import stages
-from modelworks.study._batch import summarise
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._estimate import MEMORY_GB, estimate
-from modelworks.study._line import run_study
-from modelworks.study._pinned import environment_of, pin
+from modelworks.study._pinned import pin
 from modelworks.study._record import input_files
 from modelworks.study._rerun import changed_copy
 from modelworks.study._stage_study import open_study
@@ -99,47 +96,6 @@ def order_study(
         by=person(repository.root),
         **more,
     )
-
-
-def carry_out(folder: Path) -> None:
-    """Carry out the attempt of a job that a study was made into: the other end of `order_study`.
-
-    Raises
-    ------
-    NotOursError
-        Where another process carries it out, or it was given up.
-    """
-    attempt = Attempt(folder)
-    task = attempt.order()["task"]
-    with attempt.at_work() as result:
-        if "summary" in task:
-            with queue_around(Path(task["of"])) as queue:
-                result.update(summarise(queue, task["summary"], Path(task["of"]), folder))
-            return
-        name = (datetime.fromisoformat(task["moment"]), task["run"]) if "run" in task else None
-        cores = attempt.resources().cores
-        progress = ProgressLog(attempt.log)
-        done = run_study(Path(task["study"]), until=task["until"], cores=cores, progress=progress, name=name)
-        result.update(done.as_dict())
-
-
-def other_python(folder: Path) -> Path | None:
-    """The Python that has the packages of an attempt's study, where it is not this one."""
-    task = Attempt(folder).order()["task"]
-    return environment_of(Path(task["kept"]), task["packages"])
-
-
-def worker_around(folder: Path, *, cores: int | None = None, memory_gb: float | None = None, **more: Any) -> JobWorker:
-    """A worker for the jobs of the repository around a folder, with all of this machine, or so much of it."""
-    repository = Repository.around(folder)
-    here = machine()
-    executors = executors_of(repository)
-    capacity = Capacity(
-        tuple(executors),
-        cores or here["cores_allowed"] or 1,
-        memory_gb or here["memory_gb"] or 4.0,
-    )
-    return JobWorker(queue_around(folder), jobs_of(repository), executors, capacity, **more)
 
 
 def executors_of(repository: Repository) -> Mapping[str, Executor]:

@@ -46,8 +46,9 @@ def pin(study: Study, files: Mapping[str, Path]) -> Pinned:
     """Keep a study as it is; `files` are those it was made from, by their names in a run."""
     repository = study.inputs.repository
     wanted = {path.resolve() for path in files.values()} | {repository.root / SETTINGS}
-    known = provenance(repository.root)
-    about = {"of": str(repository.root), "provenance": {name: known[name] for name in OF_THE_ASKER}}
+    # The files of a commit are pinned as those of the repository, and say themselves where they are from.
+    known = pinned_provenance(repository.root) or provenance(repository.root)
+    about = {"of": str(repository.kept.parent), "provenance": {name: known[name] for name in OF_THE_ASKER}}
     marks = {path.relative_to(repository.root).as_posix(): fingerprint(path) for path in wanted}
     kept = StageCache(repository.kept / "pins")
     mark = fingerprint("pin", marks, about)
