@@ -110,6 +110,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         },
         labels={"rate": "Contact rate (per day)", "told": "Told"},
     ),
+    "compared": lambda: plots.figure("compared")(
+        pd.concat([quantiles("in_bed", run="62e754"), quantiles("in_bed", run="d23848", level=120)]), labels=LABELS
+    ),
     "outputs": lambda: plots.figure("outputs")(quantiles("in_bed"), labels=LABELS),
     "overlay": lambda: plots.figure("overlay")({"As it is": draws(), "Changed": draws(key=2)}, labels=LABELS),
     "pairs": lambda: plots.figure("pairs")(draws(), diverging=np.eye(CHAINS, DRAWS, dtype=bool), labels=LABELS),

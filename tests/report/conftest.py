@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from modelworks.plots import figure
 from modelworks.report import (
@@ -26,6 +28,7 @@ from modelworks.report import (
     TargetRow,
     ThresholdRow,
 )
+from modelworks.runs import Run, Store
 
 SOURCE = "Grinsztajn et al. 2021, Statistics in Medicine, doi:10.1002/sim.9164"
 UNITS = {"contact_rate": "per day", "recovery_rate": "per day", "overdispersion": "dimensionless"}
@@ -227,3 +230,46 @@ def wicked_page(page: Page) -> Page:
         rebuild=(wicked,),
         citation=wicked,
     )
+
+
+def made_run(store: Store, folder: Path, number: int) -> Run:
+    """A run with draws and a series, which lie the higher the larger its number is."""
+    for name in ("project", "calibrate", "report/tables"):
+        (folder / name).mkdir(parents=True)
+    factors = {"q025": 0.8, "q25": 0.9, "q50": 1.0, "q75": 1.1, "q975": 1.2}
+    days = pd.date_range("1978-01-22", periods=5)
+    level = 100.0 + 10 * number
+    rows = pd.DataFrame({"scenario": "baseline", "output": "in_bed", "time": days})
+    bands = {quantile: factor * level for quantile, factor in factors.items()}
+    rows.assign(**bands).to_parquet(folder / "project" / "outputs.parquet")
+    draws = np.random.default_rng(number).normal(size=200)
+    pd.DataFrame({"name": "deaths", "draw": range(200), "value": draws}).to_parquet(
+        folder / "project" / "quantities.parquet"
+    )
+    posterior = xr.Dataset({"rate": (("chain", "draw"), draws.reshape(2, 100))})
+    posterior.to_netcdf(folder / "calibrate" / "posterior.nc", group="posterior", engine="h5netcdf")
+    assumed = f"name,value,unit,source\nrate,{1.5 + 0.1 * number:.1f},per day,Smith 2020\n"
+    (folder / "report" / "tables" / "assumptions.csv").write_text(assumed, encoding="utf-8")
+    deaths = {"median": 40.0 + number, "low": 30.0, "high": 55.0, "title": "Deaths", "unit": "people"}
+    record = {
+        "title": "Flu <script>alert(1)</script>",
+        "quantities": {"deaths": deaths},
+        "parameters": {"rate": {"median": 0.1 * (number + 1), "low": 0.0, "high": 1.0, "unit": "per day"}},
+    }
+    stages = {name: folder / name for name in ("project", "calibrate", "report")}
+    return store.publish(("flu", "sir", "england"), stages=stages, record=record)
+
+
+@pytest.fixture
+def compared_runs(tmp_path: Path) -> list[Run]:
+    """Six runs of a study."""
+    store = Store(tmp_path / "runs")
+    return [made_run(store, tmp_path / str(number), number) for number in range(6)]
+
+
+@pytest.fixture
+def bare_run(tmp_path: Path) -> Run:
+    """A run of another study, of which there is nothing but its record."""
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "said.txt").write_text("nothing\n", encoding="utf-8")
+    return Store(tmp_path / "runs").publish(("tb", "sir", "chad"), stages={"report": tmp_path / "bare"}, record={})

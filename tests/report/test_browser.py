@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelworks.report import Page, render_html
+from modelworks.report import Page, render_comparison, render_html
+from modelworks.runs import Run, compare
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -67,6 +68,19 @@ OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 # Panels of which a reader sees a part only; pairs of parameters, all in one drawing, may be scrolled on a phone.
 CUT_PANELS = """[...document.querySelectorAll('figure:not(#figure-pairs) .panel')]
   .filter(panel => panel.scrollWidth > panel.clientWidth).length"""
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_six_runs_are_drawn_over_each_other(
+    browser: Browser, compared_runs: list[Run], tmp_path: Path, viewport: Any
+) -> None:
+    place = tmp_path / "comparison.html"
+    place.write_text(render_comparison(compare(compared_runs)), encoding="utf-8")
+    visit = Visit(browser, place, viewport=viewport).drawn()
+    assert visit.complaints == []
+    assert [url for url in visit.requests if not url.startswith("data:")] == [place.as_uri()]
+    assert visit.count("figure.is-live") == 3
+    assert visit.ask(OVERFLOW) <= 0
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])

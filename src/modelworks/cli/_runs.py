@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, say_letters, show, show_json, table
-from modelworks.errors import ModelworksError, counted
+from modelworks.errors import ModelworksError, counted, disk_letter
 
 if TYPE_CHECKING:
     from modelworks.diagnostics.loo import LooDifference
@@ -91,11 +91,15 @@ def _moment(row: Row) -> str:
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN…")
 @click.option("--code", "with_code", is_flag=True, help="Also the lines of the input files that differ.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write a page of it there (HTML)."
+)
 @json_option
-def compare_runs(runs: Sequence[str], with_code: bool, as_json: bool) -> None:
+def compare_runs(runs: Sequence[str], with_code: bool, output: Path | None, as_json: bool) -> None:
     """What differs between runs, and which numbers moved by how much.
 
-    A RUN is the beginning of its id, its key, or a study: then its latest run with a report.
+    A RUN is the beginning of its id, its key, or a study: then its latest run with a report. The page has the figures
+    of up to six runs over each other, and needs nothing but a browser.
     """
     from modelworks.runs import compare
     from modelworks.study import find_run
@@ -104,17 +108,36 @@ def compare_runs(runs: Sequence[str], with_code: bool, as_json: bool) -> None:
         raise click.UsageError("a comparison takes two runs or more: modelworks compare RUN RUN")
     found = [find_run(Path.cwd(), each) for each in runs]
     comparison = compare(found)
+    if output is not None:
+        _write_comparison(comparison, output)
     if as_json:
         show_json(comparison_as_dict(comparison, with_code=with_code) | foretold_as_dict(found))
         return
     show_comparison(comparison)
     show_foretold(found)
+    if output is not None:
+        next_step(f"open {output}")
+        return
     if with_code and comparison.code:
         show("\n" + comparison.code.rstrip())
     elif comparison.code and comparison.of("code"):
         next_step(f"modelworks compare {' '.join(run.id for run in found)} --code shows the lines that differ")
         return
     next_step(f"modelworks show {found[-1].id}")
+
+
+def _write_comparison(comparison: Comparison, output: Path) -> None:
+    from modelworks.report import render_comparison
+    from modelworks.study import foresight
+
+    if output.suffix not in (".html", ".htm"):
+        raise click.UsageError(f"a comparison is written as a page, as in {output.stem}.html, and not as {output.name}")
+    text = render_comparison(comparison, foresight(comparison.runs))
+    try:
+        output.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ModelworksError([disk_letter(error, output)]) from error
+    say(f"wrote {output}")
 
 
 def comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str, Any]:
@@ -188,15 +211,9 @@ def _cell(value: str | None) -> str:
 def _number_cells(number: Number) -> tuple[str, ...]:
     from modelworks.report import words
 
-    told = ["–" if each is None else _in_words(each) for each in number.values]
+    told = ["–" if each is None else words.told(each) for each in number.values]
     name = f"{number.title} ({number.unit})" if number.unit else number.title
     return (name, *told, words.change(number.values[-1] or {}, number.values[0] or {}))
-
-
-def _in_words(said: Mapping[str, Any]) -> str:
-    from modelworks.report import words
-
-    return str(said.get("text") or words.interval(said.get("median"), said.get("low"), said.get("high")))
 
 
 @click.command("verify")

@@ -22,7 +22,7 @@ DAY = "%-d %B %Y"
 WHAT_BANDS_MEAN = "Line: the median; dark band: half of the draws; pale band: 95% of them."
 
 # The fields of our data that hold text.
-WORDS = frozenset({"scenario", "stratum", "kind", "chain", "member"})
+WORDS = frozenset({"scenario", "stratum", "kind", "chain", "member", "run"})
 
 INTERVAL_SHOWN = [("time", "Date"), ("q50", "Median"), ("q025", "95% from"), ("q975", "to")]
 

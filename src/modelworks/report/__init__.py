@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelworks.report._tables import tables, write_tables
     from modelworks.report._templates import environment, policy, stylesheet
     from modelworks.report._write import write_figure, write_report
+    from modelworks.report.comparison import Foresight, render_comparison
     from modelworks.report.data_page import CheckLine, ColumnLine, DataPage, LineageStep, render_data_page
     from modelworks.report.page import (
         AssumptionRow,
@@ -47,6 +48,7 @@ _HOME = {
     "Excerpt": "page",
     "FitRow": "page",
     "ForecastRow": "page",
+    "Foresight": "comparison",
     "LineageStep": "data_page",
     "Page": "page",
     "Picture": "page",
@@ -61,6 +63,7 @@ _HOME = {
     "environment": "_templates",
     "export_crate": "_crate",
     "policy": "_templates",
+    "render_comparison": "comparison",
     "render_data_page": "data_page",
     "render_html": "_html",
     "render_markdown": "_markdown",
@@ -82,6 +85,7 @@ __all__ = [
     "Excerpt",
     "FitRow",
     "ForecastRow",
+    "Foresight",
     "LineageStep",
     "Page",
     "Picture",
@@ -96,6 +100,7 @@ __all__ = [
     "environment",
     "export_crate",
     "policy",
+    "render_comparison",
     "render_data_page",
     "render_html",
     "render_markdown",

@@ -47,11 +47,12 @@ NO_COMMIT = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell; `note` is a second, quieter line, and `full` what a shortened text stands for."""
+    """One cell; `note` is a second, quieter line, `full` what a shortened text stands for, `link` where it leads."""
 
     text: str
     note: str = ""
     full: str = ""
+    link: str = ""
     verdict: Verdict | None = None
 
 

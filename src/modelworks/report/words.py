@@ -121,6 +121,15 @@ def interval(median: float | None, low: float | None, high: float | None) -> str
     return f"{number(median)} ({number(low)} to {number(high)})"
 
 
+def told(said: Mapping[str, Any]) -> str:
+    """A number of a run: in the run's own words, or else as a median with its interval.
+
+    >>> told({"median": 40.0, "low": 30.0, "high": 55.0}), told({"median": 7.0, "text": "27 January"})
+    ('40.0 (30.0 to 55.0)', '27 January')
+    """
+    return str(said.get("text") or interval(said.get("median"), said.get("low"), said.get("high")))
+
+
 def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     """How far a median moved, in words, and whether that is beyond what the earlier run thought likely.
 

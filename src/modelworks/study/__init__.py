@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from modelworks.study._binding import BoundStudy
     from modelworks.study._data_pages import data_pages
     from modelworks.study._estimate import Estimate, estimate, took_in_words
-    from modelworks.study._foretold import Foretold, foretold
+    from modelworks.study._foretold import Foretold, foresight, foretold
     from modelworks.study._here import run_here
     from modelworks.study._incidence import QuickLook, quick_look
     from modelworks.study._jobs import jobs_of, order_study, queue_around
@@ -76,6 +76,7 @@ _HOME = {
     "damaged_runs": "_repository",
     "data_pages": "_data_pages",
     "find_run": "_repository",
+    "foresight": "_foretold",
     "foretold": "_foretold",
     "find_studies": "_repository",
     "find_study": "_repository",
@@ -124,6 +125,7 @@ __all__ = [
     "find_run",
     "find_studies",
     "find_study",
+    "foresight",
     "foretold",
     "index_around",
     "jobs_of",

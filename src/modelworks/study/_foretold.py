@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import Posterior
 from modelworks.diagnostics.loo import Loo, LooDifference, difference, loo
-from modelworks.errors import fail
+from modelworks.errors import ModelworksError, fail
+from modelworks.report import Foresight
 from modelworks.runs import Run
 from modelworks.study import stages
 
@@ -66,6 +67,20 @@ def foretold(before: Run, after: Run) -> Foretold:
     first, second = ({name: loo(each[name][:, there[name]]) for name in there} for each in densities)
     by_target = {name: difference(first[name], second[name]) for name in there}
     return Foretold(by_target, difference(_together(first), _together(second)), _evidence(one, other))
+
+
+def foresight(runs: Sequence[Run]) -> list[Foresight]:
+    """How much better each later run foretells the data than the first, series by series; or why nobody can say."""
+    rows: list[Foresight] = []
+    for after in runs[1:]:
+        try:
+            found = foretold(runs[0], after)
+        except ModelworksError as error:
+            rows.append(Foresight(after.id, why_not=error.letters[0].message))
+            continue
+        for name, each in {**found.by_target, "all series": found.total}.items():
+            rows.append(Foresight(after.id, name, f"{each.elpd:+.1f} ± {each.se:.1f}", each.in_words))
+    return rows
 
 
 def _posterior(run: Run) -> Posterior:

@@ -1,0 +1,166 @@
+"""The page of several runs side by side: which numbers moved, figures over each other, and what made them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from modelworks.errors import fail
+from modelworks.report import words
+from modelworks.report._compared import sections
+from modelworks.report._html import bundle, show
+from modelworks.report._templates import asset, environment, policy, stylesheet
+from modelworks.report._views import Cell, Column, Table
+from modelworks.runs import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, Run
+
+# As many as colours can be told apart, and a table holds beside each other.
+MOST_RUNS = 6
+# Of a file with a whole table in it, nobody reads more.
+MOST_LINES = 2000
+HEADINGS = {
+    "assumptions": "Assumptions that differ",
+    "data": "Data that differ",
+    "targets": "Targets that differ",
+    "scenarios": "Scenarios that differ",
+    "settings": "Settings that differ",
+    "code": "Code that differs",
+    "packages": "Packages that differ",
+    "machine": "Machines that differ",
+    "verdicts": "Verdicts that differ",
+}
+NOT_THERE, EMPTY = "–", "(empty)"
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """How much better a run foretells the data than the first: a series, the difference in words, and what it means.
+
+    Where that can not be said, `why_not` says why.
+    """
+
+    run: str
+    series: str = ""
+    difference: str = ""
+    meaning: str = ""
+    why_not: str = ""
+
+
+def render_comparison(
+    comparison: Comparison,
+    foresight: Sequence[Foresight] = (),
+    *,
+    links: Mapping[str, str] | None = None,
+    home: str = "",
+) -> str:
+    """The page as one HTML text that needs nothing else.
+
+    `links` leads to the reports of runs, by id, where the page stands beside them; `home` to a list of runs.
+
+    Raises
+    ------
+    ModelworksError
+        R161 for more than six runs, R103 where a file of a run is damaged.
+    """
+    runs = comparison.runs
+    if len(runs) > MOST_RUNS:
+        fail("R161", f"a page lays at most {MOST_RUNS} runs side by side, and these are {len(runs)}")
+    titles = run_titles(runs)
+    shown = [(section, [show(figure) for figure in section.figures]) for section in sections(comparison, titles)]
+    scripts = [bundle(), asset("figures.js")] if shown else []
+    differences = [_differences(kind, found, titles) for kind in KINDS_OF_DIFFERENCE if (found := comparison.of(kind))]
+    numbers = [_numbers(comparison.numbers, titles)] if comparison.numbers else []
+    foretold = [_foresight(foresight)] if foresight else []
+    return environment("modelworks.report").get_template("comparison.html.j2").render(
+        runs=runs,
+        title=_title(runs),
+        said=_said(comparison),
+        home=home,
+        first_tables=[_runs(runs, titles, links or {}), *numbers],
+        sections=shown,
+        tables=[*foretold, *differences],
+        code=_code(comparison.code),
+        scripts=[Markup(script) for script in scripts],
+        style=Markup(stylesheet()),
+        policy=policy([stylesheet()], scripts),
+    )  # fmt: skip
+
+
+def run_titles(runs: Sequence[Run]) -> dict[str, str]:
+    """What each run is called on a page: its id, with the study and the region where these are not all the same."""
+    names = [run.key.split("/") for run in runs]
+    told = [part for part in (0, 2) if len({each[part] for each in names}) > 1]
+    return {run.id: " · ".join([*(parts[k] for k in told), run.id]) for run, parts in zip(runs, names, strict=True)}
+
+
+def _title(runs: Sequence[Run]) -> str:
+    """The studies' titles, each once."""
+    return " / ".join(dict.fromkeys(str(run.record.get("title") or run.study) for run in runs))
+
+
+def _said(comparison: Comparison) -> str:
+    """In a sentence, whether anything that makes numbers differs."""
+    moved = sum(each.moved for each in comparison.numbers)
+    numbers = f"{words.plural(moved, 'number')} of {len(comparison.numbers):,} moved"
+    if comparison.same_inputs:
+        return "The runs were made from the same inputs" + (f"; {numbers}, by chance alone." if moved else ".")
+    kinds = [kind for kind in KINDS_OF_DIFFERENCE if comparison.of(kind)]
+    return f"What differs: {', '.join(kinds)}." + (f" {numbers}." if comparison.numbers else "")
+
+
+def _runs(runs: Sequence[Run], titles: Mapping[str, str], links: Mapping[str, str]) -> Table:
+    columns = (Column("Verdict", "verdict"), *map(Column, ("Run", "Finished", "By", "Answer")))
+    return Table("runs", "The runs", "The first is what the others are held against", columns, tuple(
+        (
+            Cell(words.VERDICTS[run.record.get("verdict")][0], verdict=run.record.get("verdict")),
+            Cell(titles[run.id], note=run.key, link=links.get(run.id, "")),
+            Cell(words.moment(str(run.record.get("finished") or ""))),
+            Cell(str((run.record.get("provenance") or {}).get("person") or "")),
+            Cell(str(run.record.get("answer") or "")),
+        )
+        for run in runs
+    ))  # fmt: skip
+
+
+def _numbers(numbers: Sequence[Number], titles: Mapping[str, str]) -> Table:
+    columns = (Column("Number"), *(Column(title, "number") for title in titles.values()), Column("Change"))
+    caption = (
+        "Median (95% interval) of each number and each calibrated parameter; the change is from the first to the last"
+    )
+    return Table("moved", "Which numbers moved?", caption, columns, tuple(map(_number_row, numbers)), stacks=False)
+
+
+def _number_row(number: Number) -> tuple[Cell, ...]:
+    told = (Cell(NOT_THERE if each is None else words.told(each)) for each in number.values)
+    moved = words.change(number.values[-1] or {}, number.values[0] or {})
+    return (Cell(number.title, note=number.unit), *told, Cell(moved))
+
+
+def _differences(kind: str, found: Sequence[Difference], titles: Mapping[str, str]) -> Table:
+    columns = (Column(""), *map(Column, titles.values()))
+    rows = tuple((Cell(each.name), *map(_value, each.values)) for each in found)
+    return Table(kind, HEADINGS[kind], f"As each run has it; {NOT_THERE} is nothing", columns, rows)
+
+
+def _value(text: str | None) -> Cell:
+    return Cell(NOT_THERE if text is None else text or EMPTY)
+
+
+def _foresight(found: Sequence[Foresight]) -> Table:
+    columns = (*map(Column, ("Run", "Series")), Column("Better than the first by", "number"), Column("Meaning"))
+    caption = (
+        "How well each observation is foretold from all the others (leave-one-out, difference in log density with its "
+        "standard error)"
+    )
+    rows = tuple(
+        (Cell(each.run), Cell(each.series), Cell(each.difference or NOT_THERE), Cell(each.why_not or each.meaning))
+        for each in found
+    )
+    return Table("foretold", "Which foretells the data better?", caption, columns, rows)
+
+
+def _code(text: str) -> str:
+    lines = text.rstrip().splitlines()
+    more = len(lines) - MOST_LINES
+    return "\n".join([*lines[:MOST_LINES], *([f"… and {more:,} more lines"] if more > 0 else [])])

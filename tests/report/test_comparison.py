@@ -1,0 +1,83 @@
+"""Several runs on one page: each is there, over the others, and nothing that a study says is markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelworks.errors import ModelworksError
+from modelworks.report import Foresight, render_comparison
+from modelworks.runs import Run, compare
+
+
+def specs_of(html: str) -> dict[str, Any]:
+    found = re.findall(r'<script type="application/json" id="figure-(\w+)-specs">(.*?)</script>', html)
+    return {name: json.loads(text) for name, text in found}
+
+
+def values_of(spec: dict[str, Any]) -> dict[str, Any]:
+    return dict(spec["data"]["values"][0])
+
+
+def test_each_run_lies_over_the_others(compared_runs: list[Run]) -> None:
+    """Six, in the order given; the medians drawn are those of the runs' own tables."""
+    specs = specs_of(render_comparison(compare(compared_runs)))
+    assert list(specs) == ["compared", "numbers", "parameters"]
+    ids = [run.id for run in compared_runs]
+    (panel,) = specs["compared"]
+    drawn = values_of(panel)
+    assert list(dict.fromkeys(drawn["run"])) == ids
+    medians = dict(zip(drawn["run"], drawn["q50"], strict=True))
+    assert [medians[each] for each in ids] == [100, 110, 120, 130, 140, 150]
+    for name in ("numbers", "parameters"):
+        assert list(dict.fromkeys(values_of(specs[name][0])["kind"])) == ids
+
+
+def test_what_moved_and_what_differs_is_said(compared_runs: list[Run]) -> None:
+    html = render_comparison(compare(compared_runs[:2]))
+    for said in ("40.0 (30.0 to 55.0)", "41.0 (30.0 to 55.0)", "up by 2.5%", "Assumptions that differ", "1.6"):
+        assert said in html
+    assert "What differs: assumptions. 2 numbers of 2 moved." in html
+    assert "Data that differ" not in html
+
+
+def test_a_page_needs_nothing_else_and_runs_nothing_of_a_study(compared_runs: list[Run]) -> None:
+    """A run's title is text; the policy names the scripts that may be run by their checksums."""
+    html = render_comparison(compare(compared_runs[:2]), [Foresight("abc", why_not="<b>no</b>")], home="list.html")
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "&lt;b&gt;no&lt;/b&gt;" in html
+    assert re.search(r"default-src &#39;none&#39;; script-src (&#39;sha256-[\w+/=]+&#39; ?){2};", html)
+    markup = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+    assert not re.search(r'(src|href)="(?!data:|#|list\.html)', markup)
+
+
+def test_runs_with_nothing_in_common_have_tables_and_no_figures(compared_runs: list[Run], bare_run: Run) -> None:
+    html = render_comparison(compare([compared_runs[0], bare_run]))
+    assert "data-specs" not in html
+    assert f"flu · england · {compared_runs[0].id}" in html
+    assert "no longer asked" in html
+
+
+def test_the_website_leads_to_each_report(compared_runs: list[Run]) -> None:
+    links = {compared_runs[0].id: "runs/first.html"}
+    assert f'<a href="runs/first.html">{compared_runs[0].id}</a>' in render_comparison(
+        compare(compared_runs[:2]), links=links
+    )
+
+
+def test_a_seventh_run_is_refused(compared_runs: list[Run]) -> None:
+    with pytest.raises(ModelworksError, match="R161"):
+        render_comparison(compare([*compared_runs, compared_runs[0]]))
+
+
+def test_a_damaged_table_is_a_letter(compared_runs: list[Run], tmp_path: Path) -> None:
+    damaged = compared_runs[1].path / "project" / "outputs.parquet"
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"PAR1 no table PAR1")
+    with pytest.raises(ModelworksError, match=f"R103: project/outputs.parquet of the run {compared_runs[1].id}"):
+        render_comparison(compare(compared_runs[:2]))
