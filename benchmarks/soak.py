@@ -26,8 +26,7 @@ def main(faults: int, seed: int) -> None:
 
 def soak(folder: Path, faults: int, seed: int) -> None:
     """One session; it ends with an AssertionError, and the story of the job, where a promise is broken."""
-    (folder / "server").mkdir()
-    with servers.Postgres(folder / "server") as server, Chaos(folder / "chaos", server.url, seed, server) as chaos:
+    with servers.Postgres() as server, Chaos(folder / "chaos", server.url, seed, server) as chaos:
         chaos.strike(faults)
         chaos.settle()
         chaos.check()

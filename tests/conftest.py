@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -149,6 +149,20 @@ def chromium_path() -> str:
     return found
 
 
+# Component → what its server says of itself, for whoever has to understand a failure on a machine he does not see.
+LAST_WORDS: dict[str, Callable[[], str]] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the log of the server it needed."""
+    report = yield
+    needed = {component for mark in item.iter_markers("needs") for component in mark.args}
+    if report.failed:
+        report.sections += [(f"log of {name}", LAST_WORDS[name]()) for name in sorted(needed & LAST_WORDS.keys())]
+    return report
+
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -171,6 +185,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_cluster.Cl
     needs("slurm")
     with slurm_cluster.cluster(tmp_path_factory.mktemp("slurm")) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(made.settings))
+        LAST_WORDS["slurm"] = made.last_words
         yield made
 
 
@@ -190,8 +205,9 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL, with an empty database."""
     needs("postgres")
-    with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
-        yield url
+    with servers.Postgres() as server:
+        LAST_WORDS["postgres"] = server.last_words
+        yield server.url

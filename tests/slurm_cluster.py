@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
+PARTS = ("slurmctld", "n1", "n2")
+# What the parts remember over a restart.
+PARTS_KEEP = ("state", "spool-n1", "spool-n2")
 
 SETTINGS = """
 ClusterName=test
@@ -68,17 +71,36 @@ class Cluster:
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(self) -> None:
-        (self.folder / "state").mkdir(parents=True)
-        for node in ("n1", "n2"):
-            (self.folder / f"spool-{node}").mkdir()
         ports = dict(zip(("controller", "first", "second"), _free_ports(3), strict=True))
         host = socket.gethostname().split(".")[0]
         self.settings.write_text(SETTINGS.format(host=host, folder=self.folder, **ports), encoding="utf-8")
         _start_munge()
-        self.start("slurmctld")
-        self.start("n1")
-        self.start("n2")
+        self._start_all()
+
+    def renew(self) -> None:
+        """A cluster that has forgotten everything, at the same address.
+
+        After a controller was killed its nodes remember numbers that it gives again, and refuse the jobs that get them.
+        """
+        self.kill_all()
+        for kept in PARTS_KEEP:
+            shutil.rmtree(self.folder / kept)
+        self._start_all()
+
+    def _start_all(self) -> None:
+        for kept in PARTS_KEEP:
+            (self.folder / kept).mkdir()
+        for part in PARTS:
+            self.start(part)
         self.wait_for_nodes(2)
+
+    def kill_all(self) -> None:
+        self.ask("scancel", "--me", "--signal=KILL", "--full")
+        self.ask("scancel", "--me")
+        for process in self._parts.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
 
     def start(self, part: str, hidden: Path | None = None) -> None:
         """The controller, or a node by its name; such a node does not see what lies in a `hidden` folder."""
@@ -106,40 +128,17 @@ class Cluster:
             for node in ("n1", "n2"):
                 # As an administrator does; a node that needs it not is left as it is.
                 self.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
-            assert time.monotonic() < end, (asked, (self.folder / "slurmctld.log").read_text()[-2000:])
+            assert time.monotonic() < end, self.last_words()
             time.sleep(0.1)
 
-    def recover(self) -> None:
-        """After the controller was killed and started: until it gives numbers again that no node remembers."""
-        self.wait_for_nodes(2)
-        end = time.monotonic() + PATIENCE_SECONDS
-        while not self._carries_out_a_job():
-            assert time.monotonic() < end
-        self.wait_for_nodes(2)
-
-    def _carries_out_a_job(self) -> bool:
-        words = ("sbatch", "--parsable", "--no-requeue", "--output=/dev/null", "--wrap", "true")
-        number = self.ask(*words).stdout.strip()
-        end = time.monotonic() + 5.0
-        while (state := self._state(number)) in ("PENDING", "RUNNING", "COMPLETING") and time.monotonic() < end:
-            time.sleep(0.1)
-        self.ask("scancel", number)
-        return state == "COMPLETED"
-
-    def _state(self, number: str) -> str:
-        return self.ask("squeue", "-h", "--states=all", "-j", number, "-o", "%T").stdout.strip()
+    def last_words(self) -> str:
+        """What the nodes and the jobs look like now, and the end of the controller's log."""
+        seen = [self.ask(*words).stdout for words in (("sinfo", "-N", "-l"), ("squeue", "--states=all"))]
+        return "\n".join([*seen, (self.folder / "slurmctld.log").read_text(errors="replace")[-2000:]])
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "SLURM_CONF": str(self.settings)}
         return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=False)
-
-    def end(self) -> None:
-        self.ask("scancel", "--me", "--signal=KILL", "--full")
-        self.ask("scancel", "--me")
-        for process in self._parts.values():
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-            process.wait()
 
 
 @contextmanager
@@ -149,7 +148,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         made.begin()
         yield made
     finally:
-        made.end()
+        made.kill_all()
 
 
 def _start_munge() -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import servers
 from jobs.chaos import Chaos
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ def struck(chaos: Chaos, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
             sys.stdout.write(f"\nseed {seed}: {chaos.told()}\n")
 
 
-@pytest.mark.parametrize("session", range(SESSIONS))
+@pytest.mark.parametrize("session", range(SESSIONS // 2))
 def test_whatever_is_killed_frozen_filled_or_set_back_every_job_ends_once_and_truly(
     session: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,3 +36,13 @@ def test_whatever_is_killed_frozen_filled_or_set_back_every_job_ends_once_and_tr
     with Chaos(tmp_path / "chaos", f"sqlite:///{tmp_path}/queue.sqlite", seed) as chaos:
         struck(chaos, seed, capsys)
         assert chaos.seldom(but="kill the database") >= 4
+
+
+@pytest.mark.needs("postgres")
+@pytest.mark.parametrize("session", range(SESSIONS // 2, SESSIONS))
+def test_the_database_may_be_killed_as_well(session: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody can say or hear anything for a while, and what was being said may have been heard or not."""
+    seed = SEED + session
+    with servers.Postgres() as server, Chaos(tmp_path / "chaos", server.url, seed, server) as chaos:
+        struck(chaos, seed, capsys)
+        assert chaos.seldom() >= 4

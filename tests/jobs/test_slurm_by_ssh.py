@@ -21,7 +21,7 @@ from modelworks.testing import ExecutorSuite, look, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("slurm", "sshd")]
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class LoginNode:

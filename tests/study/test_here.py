@@ -15,7 +15,7 @@ from modelworks.jobs import Pace
 from modelworks.logs import read_events
 from modelworks.study import queue_around, run_here, run_study, worker_around
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 # A stage of the study's own that goes on until it is ended.
 WAITS = """
 stages:

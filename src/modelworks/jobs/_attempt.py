@@ -88,6 +88,8 @@ class Attempt:
 
     def close(self, state: str, reason: str, text: str) -> Mapping[str, Any]:
         """Give the attempt up, unless its outcome is known already; gives the outcome that counts from now on."""
+        # On a disk that was full there may not even be a folder.
+        self.folder.mkdir(parents=True, exist_ok=True)
         _create(self.folder / "claim.json", {"closed": stamp(utc_now())})
         _create(self.folder / "outcome.json", {"state": state, "reason": reason, "text": text})
         outcome = self.outcome()

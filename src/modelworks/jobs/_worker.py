@@ -241,7 +241,11 @@ class JobWorker:
             attempts = {claim.handle: Attempt.of(self._home, claim) for claim in ours if claim.handle}
             sights = executor.poll(attempts) if attempts else {}
             for claim in ours:
-                self._step(claim, executor, sights.get(claim.handle or ""), claim.job in self._wishes)
+                try:
+                    self._step(claim, executor, sights.get(claim.handle or ""), claim.job in self._wishes)
+                except OSError as error:
+                    # What ails one job's folder does not keep us from the others.
+                    self._say(f"job {claim.job}: {error}; trying again")
 
     def _step(self, claim: Claim, executor: Executor, sight: Sight | None, unwanted: bool) -> None:
         attempt = Attempt.of(self._home, claim)

@@ -67,7 +67,9 @@ class ProcessExecutor:
         if gone is None:
             return Sight("unknown", "it began on another machine, or before this one was restarted")
         if gone:
-            return self._ending(handle)
+            self._reap()
+            # A process whose other threads are still ending looks gone, and has no status yet.
+            return Sight("running") if handle in self._children else self._ending(handle)
         allowed = attempt.resources().walltime_seconds
         if allowed is not None and _seconds_since(process) > allowed:
             self._late.add(handle)
@@ -93,7 +95,6 @@ class ProcessExecutor:
             os.killpg(process.pid, number)
 
     def _ending(self, handle: str) -> Sight:
-        self._reap()
         code = self._codes.get(handle)
         self._asked.pop(handle, None)
         if handle in self._late:
