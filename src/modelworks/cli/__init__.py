@@ -248,10 +248,12 @@ def _headline(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show_model(what: str | None, output: Path | None, *, as_equations: bool, as_json: bool) -> None:
-    from modelworks.model import diagram
+    from modelworks.model import Model, diagram
     from modelworks.study import check_model, find_study
 
     study = check_model(find_study(what))
+    if not isinstance(study.model, Model):
+        fail("M155", f"`{study.model.name}` is a function, which has no compartments to draw", hint="see its file")
     kind, written = ("latex", study.model.equations()) if as_equations else ("svg", diagram(study.model))
     if output is not None:
         _write_model(written, output, as_picture=not as_equations and output.suffix == ".png")

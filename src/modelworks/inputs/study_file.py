@@ -17,6 +17,7 @@ from modelworks.inputs._layers import Layers, merged
 from modelworks.inputs._nodes import Earlier, MappingNode, Place, histories, places, shortened
 from modelworks.inputs._reading import is_a_path
 from modelworks.inputs.decisions import Decision, read_decisions
+from modelworks.inputs.distances import USUAL_INFERENCE, DistanceEntry, read_distance, read_inference
 from modelworks.inputs.quantities import Quantity, check_answer, read_quantities
 from modelworks.inputs.scenarios import Scenario, read_scenarios
 from modelworks.inputs.stage_entries import StageEntry, read_stages
@@ -86,6 +87,8 @@ class CalibrationSettings:
     r_hat: float | None = None
     effective_draws: int | None = None
     time_limit: float | None = None
+    distance: DistanceEntry | None = None
+    inference: str = USUAL_INFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +325,19 @@ def _data(fields: Fields) -> Mapping[str, str]:
 def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
     fields = owner.below(
         "calibration",
-        ("sampler", "chains", "draws", "warmup", "seed", "until", "r_hat", "effective_draws", "time_limit"),
+        (
+            "sampler",
+            "chains",
+            "draws",
+            "warmup",
+            "seed",
+            "until",
+            "r_hat",
+            "effective_draws",
+            "time_limit",
+            "distance",
+            "inference",
+        ),
         "{chains: 4, draws: 1000}",
     )
     usual = CalibrationSettings()
@@ -345,6 +360,8 @@ def _calibration(owner: Fields, time: TimeSpan | None) -> CalibrationSettings:
         r_hat=_r_hat(fields),
         effective_draws=fields.whole("effective_draws", 10, 1_000_000, 400) if "effective_draws" in fields else None,
         time_limit=_time_limit(fields),
+        distance=read_distance(fields, sampler),
+        inference=read_inference(fields, sampler),
     )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.model._accuracy import Accuracy, longest_stable_step, measure_error, settle_step
-    from modelworks.model._compiled import CompiledModel, OutputColumn, output_columns
+    from modelworks.model._column import OutputColumn
+    from modelworks.model._compiled import CompiledModel, output_columns
     from modelworks.model._contacts import (
         adapted_contacts,
         diary_contacts,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         sqrt,
         table,
     )
+    from modelworks.model._function import FunctionModel, FunctionOutput, FunctionRuns
     from modelworks.model._interventions import closures, micro_distancing, mobility
     from modelworks.model._many import run_in_blocks, run_many, simulate_many
     from modelworks.model._model import Model
@@ -80,7 +82,8 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "_accuracy": ("Accuracy", "longest_stable_step", "measure_error", "settle_step"),
-    "_compiled": ("CompiledModel", "OutputColumn", "output_columns"),
+    "_column": ("OutputColumn",),
+    "_compiled": ("CompiledModel", "output_columns"),
     "_contacts": (
         "adapted_contacts",
         "diary_contacts",
@@ -124,6 +127,7 @@ _WHERE = {
         "sqrt",
         "table",
     ),
+    "_function": ("FunctionModel", "FunctionOutput", "FunctionRuns"),
     "_interventions": ("closures", "micro_distancing", "mobility"),
     "_many": ("run_in_blocks", "run_many", "simulate_many"),
     "_model": ("Model",),
@@ -159,6 +163,9 @@ __all__ = [
     "Exit",
     "Expression",
     "Filtered",
+    "FunctionModel",
+    "FunctionOutput",
+    "FunctionRuns",
     "Infection",
     "Model",
     "Move",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -13,8 +12,10 @@ from numpy.typing import NDArray
 from modelworks.dates import Calendar
 from modelworks.errors import fail
 from modelworks.model._batch import RUNS, Batches
+from modelworks.model._column import OutputColumn
 from modelworks.model._delayed import Delayed
 from modelworks.model._expression import Constant, Events, Expression, Operation, Parameter, expression, walk
+from modelworks.model._function import FunctionModel
 from modelworks.model._graph import _FOLD, Array
 from modelworks.model._impossible import moment_in_words, tell_of_guard, vector_of_values
 from modelworks.model._lower import lower
@@ -36,20 +37,6 @@ TOLERANCE = 1e-6
 # Bytes of outputs, and runs, of one call of a kernel: enough to take no notice of the call.
 MOST_HELD = 2**20
 MOST_AT_ONCE = 128
-
-
-@dataclass(frozen=True, slots=True)
-class OutputColumn:
-    """One column of a run's outputs: which output, in which strata, and whether it counts events."""
-
-    output: str
-    strata: tuple[tuple[str, str], ...]
-    counts_events: bool
-
-    @property
-    def name(self) -> str:
-        inside = ", ".join(stratum for _, stratum in self.strata)
-        return f"{self.output}[{inside}]" if inside else self.output
 
 
 class CompiledModel:
@@ -308,8 +295,10 @@ class CompiledModel:
         return moment_in_words(self.model, self.calendar, time)
 
 
-def output_columns(model: Model, calendar: Calendar | None = None) -> tuple[OutputColumn, ...]:
+def output_columns(model: Model | FunctionModel, calendar: Calendar | None = None) -> tuple[OutputColumn, ...]:
     """The columns a run of the model would give, without compiling it."""
+    if isinstance(model, FunctionModel):
+        return model.columns
     return tuple(_columns(model, lower(model, calendar)))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelworks.dates import Calendar
 from modelworks.errors import fail
-from modelworks.model._compiled import OutputColumn
+from modelworks.model._column import OutputColumn
 from modelworks.model._graph import Array
 from modelworks.model._model import Model
 from modelworks.model._particles import Particles

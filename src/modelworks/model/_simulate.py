@@ -12,7 +12,8 @@ import numpy as np
 from modelworks.dates import Calendar
 from modelworks.errors import fail, near
 from modelworks.model._accuracy import settle_step
-from modelworks.model._compiled import CompiledModel, OutputColumn
+from modelworks.model._column import OutputColumn
+from modelworks.model._compiled import CompiledModel
 from modelworks.model._graph import Array
 from modelworks.model._model import Model
 

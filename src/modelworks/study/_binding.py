@@ -15,24 +15,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration import Prior, Target
+from modelworks.calibration import Distance, Prior, Target
 from modelworks.calibration.samplers import BY_CHANCE as SAMPLERS_BY_CHANCE
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, counted
 from modelworks.inputs import ParameterEntry, PriorEntry, StudyInputs, check_files, with_model
 from modelworks.model import (
     CompiledModel,
+    FunctionModel,
+    FunctionRuns,
     Model,
     StochasticModel,
     longest_stable_step,
     settle_step,
 )
 from modelworks.model.solvers import BY_CHANCE, solver
-from modelworks.study._model_file import ModelFile, load_model
+from modelworks.study._compared import check_distance, distance_of
+from modelworks.study._model_file import AnyModel, ModelFile, load_model
 from modelworks.study._observations import Observations, bind_observations, check_twice, target_of, weights
 from modelworks.study._parameters import BoundParameters, bind_parameters
 from modelworks.study._questions import check_figures, check_quantities, check_scenario_models, check_scenarios, grid
-from modelworks.study._scaled import ScaledByChance, ScaledModel
+from modelworks.study._scaled import Scaled, ScaledByChance, ScaledFunction, ScaledModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +89,7 @@ class BoundStudy:
         return self.inputs.folder.name
 
     @property
-    def model(self) -> Model:
+    def model(self) -> AnyModel:
         return self.file.model
 
     @property
@@ -159,27 +162,28 @@ class BoundStudy:
 
     @property
     def by_chance(self) -> bool:
-        """Whether people move by chance in the study's model."""
+        """Whether the study's model runs by chance."""
+        if isinstance(self.model, FunctionModel):
+            return self.model.is_random
         return self.inputs.study.time.solver in BY_CHANCE
 
-    def simulator(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel | ScaledByChance:
+    def simulator(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> Scaled:
         """The model for some output times, as the study's solver runs it."""
-        return self.chance(times, data) if self.by_chance else self.compiled(times, data)
+        model, seed = self.model if data is None else self._built(data), self.inputs.study.calibration.seed
+        if isinstance(model, FunctionModel):
+            return ScaledFunction(FunctionRuns(model, times), self.names, self.factors, seed)
+        if self.by_chance:
+            time = self.inputs.study.time
+            compiled = StochasticModel(model, times, method=time.solver, calendar=self.calendar, step=time.step)
+            return ScaledByChance(compiled, self.names, self.factors, seed)
+        return self._settled(self._compiled.at(times) if data is None else self._compile(model, times))
 
-    def chance(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledByChance:
-        """The model for some output times, run by chance."""
-        time = self.inputs.study.time
-        model = self.model if data is None else self._built(data)
-        compiled = StochasticModel(model, times, method=time.solver, calendar=self.calendar, step=time.step)
-        return ScaledByChance(compiled, self.names, self.factors, self.inputs.study.calibration.seed)
-
-    def _built(self, data: Mapping[str, pd.DataFrame]) -> Model:
+    def _built(self, data: Mapping[str, pd.DataFrame]) -> AnyModel:
         """The model of other data."""
         return load_model(self.file.path, data, self.shown_model, self.inputs.repository.root).model
 
-    def compiled(self, times: Array, data: Mapping[str, pd.DataFrame] | None = None) -> ScaledModel:
-        """The model for some output times, its step settled at the centre of the priors and stable all over them."""
-        compiled = self._compiled.at(times) if data is None else self._compile(self._built(data), times)
+    def _settled(self, compiled: CompiledModel) -> ScaledModel:
+        """A compiled model with its step settled at the centre of the priors and stable all over them."""
         scaled = ScaledModel(compiled, self.names, self.factors)
         spread = np.array([scaled.given(row) for row in self.spread()])
         stable = longest_stable_step(compiled, spread)
@@ -188,6 +192,7 @@ class BoundStudy:
 
     @cached_property
     def _compiled(self) -> CompiledModel:
+        assert isinstance(self.model, Model)
         return self._compile(self.model, self.report_times)
 
     def _compile(self, model: Model, times: Array) -> CompiledModel:
@@ -203,18 +208,22 @@ class BoundStudy:
         ends = [time for o in self.observations for time in (*o.starts, *o.ends)]
         return np.unique(np.concatenate([[self.calendar.number(self.inputs.study.time.start)], ends]))
 
-    def targets(self, compiled: ScaledModel | ScaledByChance, *, every: bool = False) -> list[Target]:
+    def targets(self, compiled: Scaled, *, every: bool = False) -> list[Target]:
         """The observations as the calibration takes them; with `every`, also those it may not see."""
         chosen = [(each, np.ones_like(each.included) if every else each.included) for each in self.observations]
         return [target_of(each, compiled.times, points) for each, points in chosen if points.any()]
 
-    def check_sums(self, model: ScaledModel | ScaledByChance) -> None:
+    def distance(self) -> Distance | None:
+        """How far simulated data lie from those seen, where the study declares it."""
+        return distance_of(self.inputs, self.file, self.observations)
+
+    def check_sums(self, model: Scaled) -> None:
         """What a target counts over a period is the same however that time is cut; T206 where it is not.
 
         A share of events, say, is summed over as many rows as other targets happen to cut the period into. Steps that
         are part of the model can not be cut.
         """
-        if isinstance(model, ScaledByChance) or model.compiled.method.order is None:
+        if not isinstance(model, ScaledModel) or model.compiled.method.order is None:
             return
         times = model.times
         finer = model.compiled.at(np.sort(np.concatenate([times, (times[1:] + times[:-1]) / 2])))
@@ -261,10 +270,11 @@ def bind(folder: Path) -> BoundStudy:
         letters.extend(letter for letter in error.letters if letter not in letters.collected)
         raise ModelworksError(letters) from error
     calendar = _calendar(inputs, file.model, letters)
-    _check_solver(inputs, letters)
+    _check_solver(inputs, file.model, letters)
     parameters = bind_parameters(inputs, file.model, letters)
     observations = bind_observations(inputs, file.model, calendar, letters)
     check_twice(observations, letters)
+    check_distance(inputs, file, observations, letters)
     check_scenarios(inputs, file.model, parameters, letters)
     check_quantities(inputs, file.model, calendar, letters)
     check_figures(inputs, file.model, calendar, letters)
@@ -281,7 +291,7 @@ def _tables(inputs: StudyInputs) -> dict[str, pd.DataFrame]:
     return {name: inputs.catalogue[dataset].table() for name, dataset in known.items()}
 
 
-def _calendar(inputs: StudyInputs, model: Model, letters: Letters) -> Calendar:
+def _calendar(inputs: StudyInputs, model: AnyModel, letters: Letters) -> Calendar:
     time = inputs.study.time
     if time.unit != model.time:
         file, line = inputs.study.place("time")
@@ -295,9 +305,12 @@ def _calendar(inputs: StudyInputs, model: Model, letters: Letters) -> Calendar:
     return Calendar(model.time, time.start)
 
 
-def _check_solver(inputs: StudyInputs, letters: Letters) -> None:
+def _check_solver(inputs: StudyInputs, model: AnyModel, letters: Letters) -> None:
     """The solver exists, has a step where one is part of the model, and the gradient that the sampler needs."""
     study = inputs.study
+    if isinstance(model, FunctionModel):
+        _check_function(study, model, letters)
+        return
     asked, sampler = study.time, study.calibration.sampler
     refused = []
     if asked.solver in BY_CHANCE:
@@ -323,6 +336,23 @@ def _check_solver(inputs: StudyInputs, letters: Letters) -> None:
         why, hint = "does not run by chance, but particle MCMC is for models that do", "write `solver: chain_binomial`"
         refused.append(("calibration.sampler", why, hint))
     _tell_of_solver(study, refused, letters)
+
+
+def _check_function(study: StudyFile, model: FunctionModel, letters: Letters) -> None:
+    """A function takes no solver of ours, and only a sampler that asks nothing but runs of it."""
+    for name in ("time.solver", "time.step"):
+        if name in study.places:
+            file, line = study.places[name]
+            what = f"the study has `{name.partition('.')[2]}`, but `{model.name}` is a function, which needs none"
+            letters.add("Y209", what, hint="leave it out; the step is said in the model's file", file=file, line=line)
+    sampler, fits = study.calibration.sampler, ("abc", "sbi") if model.is_random else ("demcz", "laplace_is", "smc")
+    also = () if model.is_random else ("abc", "sbi")
+    if sampler not in ("auto", *fits, *also):
+        file, line = study.place("calibration.sampler")
+        why = "runs by chance and as a whole" if model.is_random else "knows no gradient and does not run by chance"
+        what = f"`{model.name}` is a function that {why}, which {sampler} can not use"
+        hint = f"write `sampler: auto`, or one of {', '.join(fits)}"
+        letters.add("Y209", what, hint=hint, file=file, line=line)
 
 
 def _tell_of_solver(study: StudyFile, refused: Sequence[tuple[str, str, str]], letters: Letters) -> None:

@@ -153,7 +153,7 @@ def _before_the_data(work: Work, old: Posterior) -> dict[str, xarray.Dataset]:
 
     study = work.study
     draws = study.prior_draws(np.random.default_rng(study.inputs.study.calibration.seed), PRIOR_DRAWS)
-    density = _projection.log_density(study, study.compiled(study.calibration_times()))
+    density = _projection.log_density(study, study.simulator(study.calibration_times()))
     rows = np.column_stack([draws[name][:PRIOR_RUNS] for name in study.free])
     before = predictions(density, rows, Settings(cores=work.cores).threads(), work.progress)
     new = before.observations(np.random.default_rng([study.inputs.study.calibration.seed, 1]))

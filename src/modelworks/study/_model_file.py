@@ -6,14 +6,15 @@ import hashlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import isfunction
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelworks.errors import Letter, ModelworksError, fail, near
-from modelworks.model import Model
+from modelworks.model import FunctionModel, Model
 from modelworks.model.library import library_model, library_names
 from modelworks.study._team_files import TeamFiles
 
@@ -21,16 +22,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# A declaration, or a function of the team's own.
+AnyModel: TypeAlias = Model | FunctionModel
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """A model, and every file of the team's it was made from with the hash of its bytes.
 
-    `sources` are named from the folder of the model's file; a model of the library has none.
+    `sources` are named from the folder of the model's file; a model of the library has none. `functions` are those of
+    the file itself.
     """
 
-    model: Model
+    model: AnyModel
     path: Path
     sources: Mapping[str, str]
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
 def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: Path) -> ModelFile:
@@ -61,17 +68,18 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: P
         # A table that `build` changes in place is changed for this model alone: a scenario begins anew.
         given = {name: table.copy() for name, table in data.items()}
         model = _called(build, given, path, shown) if callable(build) else getattr(module, "model", None)
-    if not isinstance(model, Model):
+    if not isinstance(model, Model | FunctionModel):
         fail(
             "M123",
             f"`{shown}` does not give a model",
-            hint="define `model = Model(...)`, or `def build(data): ... return Model(...)`",
+            hint="define `model = Model(...)` or `FunctionModel(...)`, or `def build(data):` that returns one",
             file=shown,
         )
     letters = [letter.at(shown) for letter in model.check()]
     if letters:
         raise ModelworksError(letters)
-    return ModelFile(model, path, {**files.hashes(), path.name: hashlib.sha256(content).hexdigest()})
+    functions = {name: each for name, each in vars(module).items() if isfunction(each)}
+    return ModelFile(model, path, {**files.hashes(), path.name: hashlib.sha256(content).hexdigest()}, functions)
 
 
 def _of_library(name: str, path: Path, root: Path) -> Model:

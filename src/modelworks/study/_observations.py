@@ -17,7 +17,8 @@ from modelworks.calibration import Target
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, counted, fail, near
 from modelworks.inputs import WEEKDAYS, Series, StudyInputs, TargetEntry
-from modelworks.model import Model, OutputColumn, output_columns
+from modelworks.model import OutputColumn, output_columns
+from modelworks.study._model_file import AnyModel
 
 Array = NDArray[np.float64]
 
@@ -110,7 +111,7 @@ def weights(observed: Observations, times: Array, chosen: NDArray[np.bool_]) -> 
     return counted.astype(float)
 
 
-def bind_observations(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> list[Observations]:
+def bind_observations(inputs: StudyInputs, model: AnyModel, calendar: Calendar, letters: Letters) -> list[Observations]:
     """Every target's observations, with a letter for each target that does not fit the model."""
     found = []
     columns = {column.name: column for column in output_columns(model, calendar)}
@@ -226,7 +227,7 @@ def _observation(
     entry: TargetEntry,
     series: Series,
     inputs: StudyInputs,
-    model: Model,
+    model: AnyModel,
     columns: Sequence[OutputColumn],
     calendar: Calendar,
 ) -> Observations:

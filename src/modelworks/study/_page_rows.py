@@ -11,7 +11,7 @@ import numpy as np
 
 from modelworks.diagnostics import Check, guide, summary
 from modelworks.inputs import Catalogue
-from modelworks.model import written_numbers
+from modelworks.model import FunctionModel, written_numbers
 from modelworks.report import (
     AssumptionRow,
     CheckRow,
@@ -134,6 +134,10 @@ def forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[F
 
 def written_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
     """The numbers the model holds itself: assumptions like the others, of which no file says where they come from."""
+    if isinstance(study.model, FunctionModel):
+        text = "any; none of them is told here"
+        yield AssumptionRow("numbers in the function", text, "", "written in the model", study.shown_model)
+        return
     source = "written in the model, without a source"
     if study.inputs.study.data:
         source = "written in the model, without a source, or made by it from its data"

@@ -12,7 +12,7 @@ import numpy as np
 from modelworks import plots
 from modelworks.diagnostics import worst
 from modelworks.inputs import group_of
-from modelworks.model import diagram, output_columns, written_numbers
+from modelworks.model import Model, diagram, output_columns, written_numbers
 from modelworks.report import (
     AvertedRow,
     Page,
@@ -104,7 +104,7 @@ def page(work: Work) -> Page:
         fits=tuple(fit_rows(diagnosis)),
         assumptions=(*assumption_rows(study), *written_rows(study)),
         data=tuple(data_rows(study)),
-        diagram=diagram(study.model),
+        diagram=diagram(study.model) if isinstance(study.model, Model) else "",
         provenance=work.provenance,
         stages=tuple(stage_rows(work.finished)),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -266,7 +266,7 @@ def _contacts(study: BoundStudy) -> Iterator[Figure]:
     matrices: dict[str, Any] = {}
     strata: dict[str, tuple[str, ...]] = {}
     labels: dict[str, str] = {}
-    for each in written_numbers(study.model):
+    for each in written_numbers(study.model) if isinstance(study.model, Model) else ():
         if each.matrix is not None and not any(np.array_equal(each.matrix, other) for other in matrices.values()):
             matrices[each.name], strata[each.name] = each.matrix, each.strata
             labels[each.name] = f"{each.name} ({each.unit})"

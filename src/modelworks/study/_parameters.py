@@ -10,7 +10,7 @@ from modelworks import units
 from modelworks.calibration import Beliefs, Group, Prior, group
 from modelworks.errors import Letters, ModelworksError, near
 from modelworks.inputs import GroupEntry, ParameterEntry, StudyInputs
-from modelworks.model import Model
+from modelworks.study._model_file import AnyModel
 
 # Arguments of a group's prior whose unit is that of its members; the others are of a logarithm, and have none.
 IN_UNITS = ("mean", "median", "start", "sd")
@@ -40,7 +40,7 @@ class BoundParameters:
         return dict(zip(beliefs.names, beliefs.everything(beliefs.centre()).tolist(), strict=True))
 
 
-def bind_parameters(inputs: StudyInputs, model: Model, letters: Letters) -> BoundParameters:
+def bind_parameters(inputs: StudyInputs, model: AnyModel, letters: Letters) -> BoundParameters:
     """Every parameter of the model and of the likelihoods, with a letter for each that is none, or does not fit.
 
     With letters the groups are left out, for their arguments may be among what is wrong.
@@ -94,7 +94,7 @@ def _members(name: str, used: Sequence[str], known: Sequence[str]) -> list[str]:
     return [each for each in used if each.startswith(f"{name}[") and each not in known]
 
 
-def _bind(entry: ParameterEntry, members: Sequence[str], model: Model, found: BoundParameters) -> None:
+def _bind(entry: ParameterEntry, members: Sequence[str], model: AnyModel, found: BoundParameters) -> None:
     """What an entry says of its members."""
     declared, prior = model.parameters, entry.prior
     for member in members:
@@ -113,7 +113,7 @@ def _factor(entry: ParameterEntry, wanted: str) -> float:
     return units.parse(entry.unit).factor_to(units.parse(wanted))
 
 
-def _within(entry: ParameterEntry, name: str, model: Model, found: BoundParameters, letters: Letters) -> None:
+def _within(entry: ParameterEntry, name: str, model: AnyModel, found: BoundParameters, letters: Letters) -> None:
     """The value, or everything the prior holds possible, lies within what the model takes."""
     parameter, factor = model.parameters[name], found.factors[name]
     if entry.value is not None:

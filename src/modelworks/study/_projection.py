@@ -14,7 +14,7 @@ from modelworks.study._averted import averted_table
 from modelworks.study._binding import BoundStudy
 from modelworks.study._quantities import told_of_each, values_by_name
 from modelworks.study._questions import BASELINE, projection_times, row_times
-from modelworks.study._scaled import Compiled, ScaledByChance, ScaledModel
+from modelworks.study._scaled import Compiled, Scaled
 from modelworks.study._scenario_runs import all_prepared, baseline_name, told_of
 from modelworks.study._thresholds import threshold_table
 
@@ -143,10 +143,18 @@ def predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress,
     return predictions(density, values, Settings(cores=cores).threads(), progress)
 
 
-def log_density(study: BoundStudy, model: ScaledModel | ScaledByChance, *, every: bool = False) -> LogDensity:
+def log_density(study: BoundStudy, model: Scaled, *, every: bool = False) -> LogDensity:
     """What is believed of a study times the likelihood of its targets; with `every` also of those held out."""
     known, targets = study.parameters, study.targets(model, every=every)
-    return LogDensity(priors=known.priors, groups=known.groups, fixed=known.fixed, simulator=model, targets=targets)
+    return LogDensity(
+        priors=known.priors,
+        groups=known.groups,
+        fixed=known.fixed,
+        simulator=model,
+        targets=targets,
+        distance=study.distance(),
+        inference=study.inputs.study.calibration.inference,
+    )
 
 
 def _key(study: BoundStudy) -> np.random.Generator:

@@ -13,8 +13,8 @@ from modelworks import units
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, ModelworksError, near
 from modelworks.inputs import Bounds, Multiply, ParameterEntry, Quantity, StudyInputs, largest_share, turns_sign
-from modelworks.model import Model, OutputColumn, Parameter, output_columns
-from modelworks.study._model_file import ModelFile, load_model
+from modelworks.model import OutputColumn, Parameter, output_columns
+from modelworks.study._model_file import AnyModel, ModelFile, load_model
 from modelworks.study._parameters import BoundParameters
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def row_times(times: Array, *, counts_events: bool) -> Array:
     return np.concatenate([times[:1], (times[:-1] + times[1:]) / 2])
 
 
-def check_scenarios(inputs: StudyInputs, model: Model, parameters: BoundParameters, letters: Letters) -> None:
+def check_scenarios(inputs: StudyInputs, model: AnyModel, parameters: BoundParameters, letters: Letters) -> None:
     """A scenario changes parameters the model has, to values the model takes."""
     for scenario in inputs.study.scenarios.values():
         if scenario.name == BASELINE and (scenario.parameters or scenario.data):
@@ -175,13 +175,13 @@ def check_scenario_models(
             )
 
 
-def _shape(model: Model, calendar: Calendar) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+def _shape(model: AnyModel, calendar: Calendar) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
     """The columns of a model with their units, and its parameters with theirs."""
     columns = tuple((each.name, model.series[each.output].unit) for each in output_columns(model, calendar))
     return columns, tuple((name, each.unit) for name, each in model.parameters.items())
 
 
-def check_quantities(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> None:
+def check_quantities(inputs: StudyInputs, model: AnyModel, calendar: Calendar, letters: Letters) -> None:
     """A named number is of something the model has, at a time at which it is reported, in a unit it can have."""
     columns = {column.name: column for column in output_columns(model, calendar)}
     for asked in inputs.study.quantities.values():
@@ -199,7 +199,7 @@ def check_quantities(inputs: StudyInputs, model: Model, calendar: Calendar, lett
 
 
 def _fault(
-    asked: Quantity, inputs: StudyInputs, model: Model, calendar: Calendar, columns: Mapping[str, OutputColumn]
+    asked: Quantity, inputs: StudyInputs, model: AnyModel, calendar: Calendar, columns: Mapping[str, OutputColumn]
 ) -> tuple[str, str] | None:
     """Why a quantity can not be had, and what to try."""
     for kind, known in (("derived", model.derived), ("output", columns)):
@@ -235,7 +235,7 @@ def _fault(
     return None
 
 
-def check_figures(inputs: StudyInputs, model: Model, calendar: Calendar, letters: Letters) -> None:
+def check_figures(inputs: StudyInputs, model: AnyModel, calendar: Calendar, letters: Letters) -> None:
     """A figure is of an output, or of one of its strata."""
     known = dict.fromkeys(name for each in output_columns(model, calendar) for name in (each.output, each.name))
     place = inputs.study.place("figures")
@@ -250,7 +250,7 @@ def check_figures(inputs: StudyInputs, model: Model, calendar: Calendar, letters
             )
 
 
-def quantity_unit(asked: Quantity, inputs: StudyInputs, model: Model) -> tuple[float, str]:
+def quantity_unit(asked: Quantity, inputs: StudyInputs, model: AnyModel) -> tuple[float, str]:
     """What turns a quantity into its own unit, and that unit: as it is where none is asked for.
 
     A derived number has no unit in the model, and is taken to be in the one it is given.

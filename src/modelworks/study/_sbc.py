@@ -139,7 +139,13 @@ def _ranks(study: BoundStudy, density: LogDensity, k: int, cores: int | None) ->
     truth, targets = _simulated(study, density, key)
     beliefs = density.beliefs
     again = LogDensity(
-        priors=beliefs.priors, groups=beliefs.groups, fixed=beliefs.fixed, simulator=density.simulator, targets=targets
+        priors=beliefs.priors,
+        groups=beliefs.groups,
+        fixed=beliefs.fixed,
+        simulator=density.simulator,
+        targets=targets,
+        distance=density.distance,
+        inference=density.inference,
     )
     seed = int(key.integers(2**31))
     settings = stages.settings_of(asked, seed, cores)

@@ -8,12 +8,20 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration import ChanceModel
-from modelworks.model import Accuracy, CompiledModel, Particles, StochasticModel, run_in_blocks, run_many
+from modelworks.calibration import ChanceFunction, ChanceModel
+from modelworks.model import (
+    Accuracy,
+    CompiledModel,
+    FunctionRuns,
+    Particles,
+    StochasticModel,
+    run_in_blocks,
+    run_many,
+)
 
 Array = NDArray[np.float64]
 # What the outputs of a study's runs are labelled by, whichever way it runs.
-Compiled: TypeAlias = CompiledModel | StochasticModel
+Compiled: TypeAlias = CompiledModel | StochasticModel | FunctionRuns
 
 
 class _InStudysUnits:
@@ -118,3 +126,43 @@ class ScaledByChance(_InStudysUnits):
     def blocks(self, rows: Array, *, cores: int | None) -> Iterator[Array]:
         """The same, in one block: a draw's dice follow from its number among all."""
         yield self.run_rows(rows, cores=cores)
+
+
+class ScaledFunction(_InStudysUnits):
+    """A function of the team's own in a study's units, by chance or not.
+
+    What a run throws follows from its values; in scenarios draw *k* has the same key in each.
+    """
+
+    has_particles = False
+
+    def __init__(self, compiled: FunctionRuns, names: Sequence[str], factors: Mapping[str, float], seed: int) -> None:
+        super().__init__(compiled, names, factors)
+        self.compiled = compiled
+        self.is_random = compiled.model.is_random
+        self._seed = seed
+        self._simulator = ChanceFunction(
+            compiled.run, parameters=compiled.parameters, outputs=compiled.outputs, times=compiled.times, seed=seed
+        )
+
+    def run(self, values: Array) -> Array:
+        """Outputs (time, column)."""
+        return self._simulator.run(self.given(values))
+
+    def run_rows(self, rows: Array, *, cores: int | None, progress: Callable[[int], None] | None = None) -> Array:
+        """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter)."""
+        found = np.empty((len(rows), self.times.size, len(self.outputs)))
+        for draw, row in enumerate(rows):
+            given = dict(zip(self.compiled.parameters, row.tolist(), strict=True))
+            found[draw] = self.compiled.run(given, np.random.default_rng([self._seed, draw]))
+            if progress is not None:
+                progress(draw + 1)
+        return found
+
+    def blocks(self, rows: Array, *, cores: int | None) -> Iterator[Array]:
+        """The same, in one block: a draw's key follows from its number among all."""
+        yield self.run_rows(rows, cores=cores)
+
+
+# A study's model for some output times, whichever way it runs.
+Scaled: TypeAlias = ScaledModel | ScaledByChance | ScaledFunction

@@ -14,7 +14,7 @@ from modelworks.errors import ModelworksError, fail
 from modelworks.model import settle_step
 from modelworks.study._binding import ACCURACY, BoundStudy
 from modelworks.study._questions import BASELINE, allowed, takes
-from modelworks.study._scaled import ScaledByChance, ScaledModel
+from modelworks.study._scaled import Scaled, ScaledModel
 
 if TYPE_CHECKING:
     from modelworks.inputs import Scenario
@@ -33,7 +33,7 @@ def baseline_name(study: BoundStudy) -> str:
 
 def all_prepared(
     study: BoundStudy, names: Sequence[str], times: Array, draws: Mapping[str, Array]
-) -> dict[str, tuple[ScaledModel | ScaledByChance, Array]]:
+) -> dict[str, tuple[Scaled, Array]]:
     """The model and the rows of values of each of some scenarios, all with the step that the most demanding needs.
 
     It was settled at the middle of what was believed, and a scenario may take its rates far from there. With one step
@@ -52,7 +52,7 @@ def all_prepared(
     return made
 
 
-def _settle(model: ScaledModel | ScaledByChance, rows: Array) -> None:
+def _settle(model: Scaled, rows: Array) -> None:
     """Shorten the solver's step where some of the rows (draw, parameter) need it, spread evenly over them."""
     if not isinstance(model, ScaledModel):
         return
@@ -67,7 +67,7 @@ def _settle(model: ScaledModel | ScaledByChance, rows: Array) -> None:
 
 def _prepared(
     study: BoundStudy, scenario: Scenario | None, times: Array, draws: Mapping[str, Array]
-) -> tuple[ScaledModel | ScaledByChance, Array]:
+) -> tuple[Scaled, Array]:
     """The model of a scenario, and a row of values for each draw, in the model's units."""
     data = dict(study.data)
     changed = dict(draws)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelworks.errors import counted
 from modelworks.inputs import ByDate, FromColumn
 from modelworks.study._binding import BoundStudy
+from modelworks.study._compared import compared_in_words
 from modelworks.study._observations import Observations
 
 # Which of the several meanings of an overdispersion is meant.
@@ -23,7 +24,13 @@ def likelihood_in_words(study: BoundStudy, observed: Observations) -> str:
     entry = observed.entry.likelihood
     arguments = ", ".join(_argument(study, name, value) for name, value in entry.arguments.items())
     family = entry.family.replace("_", " ")
-    return "; ".join([f"{family} ({arguments})" if arguments else family, *_more(observed)])
+    return "; ".join(
+        [
+            f"{family} ({arguments})" if arguments else family,
+            *_more(observed),
+            *filter(None, [compared_in_words(study.inputs, observed.entry.name)]),
+        ]
+    )
 
 
 def _argument(study: BoundStudy, name: str, value: float | str | FromColumn | ByDate) -> str:

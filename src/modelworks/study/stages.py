@@ -177,9 +177,9 @@ def solver_error(study: BoundStudy, posterior: Posterior) -> float | None:
 
     There is none where the step is part of the model, or where people move by chance.
     """
-    if study.by_chance:
+    scaled = study.simulator(study.calibration_times())
+    if not isinstance(scaled, ScaledModel):
         return None
-    scaled = study.compiled(study.calibration_times())
     draws = _projection.thinned_draws(study, posterior, 5)
     rows = np.column_stack([draws[name] for name in scaled.parameters])
     return _known(max(measure_error(scaled.compiled, scaled.given(row)) for row in rows))

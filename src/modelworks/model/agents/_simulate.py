@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from modelworks.dates import Calendar
 from modelworks.errors import fail
-from modelworks.model._compiled import OutputColumn, _increasing
+from modelworks.model._column import OutputColumn
+from modelworks.model._compiled import _increasing
 from modelworks.model._graph import Array
 from modelworks.model._impossible import check_settled, rows_of_values
 from modelworks.model._lower import lower
