@@ -29,6 +29,7 @@ FAMILIES = {
     "G": "diagnostics and figures",
     "R": "runs, reports and the command line",
     "J": "jobs",
+    "W": "the website and its feeds",
 }
 
 
