@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from modelworks.report import Page, render_markdown, tables, write_report, write_tables
+from modelworks.report import Page, read_page, render_markdown, tables, write_report, write_tables
 from modelworks.report._markdown import plain
 from modelworks.runs import Progress
 
@@ -112,9 +112,11 @@ def test_a_report_leaves_everything_in_its_folder(bare_page: Page, page: Page, t
     assert "write the report" in told.getvalue()
     found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert found == {
-        "report.html", "report.md", "figures/fit.png", "figures/fit.vl.json",
+        "report.html", "report.md", "page.json", "figures/fit.png", "figures/fit.vl.json",
         *(f"tables/{name}.{kind}" for name in COLUMNS for kind in ("csv", "parquet")),
     }  # fmt: skip
+    again = read_page(tmp_path, {"provenance": page.provenance})
+    assert again == dataclasses.replace(page, sections=page.sections[:1])
     bare = tmp_path / "bare"
     bare.mkdir()
     write_report(bare_page, bare)

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import modelworks
-from modelworks.cli import _cluster, _data, _jobs, _parameters, _questions, _retention, _runs, _schedule
+from modelworks.cli import _cluster, _data, _jobs, _parameters, _questions, _retention, _runs, _schedule, _website
 from modelworks.cli._words import (
     MARKS,
     json_option,
@@ -283,6 +283,7 @@ for each_command in (
     *_retention.COMMANDS,
     *_jobs.COMMANDS,
     _schedule.schedule,
+    *_website.COMMANDS,
     _cluster.cluster,
 ):
     line.add_command(each_command)

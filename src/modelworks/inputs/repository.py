@@ -20,7 +20,7 @@ from modelworks.inputs._settings import TeamSettings
 from modelworks.inputs.schedules import Schedule, read_schedules
 
 STUDY_FILE = "study.yaml"
-KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data", "slurm", "schedule")
+KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data", "slurm", "schedule", "website")
 # What we keep for ourselves in a repository; nothing in it is the team's.
 KEPT = ".modelworks"
 # Says of a copy of a repository, made for a job, which one it is of.
@@ -52,6 +52,25 @@ SLURM: Mapping[str, type] = {
     "login": str,
 }
 
+# What is particular to a team's website; passwords and secrets are never here, for this file is committed.
+WEBSITE: Mapping[str, type] = {
+    "host": str,
+    "port": int,
+    "address": str,
+    "database": str,
+    "key_file": str,
+    "workspaces": list,
+    "proxies": list,
+    "session_days": float,
+    "upload_mb": float,
+    "mail_server": str,
+    "mail_from": str,
+    "mail_user": str,
+    "sso_issuer": str,
+    "sso_client": str,
+    "sso_name": str,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -64,7 +83,7 @@ class Repository:
     `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
     `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
     finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is. `schedules` are
-    what is run by itself.
+    what is run by itself, `website` is what is said of the website.
     """
 
     root: Path
@@ -82,6 +101,7 @@ class Repository:
     kept: Path = Path(KEPT)
     slurm: Mapping[str, Any] | None = None
     schedules: tuple[Schedule, ...] = ()
+    website: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -160,6 +180,7 @@ def _read(root: Path) -> Repository:
     retention = settings.table("retention", RETENTION)
     slurm = settings.table("slurm", SLURM) if "slurm" in settings.values else None
     schedules = read_schedules(settings.group("schedule"))
+    website = settings.table("website", WEBSITE)
     bucket = store.rstrip("/") if store.startswith("s3://") else ""
     if bucket:
         store = MIRROR
@@ -186,6 +207,7 @@ def _read(root: Path) -> Repository:
         home / KEPT,
         slurm,
         schedules,
+        website,
     )
 
 

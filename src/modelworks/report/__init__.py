@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.report._crate import export_crate
-    from modelworks.report._html import render_html
+    from modelworks.report._html import columns_for, figure_scripts, png_size, render_html
+    from modelworks.report._kept import read_page
     from modelworks.report._markdown import render_markdown
     from modelworks.report._tables import tables, write_tables
     from modelworks.report._templates import environment, policy, stylesheet
+    from modelworks.report._views import views
     from modelworks.report._write import write_figure, write_report
     from modelworks.report.comparison import Foresight, render_comparison
     from modelworks.report.data_page import CheckLine, ColumnLine, DataPage, LineageStep, render_data_page
@@ -66,6 +68,11 @@ _HOME = {
     "render_comparison": "comparison",
     "render_data_page": "data_page",
     "render_html": "_html",
+    "columns_for": "_html",
+    "figure_scripts": "_html",
+    "png_size": "_html",
+    "read_page": "_kept",
+    "views": "_views",
     "render_markdown": "_markdown",
     "stylesheet": "_templates",
     "tables": "_tables",
@@ -97,15 +104,20 @@ __all__ = [
     "StageRow",
     "TargetRow",
     "ThresholdRow",
+    "columns_for",
     "environment",
     "export_crate",
+    "figure_scripts",
+    "png_size",
     "policy",
+    "read_page",
     "render_comparison",
     "render_data_page",
     "render_html",
     "render_markdown",
     "stylesheet",
     "tables",
+    "views",
     "write_figure",
     "write_report",
     "write_tables",

@@ -42,16 +42,12 @@ def render_html(page: Page) -> str:
     security policy lets no script run but the two it was written with, and nothing be fetched.
     """
     shown = [[show(figure) for figure in section.figures] for section in page.sections]
-    scripts = [bundle(), asset("figures.js")] if page.figures else []
+    scripts = figure_scripts() if page.figures else ()
     return environment("modelworks.report").get_template("report.html.j2").render(
         page=page,
         sections=list(zip(page.sections, shown, strict=True)),
-        quantities=_views.quantities(page),
-        tables=_views.closing_tables(page),
-        excerpt=_views.excerpt,
+        **_views.views(page),
         data_address=data_address,
-        origin=_views.origin(page),
-        stages=_views.stages(page),
         diagram=data_address(page.diagram.encode("utf-8"), "image/svg+xml") if page.diagram else "",
         scripts=[Markup(script) for script in scripts],
         style=Markup(stylesheet()),
@@ -99,6 +95,11 @@ def still(figure: Figure) -> tuple[str, int, int]:
 def is_large(figure: Figure) -> bool:
     """Whether a page is smaller with the picture of a figure than with its drawing."""
     return len(figure.svg) > LARGEST_DRAWING
+
+
+def figure_scripts() -> tuple[str, str]:
+    """What draws figures in a browser: Vega, and our own script that puts drawings in the place of pictures."""
+    return bundle(), asset("figures.js")
 
 
 @functools.cache

@@ -74,6 +74,17 @@ class Table:
     stacks: bool = True
 
 
+def views(page: Page) -> dict[str, Any]:
+    """What a template shows of a page beside its texts and figures, in a report and on a website alike."""
+    return {
+        "quantities": quantities(page),
+        "tables": closing_tables(page),
+        "excerpt": excerpt,
+        "origin": origin(page),
+        "stages": stages(page),
+    }
+
+
 def quantities(page: Page) -> Table:
     rows = (
         (Cell(row.title or row.name), Cell(row.text or interval(row.median, row.low, row.high)), Cell(row.unit))

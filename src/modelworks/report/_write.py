@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelworks.plots import PAPER_SCALE, Figure, rasterise
+from modelworks.report import _kept
 from modelworks.report._html import STILL_SCALE, is_large, render_html
 from modelworks.report._markdown import render_markdown
 from modelworks.report._tables import write_tables
@@ -13,7 +14,10 @@ from modelworks.runs import Progress
 
 
 def write_report(page: Page, folder: Path, progress: Progress | None = None) -> None:
-    """Write `report.html`, `report.md`, `figures/` (Vega-Lite, PNG) and `tables/` (CSV, Parquet) into a folder."""
+    """Write a page into a folder, for a reader, for other programs, and so that `read_page` gives it again.
+
+    `report.html`, `report.md`, `page.json`, `figures/` (Vega-Lite, PNG) and `tables/` (CSV, Parquet).
+    """
     progress = progress or Progress(quiet=True)
     progress.start("draw the figures", len(page.figures))
     large = []
@@ -28,6 +32,7 @@ def write_report(page: Page, folder: Path, progress: Progress | None = None) -> 
     paths = {name: path.relative_to(folder).as_posix() for name, path in pictures.items()}
     (folder / "report.md").write_text(render_markdown(page, paths), encoding="utf-8", newline="\n")
     write_tables(page, folder / "tables")
+    _kept.write_page(page, folder)
     progress.finish()
 
 

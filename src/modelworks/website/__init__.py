@@ -1,4 +1,7 @@
-"""The runs of a team as a static site, for everybody who will never open a terminal."""
+"""The runs of a team for everybody who will never open a terminal: a website that is served, or a folder of pages.
+
+`_app.py` lists the rooms of the website; `pages/` are its pages, `access/` says who may see them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.website._app import create_app
+    from modelworks.website._serve import app, running, serve, sign_in_link
+    from modelworks.website._settings import Settings, read_settings
     from modelworks.website._site import publish_site
 
-_HOME = {"publish_site": "_site"}
+_HOME = {
+    "Settings": "_settings",
+    "app": "_serve",
+    "create_app": "_app",
+    "publish_site": "_site",
+    "read_settings": "_settings",
+    "running": "_serve",
+    "serve": "_serve",
+    "sign_in_link": "_serve",
+}
 
-__all__ = ["publish_site"]
+__all__ = ["Settings", "app", "create_app", "publish_site", "read_settings", "running", "serve", "sign_in_link"]
 
 
 def __getattr__(name: str) -> Any:

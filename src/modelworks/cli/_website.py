@@ -1,0 +1,45 @@
+"""The verb that starts the website."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from modelworks.cli._words import next_step, say
+
+
+@click.command("serve")
+@click.option("--host", help="Where to listen; 127.0.0.1, which only this machine reaches, when left out.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on (8420).")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that answer.")
+@click.option("--no-browser", is_flag=True, help="Only say where it is.")
+@click.option("--no-jobs", is_flag=True, help="Carry out no jobs; `modelworks worker` does.")
+def serve(host: str | None, port: int | None, workers: int, no_browser: bool, no_jobs: bool) -> None:
+    """The website of the repository you are in: start, watch, judge, compare and sign, in a browser.
+
+    On your own machine it signs you in; a second start finds the first.
+    """
+    from modelworks.website import running, sign_in_link
+    from modelworks.website import serve as answer
+
+    here = Path.cwd()
+
+    def begun(address: str) -> None:
+        link = sign_in_link(here, address)
+        say(f"the website is at {address}; this lets you in, once and within five minutes:\n\n  {link}\n")
+        if not no_browser:
+            webbrowser.open(link)
+
+    found = running(here)
+    if found is not None:
+        begun(found.address)
+        next_step(f"it runs already, as process {found.process.pid}; end that one to start another")
+        return
+    say("starting; Ctrl-C ends it, and no job")
+    answer(here, host=host, port=port, workers=workers, work=not no_jobs, begun=begun)
+    next_step("modelworks serve")
+
+
+COMMANDS = (serve,)

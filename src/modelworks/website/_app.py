@@ -1,0 +1,130 @@
+"""The website as one ASGI application: its rooms, its error pages, and what holds for every answer."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from modelworks.errors import Letter, ModelworksError
+from modelworks.study import worker_around
+from modelworks.website._guard import Guard, headers
+from modelworks.website._house import opened
+from modelworks.website._render import page
+from modelworks.website._settings import Settings
+from modelworks.website.access.visits import SAFE
+from modelworks.website.pages import home, run, runs, sign_in, static
+
+# Every room of the site; a page, a feed or an endpoint of its own is added here.
+ROUTERS: tuple[APIRouter, ...] = (
+    static.router,
+    sign_in.router,
+    home.router,
+    runs.router,
+    run.router,
+)
+
+# What a letter means to a browser or a program; any other is a mistake in what was asked for.
+STATUS = {
+    "W104": 404, "R101": 404, "R110": 404, "J102": 404, "Y134": 404,
+    "W106": 503, "R150": 503, "J101": 503,
+    "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
+    "W117": 500,
+}  # fmt: skip
+_LOG = logging.getLogger("modelworks.website")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The website of these settings; store, index, queue and people are opened when it starts."""
+    app = FastAPI(title="modelworks", lifespan=_lifespan(settings), docs_url=None, redoc_url=None, openapi_url=None)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(ModelworksError, _letters)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _misread)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+def _lifespan(settings: Settings) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        over = threading.Event()
+        with opened(settings) as house:
+            app.state.house = house
+            workers = [
+                threading.Thread(target=worker_around(folder, say=_LOG.info).run, args=(over,), daemon=True)
+                for folder in (settings.folders if settings.work else ())
+            ]
+            for worker in workers:
+                worker.start()
+            try:
+                yield
+            finally:
+                over.set()
+                for worker in workers:
+                    worker.join()
+
+    return lifespan
+
+
+async def _letters(request: Request, error: Exception) -> Response:
+    letters = error.letters if isinstance(error, ModelworksError) else ()
+    return _told(request, letters, max((STATUS.get(letter.code, 422) for letter in letters), default=422))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the router says, in our words: there is no such page, or it does not take this."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    letter = Letter("W104", "there is no such page, or it is not for you to see", "go back to the start")
+    if status == 413:
+        most = request.app.state.house.settings.upload_mb
+        letter = Letter("W116", f"more than {most:g} MB came at once", "send a smaller file")
+    return _told(request, (letter,), status)
+
+
+async def _misread(request: Request, error: Exception) -> Response:
+    """A value of the address or a form that is not of its kind."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    letters = [Letter("W118", f"`{each['loc'][-1]}`: {each['msg']}", "go back and mend it") for each in found]
+    return _told(request, letters, 422)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    """Something that is our mistake: told with a number that stands in the log beside the traceback."""
+    number = secrets.token_hex(4)
+    _LOG.error("%s: %s %s", number, request.method, request.url.path, exc_info=error)
+    message = f"something went wrong here that is not your mistake (number {number})"
+    hint = "nothing that was finished is lost; whoever runs this site finds the number in its log"
+    answer = _told(request, (Letter("W117", message, hint),), 500)
+    # This answer is given outside of all that is added to others.
+    answer.headers.update(headers(request.app.state.house.settings))
+    return answer
+
+
+def _told(request: Request, letters: Any, status: int) -> Response:
+    """Letters as a page for a person and as JSON for a program; a stranger is shown the way in."""
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if status == 401 and wants_page and request.method in SAFE and request.url.path != "/sign-in":
+        return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
+    if wants_page:
+        return page(request, "letters.html.j2", status, letters=letters, number=status)
+    asked = {"WWW-Authenticate": 'Basic realm="modelworks", charset="UTF-8"'} if status == 401 else None
+    return JSONResponse({"verdict": "stop", "mistakes": [each.as_dict() for each in letters]}, status, asked)
+
+
+def _quoted(request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return quote(request.url.path + query, safe="")

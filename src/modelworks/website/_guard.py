@@ -1,0 +1,76 @@
+"""What holds for every request and every answer, whatever the page: how large, and what a browser may do with it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from modelworks.website._settings import Settings
+
+# How long a reader may take to send the next piece of what they send.
+PATIENCE_SECONDS = 60.0
+# No script and no style but our own files, nothing from elsewhere, nothing in somebody else's frame.
+POLICY = "; ".join(
+    (
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+        "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+    )
+)  # fmt: skip
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Guard:
+    """Adds what every answer says to a browser; reads no more of a request than `upload_mb`, and not for ever."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._most = int(settings.upload_mb * 1e6)
+        self._headers = headers(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        said = Headers(scope=scope).get("content-length", "0")
+        read, more = 0, True
+
+        async def counted() -> Message:
+            nonlocal read, more
+            if not more:
+                # Whoever asks now waits for the reader to go away.
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), PATIENCE_SECONDS)
+            except TimeoutError:
+                raise HTTPException(408) from None
+            read += len(message.get("body", b""))
+            more = bool(message.get("more_body"))
+            if read > self._most or (said.isdigit() and int(said) > self._most):
+                raise HTTPException(413)
+            return message
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    answer.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, counted, guarded)
+
+
+def headers(settings: Settings) -> dict[str, str]:
+    """What every answer says to a browser."""
+    secure = {"Strict-Transport-Security": "max-age=31536000"} if settings.is_secure else {}
+    return {**HEADERS, **secure}

@@ -1,0 +1,136 @@
+"""What a request works with: the team's repositories, each a workspace with its runs and jobs, and its people."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, cast
+
+from starlette.requests import HTTPConnection
+
+from modelworks.errors import fail
+from modelworks.inputs.repository import Repository
+from modelworks.jobs import Queue
+from modelworks.runs import Index, Run, Store
+from modelworks.study import index_around, jobs_of, queue_around, store_around
+from modelworks.website._settings import Settings
+from modelworks.website.access.people import People
+
+T = TypeVar("T")
+# Things of a workspace that were read and may be asked for again: studies, records, pages of runs.
+REMEMBERED = 2000
+
+
+class Workspace:
+    """A repository as the website sees it: what is asked often is opened once, and may be used by many threads."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name = name
+        self.root = root
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def repository(self) -> Repository:
+        """The repository with its settings as they are now."""
+        return Repository.around(self.root)
+
+    @property
+    def title(self) -> str:
+        return self.repository.title
+
+    @cached_property
+    def store(self) -> Store:
+        return store_around(self.root)
+
+    @cached_property
+    def index(self) -> Index:
+        return index_around(self.root)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return queue_around(self.root)
+
+    @property
+    def jobs(self) -> Path:
+        """Where the attempts of jobs lie."""
+        return jobs_of(self.repository)
+
+    def run(self, run_id: str) -> Run:
+        """The run whose id begins so; R101 where there is none, R102 where there are several."""
+        return self.store.find(run_id)
+
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for this key before; the keys that nobody asked for longest are forgotten."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return cast(T, self._kept[key])
+        # Made without the lock: of two who ask at once both make it, and neither waits for what others ask.
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > REMEMBERED:
+                self._kept.popitem(last=False)
+        return made
+
+
+@dataclass(frozen=True)
+class House:
+    """All of a server: its settings, its people, and its workspaces by name."""
+
+    settings: Settings
+    people: People
+    workspaces: Mapping[str, Workspace]
+
+    def workspace(self, name: str) -> Workspace:
+        """The workspace of that name; W104 where there is none."""
+        if name not in self.workspaces:
+            no_such_place()
+        return self.workspaces[name]
+
+
+def no_such_place() -> NoReturn:
+    """What somebody hears who asks for what is not there, or is not for them: the same words for both."""
+    fail("W104", "there is no such page, or it is not for you to see", hint="go back to the start")
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[House]:
+    """A house whose doors are open for as long as the block lasts."""
+    people = People(settings.database, settings.session_days)
+    try:
+        yield House(
+            settings,
+            people,
+            {name: Workspace(name, folder) for name, folder in workspace_names(settings.folders).items()},
+        )
+    finally:
+        people.close()
+
+
+def workspace_names(folders: tuple[Path, ...]) -> dict[str, Path]:
+    """Each repository by the name of its folder, with a number where two have the same.
+
+    >>> list(workspace_names((Path("/a/Our Studies"), Path("/b/our-studies"))))
+    ['our-studies', 'our-studies-2']
+    """
+    named: dict[str, Path] = {}
+    for folder in folders:
+        plain = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or "studies"
+        name, number = plain, 2
+        while name in named:
+            name, number = f"{plain}-{number}", number + 1
+        named[name] = folder
+    return named
+
+
+def house(request: HTTPConnection) -> House:
+    """The house a request has come to."""
+    return cast(House, request.app.state.house)

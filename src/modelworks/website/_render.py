@@ -1,0 +1,93 @@
+"""How an answer becomes a page: `page(request, "runs.html.j2", runs=…)`, with what stands on every page added."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib import resources
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from modelworks.report import environment, figure_scripts, stylesheet
+from modelworks.website._house import house
+from modelworks.website.access.people import Role
+from modelworks.website.access.visits import FORM_TOKEN, Visit, form_token, welcome_stranger, who
+
+# What stands in the bar: its words, its place in a workspace, and the role it takes.
+PAGES: tuple[tuple[str, str, Role], ...] = (
+    ("Studies", "", "viewer"),
+    ("Runs", "runs", "viewer"),
+)
+_KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """The page of a template in `templates/app/`.
+
+    Every template knows `visit` (who is here, in which workspace; None for strangers), `someone`, `form_token`, and
+    `at("runs", run.id)`, the address of something in this workspace.
+    """
+    visit: Visit | None = getattr(request.state, "visit", None)
+    text = _templates().get_template(f"app/{template}").render(
+        request=request,
+        visit=visit,
+        someone=who(request),
+        house=house(request),
+        at=functools.partial(at, visit.workspace.name) if visit is not None else at,
+        form_token=form_token(request),
+        guarded=functools.partial(_guarded, form_token(request)),
+        **values,
+    )  # fmt: skip
+    response = HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
+    welcome_stranger(request, response)
+    return response
+
+
+def at(workspace: str, *parts: str) -> str:
+    """The address of something in a workspace.
+
+    >>> at("our-studies", "runs", "7f3a21"), at("ours")
+    ('/w/our-studies/runs/7f3a21', '/w/ours')
+    """
+    return "/".join(["/w", quote(workspace, safe=""), *(quote(part, safe="") for part in parts)])
+
+
+@functools.cache
+def _templates() -> Environment:
+    made = environment("modelworks.website")
+    made.globals |= {"static": _static, "pages": PAGES, "version": version("modelworks")}
+    return made
+
+
+def _guarded(token: str) -> Markup:
+    """What every form that is sent holds."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FORM_TOKEN, token)
+
+
+def _static(name: str) -> str:
+    return f"/static/{digest(name)}/{name}"
+
+
+# -- what is the same for everybody -----------------------------------------------------------------------
+
+
+@functools.cache
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Every stylesheet and script by name, with its kind; all are small, but for the drawing of figures."""
+    folder = resources.files("modelworks.website").joinpath("static")
+    found = {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in _KINDS}
+    found["style.css"] = stylesheet().encode("utf-8") + b"\n" + found["style.css"]
+    found["vega.js"], found["figures.js"] = (script.encode("utf-8") for script in figure_scripts())
+    return {name: (content, _KINDS[name.rpartition(".")[2]]) for name, content in found.items()}
+
+
+@functools.cache
+def digest(name: str) -> str:
+    """A few letters that change when a file does, so that browsers may keep it for ever."""
+    return hashlib.sha256(static_files()[name][0]).hexdigest()[:12]

@@ -1,0 +1,178 @@
+"""Starting the website: on a laptop one process with everything, for a team several behind a proxy."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from modelworks.errors import fail
+from modelworks.inputs.repository import Repository
+from modelworks.processes import Process
+from modelworks.runs import person
+from modelworks.website._app import create_app
+from modelworks.website._house import workspace_names
+from modelworks.website._settings import Settings, read_settings
+from modelworks.website.access.people import People, Person
+
+# By these a process that another one starts finds what it was told.
+FOLDER, HOST, PORT = "MODELWORKS_WEBSITE", "MODELWORKS_WEBSITE_HOST", "MODELWORKS_WEBSITE_PORT"
+OWNER = "owner"
+# Any more at once are told to come again: what is answered is answered soon.
+MOST_AT_ONCE = 2000
+ALIVE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A website that runs already: where, and as which process."""
+
+    address: str
+    process: Process
+
+
+def running(folder: Path) -> Running | None:
+    """The website of a repository that runs on this machine; None where none does."""
+    file = _file(folder)
+    if not file.is_file():
+        return None
+    said = json.loads(file.read_text(encoding="utf-8"))
+    found = Running(said["address"], Process(said["place"], said["pid"], said["started"]))
+    if found.process.is_gone():
+        return None
+    try:
+        answer = httpx.get(f"{said['local']}/healthz", timeout=ALIVE_SECONDS)
+    except httpx.HTTPError:
+        return None
+    return found if answer.status_code == 200 else None
+
+
+def sign_in_link(folder: Path, address: str) -> str:
+    """What lets the owner of a repository into the website at an address, once and within minutes."""
+    settings = read_settings(folder)
+    people = People(settings.database, settings.session_days)
+    try:
+        someone = _owner(people, settings, person(folder))
+        link = people.make_link(someone.id, "enter")
+    finally:
+        people.close()
+    return f"{address}/enter/{link}"
+
+
+def _owner(people: People, settings: Settings, title: str) -> Person:
+    """Whoever may start the website may do everything on it."""
+    someone = people.find(OWNER) or people.add(OWNER, title)
+    for name in workspace_names(settings.folders):
+        people.set_role(someone.id, name, "admin")
+    return someone
+
+
+def serve(
+    folder: Path,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int = 1,
+    work: bool = True,
+    begun: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Answer until interrupted; `begun` hears the address as soon as somebody answers there.
+
+    Raises
+    ------
+    ModelworksError
+        W119 where the port is taken, and what `read_settings` raises.
+    """
+    settings = read_settings(folder, host=host, port=port, work=work and workers == 1)
+    taken = _listening(settings)
+    file = _file(folder)
+    me = Process.current()
+    said = {
+        "address": settings.address,
+        "local": _local(settings),
+        "place": me.place,
+        "pid": me.pid,
+        "started": me.started,
+    }
+    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    aside.write_text(json.dumps(said), encoding="utf-8")
+    aside.rename(file)
+    # What a process that uvicorn starts is to read; it gets no arguments of ours.
+    os.environ |= {FOLDER: str(folder), HOST: settings.host, PORT: str(settings.port)}
+    try:
+        _run(settings, workers, taken, begun)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _run(settings: Settings, workers: int, taken: socket.socket, begun: Callable[[str], None]) -> None:
+    options = {
+        "log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 5,
+        "limit_concurrency": MOST_AT_ONCE, "proxy_headers": bool(settings.proxies),
+        "forwarded_allow_ips": list(settings.proxies) or None,
+    }  # fmt: skip
+    if workers > 1:
+        config = uvicorn.Config("modelworks.website._serve:app", factory=True, workers=workers, **options)  # type: ignore[arg-type]
+        begun(settings.address)
+        Multiprocess(config, sockets=[taken]).run()
+        return
+    config = uvicorn.Config(create_app(settings), **options)  # type: ignore[arg-type]
+    _Server(config, lambda: begun(settings.address)).run(sockets=[taken])
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._begun()
+
+
+def app(environment: Mapping[str, str] = os.environ) -> FastAPI:
+    """The website of the repository that the environment names, for `uvicorn --factory modelworks.website:app`."""
+    folder = Path(environment.get(FOLDER, "."))
+    port = environment.get(PORT)
+    return create_app(read_settings(folder, host=environment.get(HOST), port=int(port) if port else None))
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The socket of the address, so that a port that is taken is a letter and no log."""
+    kind = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    made = socket.socket(kind, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host, settings.port))
+    except OSError as error:
+        made.close()
+        fail(
+            "W119",
+            f"the website can not listen on {settings.host}, port {settings.port}: {error.strerror}",
+            hint=f"another program is there; take another port: modelworks serve --port {settings.port + 1}",
+        )
+    return made
+
+
+def _local(settings: Settings) -> str:
+    """Where this machine itself finds the site."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def _file(folder: Path) -> Path:
+    kept = Repository.around(folder).kept
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept / "website.json"

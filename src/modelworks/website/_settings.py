@@ -1,0 +1,169 @@
+"""What a website is told by `[website]` of modelworks.toml and by the environment; a laptop needs neither."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelworks.errors import fail
+from modelworks.inputs.repository import Repository
+
+HOST, PORT = "127.0.0.1", 8420
+SESSION_DAYS = 14.0
+UPLOAD_MB = 100.0
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How letters are sent: `server` as `host:port`, `user` where it wants one; the password from the environment."""
+
+    server: str
+    sender: str
+    user: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SingleSignOn:
+    """A provider of OpenID Connect, and what we are called there."""
+
+    issuer: str
+    client: str
+    secret: str
+    name: str = "single sign-on"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a website has to know before it can answer.
+
+    `folders` are the team's repositories, each a workspace; `address` is where readers find the site, `database` the
+    address of what is known of people, `key` what sessions are signed with. `work` says that this process carries jobs
+    out, too.
+    """
+
+    folders: tuple[Path, ...]
+    host: str
+    port: int
+    address: str
+    database: str
+    key: bytes
+    proxies: tuple[str, ...] = ()
+    session_days: float = SESSION_DAYS
+    upload_mb: float = UPLOAD_MB
+    mail: Mail | None = None
+    sso: SingleSignOn | None = None
+    work: bool = False
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether readers come by HTTPS, so that cookies may be kept from travelling otherwise."""
+        return self.address.startswith("https://")
+
+
+def read_settings(
+    folder: Path,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    work: bool = False,
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The settings of the repository around a folder; what is said as an argument goes before what is written.
+
+    Raises
+    ------
+    ModelworksError
+        Y132 and Y133 for the repository, W101 for a host that others can reach without an address for them.
+    """
+    repository = Repository.around(folder)
+    said = repository.website
+    host, port = host or said.get("host") or HOST, port or said.get("port") or PORT
+    address = str(said.get("address") or "").rstrip("/")
+    if not address:
+        if not is_loopback(host):
+            fail(
+                "W101",
+                f"the website would listen on {host}, where others can reach it, and no address for them is written",
+                hint='write `address = "https://models.example.org"` below [website] in modelworks.toml',
+            )
+        address = f"http://{host}:{port}"
+    return Settings(
+        folders=(repository.root, *(_workspace(repository, each) for each in said.get("workspaces", ()))),
+        host=host,
+        port=port,
+        address=address,
+        database=said.get("database") or f"sqlite:///{repository.kept / 'website.sqlite'}",
+        key=_key(Path(said["key_file"]).expanduser() if "key_file" in said else repository.kept / "website.key"),
+        proxies=tuple(said.get("proxies", ())),
+        session_days=said.get("session_days", SESSION_DAYS),
+        upload_mb=said.get("upload_mb", UPLOAD_MB),
+        mail=_mail(said, environment),
+        sso=_sso(said, environment),
+        work=work,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _workspace(repository: Repository, path: str) -> Path:
+    return Repository.around(repository.root / Path(path).expanduser()).root
+
+
+def _key(file: Path) -> bytes:
+    """The key in a file, which is made where there is none, for its owner alone."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Written aside and linked, so that of several processes that begin at once one makes it, whole.
+    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    if not file.exists():
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(secrets.token_bytes(SECRET_BYTES))
+        try:
+            os.link(aside, file)
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+    key = file.read_bytes()
+    if len(key) < SECRET_BYTES:
+        fail("W102", f"`{file}` holds {len(key)} bytes, too few to sign with", hint="remove it; a new one is made")
+    return key
+
+
+def _mail(said: Mapping[str, Any], environment: Mapping[str, str]) -> Mail | None:
+    if "mail_server" not in said:
+        return None
+    sender = said.get("mail_from") or "modelworks@localhost"
+    return Mail(said["mail_server"], sender, said.get("mail_user", ""), environment.get("MODELWORKS_MAIL_PASSWORD", ""))
+
+
+def _sso(said: Mapping[str, Any], environment: Mapping[str, str]) -> SingleSignOn | None:
+    if "sso_issuer" not in said:
+        return None
+    secret = environment.get("MODELWORKS_SSO_SECRET", "")
+    if not secret or "sso_client" not in said:
+        fail(
+            "W103",
+            "sign-in by OpenID Connect wants `sso_issuer` and `sso_client` in modelworks.toml, and a secret",
+            hint="give the secret in the environment variable MODELWORKS_SSO_SECRET",
+        )
+    return SingleSignOn(
+        said["sso_issuer"].rstrip("/"), said["sso_client"], secret, said.get("sso_name", "single sign-on")
+    )

@@ -1,0 +1,137 @@
+"""What the website says of a study: its question, what came out last, whether that still holds, what is under way."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelworks.errors import Letter
+from modelworks.inputs import check_files
+from modelworks.jobs import Job
+from modelworks.report import words
+from modelworks.runs import Row, Wanted
+from modelworks.website._house import Workspace
+
+# The latest runs of a study among which one is looked for that is no variant of it.
+LOOKED_AT = 20
+# A run's list of what it was made from; never read further than this.
+CHECKSUMS, INPUTS = "checksums.json", "inputs/"
+# What is said of a run in the settings of the repository changes no result.
+_NO_INPUT = frozenset({"modelworks.toml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study's own words, with the mistakes of its files."""
+
+    name: str
+    folder: Path
+    title: str
+    question: str
+    letters: tuple[Letter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A study with its latest run (`row`, None where there is none), why that is stale, and its jobs under way."""
+
+    study: Study
+    row: Row | None
+    stale: tuple[str, ...]
+    jobs: tuple[Job, ...]
+
+    @property
+    def finished(self) -> str:
+        return words.moment(str(self.row.finished or "")) if self.row is not None else ""
+
+
+def standings(workspace: Workspace) -> list[Standing]:
+    """How every study of a workspace stands."""
+    jobs = workspace.queue.jobs(("waiting", "running"))
+    return [standing(workspace, each, jobs) for each in studies(workspace)]
+
+
+def standing(workspace: Workspace, study: Study, jobs: list[Job]) -> Standing:
+    """How one study stands."""
+    row = latest(workspace, study.name)
+    stale = tuple(changed_since(workspace, row.key)) if row is not None else ()
+    return Standing(study, row, stale, tuple(job for job in jobs if job.order.labels.get("study") == study.name))
+
+
+def latest(workspace: Workspace, study: str) -> Row | None:
+    """The latest run with a verdict that is no variant of the study; else the latest of any kind."""
+    rows = workspace.index.select(Wanted(study=study, limit=LOOKED_AT)).rows
+    own = [row for row in rows if not is_variant(workspace, row.key)]
+    return next((row for row in own if row.verdict), own[0] if own else None)
+
+
+def is_variant(workspace: Workspace, key: str) -> bool:
+    """Whether a run assumed something otherwise than its study's files."""
+    return "rerun" in record(workspace, key)
+
+
+def record(workspace: Workspace, key: str) -> Mapping[str, Any]:
+    """What a run says of itself; a run never changes."""
+    return workspace.remembered(("record", key, workspace.store.stamp(key)), lambda: workspace.store.record(key))
+
+
+def studies(workspace: Workspace) -> list[Study]:
+    """Every study of a workspace, by name; its files are read again when one of them changed."""
+    return [study_in(workspace, folder) for folder in workspace.repository.studies()]
+
+
+def study_in(workspace: Workspace, folder: Path) -> Study:
+    """The study of a folder."""
+    files = sorted({*folder.glob("*.yaml"), *workspace.root.glob("studies/base/*.yaml")})
+    stamp = tuple((file, *_stamp(file)) for file in files)
+    return workspace.remembered(("study", folder, stamp), lambda: _read(folder))
+
+
+def _read(folder: Path) -> Study:
+    inputs, letters = check_files(folder)
+    title = inputs.study.title if inputs is not None else folder.name
+    return Study(folder.name, folder, title, inputs.study.question if inputs is not None else "", tuple(letters))
+
+
+# -- what is stale ----------------------------------------------------------------------------------------
+
+
+def changed_since(workspace: Workspace, key: str) -> Iterator[str]:
+    """Which of the files a run was made from are other ones now, in words; of a run of a bucket nothing is said."""
+    made_from = workspace.remembered(("made from", key), lambda: _made_from(workspace.store.root / key))
+    changed, gone = [], []
+    for name, known in made_from.items():
+        file = workspace.root / name
+        if name in _NO_INPUT:
+            continue
+        if not file.is_file():
+            gone.append(name)
+        elif _hash(file, *_stamp(file)) != known:
+            changed.append(name)
+    yield from (f"{name} has changed since" for name in changed)
+    yield from (f"{name} is no longer there" for name in gone)
+
+
+def _made_from(folder: Path) -> dict[str, str]:
+    file = folder / CHECKSUMS
+    if not file.is_file():
+        return {}
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return {name.removeprefix(INPUTS): known for name, known in found.items() if name.startswith(INPUTS)}
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache(maxsize=4096)
+def _hash(file: Path, changed: int, size: int) -> str:
+    """The checksum of a file as it was at that moment."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

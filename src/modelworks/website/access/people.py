@@ -1,0 +1,385 @@
+"""What is known of people: who they are, what they may do where, and what opens the door to them.
+
+Of passwords argon2 hashes are kept, of sessions, tokens and links SHA-256 ones: who reads the database can not come in.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import sqlalchemy as sql
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from modelworks.databases import answering, changing, open_database
+from modelworks.errors import fail
+from modelworks.logs import stamp, utc_now
+from modelworks.website.access import tables
+from modelworks.website.access.tables import FAILURES, LINKS, LOCK, MEMBERS, PEOPLE, SESSIONS, TOKENS, TRAIL, hashed
+
+Role = Literal["viewer", "modeller", "reviewer", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "modeller", "reviewer", "admin")
+Purpose = Literal["enter", "invite", "reset"]
+
+SHORTEST_PASSWORD = 10
+# Argon2 reads and checks whatever it is given; nobody types more.
+LONGEST_PASSWORD = 1000
+DAY = 86400.0
+# Long enough to open a browser or to read a letter, and no longer.
+LINK_SECONDS: dict[Purpose, float] = {"enter": 300.0, "invite": 7 * DAY, "reset": DAY / 12}
+# So many failures in so many seconds, of one name from one address, of one address, and of one name from anywhere.
+FAILURE_SECONDS = 900.0
+MOST_FAILURES = {"pair": 8, "address": 40, "name": 80}
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may come in. `name` is what they sign in with, `title` what they are called."""
+
+    id: str
+    name: str
+    title: str
+    mail: str
+    active: bool
+    has_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a program comes in with, for one workspace or (empty) all, as at most what `scope` says."""
+
+    id: str
+    person: str
+    title: str
+    workspace: str
+    scope: Role
+    until: float
+    since: str
+    used: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser somebody signed in with."""
+
+    hash: str
+    person: str
+    until: float
+    since: str
+    agent: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One line of the trail."""
+
+    number: int
+    time: str
+    person: str
+    workspace: str
+    what: str
+    about: str
+    address: str
+
+
+class People:
+    """The people of a website in a database of SQLite or PostgreSQL; `url` is one of SQLAlchemy's.
+
+    Raises
+    ------
+    ModelworksError
+        W106 from every method, where the database does not answer.
+    """
+
+    def __init__(self, url: str, session_days: float, *, clock: Callable[[], float] = time.time) -> None:
+        self._url = url
+        self._clock = clock
+        self._session_seconds = session_days * DAY
+        self._hasher = PasswordHasher()
+        # Checked where nobody has that name, so that the answer takes as long.
+        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+        # A check takes 64 MB: hundreds at once would take the machine down.
+        self._checking = threading.BoundedSemaphore(2)
+        with self._letters():
+            self._engine = open_database(url, durable=True)
+            tables.make(self._engine)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    # -- people ----------------------------------------------------------------------------------------
+
+    def add(self, name: str, title: str, *, mail: str = "", subject: str = "") -> Person:
+        """A new person, who can not come in yet; W110 for a name that is taken or is none."""
+        wanted = name.strip().lower()
+        if not _NAME.fullmatch(wanted):
+            hint = "letters, digits, dots and hyphens, as in ada.lovelace; an address of mail will do"
+            fail("W110", f"`{name}` is no name to sign in with", hint=hint)
+        row = {
+            "id": secrets.token_hex(6), "name": wanted, "title": title.strip() or wanted, "mail": mail.strip(),
+            "password": "", "since": _now(), "subject": subject, "active": True,
+        }  # fmt: skip
+        with self._change() as connection:
+            if connection.execute(sql.select(PEOPLE.c.id).where(PEOPLE.c.name == wanted)).first():
+                fail("W110", f"`{wanted}` is taken", hint="choose another name to sign in with")
+            connection.execute(sql.insert(PEOPLE).values(row))
+        return cast(Person, self.find(wanted))
+
+    def find(self, name: str) -> Person | None:
+        """The person who signs in by this name."""
+        return self._one(PEOPLE.c.name == name.strip().lower())
+
+    def get(self, person: str) -> Person | None:
+        """The person of this id."""
+        return self._one(PEOPLE.c.id == person)
+
+    def known_as(self, subject: str) -> Person | None:
+        """The person a provider of OpenID Connect knows by `issuer subject`."""
+        return self._one(PEOPLE.c.subject == subject)
+
+    def everybody(self, workspace: str) -> list[tuple[Person, Role]]:
+        """Who belongs to a workspace, with their roles there."""
+        asked = (
+            sql.select(PEOPLE, MEMBERS.c.role)
+            .join(MEMBERS, MEMBERS.c.person == PEOPLE.c.id)
+            .where(MEMBERS.c.workspace == workspace)
+        )
+        with self._look() as connection:
+            return [(_person(row), row.role) for row in connection.execute(asked.order_by(PEOPLE.c.name))]
+
+    def role(self, person: str, workspace: str) -> Role | None:
+        """What somebody may do in a workspace; None where they are no member of it."""
+        asked = sql.select(MEMBERS.c.role).where(MEMBERS.c.person == person, MEMBERS.c.workspace == workspace)
+        with self._look() as connection:
+            return cast("Role | None", connection.execute(asked).scalar())
+
+    def workspaces_of(self, person: str) -> dict[str, Role]:
+        """Where somebody is a member, and as what."""
+        asked = sql.select(MEMBERS.c.workspace, MEMBERS.c.role).where(MEMBERS.c.person == person)
+        with self._look() as connection:
+            return {row.workspace: row.role for row in connection.execute(asked)}
+
+    def set_role(self, person: str, workspace: str, role: Role | None) -> None:
+        """Make somebody a member, or (None) no more; W111 where a workspace would be left without an admin."""
+        with self._change() as connection:
+            mine = (MEMBERS.c.person == person, MEMBERS.c.workspace == workspace)
+            before = connection.execute(sql.select(MEMBERS.c.role).where(*mine)).scalar()
+            if before == "admin" and role != "admin" and not self._other_admin(connection, person, workspace):
+                fail("W111", "a workspace needs an admin", hint="make somebody else an admin first")
+            connection.execute(sql.delete(MEMBERS).where(*mine))
+            if role is not None:
+                connection.execute(sql.insert(MEMBERS).values(person=person, workspace=workspace, role=role))
+
+    def _other_admin(self, connection: sql.Connection, person: str, workspace: str) -> bool:
+        others = (MEMBERS.c.workspace == workspace, MEMBERS.c.role == "admin", MEMBERS.c.person != person)
+        return connection.execute(sql.select(MEMBERS.c.person).where(*others)).first() is not None
+
+    # -- passwords -------------------------------------------------------------------------------------
+
+    def set_password(self, person: str, password: str) -> None:
+        """A new password, with which all sessions and links of before end; W112 for one that is too short."""
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            hint = "four words that do not belong together are easy to remember and hard to guess"
+            fail("W112", f"a password has at least {SHORTEST_PASSWORD} letters", hint=hint)
+        with self._checking:
+            kept = self._hasher.hash(password)
+        with self._change() as connection:
+            connection.execute(sql.update(PEOPLE).where(PEOPLE.c.id == person).values(password=kept))
+            connection.execute(sql.delete(SESSIONS).where(SESSIONS.c.person == person))
+            connection.execute(sql.delete(LINKS).where(LINKS.c.person == person))
+
+    def check_password(self, name: str, password: str, address: str) -> Person:
+        """The person whose name and password these are.
+
+        Raises
+        ------
+        ModelworksError
+            W113 where they are not, whichever it is; W114 after too many that were not.
+        """
+        name = name.strip().lower()[:200]
+        watched = {"pair": f"{name} {address}", "address": address, "name": name}
+        self._not_too_often(watched)
+        with self._look() as connection:
+            found = connection.execute(sql.select(PEOPLE).where(PEOPLE.c.name == name)).first()
+        kept = found.password if found is not None and found.password and found.active else self._nobody
+        if not self._fits(kept, password[: LONGEST_PASSWORD + 1]) or kept is self._nobody or found is None:
+            with self._change() as connection:
+                rows = [{"about": f"{what} {about}", "time": self._clock()} for what, about in watched.items()]
+                connection.execute(sql.insert(FAILURES), rows)
+            fail("W113", "this name and this password do not belong together", hint="type both again")
+        with self._change() as connection:
+            connection.execute(sql.delete(FAILURES).where(FAILURES.c.about == f"pair {watched['pair']}"))
+        return _person(found)
+
+    def _fits(self, kept: str, password: str) -> bool:
+        try:
+            with self._checking:
+                return self._hasher.verify(kept, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def _not_too_often(self, watched: dict[str, str]) -> None:
+        since = self._clock() - FAILURE_SECONDS
+        with self._change() as connection:
+            connection.execute(sql.delete(FAILURES).where(FAILURES.c.time < since))
+            for what, about in watched.items():
+                asked = sql.select(sql.func.count()).where(FAILURES.c.about == f"{what} {about}")
+                if connection.execute(asked).scalar_one() >= MOST_FAILURES[what]:
+                    minutes = round(FAILURE_SECONDS / 60)
+                    fail("W114", "that was tried too often", hint=f"try again in {minutes} minutes")
+
+    # -- sessions --------------------------------------------------------------------------------------
+
+    def begin_session(self, person: str, agent: str, address: str) -> str:
+        """A new session; gives the secret by which it is known."""
+        secret = secrets.token_urlsafe(32)
+        row = {"hash": hashed(secret), "person": person, "until": self._clock() + self._session_seconds}
+        said = {"since": _now(), "agent": agent[:200], "address": address[:100]}
+        with self._change() as connection:
+            connection.execute(sql.delete(SESSIONS).where(SESSIONS.c.until < self._clock()))
+            connection.execute(sql.insert(SESSIONS).values(**row, **said))
+        return secret
+
+    def session(self, secret: str) -> Person | None:
+        """Whose session it is; None where it has ended."""
+        alive = (SESSIONS.c.hash == hashed(secret), SESSIONS.c.until > self._clock(), PEOPLE.c.active)
+        asked = sql.select(PEOPLE).join(SESSIONS, SESSIONS.c.person == PEOPLE.c.id).where(*alive)
+        with self._look() as connection:
+            found = connection.execute(asked).first()
+        return None if found is None else _person(found)
+
+    def sessions(self, person: str) -> list[Session]:
+        """Where somebody is signed in, the latest first."""
+        asked = sql.select(SESSIONS).where(SESSIONS.c.person == person, SESSIONS.c.until > self._clock())
+        with self._look() as connection:
+            return [Session(**row._mapping) for row in connection.execute(asked.order_by(SESSIONS.c.since.desc()))]
+
+    def end_session(self, person: str, hash: str) -> None:
+        """One browser is signed out."""
+        with self._change() as connection:
+            mine = (SESSIONS.c.person == person, SESSIONS.c.hash == hash)
+            connection.execute(sql.delete(SESSIONS).where(*mine))
+
+    # -- tokens ----------------------------------------------------------------------------------------
+
+    def make_token(self, person: str, title: str, workspace: str, scope: Role, days: float) -> str:
+        """What a program may come in with, for so many days; it is shown once and kept nowhere."""
+        secret = f"mw_{secrets.token_urlsafe(32)}"
+        row = {
+            "hash": hashed(secret), "id": secrets.token_hex(6), "person": person, "title": title.strip()[:100],
+            "workspace": workspace, "scope": scope, "until": self._clock() + days * DAY, "since": _now(), "used": "",
+        }  # fmt: skip
+        with self._change() as connection:
+            connection.execute(sql.insert(TOKENS).values(row))
+        return secret
+
+    def token(self, secret: str) -> tuple[Person, Token] | None:
+        """Whose token it is, and which; None where it is none, or has run out."""
+        alive = (TOKENS.c.hash == hashed(secret), TOKENS.c.until > self._clock(), PEOPLE.c.active)
+        today = _now()[:10]
+        with self._look() as connection:
+            found = connection.execute(
+                sql.select(PEOPLE, TOKENS.c.id.label("token"), TOKENS.c.used)
+                .join(TOKENS, TOKENS.c.person == PEOPLE.c.id)
+                .where(*alive)
+            ).first()
+        if found is None:
+            return None
+        if found.used != today:
+            # Once a day is enough to see which nobody uses any more.
+            with self._change() as connection:
+                connection.execute(sql.update(TOKENS).where(TOKENS.c.id == found.token).values(used=today))
+        return _person(found), next(each for each in self.tokens(found.id) if each.id == found.token)
+
+    def tokens(self, person: str) -> list[Token]:
+        """Somebody's tokens, the latest first."""
+        wanted = [TOKENS.c[name] for name in Token.__dataclass_fields__]
+        asked = sql.select(*wanted).where(TOKENS.c.person == person, TOKENS.c.until > self._clock())
+        with self._look() as connection:
+            return [Token(**row._mapping) for row in connection.execute(asked.order_by(TOKENS.c.since.desc()))]
+
+    def end_token(self, person: str, token: str) -> None:
+        """A token opens nothing any more."""
+        with self._change() as connection:
+            connection.execute(sql.delete(TOKENS).where(TOKENS.c.person == person, TOKENS.c.id == token))
+
+    # -- one-time links --------------------------------------------------------------------------------
+
+    def make_link(self, person: str, purpose: Purpose) -> str:
+        """The secret of a link that opens once, and not for long."""
+        secret = secrets.token_urlsafe(32)
+        row = {"hash": hashed(secret), "person": person, "purpose": purpose}
+        with self._change() as connection:
+            connection.execute(sql.delete(LINKS).where(LINKS.c.until < self._clock()))
+            connection.execute(sql.insert(LINKS).values(**row, until=self._clock() + LINK_SECONDS[purpose]))
+        return secret
+
+    def follow_link(self, secret: str, purposes: Sequence[Purpose], *, use: bool) -> Person:
+        """Whom a link lets in; with `use` it opens nothing any more. W115 where it has been used, or is too old."""
+        alive = (LINKS.c.hash == hashed(secret), LINKS.c.until > self._clock(), LINKS.c.purpose.in_(purposes))
+        with self._change() as connection:
+            asked = sql.select(PEOPLE).join(LINKS, LINKS.c.person == PEOPLE.c.id).where(*alive, PEOPLE.c.active)
+            found = connection.execute(asked).first()
+            if found is not None and use:
+                connection.execute(sql.delete(LINKS).where(LINKS.c.hash == hashed(secret)))
+        if found is None:
+            fail("W115", "this link has been used, or is too old", hint="ask whoever gave it to you for another")
+        return _person(found)
+
+    # -- the trail -------------------------------------------------------------------------------------
+
+    def note(self, person: str, workspace: str, what: str, about: str = "", address: str = "") -> None:
+        """Write down that somebody did something; nothing of it is ever taken out again."""
+        row = {"time": _now(), "person": person, "workspace": workspace, "what": what}
+        with self._change() as connection:
+            connection.execute(sql.insert(TRAIL).values(**row, about=about[:500], address=address[:100]))
+
+    def trail(self, workspace: str, *, before: int | None = None, limit: int = 100) -> list[Deed]:
+        """What was done in a workspace, the latest first; with `before`, what came before that line."""
+        asked = sql.select(TRAIL).where(TRAIL.c.workspace == workspace)
+        if before is not None:
+            asked = asked.where(TRAIL.c.number < before)
+        with self._look() as connection:
+            found = connection.execute(asked.order_by(TRAIL.c.number.desc()).limit(limit))
+            return [Deed(**row._mapping) for row in found]
+
+    # -- how -------------------------------------------------------------------------------------------
+
+    def _one(self, condition: sql.ColumnElement[bool]) -> Person | None:
+        with self._look() as connection:
+            found = connection.execute(sql.select(PEOPLE).where(condition)).first()
+        return None if found is None else _person(found)
+
+    @contextmanager
+    def _look(self) -> Iterator[sql.Connection]:
+        with self._letters(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _change(self) -> Iterator[sql.Connection]:
+        with self._letters(), changing(self._engine, LOCK) as connection:
+            yield connection
+
+    @contextmanager
+    def _letters(self) -> Iterator[None]:
+        hint = "see whether its server runs, who may use it, and whether its disk is full"
+        with answering(self._url, "W106", "the website's database", hint):
+            yield
+
+
+def _now() -> str:
+    return stamp(utc_now())
+
+
+def _person(row: sql.Row[tuple[object, ...]]) -> Person:
+    return Person(row.id, row.name, row.title, row.mail, bool(row.active), bool(row.password))

@@ -1,0 +1,235 @@
+"""What a route asks of who comes: `person` for somebody who is signed in, `needs("modeller")` for a role.
+
+    @router.get("/w/{workspace}/runs")
+    def runs(request: Request, visit: Annotated[Visit, needs("viewer")]) -> Response: ...
+
+A browser comes with a session's cookie, and with a form of ours also its token; a program comes with a token of a
+person, as `Authorization: Bearer mw_…` or as the password of Basic, which is all that some can do.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from modelworks.errors import fail
+from modelworks.website._house import House, Workspace, house, no_such_place
+from modelworks.website._settings import Settings
+from modelworks.website.access.people import DAY, ROLES, Person, Role, Token
+
+SESSION, STRANGER = "modelworks_session", "modelworks_stranger"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FORM_TOKEN, FORM_HEADER = "form_token", "x-form-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody in a workspace, with what they may do there."""
+
+    person: Person
+    role: Role
+    workspace: Workspace
+    house: House
+
+    def may(self, role: Role) -> bool:
+        """Whether they may do what this role may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def note(self, request: HTTPConnection, what: str, about: str = "") -> None:
+        """Write down what they did."""
+        self.house.people.note(self.person.name, self.workspace.name, what, about, address_of(request))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who sent a request, and the token they came with, if they are a program."""
+
+    person: Person
+    token: Token | None
+
+
+async def person(request: Request) -> Person:
+    """Whoever is signed in; W107 where nobody is."""
+    return (await _known(request)).person
+
+
+class Needs:
+    """The dependency behind `needs`: who has not the role does not pass."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    async def __call__(self, request: Request) -> Visit:
+        known = await _known(request)
+        return await run_in_threadpool(self._visit, request, known)
+
+    def _visit(self, request: Request, known: _Known) -> Visit:
+        here = house(request)
+        workspace = here.workspace(request.path_params["workspace"])
+        role = here.people.role(known.person.id, workspace.name)
+        if known.token is not None and role is not None:
+            if known.token.workspace not in ("", workspace.name):
+                no_such_place()
+            role = min(role, known.token.scope, key=ROLES.index)
+        if role is None:
+            no_such_place()
+        visit = Visit(known.person, role, workspace, here)
+        if not visit.may(self.role):
+            hint = "ask an admin of the workspace for it; People says who they are"
+            fail("W108", f"this takes the role of a {self.role}, and yours is {role}", hint=hint)
+        request.state.visit = visit
+        return visit
+
+
+def needs(role: Role) -> Any:
+    """What a route below `/w/{workspace}` asks for; it is given a `Visit`.
+
+    Raises
+    ------
+    ModelworksError
+        W107 for nobody, W104 for somebody of another workspace, W108 for somebody with a lesser role, W109 for a form
+        that is not ours.
+    """
+    return Depends(Needs(role))
+
+
+Reader = Annotated[Visit, needs("viewer")]
+
+
+async def _known(request: Request) -> _Known:
+    """Who sent the request; a form that came by itself is refused."""
+    given = _bearer(request)
+    people = house(request).people
+    if given is not None:
+        found = await run_in_threadpool(people.token, given)
+        if found is None:
+            fail("W107", "this token opens nothing: it is wrong, was taken back, or has run out", hint="make another")
+        known = _Known(*found)
+    else:
+        someone = await run_in_threadpool(_session_person, request)
+        if someone is None:
+            fail("W107", "nobody is signed in", hint="sign in, and come back to this page")
+        known = _Known(someone, None)
+        await check_form(request)
+    request.state.person = known.person
+    return known
+
+
+def _bearer(request: HTTPConnection) -> str | None:
+    kind, _, rest = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return rest.strip()
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(rest.strip(), validate=True).decode("utf-8").partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return None
+
+
+# -- sessions -------------------------------------------------------------------------------------------
+
+
+def sign_in(request: Request, response: Response, someone: Person) -> None:
+    """Let a browser in: it gets a cookie that only this site reads and no script does."""
+    here = house(request)
+    secret = here.people.begin_session(someone.id, request.headers.get("user-agent", ""), address_of(request))
+    signed = _signer(here.settings, SESSION).dumps(secret)
+    _set_cookie(response, here.settings, SESSION, signed, here.settings.session_days * DAY)
+    here.people.note(someone.name, "", "signed in", address=address_of(request))
+
+
+def sign_out(request: Request, response: Response) -> None:
+    """End this browser's session."""
+    response.delete_cookie(SESSION)
+
+
+def session_secret(request: HTTPConnection) -> str | None:
+    """The secret of the browser's session, where its cookie was signed by us."""
+    here = house(request)
+    try:
+        found: str = _signer(here.settings, SESSION).loads(
+            request.cookies.get(SESSION, ""), max_age=int(here.settings.session_days * DAY)
+        )
+    except BadSignature:
+        return None
+    return found
+
+
+def _session_person(request: HTTPConnection) -> Person | None:
+    secret = session_secret(request)
+    return None if secret is None else house(request).people.session(secret)
+
+
+def who(request: HTTPConnection) -> Person | None:
+    """Whoever is signed in, if anybody; for pages that are everybody's."""
+    known = getattr(request.state, "person", None)
+    return known if isinstance(known, Person) else _session_person(request)
+
+
+def address_of(request: HTTPConnection) -> str:
+    """Where a request comes from; behind a proxy that the settings name, where it says so."""
+    return request.client.host if request.client else ""
+
+
+def _signer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(settings.key, salt=purpose)
+
+
+def _set_cookie(response: Response, settings: Settings, name: str, value: str, seconds: float) -> None:
+    response.set_cookie(
+        name, value, max_age=int(seconds), path="/", httponly=True, samesite="lax", secure=settings.is_secure
+    )
+
+
+# -- forms ----------------------------------------------------------------------------------------------
+
+
+def form_token(request: HTTPConnection) -> str:
+    """What a form of ours carries, so that no other site can send one in somebody's name."""
+    return _token_of(house(request).settings, _bound_to(request))
+
+
+async def check_form(request: Request) -> None:
+    """Refuse what another site made a browser send; W109."""
+    if request.method in SAFE:
+        return
+    given = request.headers.get(FORM_HEADER)
+    if given is None and request.headers.get("content-type", "").startswith(
+        ("application/x-www-form-urlencoded", "multipart/form-data")
+    ):
+        given = str((await request.form()).get(FORM_TOKEN, ""))
+    foreign = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+    if foreign or not given or not hmac.compare_digest(given, form_token(request)):
+        fail("W109", "this form is too old, or did not come from here", hint="load its page again and send it anew")
+
+
+def welcome_stranger(request: Request, response: Response) -> None:
+    """Give a browser that nobody is signed in with something that its forms can be bound to."""
+    made = getattr(request.state, "stranger", "")
+    if made:
+        _set_cookie(response, house(request).settings, STRANGER, made, DAY)
+
+
+def _bound_to(request: HTTPConnection) -> str:
+    """The session, or what a stranger's browser was given."""
+    secret = session_secret(request)
+    if secret is not None:
+        return secret
+    if not request.cookies.get(STRANGER) and not getattr(request.state, "stranger", ""):
+        request.state.stranger = secrets.token_urlsafe(16)
+    return request.cookies.get(STRANGER) or str(request.state.stranger)
+
+
+def _token_of(settings: Settings, bound: str) -> str:
+    return hmac.new(settings.key, f"form {bound}".encode(), "sha256").hexdigest()

@@ -1,0 +1,151 @@
+"""The page of a run: verdict, answer, figures, tables, assumptions, where it comes from; and each of its files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import mimetypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from modelworks.plots import PAPER_SCALE, Figure
+from modelworks.report import Page, columns_for, png_size, read_page, views
+from modelworks.runs import Run
+from modelworks.website._house import Workspace, no_such_place
+from modelworks.website._render import page
+from modelworks.website._studies import changed_since
+from modelworks.website.access.visits import Reader
+
+router = APIRouter()
+
+# A run is never written over, so what is asked for by its full key may be kept by a browser, but by nobody between.
+LASTING = {"Cache-Control": "private, max-age=86400"}
+# Shown by a browser as a page or run as a script, these could act as us; they are only ever saved.
+_ONLY_SAVED = frozenset({"text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A figure as the page holds it: its picture's size in CSS pixels, and how many panels lie side by side."""
+
+    figure: Figure
+    width: int
+    height: int
+    columns: int
+
+
+@router.get("/w/{workspace}/runs/{run_id}")
+def show(request: Request, visit: Reader, run_id: str) -> Response:
+    """Everything about a run."""
+    run = visit.workspace.run(run_id)
+    said = page_of(visit.workspace, run)
+    sections = [(section, [_shown(run, figure) for figure in section.figures]) for section in said.sections]
+    return page(
+        request, "run.html.j2",
+        run=run, said=said, sections=sections, stale=list(changed_since(visit.workspace, run.key)),
+        files=[each.name for each in sorted((run.path / "tables").glob("*.csv"))], report=run.file("report.html"),
+        **views(said),
+    )  # fmt: skip
+
+
+def page_of(workspace: Workspace, run: Run) -> Page:
+    """What a run's report says; read once."""
+    return workspace.remembered(
+        ("page", run.key, workspace.store.stamp(run.key)), lambda: read_page(run.path, run.record)
+    )
+
+
+@router.get("/w/{workspace}/runs/{run_id}/figures/{name}.json")
+def specs(visit: Reader, run_id: str, name: str) -> Response:
+    """The panels of a figure as Vega-Lite, for the browser to draw."""
+    return JSONResponse(list(_figure(visit.workspace, run_id, name).panels), headers=LASTING)
+
+
+@router.get("/w/{workspace}/runs/{run_id}/figures/{name}.svg")
+def drawing(visit: Reader, run_id: str, name: str) -> Response:
+    """A figure as SVG, to be saved."""
+    run, figure = visit.workspace.run(run_id), _figure(visit.workspace, run_id, name)
+    drawn = visit.workspace.remembered(("svg", run.key, name), lambda: figure.svg)
+    return _saved(drawn.encode("utf-8"), "image/svg+xml", f"{run.study}-{run.id}-{name}.svg")
+
+
+@router.get("/w/{workspace}/runs/{run_id}/figures/{name}.csv")
+def numbers(visit: Reader, run_id: str, name: str) -> Response:
+    """The data behind a figure, one table after the other where it has several."""
+    run, figure = visit.workspace.run(run_id), _figure(visit.workspace, run_id, name)
+    text = "\n".join(_as_csv(rows) for rows in _datasets(figure.spec))
+    return _saved(text.encode("utf-8"), "text/csv; charset=utf-8", f"{run.study}-{run.id}-{name}.csv")
+
+
+@router.get("/w/{workspace}/runs/{run_id}/files/{name:path}")
+def file(visit: Reader, run_id: str, name: str) -> Response:
+    """A file of the run's folder, by its name inside it; what could act as one of our pages is only saved."""
+    run = visit.workspace.run(run_id)
+    found = _inside(run.path, name)
+    kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
+    headers = dict(LASTING)
+    if kind in _ONLY_SAVED:
+        headers["Content-Disposition"] = f'attachment; filename="{run.id}-{found.name}"'
+    return FileResponse(found, media_type=kind, headers=headers)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file below a folder, and never one beside it, whatever the name says or a link leads to."""
+    if "\0" in name:
+        no_such_place()
+    found = (folder / name).resolve()
+    if not found.is_relative_to(folder.resolve()) or not found.is_file():
+        no_such_place()
+    return found
+
+
+def _figure(workspace: Workspace, run_id: str, name: str) -> Figure:
+    said = page_of(workspace, workspace.run(run_id))
+    return next((each for each in said.figures if each.name == name), None) or no_such_place()
+
+
+def _shown(run: Run, figure: Figure) -> Shown:
+    picture = run.file(f"figures/{figure.name}.png")
+    width, height = png_size(_beginning(picture)) if picture is not None else (0, 0)
+    columns = columns_for(len(figure.panels), figure.spec.get("columns", 1))
+    return Shown(figure, round(width / PAPER_SCALE), round(height / PAPER_SCALE), columns)
+
+
+def _beginning(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(24)
+
+
+def _datasets(spec: Any) -> Iterator[list[dict[str, Any]]]:
+    """Every table of a specification."""
+    if isinstance(spec, dict):
+        yield from (rows for rows in spec.get("datasets", {}).values() if isinstance(rows, list))
+        inline = spec["data"].get("values") if isinstance(spec.get("data"), dict) else None
+        if isinstance(inline, list):
+            yield inline
+        for name, each in spec.items():
+            if name not in ("datasets", "data"):
+                yield from _datasets(each)
+    elif isinstance(spec, list):
+        for each in spec:
+            yield from _datasets(each)
+
+
+def _as_csv(rows: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for row in rows if isinstance(row, dict))
+    return text.getvalue()
+
+
+def _saved(content: bytes, kind: str, name: str) -> Response:
+    return Response(
+        content, media_type=kind, headers={**LASTING, "Content-Disposition": f'attachment; filename="{name}"'}
+    )

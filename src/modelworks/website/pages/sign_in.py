@@ -1,0 +1,113 @@
+"""The door: signing in and out, the link a laptop opens for its owner, and links by which one chooses a password."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from modelworks.errors import ModelworksError
+from modelworks.website._house import house
+from modelworks.website._render import at, page
+from modelworks.website.access.people import Person
+from modelworks.website.access.tables import hashed
+from modelworks.website.access.visits import (
+    address_of,
+    check_form,
+    person,
+    session_secret,
+    sign_in,
+    sign_out,
+    who,
+)
+
+router = APIRouter()
+
+
+@router.get("/")
+def start(request: Request) -> Response:
+    """The workspace, or the choice among several; a stranger is shown the way in."""
+    someone = who(request)
+    if someone is None:
+        return RedirectResponse("/sign-in", 303)
+    here = house(request)
+    mine = [here.workspaces[name] for name in here.people.workspaces_of(someone.id) if name in here.workspaces]
+    if len(mine) == 1:
+        return RedirectResponse(at(mine[0].name), 303)
+    return page(request, "workspaces.html.j2", workspaces=mine)
+
+
+@router.get("/sign-in")
+def ask(request: Request, next: str = "/") -> Response:
+    """The form for name and password."""
+    return page(request, "sign_in.html.j2", next=_inside(next), name="", letters=())
+
+
+@router.post("/sign-in", dependencies=[Depends(check_form)])
+def enter(
+    request: Request,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",
+) -> Response:
+    """Let in whoever knows their password."""
+    try:
+        someone = house(request).people.check_password(name, password, address_of(request))
+    except ModelworksError as error:
+        status = 429 if "W114" in error.codes else 401
+        return page(request, "sign_in.html.j2", status, next=_inside(next), name=name, letters=error.letters)
+    response = RedirectResponse(_inside(next), 303)
+    sign_in(request, response, someone)
+    return response
+
+
+@router.post("/sign-out")
+def leave(request: Request, someone: Annotated[Person, Depends(person)]) -> Response:
+    """End this browser's session, here and in the database."""
+    response = RedirectResponse("/sign-in", 303)
+    secret = session_secret(request)
+    if secret is not None:
+        house(request).people.end_session(someone.id, hashed(secret))
+    sign_out(request, response)
+    return response
+
+
+@router.get("/enter/{secret}")
+def enter_by_link(request: Request, secret: str) -> Response:
+    """The link that a laptop opens for its owner: once, and within minutes."""
+    someone = house(request).people.follow_link(secret, ("enter",), use=True)
+    response = RedirectResponse("/", 303)
+    sign_in(request, response, someone)
+    return response
+
+
+@router.get("/password/{secret}")
+def choose(request: Request, secret: str) -> Response:
+    """The form for a new password. Looking at it uses nothing up: programs that read mail follow links, too."""
+    someone = house(request).people.follow_link(secret, ("invite", "reset"), use=False)
+    return page(request, "password.html.j2", new=someone, letters=())
+
+
+@router.post("/password/{secret}", dependencies=[Depends(check_form)])
+def chosen(request: Request, secret: str, password: Annotated[str, Form()] = "") -> Response:
+    """Take the new password, and let its owner in."""
+    people = house(request).people
+    someone = people.follow_link(secret, ("invite", "reset"), use=False)
+    try:
+        people.set_password(someone.id, password)
+    except ModelworksError as error:
+        return page(request, "password.html.j2", 422, new=someone, letters=error.letters)
+    people.note(someone.name, "", "chose a password", address=address_of(request))
+    response = RedirectResponse("/", 303)
+    sign_in(request, response, someone)
+    return response
+
+
+def _inside(address: str) -> str:
+    """A place on this site and nowhere else.
+
+    >>> _inside("/w/ours/runs"), _inside("//evil.example"), _inside("https://evil.example"), _inside("/\\\\evil")
+    ('/w/ours/runs', '/', '/', '/')
+    """
+    return address if address.startswith("/") and not address.startswith("//") and "\\" not in address else "/"

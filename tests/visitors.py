@@ -1,0 +1,43 @@
+"""Somebody of every kind who comes to a website, and what they do there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from modelworks.runs import Run
+
+# Nobody is signed in; the stranger is a viewer, but of the other workspace.
+KINDS = ("nobody", "stranger", "viewer", "modeller", "reviewer", "admin")
+PASSWORD = "four words that rhyme"
+WICKED = "<script>window.broken = 1</script>\"'&"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A website under test: where its repository lies, its run, and a browser for each kind of person."""
+
+    root: Path
+    run: Run
+    app: Any
+    browsers: dict[str, TestClient]
+
+    @property
+    def at(self) -> str:
+        return "/w/ours"
+
+
+def sign_in(browser: TestClient, name: str, password: str = PASSWORD) -> Any:
+    """Fill in the form as a person does."""
+    return browser.post(
+        "/sign-in", data={"name": name, "password": password, "form_token": token_on(browser, "/sign-in")}
+    )
+
+
+def token_on(browser: TestClient, page: str) -> str:
+    """What the forms of a page carry."""
+    text = browser.get(page, headers={"accept": "text/html"}).text
+    return text.partition('name="form_token" value="')[2].partition('"')[0]

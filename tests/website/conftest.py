@@ -1,0 +1,69 @@
+"""A website with two workspaces, one run, and somebody of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from visitors import KINDS, PASSWORD, WICKED, Site, sign_in
+
+from modelworks import plots
+from modelworks.report import Page, QuantityRow, Section
+from modelworks.report import write_report as write_page
+from modelworks.runs import Run
+from modelworks.study import new_repository, store_around
+from modelworks.website import create_app, read_settings
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository called `ours` with a study and a run of it, beside one called `theirs`."""
+    top = tmp_path_factory.mktemp("site")
+    ours, theirs = new_repository(top / "ours"), new_repository(top / "theirs")
+    settings = ours / "modelworks.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(f'{text}\n[website]\nworkspaces = ["{theirs}"]\n', encoding="utf-8")
+    return ours
+
+
+@pytest.fixture(scope="session")
+def a_run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose texts try to be markup."""
+    import pandas as pd
+
+    ribbon = {name: [1.0, 2.0] for name in ("q025", "q25", "q50", "q75", "q975")}
+    lines = pd.DataFrame({"time": [0.0, 1.0], "output": "infectious", **ribbon})
+    figure = plots.figure("outputs")(lines)
+    said = Page(
+        study="first-study", title=f"How contagious? {WICKED}", question=f"Was it? {WICKED}", model="sir",
+        answer=f"One infected 4 others. {WICKED}", verdict="fine", sentences=("The chains agree.",),
+        sections=(Section("Figures", (figure,)),),
+        quantities=(QuantityRow("r0", f"Reproduction number {WICKED}", "ratio", 4.0, 3.0, 5.0),),
+    )  # fmt: skip
+    made = tmp_path_factory.mktemp("report")
+    write_page(said, made)
+    record = {
+        "study": "first-study", "title": said.title, "question": said.question, "verdict": "fine", "until": "report",
+        "answer": said.answer, "finished": "2026-11-21T05:15:00+00:00", "seconds": 12.0,
+        "quantities": {"r0": {"median": 4.0, "low": 3.0, "high": 5.0}}, "provenance": {"person": WICKED},
+    }  # fmt: skip
+    return store_around(folder).publish(("first-study", "sir", "here"), stages={"report": made}, record=record)
+
+
+@pytest.fixture(scope="session")
+def site(folder: Path, a_run: Run) -> Iterator[Site]:
+    """The website of both, with a browser in which each kind of person is signed in."""
+    app = create_app(read_settings(folder, environment={}))
+    with TestClient(app, base_url="http://127.0.0.1:8420") as first:
+        people = app.state.house.people
+        browsers = {"nobody": first}
+        for kind in KINDS[1:]:
+            someone = people.add(kind, kind.capitalize())
+            people.set_password(someone.id, PASSWORD)
+            people.set_role(someone.id, *(("theirs", "viewer") if kind == "stranger" else ("ours", kind)))
+            browsers[kind] = TestClient(app, base_url="http://127.0.0.1:8420", follow_redirects=False)
+            sign_in(browsers[kind], kind)
+        first.follow_redirects = False
+        yield Site(folder, a_run, app, browsers)
