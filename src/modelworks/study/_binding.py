@@ -176,7 +176,11 @@ class BoundStudy:
             time = self.inputs.study.time
             compiled = StochasticModel(model, times, method=time.solver, calendar=self.calendar, step=time.step)
             return ScaledByChance(compiled, self.names, self.factors, seed)
-        return self._settled(self._compiled.at(times) if data is None else self._compile(model, times))
+        return self.compiled(times) if data is None else self._settled(self._compile(model, times))
+
+    def compiled(self, times: Array) -> ScaledModel:
+        """The model for some output times, where it is declared and does not run by chance."""
+        return self._settled(self._compiled.at(times))
 
     def _built(self, data: Mapping[str, pd.DataFrame]) -> AnyModel:
         """The model of other data."""
