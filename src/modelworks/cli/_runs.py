@@ -282,14 +282,30 @@ def reproduce_run(run: str, here: bool, keep: Path | None, as_json: bool, quiet:
 @click.command("export")
 @click.argument("run")
 @click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["ro-crate", "hubverse", "hubverse-parquet"]),
+    default="ro-crate",
+    show_default=True,
+    help="A research object for an archive, or the forecasts as a hub takes them.",
+)
 @click.option("--licence", default="", help="Under which the results are handed on, as in 'CC BY 4.0'.")
 @click.option("--without-data", is_flag=True, help="Leave the data out; they stay named, with licence and checksum.")
-def export_run(run: str, target: Path, licence: str, without_data: bool) -> None:
-    """Write a run as a research object (Workflow Run RO-Crate) into a new folder or .zip, for an archive."""
-    from modelworks.report import export_crate
+def export_run(run: str, target: Path, form: str, licence: str, without_data: bool) -> None:
+    """Write a run as a research object (Workflow Run RO-Crate) into a new folder or .zip, for an archive.
+
+    Or, with --as hubverse, its forecasts into the folder `model-output` of the hub in the folder TARGET.
+    """
+    from modelworks.report import export_crate, export_hubverse
     from modelworks.study import find_run
 
     found = find_run(Path.cwd(), run)
+    if form != "ro-crate":
+        file = export_hubverse(found, target, "csv" if form == "hubverse" else "parquet")
+        say(f"the forecasts of run {found.id} are in {file}")
+        next_step(f"git add {file}, in the repository of the hub")
+        return
     export_crate(found, target, licence=licence, without_data=without_data)
     say(f"run {found.id} is in {target}" + ("" if licence else "; no licence is stated: --licence says one"))
     next_step(f"hand over {target}")

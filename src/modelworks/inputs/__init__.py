@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.encryption import KEY_FILE_VARIABLE, encrypt_file, new_key
     from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new, look_for_news, push
     from modelworks.inputs.groups import GroupEntry, group_of
+    from modelworks.inputs.hub import Hub
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
     from modelworks.inputs.parameters import ParameterEntry, Parameters, largest_share, turns_sign
     from modelworks.inputs.preparing import prepare, sources
@@ -55,6 +56,7 @@ _HOME = {
     "FromColumn": "likelihoods",
     "GroupEntry": "groups",
     "Guess": "_guessing",
+    "Hub": "hub",
     "InputFile": "_reading",
     "KEY_FILE_VARIABLE": "encryption",
     "LikelihoodEntry": "likelihoods",
@@ -113,6 +115,7 @@ __all__ = [
     "FromColumn",
     "GroupEntry",
     "Guess",
+    "Hub",
     "InputFile",
     "LikelihoodEntry",
     "Multiply",

@@ -18,6 +18,7 @@ from modelworks.inputs._nodes import Earlier, MappingNode, Place, histories, pla
 from modelworks.inputs._reading import is_a_path
 from modelworks.inputs.decisions import Decision, read_decisions
 from modelworks.inputs.distances import USUAL_INFERENCE, DistanceEntry, read_distance, read_inference
+from modelworks.inputs.hub import Hub, read_hub
 from modelworks.inputs.quantities import Quantity, check_answer, read_quantities
 from modelworks.inputs.scenarios import Scenario, read_scenarios
 from modelworks.inputs.stage_entries import StageEntry, read_stages
@@ -35,6 +36,7 @@ FIELDS = (
     "scenarios",
     "quantities",
     "decisions",
+    "hub",
     "answer",
     "stages",
     "figures",
@@ -44,7 +46,7 @@ FIELDS = (
 Sampler: TypeAlias = Literal["auto", "nuts", "laplace_is", "smc", "demcz", "pmmh", "abc", "sbi"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 # What is about a model, and means nothing without one.
-OF_A_MODEL = ("time", "data", "calibration", "projection", "scenarios", "quantities", "decisions", "figures")
+OF_A_MODEL = ("time", "data", "calibration", "projection", "scenarios", "quantities", "decisions", "hub", "figures")
 TIME_UNITS = ("days", "years")
 USUAL_SOLVER = "rk4"
 
@@ -138,6 +140,7 @@ class StudyFile(Question):
     scenarios: Mapping[str, Scenario]
     quantities: Mapping[str, Quantity]
     decisions: Mapping[str, Decision]
+    hub: Hub | None
     figures: tuple[str, ...]
 
 
@@ -186,6 +189,7 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
     asked, figures = _question(fields, title, question, stages, where, layers.file), fields.texts("figures")
     _check_scenario_names(draft, letters)
     decisions = read_decisions(fields, draft.quantities, draft.scenarios)
+    hub = read_hub(fields)
     if answer is not None:
         told = (*draft.quantities, *(f"{name}{end}" for name in decisions for end in ("", "_knowing")))
         check_answer(answer, told, fields.place("answer"), letters)
@@ -201,6 +205,7 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
         scenarios=MappingProxyType(dict(draft.scenarios)),
         quantities=MappingProxyType(dict(draft.quantities)),
         decisions=MappingProxyType(decisions),
+        hub=hub,
         figures=figures,
     )
     return replace(draft, study=study)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.report._crate import export_crate
     from modelworks.report._html import columns_for, figure_scripts, png_size, render_html
+    from modelworks.report._hubverse import export_hubverse
     from modelworks.report._kept import read_page
     from modelworks.report._markdown import render_markdown
     from modelworks.report._tables import tables, write_tables
@@ -64,6 +65,7 @@ _HOME = {
     "ThresholdRow": "page",
     "environment": "_templates",
     "export_crate": "_crate",
+    "export_hubverse": "_hubverse",
     "policy": "_templates",
     "render_comparison": "comparison",
     "render_data_page": "data_page",
@@ -107,6 +109,7 @@ __all__ = [
     "columns_for",
     "environment",
     "export_crate",
+    "export_hubverse",
     "figure_scripts",
     "png_size",
     "policy",

@@ -31,6 +31,7 @@ from modelworks.model import (
 )
 from modelworks.model.solvers import BY_CHANCE, solver
 from modelworks.study._compared import check_distance, distance_of
+from modelworks.study._hub_points import check_hub
 from modelworks.study._model_file import AnyModel, ModelFile, load_model
 from modelworks.study._observations import Observations, bind_observations, check_twice, target_of, weights
 from modelworks.study._parameters import BoundParameters, bind_parameters
@@ -282,6 +283,7 @@ def bind(folder: Path) -> BoundStudy:
     check_scenarios(inputs, file.model, parameters, letters)
     check_quantities(inputs, file.model, calendar, letters)
     check_figures(inputs, file.model, calendar, letters)
+    check_hub(inputs, observations, bool(parameters.priors or parameters.groups), calendar, letters)
     if not letters:
         # Each is a model to build, which waits until the study's own is sound.
         check_scenario_models(inputs, file, data, calendar, letters)

@@ -80,6 +80,8 @@ NUMBERS_OF_STUDY = (
     "_reliance.py",
     "_scenario_runs.py",
     "_decisions.py",
+    "_hub.py",
+    "_hub_points.py",
     "_words.py",
     "_prior_predictive.py",
 )
@@ -201,6 +203,7 @@ def _parts(study: BoundStudy) -> dict[str, Any]:
                 name: [plain(each), each.title, [asked.scenarios[among].title for among in each.among]]
                 for name, each in asked.decisions.items()
             },
+            "hub": plain(asked.hub),
             "data": scenario_data,
             "time": plain(asked.time),
         },

@@ -23,7 +23,7 @@ from modelworks.calibration import Enough, LogDensity, Posterior, Settings, cali
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.model import measure_error
 from modelworks.runs import Ledger
-from modelworks.study import _pages, _projection, _reliance, _stage_pages
+from modelworks.study import _hub, _pages, _projection, _reliance, _stage_pages
 from modelworks.study._binding import BoundStudy
 from modelworks.study._prior_predictive import foresee
 from modelworks.study._scaled import ScaledModel
@@ -143,6 +143,7 @@ def project_stage(work: Work) -> None:
     projected.predictive.to_parquet(work.folder / "predictive.parquet", index=False)
     work.write_json("quantities.json", projected.quantities)
     _reliance.write(work, projected)
+    _hub.write(work)
 
 
 def report_stage(work: Work) -> None:
