@@ -18,11 +18,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError
 from modelworks.study import worker_around
+from modelworks.website import _measures as measures
 from modelworks.website._guard import Guard, headers
 from modelworks.website._house import opened
 from modelworks.website._render import page
 from modelworks.website._settings import Settings
 from modelworks.website.access.visits import SAFE
+from modelworks.website.feeds import routes as feeds
 from modelworks.website.pages import home, run, runs, sign_in, static
 
 # Every room of the site; a page, a feed or an endpoint of its own is added here.
@@ -32,6 +34,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     home.router,
     runs.router,
     run.router,
+    feeds.router,
+    measures.router,
 )
 
 # What a letter means to a browser or a program; any other is a mistake in what was asked for.
@@ -39,7 +43,7 @@ STATUS = {
     "W104": 404, "R101": 404, "R110": 404, "J102": 404, "Y134": 404,
     "W106": 503, "R150": 503, "J101": 503,
     "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
-    "W117": 500,
+    "W117": 500, "W217": 404, "W221": 500,
 }  # fmt: skip
 _LOG = logging.getLogger("modelworks.website")
 
@@ -55,6 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Guard, settings=settings)
+    app.state.measures = measures.Measures()
+    app.add_middleware(measures.Measured, measures=app.state.measures)
     return app
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from feeds_runs import SIGNED, START, feed_of, quantiles, write_run
+from feeds_runs import START, approve, feed_of, quantiles, write_run
 
 from modelworks.runs import Store
-from modelworks.website.feeds._source import Approval, Feed
+from modelworks.website.feeds._source import Feed
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
             store.publish(("tb", "tb", "majuro"), stages={"simulate": simulate}, record={"until": "simulate"})
         else:
             write_run(store, folder, number)
+    approve(store, min(store.published()))
     return store
 
 
 @pytest.fixture(scope="module")
 def feed(store: Store) -> Feed:
     """The runs of the store, of which the first is approved."""
-    first = sorted(store.published())[0]
-    return feed_of(store, {first: Approval("Grace, Ada", SIGNED)})
+    return feed_of(store)

@@ -63,6 +63,17 @@ async def person(request: Request) -> Person:
     return (await _known(request)).person
 
 
+async def memberships(request: Request, someone: Annotated[Person, Depends(person)]) -> dict[str, Role]:
+    """The workspaces that whoever came belongs to, and as what; a token opens no more than was said of it."""
+    here, token = house(request), request.state.token
+    found = await run_in_threadpool(here.people.workspaces_of, someone.id)
+    return {
+        name: role if token is None else min(role, token.scope, key=ROLES.index)
+        for name, role in found.items()
+        if name in here.workspaces and (token is None or token.workspace in ("", name))
+    }
+
+
 class Needs:
     """The dependency behind `needs`: who has not the role does not pass."""
 
@@ -121,7 +132,7 @@ async def _known(request: Request) -> _Known:
             fail("W107", "nobody is signed in", hint="sign in, and come back to this page")
         known = _Known(someone, None)
         await check_form(request)
-    request.state.person = known.person
+    request.state.person, request.state.token = known.person, known.token
     return known
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from modelworks.errors import ModelworksError
-from modelworks.runs import Row, Store
+from modelworks.runs import Promotion, Row, Store
 from modelworks.website.feeds._of_run import table_of
 from modelworks.website.feeds._schema import RUNS, Table
 
@@ -21,14 +21,6 @@ from modelworks.website.feeds._schema import RUNS, Table
 KEPT_BYTES = 64 * 2**20
 # Hidden columns that say where a row stands among all: runs from the latest, rows within a run from the first.
 MOMENT, ROW = "_moment", "_row"
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """That a run is stood behind: who signed, and when the last signature came (UTC)."""
-
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +40,30 @@ class Entry:
         return f"{self.row['key'].split('/')[3]}/{self.id}"
 
 
-def entry(row: Row, store: Store, approval: Approval | None = None) -> Entry:
-    """A run of the index as the feeds tell of it."""
-    told: dict[str, Any] = {name: getattr(row, name, None) for name in (each.name for each in RUNS.columns)}
-    told["made"] = datetime.strptime(row.key.split("/")[3], "%Y%m%dT%H%M%SZ")
-    told["finished"] = _moment(row.finished)
-    told["approved"] = approval is not None
-    if approval is not None:
-        told |= {"approved_by": approval.by, "approved_at": approval.at.astimezone(UTC).replace(tzinfo=None)}
+def entry(key: str, said: Mapping[str, Any], store: Store, promotion: Promotion | None = None) -> Entry:
+    """A run as the feeds tell of it, from what its record, or its row of the index, says."""
+    study, model, region, moment, folder = key.split("/")
+    known = said.get("provenance") or said
+    told: dict[str, Any] = {name: said.get(name) for name in ("title", "answer", "verdict", "seconds", "until")}
+    told |= {
+        "key": key,
+        "id": folder.rpartition("-")[2],
+        "study": study,
+        "model": model,
+        "region": region,
+        "commit": folder[:7],
+    }
+    told |= {"person": known.get("person"), "dirty": bool(known.get("dirty"))}
+    told |= {"made": datetime.strptime(moment, "%Y%m%dT%H%M%SZ"), "finished": _moment(said.get("finished"))}
+    told["approved"] = promotion is not None and promotion.state == "approved"
+    if promotion is not None and told["approved"]:
+        told |= {"approved_by": ", ".join(promotion.signers), "approved_at": _moment(promotion.approved)}
     return Entry(told, store)
+
+
+def entry_of_row(row: Row, store: Store) -> Entry:
+    """A run of the index."""
+    return entry(row.key, {each.name: getattr(row, each.name) for each in fields(row)}, store, row.promotion)
 
 
 def _moment(text: str | None) -> datetime | None:

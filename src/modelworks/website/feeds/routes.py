@@ -1,0 +1,121 @@
+"""The addresses below `/w/{workspace}/feeds`: OData, CSV, Parquet, Atom, and a page that says how to use them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Annotated, NoReturn
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from modelworks.errors import ModelworksError, fail, near
+from modelworks.website._render import at, page
+from modelworks.website.access.visits import Reader, Visit
+from modelworks.website.feeds._atom import CONTENT_TYPE, atom
+from modelworks.website.feeds._export import FORMS
+from modelworks.website.feeds._feeds import Feeds
+from modelworks.website.feeds._query import Query as Wanted
+from modelworks.website.feeds._schema import TABLES, Table, published
+from modelworks.website.feeds._source import Feed
+from modelworks.website.feeds.expressions import parse_filter
+from modelworks.website.feeds.odata import Asked, answer
+
+router = APIRouter()
+
+# What was approved may be another run tomorrow: whoever keeps an answer asks again before showing it.
+FRESH = {"Cache-Control": "private, no-cache"}
+LONGEST_NAME = 100
+
+
+def feeds_of(visit: Visit) -> Feeds:
+    """The feeds of the workspace somebody is in."""
+    workspace = visit.workspace
+    return workspace.remembered("feeds", lambda: Feeds(workspace.store, workspace.index))
+
+
+@router.get("/w/{workspace}/feeds")
+def how_to(request: Request, visit: Reader) -> Response:
+    """What to click in Power BI and in Excel, with the text to paste."""
+    root = f"{visit.house.settings.address}{at(visit.workspace.name, 'feeds')}"
+    return page(request, "feeds.html.j2", root=root, tables=TABLES.values())
+
+
+@router.get("/w/{workspace}/feeds/schema.json")
+def schema(visit: Reader) -> Response:
+    """Every table and column, with its type, unit and meaning."""
+    return Response(published(), media_type="application/json")
+
+
+@router.get("/w/{workspace}/feeds/approved.atom")
+def news(visit: Reader) -> Response:
+    """What was approved, the latest first."""
+    workspace = visit.workspace
+    address = f"{visit.house.settings.address}{at(workspace.name)}"
+
+    def record(key: str) -> dict[str, object]:
+        try:
+            return workspace.remembered(("record", key), lambda: dict(workspace.store.record(key)))
+        except ModelworksError:
+            # A run that was superseded may have been pruned; that it was approved once stays true.
+            return {}
+
+    return Response(
+        atom(workspace.title, address, feeds_of(visit).promotions(), record), media_type=CONTENT_TYPE, headers=FRESH
+    )
+
+
+@router.get("/w/{workspace}/feeds/runs/{run_id}/odata")
+@router.get("/w/{workspace}/feeds/runs/{run_id}/odata/{path:path}")
+def odata_of_run(request: Request, visit: Reader, run_id: str, path: str = "") -> Response:
+    """The OData service of one run."""
+    run = visit.workspace.run(run_id)
+    return _odata(request, visit, ("runs", run.id), feeds_of(visit).of_run(run), path)
+
+
+@router.get("/w/{workspace}/feeds/{feed}/odata")
+@router.get("/w/{workspace}/feeds/{feed}/odata/{path:path}")
+def odata(request: Request, visit: Reader, feed: str, path: str = "") -> Response:
+    """The OData service of what is approved, or of all runs."""
+    return _odata(request, visit, (feed,), feeds_of(visit).called(feed), path)
+
+
+@router.get("/w/{workspace}/feeds/runs/{run_id}/{table}.{form}")
+def table_of_run(
+    visit: Reader, run_id: str, table: str, form: str, where: Annotated[str | None, Query(alias="$filter")] = None
+) -> Response:
+    """A table of one run as CSV or Parquet."""
+    run = visit.workspace.run(run_id)
+    return _file(feeds_of(visit).of_run(run), f"{run.study}-{run.id}", table, form, where)
+
+
+@router.get("/w/{workspace}/feeds/{feed}/{table}.{form}")
+def table(
+    visit: Reader, feed: str, table: str, form: str, where: Annotated[str | None, Query(alias="$filter")] = None
+) -> Response:
+    """A table of what is approved, or of all runs, as CSV or Parquet."""
+    return _file(feeds_of(visit).called(feed), f"{visit.workspace.name}-{feed}", table, form, where)
+
+
+def _odata(request: Request, visit: Visit, place: tuple[str, ...], feed: Feed, path: str) -> Response:
+    root = f"{visit.house.settings.address}{at(visit.workspace.name, 'feeds', *place, 'odata')}"
+    asked = Asked(path, request.query_params.multi_items(), dict(request.headers))
+    told = answer(feed, root, asked)
+    return Response(told.body, told.status, {**FRESH, **told.headers}, told.content_type)
+
+
+def _file(feed: Feed, name: str, table: str, form: str, where: str | None) -> Response:
+    kind, write = FORMS[form] if form in FORMS else _unknown(form, FORMS)
+    wanted: Table = TABLES[table] if table in TABLES else _unknown(table, TABLES)
+    query = Wanted(wanted, where=parse_filter(where, wanted) if where is not None else None)
+    said = {**FRESH, "Content-Disposition": f'attachment; filename="{name}-{table}.{form}"'}
+    return StreamingResponse(_begun(write(feed, query)), media_type=kind, headers=said)
+
+
+def _begun(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The same parts, the first of them made now: what is wrong with the first run is told before anything is sent."""
+    return itertools.chain([next(parts, b"")], parts)
+
+
+def _unknown(name: str, known: Iterable[str]) -> NoReturn:
+    fail("W217", f"there is nothing called `{name[:LONGEST_NAME]}` here", hint=near(name[:LONGEST_NAME], known))
