@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
+# Each file of tests is one process's; every process has servers of its own.
+SPREAD := -n $(shell getconf _NPROCESSORS_ONLN) --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,10 +38,10 @@ types: $(READY)
 	$(BIN)/mypy tools benchmarks tests/house tests/conftest.py tests/test_architecture.py
 
 suite: $(READY)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest $(SPREAD) -m "slow or not slow"
 
 quick: $(READY) ## the tests that take about a minute
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 bench: $(READY) ## how fast, one JSON line each, next to other people's programs
 	@$(BIN)/python benchmarks/run.py

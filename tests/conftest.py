@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import servers
@@ -161,6 +162,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         report.sections += [(f"log of {name}", LAST_WORDS[name]()) for name in sorted(needed & LAST_WORDS.keys())]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests told of what they did (`record_property("told", …)`), whichever process they ran in."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    for report in reports:
+        for name, text in getattr(report, "user_properties", ()):
+            if name == "told" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid}: {text}")
 
 
 LOOPBACK = ("127.", "::1", "localhost")

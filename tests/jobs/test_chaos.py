@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import servers
 from jobs.chaos import Chaos
+
+Told = Callable[[str, object], None]
 
 pytestmark = pytest.mark.slow
 
@@ -17,32 +19,31 @@ SESSIONS = 4
 SEED = int(os.environ.get("MODELWORKS_CHAOS_SEED", 20261121))
 
 
-def struck(chaos: Chaos, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+def struck(chaos: Chaos, seed: int, record_property: Told) -> None:
     """One session; what it did is told, however it ends."""
     try:
         chaos.strike(FAULTS_IN_ALL // SESSIONS)
         chaos.settle()
         chaos.check()
     finally:
-        with capsys.disabled():
-            sys.stdout.write(f"\nseed {seed}: {chaos.told()}\n")
+        record_property("told", f"seed {seed}: {chaos.told()}")
 
 
 @pytest.mark.parametrize("session", range(SESSIONS // 2))
 def test_whatever_is_killed_frozen_filled_or_set_back_every_job_ends_once_and_truly(
-    session: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    session: int, tmp_path: Path, record_property: Told
 ) -> None:
     seed = SEED + session
     with Chaos(tmp_path / "chaos", f"sqlite:///{tmp_path}/queue.sqlite", seed) as chaos:
-        struck(chaos, seed, capsys)
+        struck(chaos, seed, record_property)
         assert chaos.seldom(but="kill the database") >= 4
 
 
 @pytest.mark.needs("postgres")
 @pytest.mark.parametrize("session", range(SESSIONS // 2, SESSIONS))
-def test_the_database_may_be_killed_as_well(session: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_database_may_be_killed_as_well(session: int, tmp_path: Path, record_property: Told) -> None:
     """Nobody can say or hear anything for a while, and what was being said may have been heard or not."""
     seed = SEED + session
     with servers.Postgres() as server, Chaos(tmp_path / "chaos", server.url, seed, server) as chaos:
-        struck(chaos, seed, capsys)
+        struck(chaos, seed, record_property)
         assert chaos.seldom() >= 4
