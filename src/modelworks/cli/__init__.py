@@ -16,7 +16,18 @@ from typing import Any
 import click
 
 import modelworks
-from modelworks.cli import _cluster, _data, _jobs, _parameters, _questions, _retention, _runs, _schedule, _website
+from modelworks.cli import (
+    _approval,
+    _cluster,
+    _data,
+    _jobs,
+    _parameters,
+    _questions,
+    _retention,
+    _runs,
+    _schedule,
+    _website,
+)
 from modelworks.cli._words import (
     MARKS,
     json_option,
@@ -189,14 +200,15 @@ def run(studies: tuple[str, ...], everything: bool, until: str, as_json: bool, q
 @click.argument("folder", default="site", type=click.Path(file_okay=False, path_type=Path))
 def publish(folder: Path) -> None:
     """Make a static website of all runs and datasets of the repository."""
-    from modelworks.study import data_pages, runs_of_repository
+    from modelworks.runs import promotions
+    from modelworks.study import data_pages, runs_of_repository, store_around
     from modelworks.website import publish_site
 
     runs = [run for run in runs_of_repository(Path.cwd()) if run.file("report.html") is not None]
     if not runs:
         fail("R111", "no run has a report yet, so there is nothing to publish", hint="modelworks run --all")
     datasets = data_pages(Path.cwd())
-    publish_site(runs, folder, datasets)
+    publish_site(runs, folder, datasets, promotions(store_around(Path.cwd())))
     also = f" and {counted(len(datasets), 'dataset')}" if datasets else ""
     say(f"published {counted(len(runs), 'run')}{also} to {folder}/")
     next_step(f"open {folder}/index.html")
@@ -218,14 +230,17 @@ def show_run(what: str | None, as_model: bool, as_equations: bool, output: Path 
         return
     if output is not None:
         raise click.UsageError("--output goes with --model and --equations; a run is a folder, which `show` names")
-    from modelworks.study import damaged_runs, find_run
+    from modelworks.runs import promotion_of
+    from modelworks.study import damaged_runs, find_run, store_around
 
     run = find_run(Path.cwd(), what)
     say_letters(damaged_runs(Path.cwd()))
+    known = promotion_of(store_around(Path.cwd()), run.key)
+    stands = {"approval": None if known is None else known.in_words()}
     if as_json:
-        show_json({"id": run.id, "key": run.key, "path": str(run.path), **run.record})
+        show_json({"id": run.id, "key": run.key, "path": str(run.path), **stands, **run.record})
         return
-    for name, value in {"run": run.id, "key": run.key, "folder": run.path, **_headline(run.record)}.items():
+    for name, value in {"run": run.id, "key": run.key, "folder": run.path, **_headline(run.record), **stands}.items():
         if value is not None:
             show(f"{name:>9}  {value}")
     for stage in run.record.get("stages", []):
@@ -280,6 +295,7 @@ for each_command in (
     _parameters.parameters,
     *_questions.COMMANDS,
     *_runs.COMMANDS,
+    *_approval.COMMANDS,
     *_retention.COMMANDS,
     *_jobs.COMMANDS,
     _schedule.schedule,

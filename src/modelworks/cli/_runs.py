@@ -32,6 +32,7 @@ REASONS_SHOWN = 8
 @click.option("--since", metavar="DAY", help="Only runs published on this day or later.")
 @click.option("--until", metavar="DAY", help="Only runs published on this day or earlier.")
 @click.option("--where", multiple=True, metavar="CONDITION", help="As in 'contact_rate >= 1.5'; repeat for several.")
+@click.option("--approved", is_flag=True, help="Only runs that the team stands behind now.")
 @click.option("--pruned", is_flag=True, help="Instead, the runs that were pruned and not restored.")
 @click.option("--limit", type=click.IntRange(1), help=f"How many to show ({ROWS_SHOWN}, or all with --json).")
 @json_option
@@ -76,11 +77,13 @@ def _list_pruned(*, as_json: bool) -> None:
 
 
 def _as_dict(row: Row) -> dict[str, Any]:
-    return {**dataclasses.asdict(row), "finished": _moment(row)}
+    approval = None if row.promotion is None else row.promotion.in_words()
+    return {**dataclasses.asdict(row), "finished": _moment(row), "approval": approval}
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    remarks = ", ".join([*(["pinned"] if row.pinned else []), *row.tags])
+    stands = [] if row.promotion is None else [row.promotion.state]
+    remarks = ", ".join([*stands, *(["pinned"] if row.pinned else []), *row.tags])
     return (row.id, row.study, row.region, _moment(row), row.verdict or "", remarks, row.answer or "")
 
 

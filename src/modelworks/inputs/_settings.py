@@ -85,6 +85,12 @@ class TeamSettings:
         self.say(f"`{name}` is {value!r}, but a list of texts is wanted", f'write `{name} = ["Ada Lovelace"]`')
         return ()
 
+    def flag(self, name: str) -> bool:
+        value = self.values.get(name, False)
+        if not isinstance(value, bool):
+            self.say(f"`{name}` is {value!r}, but true or false is wanted", f"write `{name} = true`")
+        return value is True
+
     def table(self, name: str, kinds: Mapping[str, type]) -> dict[str, Any]:
         """The settings of a table, each of its type."""
         found: dict[str, Any] = {}

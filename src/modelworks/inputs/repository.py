@@ -20,7 +20,20 @@ from modelworks.inputs._settings import TeamSettings
 from modelworks.inputs.schedules import Schedule, read_schedules
 
 STUDY_FILE = "study.yaml"
-KNOWN = ("title", "store", "index", "queue", "mirror", "people", "retention", "data", "slurm", "schedule", "website")
+KNOWN = (
+    "title",
+    "store",
+    "index",
+    "queue",
+    "mirror",
+    "people",
+    "retention",
+    "data",
+    "slurm",
+    "schedule",
+    "website",
+    "approval",
+)
 # What we keep for ourselves in a repository; nothing in it is the team's.
 KEPT = ".modelworks"
 # Says of a copy of a repository, made for a job, which one it is of.
@@ -39,6 +52,9 @@ RETENTION: Mapping[str, type] = {
     "budget_gb": float,
     "trash_days": float,
 }
+
+# Whose signature it takes to stand behind a run, where nothing is said.
+USUAL_SIGN = ("reviewer",)
 
 # What is particular to a team's cluster; `login` is where its commands can be given, if not here.
 SLURM: Mapping[str, type] = {
@@ -83,7 +99,9 @@ class Repository:
     `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
     `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
     finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is. `schedules` are
-    what is run by itself, `website` is what is said of the website.
+    what is run by itself, `website` is what is said of the website. `sign` are the roles in which a run is signed
+    before the team stands behind it, where its study says nothing; `signers` names who has a role, and `own_run` lets
+    people sign what they made themselves.
     """
 
     root: Path
@@ -102,6 +120,9 @@ class Repository:
     slurm: Mapping[str, Any] | None = None
     schedules: tuple[Schedule, ...] = ()
     website: Mapping[str, Any] = field(default_factory=dict)
+    sign: tuple[str, ...] = USUAL_SIGN
+    own_run: bool = False
+    signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def around(cls, path: Path) -> Repository:
@@ -181,6 +202,10 @@ def _read(root: Path) -> Repository:
     slurm = settings.table("slurm", SLURM) if "slurm" in settings.values else None
     schedules = read_schedules(settings.group("schedule"))
     website = settings.table("website", WEBSITE)
+    approval = settings.below("approval", ("sign", "own_run", "people"))
+    sign = approval.texts("sign") if "sign" in approval.values else USUAL_SIGN
+    own_run, people_by_role = approval.flag("own_run"), approval.group("people")
+    signers = {role: people_by_role.texts(role) for role in people_by_role.values}
     bucket = store.rstrip("/") if store.startswith("s3://") else ""
     if bucket:
         store = MIRROR
@@ -208,6 +233,9 @@ def _read(root: Path) -> Repository:
         slurm,
         schedules,
         website,
+        sign,
+        own_run,
+        signers,
     )
 
 

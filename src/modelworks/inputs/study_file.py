@@ -16,6 +16,7 @@ from modelworks.inputs._fields import Fields
 from modelworks.inputs._layers import Layers, merged
 from modelworks.inputs._nodes import Earlier, MappingNode, Place, histories, places, shortened
 from modelworks.inputs._reading import is_a_path
+from modelworks.inputs.approval import ApprovalSettings, read_approval
 from modelworks.inputs.decisions import Decision, read_decisions
 from modelworks.inputs.distances import USUAL_INFERENCE, DistanceEntry, read_distance, read_inference
 from modelworks.inputs.hub import Hub, read_hub
@@ -40,6 +41,7 @@ FIELDS = (
     "answer",
     "stages",
     "figures",
+    "approval",
     "authors",
     "citation",
 )
@@ -115,6 +117,7 @@ class Question:
     stages: Mapping[str, StageEntry]
     authors: tuple[str, ...]
     citation: str | None
+    approval: ApprovalSettings
     file: str
     places: Mapping[str, Place]
     history: Mapping[str, tuple[Earlier, ...]]
@@ -228,6 +231,7 @@ def _question(
         "stages": stages,
         "authors": fields.texts("authors"),
         "citation": fields.text("citation"),
+        "approval": read_approval(fields),
         "file": file,
         "places": MappingProxyType(where),
         "history": MappingProxyType(dict(histories(fields.node))),

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
         python_like,
         source_hash,
     )
-    from modelworks.runs._find import Condition, Wanted, condition
+    from modelworks.runs._find import Condition, Wanted, condition, numbers_of
     from modelworks.runs._fingerprint import fingerprint
     from modelworks.runs._git import ask_git, branch_tip, files_of_commit
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
     from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
     from modelworks.runs._promotion import (
+        APPROVED,
         Promotion,
         approved_runs,
         promotion_of,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from modelworks.runs._words import Requirement, Word
 
 _HOME = {
+    "APPROVED": "_promotion",
+    "numbers_of": "_find",
     "withdraw": "_promotion",
     "sign": "_promotion",
     "propose": "_promotion",
@@ -102,6 +105,7 @@ _HOME = {
 }
 
 __all__ = [
+    "APPROVED",
     "KINDS_OF_DIFFERENCE",
     "BucketStore",
     "Comparison",
@@ -140,6 +144,7 @@ __all__ = [
     "installed",
     "machine",
     "make_environment",
+    "numbers_of",
     "package_folder",
     "person",
     "plan",

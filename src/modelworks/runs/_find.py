@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from modelworks.errors import fail
 
-OPERATORS = ("<=", ">=", "!=", "<", ">", "=")
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
 _CONDITION = re.compile(r"\s*(?P<name>[^\s<>=!]+)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<number>\S+)\s*")
 _DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
@@ -19,6 +29,10 @@ class Condition:
     name: str
     operator: str
     number: float
+
+    def holds(self, number: float) -> bool:
+        """Whether a number is as asked for."""
+        return bool(COMPARISONS[self.operator](number, self.number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +88,14 @@ def day(text: str) -> str:
     if not _DAY.fullmatch(text):
         fail("R151", f"`{text}` is no day", hint="write it as 2026-11-21, or 2026-11 for the month")
     return text.replace("-", "")
+
+
+def numbers_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Parameters, quantities and measures of a run: a value, or a median with its interval."""
+    for kind, group in (("parameter", "parameters"), ("quantity", "quantities"), ("measure", "measures")):
+        for name, said in (record.get(group) or {}).items():
+            numbers = said if isinstance(said, Mapping) else {"value": said}
+            value = numbers.get("value", numbers.get("median"))
+            if isinstance(value, (int, float)):
+                low, high = numbers.get("low"), numbers.get("high")
+                yield {"kind": kind, "name": name, "value": value, "low": low, "high": high}

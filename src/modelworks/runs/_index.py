@@ -7,7 +7,6 @@ where a name was added or removed since; deleting its file costs one slow listin
 from __future__ import annotations
 
 import contextlib
-import operator
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from modelworks.databases import answering, changing, open_database
 from modelworks.errors import Letter, ModelworksError, fail, near
-from modelworks.runs._find import Condition, Wanted, day
+from modelworks.runs._find import COMPARISONS, Condition, Wanted, day, numbers_of
 from modelworks.runs._marks import Mark, standing
 from modelworks.runs._promotion import APPROVED, Promotion, by_run, what_holds
 from modelworks.runs._run import id_of
@@ -95,16 +94,6 @@ class Listing:
     rows: tuple[Row, ...]
     total: int
     damaged: tuple[Letter, ...] = ()
-
-
-_COMPARISONS: Mapping[str, Any] = {
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
 
 
 class Index:
@@ -407,7 +396,7 @@ class Index:
 
 
 def _compared(condition: Condition) -> Any:
-    return _COMPARISONS[condition.operator](NUMBERS.c.value, condition.number)
+    return COMPARISONS[condition.operator](NUMBERS.c.value, condition.number)
 
 
 def _why_not(store: Store, key: str) -> tuple[Letter, ...]:
@@ -432,18 +421,7 @@ def _told(store: Store, key: str) -> tuple[dict[str, Any], list[dict[str, Any]]]
     known = record.get("provenance") or {}
     row |= {name: record.get(name) for name in ("until", "verdict", "finished", "seconds", "title", "answer")}
     row |= {"person": known.get("person"), "dirty": bool(known.get("dirty"))}
-    return row, list(_numbers_of(record))
-
-
-def _numbers_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Parameters, quantities and measures of a run: a value, or a median with its interval."""
-    for kind, group in (("parameter", "parameters"), ("quantity", "quantities"), ("measure", "measures")):
-        for name, said in (record.get(group) or {}).items():
-            numbers = said if isinstance(said, Mapping) else {"value": said}
-            value = numbers.get("value", numbers.get("median"))
-            if isinstance(value, (int, float)):
-                low, high = numbers.get("low"), numbers.get("high")
-                yield {"kind": kind, "name": name, "value": value, "low": low, "high": high}
+    return row, list(numbers_of(record))
 
 
 def _row(found: Mapping[str, Any], tags: tuple[str, ...], promotion: Promotion | None) -> Row:

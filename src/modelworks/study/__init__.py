@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.study._approval import needs_of, promote, requirements, sign_run, withdraw_run
     from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, what_changed
     from modelworks.study._batch import choose_studies, new_batch, order_summary
     from modelworks.study._binding import BoundStudy
@@ -46,6 +47,11 @@ _HOME = {
     "next_time": "_schedules",
     "look_at_schedules": "_schedules",
     "order_studies": "_together",
+    "withdraw_run": "_approval",
+    "sign_run": "_approval",
+    "requirements": "_approval",
+    "promote": "_approval",
+    "needs_of": "_approval",
     "BoundStudy": "_binding",
     "FORMATS": "_assumptions",
     "Foretold": "_foretold",
@@ -133,6 +139,7 @@ __all__ = [
     "layers_of",
     "look_at_schedules",
     "missing_program",
+    "needs_of",
     "new_batch",
     "new_repository",
     "new_study",
@@ -141,11 +148,13 @@ __all__ = [
     "order_study",
     "order_summary",
     "other_python",
+    "promote",
     "queue_around",
     "quick_look",
     "remark",
     "repository_around",
     "reproduce",
+    "requirements",
     "rerun",
     "retention_around",
     "run_here",
@@ -153,9 +162,11 @@ __all__ = [
     "runs_of_repository",
     "sbc",
     "sensitivity",
+    "sign_run",
     "store_around",
     "took_in_words",
     "what_changed",
+    "withdraw_run",
     "worker_around",
 ]
 

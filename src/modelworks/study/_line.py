@@ -266,7 +266,11 @@ def _published(
     record = record_of(study, until, finished, done, began) | {"provenance": dict(as_read.provenance)}
     marks = {each["name"]: each["fingerprint"] for each in done}
     alike = (
-        run for run in store.runs(study.name) if marks.items() <= dict(run.record.get("fingerprints") or {}).items()
+        run
+        for run in store.runs(study.name)
+        if marks.items() <= dict(run.record.get("fingerprints") or {}).items()
+        # What was made before its files were committed is published once more when they are: only that can be approved.
+        and (committed(run.record.get("provenance") or {}) or not committed(as_read.provenance))
     )
     # A run that was damaged since is not what we hand out; a new one is.
     same = next((run for run in alike if not run.verify()), None)
@@ -293,3 +297,8 @@ def _published(
         )
         result.published = True
     return result
+
+
+def committed(known: Mapping[str, Any]) -> bool:
+    """Whether a commit holds all that a run was made of."""
+    return bool(known.get("commit")) and not known.get("dirty")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from modelworks.errors import Letter, ModelworksError, counted
+from modelworks.errors import Letter, Letters, ModelworksError, counted
 from modelworks.inputs import StageInputs, StudyInputs, check_files
+from modelworks.runs import condition
 from modelworks.study._binding import BoundStudy, bind
 from modelworks.study._programs import place_of, program_names
 
@@ -40,10 +41,24 @@ def open_study(folder: Path) -> Study:
     """A study with a model bound to it, or one of stages alone; a `ModelworksError` with every mistake otherwise."""
     inputs, letters = check_files(folder)
     if inputs is None or isinstance(inputs, StudyInputs):
-        return bind(folder)
-    if letters:
+        study: Study = bind(folder)
+    elif letters:
         raise ModelworksError(letters)
-    return StageStudy(inputs)
+    else:
+        study = StageStudy(inputs)
+    _check_gates(study.inputs)
+    return study
+
+
+def _check_gates(inputs: StageInputs) -> None:
+    """The gates of a study can be understood; R151 for each that can not, where it stands."""
+    letters, study = Letters(), inputs.study
+    for gate in study.approval.gates:
+        try:
+            condition(gate)
+        except ModelworksError as error:
+            letters.extend(letter.at(*study.place("approval.gates")) for letter in error.letters)
+    letters.raise_if_any()
 
 
 def missing_program(folder: Path) -> Letter | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelworks.report import words
-from modelworks.runs import Run
+from modelworks.runs import APPROVED, Promotion, Run
 
 REPORT = "report.html"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -19,7 +19,10 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """A line in the list of a study's runs; `report` is where its report lies, seen from the study's page."""
+    """A line in the list of a study's runs; `report` is where its report lies, seen from the study's page.
+
+    `approval` says whether the team stands behind it, since when and by whom; empty where it was never put forward.
+    """
 
     run: Run
     verdict: str | None
@@ -30,6 +33,7 @@ class RunEntry:
     seconds: str
     person: str
     report: str
+    approval: str = ""
 
     @property
     def id(self) -> str:
@@ -49,7 +53,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class StudyEntry:
-    """A study with its runs, the latest first; `shown` is the latest one that has been judged."""
+    """A study with its runs, the latest first; `shown` is the approved one, or else the latest that was judged."""
 
     name: str
     title: str
@@ -59,17 +63,19 @@ class StudyEntry:
     moved: tuple[Moved, ...]
 
 
-def studies(runs: Iterable[Run]) -> list[StudyEntry]:
-    """Every study that has a run, by name."""
+def studies(runs: Iterable[Run], promotions: Iterable[Promotion] = ()) -> list[StudyEntry]:
+    """Every study that has a run, by name; `promotions` say which of them the team stands behind."""
+    stands = {each.run: each for each in sorted(promotions, key=lambda each: each.round)}
     grouped: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.path.parent.name, run.id), reverse=True):
         grouped.setdefault(run.study, []).append(run)
-    return [_study(name, grouped[name]) for name in sorted(grouped)]
+    return [_study(name, grouped[name], stands) for name in sorted(grouped)]
 
 
-def _study(name: str, runs: Sequence[Run]) -> StudyEntry:
-    entries = [run_entry(run) for run in runs]
-    shown = next((entry for entry in entries if entry.verdict), entries[0])
+def _study(name: str, runs: Sequence[Run], stands: Mapping[str, Promotion]) -> StudyEntry:
+    entries = [run_entry(run, stands.get(run.key)) for run in runs]
+    approved = [entry for entry in entries if entry.run.key in stands and stands[entry.run.key].state == APPROVED]
+    shown = next(iter([*approved, *(entry for entry in entries if entry.verdict), entries[0]]))
     record = shown.run.record
     counted = [run for run in runs if run.record.get("quantities")]
     moved = compare(counted[0].record["quantities"], counted[1].record["quantities"]) if len(counted) > 1 else []
@@ -78,7 +84,7 @@ def _study(name: str, runs: Sequence[Run]) -> StudyEntry:
     )
 
 
-def run_entry(run: Run) -> RunEntry:
+def run_entry(run: Run, promotion: Promotion | None = None) -> RunEntry:
     """What a record says, in words."""
     record = run.record
     known: Mapping[str, Any] = record.get("provenance") or {}
@@ -94,6 +100,7 @@ def run_entry(run: Run) -> RunEntry:
         seconds=words.seconds(float(seconds)) if isinstance(seconds, (int, float)) else "",
         person=str(known.get("person") or ""),
         report=f"{run.id}/{REPORT}" if run.file(REPORT) else "",
+        approval="" if promotion is None else promotion.in_words(),
     )
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from modelworks.errors import ModelworksError, disk_letter, fail
 from modelworks.report import DataPage, environment, policy, render_data_page, stylesheet
-from modelworks.runs import Run
+from modelworks.runs import Promotion, Run
 from modelworks.website._entries import REPORT, StudyEntry, studies
 
 # No study has this name: it would not begin with `_`.
@@ -20,11 +20,14 @@ MARK = ".modelworks-site"
 MARK_TEXT = "This folder was made by `modelworks publish`, which replaces all of it.\n"
 
 
-def publish_site(runs: Iterable[Run], out: Path, datasets: Sequence[DataPage] = ()) -> Path:
+def publish_site(
+    runs: Iterable[Run], out: Path, datasets: Sequence[DataPage] = (), promotions: Iterable[Promotion] = ()
+) -> Path:
     """Write a site of these runs into a folder, in the place of the site that was there.
 
     A page lists the studies with their latest verdict and answer, each study has a page of its runs, and the reports
-    lie beside it; each dataset has a page, and there is a list of them. The same runs and datasets give the same bytes.
+    lie beside it; each dataset has a page, and there is a list of them.
+    What the team stands behind is said, and shown first. The same runs and datasets give the same bytes.
     Readers see the old site or the new one.
 
     Raises
@@ -33,7 +36,7 @@ def publish_site(runs: Iterable[Run], out: Path, datasets: Sequence[DataPage] = 
         R130 when the folder holds anything but a site of ours, Y119 when it can not be written.
     """
     out = out.resolve()
-    entries = studies(runs)
+    entries = studies(runs, promotions)
     try:
         _check_place(out)
         _replace(out, entries, datasets)
