@@ -19,7 +19,7 @@ import pytest
 from modelworks.cli import main
 from modelworks.errors import ModelworksError
 from modelworks.inputs import Repository, add_schedule, find_schedule, remove_schedule
-from modelworks.jobs import Agenda, Attempt, Claim, Job, Pace
+from modelworks.jobs import Attempt, Claim, Job, Pace
 from modelworks.study import (
     carry_out,
     look_at_schedules,
@@ -40,8 +40,7 @@ def declared(repository: Path, text: str) -> None:
 
 
 def look(repository: Path, now: datetime) -> None:
-    with queue_around(repository) as queue:
-        look_at_schedules(repository, Agenda(queue), lambda: now)
+    look_at_schedules(repository, lambda: now)
 
 
 def jobs(repository: Path) -> list[Job]:
@@ -147,12 +146,10 @@ def test_workers_that_are_killed_hand_over_once(daily: Path, quick: Path) -> Non
 import sys, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from modelworks.jobs import Agenda
-from modelworks.study import look_at_schedules, queue_around
+from modelworks.study import look_at_schedules
 root, now = Path(sys.argv[1]), datetime(2026, 3, 3, 12, tzinfo=UTC)
-agenda = Agenda(queue_around(root))
 for day in range(400):
-    look_at_schedules(root, agenda, lambda: now + timedelta(days=day))
+    look_at_schedules(root, lambda: now + timedelta(days=day))
     print(day, flush=True)
 """
     workers = [

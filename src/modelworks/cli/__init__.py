@@ -21,6 +21,7 @@ from modelworks.cli import (
     _cluster,
     _data,
     _jobs,
+    _notify,
     _parameters,
     _questions,
     _retention,
@@ -299,6 +300,7 @@ for each_command in (
     *_retention.COMMANDS,
     *_jobs.COMMANDS,
     _schedule.schedule,
+    _notify.notify,
     *_website.COMMANDS,
     _cluster.cluster,
 ):

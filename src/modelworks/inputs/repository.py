@@ -17,6 +17,7 @@ from modelworks.inputs._nodes import shortened
 from modelworks.inputs._reading import is_a_path, resolve, shown
 from modelworks.inputs._settings import SETTINGS as SETTINGS
 from modelworks.inputs._settings import TeamSettings
+from modelworks.inputs.notify import WAYS, Notify, read_notify
 from modelworks.inputs.schedules import Schedule, read_schedules
 
 STUDY_FILE = "study.yaml"
@@ -31,6 +32,7 @@ KNOWN = (
     "data",
     "slurm",
     "schedule",
+    "notify",
     "website",
     "approval",
 )
@@ -99,9 +101,9 @@ class Repository:
     `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
     `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
     finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is. `schedules` are
-    what is run by itself, `website` is what is said of the website. `sign` are the roles in which a run is signed
-    before the team stands behind it, where its study says nothing; `signers` names who has a role, and `own_run` lets
-    people sign what they made themselves.
+    what is run by itself, `notify` says who hears of jobs that end, `website` is what is said of the website. `sign`
+    are the roles in which a run is signed before the team stands behind it, where its study says nothing; `signers`
+    names who has a role, and `own_run` lets people sign what they made themselves.
     """
 
     root: Path
@@ -119,6 +121,7 @@ class Repository:
     kept: Path = Path(KEPT)
     slurm: Mapping[str, Any] | None = None
     schedules: tuple[Schedule, ...] = ()
+    notify: Notify = field(default_factory=Notify)
     website: Mapping[str, Any] = field(default_factory=dict)
     sign: tuple[str, ...] = USUAL_SIGN
     own_run: bool = False
@@ -201,6 +204,7 @@ def _read(root: Path) -> Repository:
     retention = settings.table("retention", RETENTION)
     slurm = settings.table("slurm", SLURM) if "slurm" in settings.values else None
     schedules = read_schedules(settings.group("schedule"))
+    notify = read_notify(settings.below("notify", ("on", *WAYS)))
     website = settings.table("website", WEBSITE)
     approval = settings.below("approval", ("sign", "own_run", "people"))
     sign = approval.texts("sign") if "sign" in approval.values else USUAL_SIGN
@@ -232,6 +236,7 @@ def _read(root: Path) -> Repository:
         home / KEPT,
         slurm,
         schedules,
+        notify,
         website,
         sign,
         own_run,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from modelworks.jobs._attempt import Attempt, NotOursError
     from modelworks.jobs._chores import Chores
     from modelworks.jobs._job import OVER, PASSING, Claim, Event, Job, Order, Resources, State
+    from modelworks.jobs._outbox import Outbox, Told
     from modelworks.jobs._queue import Capacity, Queue
     from modelworks.jobs._worker import JobWorker, Pace
 
@@ -28,12 +29,14 @@ _HOME = {
     "NotOursError": "_attempt",
     "OVER": "_job",
     "Order": "_job",
+    "Outbox": "_outbox",
     "PASSING": "_job",
     "Pace": "_worker",
     "Queue": "_queue",
     "Resources": "_job",
     "Capacity": "_queue",
     "State": "_job",
+    "Told": "_outbox",
 }
 
 __all__ = [
@@ -49,10 +52,12 @@ __all__ = [
     "JobWorker",
     "NotOursError",
     "Order",
+    "Outbox",
     "Pace",
     "Queue",
     "Resources",
     "State",
+    "Told",
 ]
 
 

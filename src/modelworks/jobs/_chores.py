@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import os
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from modelworks.errors import ModelworksError
 
@@ -12,9 +14,12 @@ CHORE_SECONDS = 15.0
 
 
 class Chores:
-    """Pieces of work that may be done by several workers at once, and be interrupted at any moment.
+    """Pieces of work that several workers may do at once, and that may be interrupted at any moment.
 
-    `say` hears of what can not be done now; it is tried again at the next round.
+    A round is done by a double of this process, so that a slow one (a mail server that does not answer) keeps no job
+    waiting and a defect ends no worker. It is not a thread, for jobs too are begun by doubling the process. The double
+    may not use what the worker has open: each piece opens what it needs. `say` hears there of what can not be done now;
+    it is tried again in the next round.
     """
 
     def __init__(
@@ -25,31 +30,42 @@ class Chores:
         every_seconds: float = CHORE_SECONDS,
     ) -> None:
         self._works, self._say, self._every = works, say, every_seconds
+        self._pid = 0
+        self._next = float("-inf")
 
-    def once(self) -> None:
-        """One round, in which one piece's failure is not another's."""
-        for work in self._works:
-            try:
-                work()
-            except (ModelworksError, OSError) as error:
-                self._say(f"{error}; trying again")
+    def step(self) -> None:
+        """Begin a round where it is time for one and the last is over."""
+        if self._pid and os.waitpid(self._pid, os.WNOHANG)[0]:
+            self._pid = 0
+        if self._works and not self._pid and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._every
+            self._pid = os.fork()
+            if self._pid == 0:
+                self._become()
 
-    @contextlib.contextmanager
-    def beside(self) -> Iterator[None]:
-        """Rounds in a thread of their own as long as the block lasts: a slow one keeps no job waiting."""
-        over = threading.Event()
+    def finish(self) -> None:
+        """One more round, to its end."""
+        self._wait()
+        self._next = float("-inf")
+        self.step()
+        self._wait()
 
-        def rounds() -> None:
-            while not over.is_set():
-                self.once()
-                over.wait(self._every)
+    def _wait(self) -> None:
+        if self._pid:
+            os.waitpid(self._pid, 0)
+            self._pid = 0
 
-        thread = threading.Thread(target=rounds, daemon=True, name="chores")
-        if self._works:
-            thread.start()
+    def _become(self) -> NoReturn:
+        status = 1
         try:
-            yield
+            for work in self._works:
+                try:
+                    work()
+                except (ModelworksError, OSError) as error:
+                    self._say(f"{error}; trying again")
+            status = 0
+        except BaseException:  # noqa: BLE001 - nothing of the double may come back into the worker's code
+            traceback.print_exc()
         finally:
-            over.set()
-            if self._works:
-                thread.join()
+            # Nothing that the worker has open is told to close, for it is not ours.
+            os._exit(status)

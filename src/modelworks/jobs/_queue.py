@@ -23,11 +23,11 @@ from modelworks.errors import fail, near
 from modelworks.jobs._job import OVER, Claim, Event, Job, Order, State
 from modelworks.jobs._tables import (
     ABOUT,
-    AGENDA,
     EDITION,
     EVENTS,
     JOBS,
     NEEDS,
+    NOTICES,
     WORKERS,
     claim_of,
     job_of,
@@ -279,11 +279,11 @@ class Queue:
     def together(self) -> Iterator[sql.Connection]:
         """What is said in the block counts whole or not at all: one transaction."""
         with self._change() as connection:
-            self._shared = connection
+            around, self._shared = self._shared, connection
             try:
                 yield connection
             finally:
-                self._shared = None
+                self._shared = around
 
     def wishes(self, worker: str) -> set[str]:
         """Those of a worker's jobs that are to be cancelled."""
@@ -423,7 +423,7 @@ class Queue:
         with self._engine.connect() as connection:
             inspector = sql.inspect(connection)
             # Tables that came later are made where the others are there already.
-            if inspector.has_table(ABOUT.name) and inspector.has_table(AGENDA.name):
+            if inspector.has_table(ABOUT.name) and inspector.has_table(NOTICES.name):
                 edition = connection.execute(sql.select(ABOUT.c.value).where(ABOUT.c.name == "edition")).scalar()
                 if edition == str(EDITION):
                     return

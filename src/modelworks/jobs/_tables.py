@@ -77,6 +77,18 @@ AGENDA = sql.Table(
     sql.Column("name", _TEXT, primary_key=True),
     sql.Column("mark", _TEXT, nullable=False),
 )
+NOTICES = sql.Table(
+    "modelworks_notices",
+    schema,
+    sql.Column("number", sql.Integer(), primary_key=True, autoincrement=True),
+    sql.Column("id", _TEXT, nullable=False),
+    sql.Column("channel", _TEXT, nullable=False),
+    sql.Column("notice", _TEXT, nullable=False),
+    sql.Column("state", _TEXT, nullable=False),
+    sql.Column("tries", sql.Integer(), nullable=False),
+    sql.Column("not_before", _NUMBER, nullable=False),
+    sql.Column("text", _TEXT, nullable=False),
+)
 ABOUT = sql.Table(
     "modelworks_queue",
     schema,
@@ -89,6 +101,7 @@ sql.Index("modelworks_jobs_next", JOBS.c.state, JOBS.c.blocked, JOBS.c.priority.
 sql.Index("modelworks_jobs_owned", JOBS.c.owner)
 sql.Index("modelworks_needs_of", NEEDS.c.needs)
 sql.Index("modelworks_job_events_of", EVENTS.c.job)
+sql.Index("modelworks_notices_next", NOTICES.c.state, NOTICES.c.channel)
 
 
 def row_of(order: Order, now: str) -> dict[str, Any]:

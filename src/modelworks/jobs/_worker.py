@@ -102,24 +102,20 @@ class JobWorker:
 
     def run(self, over: threading.Event, *, until_idle: bool = False) -> None:
         """Work until told that it is over, or until nothing waits and nothing runs."""
+        pause = self._pace.poll
         try:
-            with self._chores.beside():
-                self._work(over, until_idle)
-            if not over.is_set():
-                self._chores.once()
+            while not over.is_set():
+                self._moved = False
+                busy = self._tried()
+                if until_idle and not busy and self._is_idle():
+                    self._chores.finish()
+                    return
+                self._chores.step()
+                pause = SOONEST_SECONDS if self._moved else 2 * pause
+                pause = min(pause, self._pace.poll)
+                over.wait(pause)
         finally:
             self._leave()
-
-    def _work(self, over: threading.Event, until_idle: bool) -> None:
-        pause = self._pace.poll
-        while not over.is_set():
-            self._moved = False
-            busy = self._tried()
-            if until_idle and not busy and self._is_idle():
-                return
-            pause = SOONEST_SECONDS if self._moved else 2 * pause
-            pause = min(pause, self._pace.poll)
-            over.wait(pause)
 
     def tick(self) -> bool:
         """One round: a sign of life, a look at the others, and a step with every job; whether there was any."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelworks.study._incidence import QuickLook, quick_look
     from modelworks.study._jobs import jobs_of, order_study, queue_around
     from modelworks.study._line import Result, run_study
+    from modelworks.study._notices import channels_of, notice_to_try
     from modelworks.study._repository import (
         check_model,
         check_study,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from modelworks.study._work import carry_out, other_python, worker_around
 
 _HOME = {
+    "notice_to_try": "_notices",
+    "channels_of": "_notices",
     "last_time": "_schedules",
     "next_time": "_schedules",
     "look_at_schedules": "_schedules",
@@ -121,6 +124,7 @@ __all__ = [
     "StageStudy",
     "assumptions_of",
     "carry_out",
+    "channels_of",
     "check_model",
     "check_study",
     "choose_studies",
@@ -144,6 +148,7 @@ __all__ = [
     "new_repository",
     "new_study",
     "next_time",
+    "notice_to_try",
     "order_studies",
     "order_study",
     "order_summary",

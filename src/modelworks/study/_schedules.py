@@ -22,6 +22,7 @@ from modelworks.logs import stamp, utc_now
 from modelworks.runs import branch_tip, fingerprint
 from modelworks.study._batch import choose_studies
 from modelworks.study._branches import study_root
+from modelworks.study._jobs import queue_around
 from modelworks.study._stage_study import open_study
 from modelworks.study._together import order_studies
 
@@ -32,7 +33,7 @@ MISSED_SHOWN = 5
 FIRST = 1_000_000
 
 
-def look_at_schedules(root: Path, agenda: Agenda, clock: Callable[[], datetime] = utc_now) -> None:
+def look_at_schedules(root: Path, clock: Callable[[], datetime] = utc_now) -> None:
     """Submit a job for every schedule of a repository that is due; each time once, however many look.
 
     Times that passed while no worker was there are made up for by one job, which tells of them.
@@ -43,9 +44,12 @@ def look_at_schedules(root: Path, agenda: Agenda, clock: Callable[[], datetime] 
         Y132 where the settings have a mistake, J101 where the queue does not answer.
     """
     repository = Repository.around(root)
-    for schedule in repository.schedules:
-        look = _by_branch if schedule.on_branch else _by_clock
-        look(repository, schedule, agenda, clock())
+    if not repository.schedules:
+        return
+    with queue_around(root) as queue:
+        for schedule in repository.schedules:
+            look = _by_branch if schedule.on_branch else _by_clock
+            look(repository, schedule, Agenda(queue), clock())
 
 
 def _by_clock(repository: Repository, schedule: Schedule, agenda: Agenda, now: datetime) -> None:

@@ -13,6 +13,7 @@ from modelworks.runs import ProgressLog, machine
 from modelworks.study._batch import summarise
 from modelworks.study._jobs import executors_of, jobs_of, queue_around
 from modelworks.study._line import run_study
+from modelworks.study._notices import tell_of_jobs
 from modelworks.study._pinned import environment_of
 from modelworks.study._schedules import hand_over_due, look_at_schedules
 
@@ -59,7 +60,8 @@ def worker_around(
 ) -> JobWorker:
     """A worker for the jobs of the repository around a folder, with all of this machine, or so much of it.
 
-    Beside its jobs it looks whether a schedule is due. `say` hears of what can not be done now.
+    Beside its jobs it looks whether a schedule is due, and tells who wants to hear of those that ended. `say`
+    hears of what can not be done now.
     """
     repository = Repository.around(folder)
     here = machine()
@@ -69,7 +71,5 @@ def worker_around(
         cores or here["cores_allowed"] or 1,
         memory_gb or here["memory_gb"] or 4.0,
     )
-    # They are done in another thread, and so with a connection of their own.
-    agenda = Agenda(queue_around(folder))
-    chores = Chores([lambda: look_at_schedules(repository.root, agenda)], say=say)
+    chores = Chores([lambda: look_at_schedules(repository.root), lambda: tell_of_jobs(repository.root)], say=say)
     return JobWorker(queue_around(folder), jobs_of(repository), executors, capacity, say=say, chores=chores, **more)
