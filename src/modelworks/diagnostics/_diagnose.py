@@ -31,6 +31,7 @@ from modelworks.diagnostics.checks.prior_overlap import prior_overlap
 from modelworks.diagnostics.checks.prior_sensitivity import prior_sensitivity
 from modelworks.diagnostics.checks.residual_pattern import residual_pattern
 from modelworks.diagnostics.checks.second_opinion import second_opinion
+from modelworks.diagnostics.checks.solver_steps import solver_steps
 from modelworks.diagnostics.checks.stuck_chains import stuck_chains
 from modelworks.diagnostics.checks.target_influence import target_influence
 from modelworks.diagnostics.loo import Loo, loo
@@ -134,6 +135,7 @@ def diagnose(
     log_prior: ArrayLike | None = None,
     second_means: Mapping[str, float] | None = None,
     second_spreads: Mapping[str, float] | None = None,
+    solver_shift: float | None = None,
 ) -> Diagnosis:
     """Whether a posterior may be believed, and why.
 
@@ -163,6 +165,8 @@ def diagnose(
         it says how the answer hangs on the priors. Of a hierarchy, that of its hyperparameters.
     second_means, second_spreads : mapping of parameter to float, optional
         Means and standard deviations that were found in another way, to be held against those of the draws.
+    solver_shift : float, optional
+        By how much the log density of a draw moves against that of others with shorter steps of the solver.
 
     Raises
     ------
@@ -194,6 +198,8 @@ def diagnose(
         means = {name: mean for name, mean in (second_means or {}).items() if name in chains}
         if means and second_spreads:
             checks.append(second_opinion(chains, means, second_spreads))
+    if solver_shift is not None:
+        checks.append(solver_steps(solver_shift))
     for target, samples in predicted.items():
         checks += [each(target, samples, seen[target]) for each in (coverage, residual_pattern, fit_features)]
         checks.append(level_shift(target, samples, seen[target], called.get(target)))

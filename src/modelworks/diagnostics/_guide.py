@@ -34,6 +34,9 @@ GUIDES = {
     "second_opinion": Guide(
         "largest difference, in standard deviations", "ask for more draws; if it stays, look at the pairs of parameters"
     ),
+    "solver_steps": Guide(
+        "largest change of the log density", "write `solver: adaptive` under `time:`, and calibrate again"
+    ),
     "coverage": Guide(
         "share within the 95% range",
         "look at the fit: a wrong unit, a slip in the data, a process that is missing, or too little noise assumed",

@@ -10,7 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelworks.model._accuracy import Accuracy, longest_stable_step, measure_error, settle_step
+    from modelworks.model._accuracy import (
+        Accuracy,
+        difference,
+        halved_runs,
+        longest_stable_step,
+        measure_error,
+        settle_step,
+    )
     from modelworks.model._column import OutputColumn
     from modelworks.model._compiled import CompiledModel, output_columns
     from modelworks.model._contacts import (
@@ -81,7 +88,7 @@ if TYPE_CHECKING:
     from modelworks.model.backends.jax import jax_function
 
 _WHERE = {
-    "_accuracy": ("Accuracy", "longest_stable_step", "measure_error", "settle_step"),
+    "_accuracy": ("Accuracy", "difference", "halved_runs", "longest_stable_step", "measure_error", "settle_step"),
     "_column": ("OutputColumn",),
     "_compiled": ("CompiledModel", "output_columns"),
     "_contacts": (
@@ -192,12 +199,14 @@ __all__ = [
     "delayed",
     "diagram",
     "diary_contacts",
+    "difference",
     "effective_reproduction_number",
     "effective_reproduction_numbers",
     "equilibrium",
     "events",
     "exp",
     "filter_particles",
+    "halved_runs",
     "infections_per_rate",
     "jax_function",
     "kernel_folder",

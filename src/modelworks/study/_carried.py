@@ -111,8 +111,8 @@ def write(work: Work, found: Carried) -> None:
     """What the stage `calibrate` writes, from draws that are there already."""
     posterior = _posterior(work, found)
     posterior.to_netcdf(work.folder / "posterior.nc")
-    # The step of the solver was settled with the draws as they were, and these are some of them.
-    work.write_json("calibration.json", {**posterior.attributes, "solver_error": None})
+    # What the solver's step does was measured at the draws as they were, and these are some of them.
+    work.write_json("calibration.json", {"solver_error": None, **posterior.attributes})
 
 
 def _posterior(work: Work, found: Carried) -> Posterior:

@@ -15,7 +15,7 @@ from modelworks.study._binding import BoundStudy
 from modelworks.study._quantities import told_of_each, values_by_name
 from modelworks.study._questions import BASELINE, projection_times, row_times
 from modelworks.study._scaled import Compiled, Scaled
-from modelworks.study._scenario_runs import all_prepared, baseline_name, told_of
+from modelworks.study._scenario_runs import all_prepared, baseline_name, settle, told_of
 from modelworks.study._thresholds import threshold_table
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _beside_targets(
     if not study.observations or not study.free:
         empty = pd.DataFrame(columns=["output", "time", *LEVELS])
         return empty, empty.copy()
-    found = predicted(study, draws, progress, cores)
+    found = predicted(study, draws, progress, cores, are_posterior=True)
     return (
         at_observations(study, found.expected()),
         at_observations(study, found.observations(_key(study))),
@@ -124,7 +124,7 @@ def held_out(
     if all(each.included.all() for each in study.observations):
         return {}, {}
     draws = thinned_draws(study, posterior, DRAWS_JUDGED)
-    new = predicted(study, draws, progress, cores).observations(_key(study))
+    new = predicted(study, draws, progress, cores, are_posterior=True).observations(_key(study))
     later: ByTarget = {}
     unseen: ByTarget = {}
     for each, values in zip(study.observations, new, strict=True):
@@ -135,9 +135,18 @@ def held_out(
     return later, unseen
 
 
-def predicted(study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None) -> Predictions:
-    """What is predicted for every observation, also those held out."""
+def predicted(
+    study: BoundStudy,
+    draws: Mapping[str, Array],
+    progress: Progress,
+    cores: int | None,
+    *,
+    are_posterior: bool = False,
+) -> Predictions:
+    """What is predicted for every observation, also those held out; draws of a posterior settle the solver's step."""
     model = study.simulator(study.calibration_times())
+    if are_posterior:
+        settle(model, model.given(np.column_stack([draws[name] for name in model.parameters])))
     density = log_density(study, model, every=True)
     values = np.column_stack([draws[name] for name in study.free])
     return predictions(density, values, Settings(cores=cores).threads(), progress)

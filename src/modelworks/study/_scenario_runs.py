@@ -43,7 +43,7 @@ def all_prepared(
     for name in names:
         with told_of(name):
             made[name] = _prepared(study, study.inputs.study.scenarios.get(name), times, draws)
-            _settle(*made[name])
+            settle(*made[name])
     compiled = [model.compiled for model, _ in made.values() if isinstance(model, ScaledModel)]
     if compiled:
         step, tolerance = min(each.step for each in compiled), min(each.tolerance for each in compiled)
@@ -52,7 +52,7 @@ def all_prepared(
     return made
 
 
-def _settle(model: Scaled, rows: Array) -> None:
+def settle(model: Scaled, rows: Array) -> None:
     """Shorten the solver's step where some of the rows (draw, parameter) need it, spread evenly over them."""
     if not isinstance(model, ScaledModel):
         return

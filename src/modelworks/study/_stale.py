@@ -69,6 +69,7 @@ NUMBERS_OF_STUDY = (
     "_parameters.py",
     "_questions.py",
     "_scaled.py",
+    "_step.py",
     "_compared.py",
     "_model_file.py",
     "_team_files.py",

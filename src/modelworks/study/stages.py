@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
-from modelworks.model import measure_error
 from modelworks.runs import Ledger
 from modelworks.study import _hub, _pages, _projection, _reliance, _stage_pages
 from modelworks.study._binding import BoundStudy
 from modelworks.study._prior_predictive import foresee
 from modelworks.study._scaled import ScaledModel
 from modelworks.study._stage_study import StageStudy
+from modelworks.study._step import StepEffect, shorten, step_effect
 
 if TYPE_CHECKING:
     from modelworks.inputs.study_file import CalibrationSettings
@@ -88,14 +88,42 @@ def calibrate_stage(work: Work) -> None:
     study = work.study
     study.check_sums(study.simulator(study.calibration_times()))
     density = log_density(study)
-    asked = study.inputs.study.calibration
-    settings = settings_of(asked, asked.seed, work.cores)
-    with Ledger(work.ledger) as ledger:
+    posterior = _drawn(work, density, work.ledger)
+    effect = step_effect(density, posterior)
+    if effect is not None and effect.matters and not posterior.attributes.get("is_short"):
+        _shortened(work, density, effect)
+        # What was worked out with other steps is remembered by itself.
+        posterior = _drawn(work, density, work.ledger.with_stem(f"{work.ledger.stem}-finer"))
+        effect = step_effect(density, posterior)
+    told = {
+        "solver_error": None if effect is None else effect.error,
+        "solver_shift": None if effect is None else effect.shift,
+    }
+    posterior = Posterior(posterior.groups, {**posterior.attributes, **told})
+    posterior.to_netcdf(work.folder / "posterior.nc")
+    work.write_json("calibration.json", posterior.attributes)
+
+
+def _drawn(work: Work, density: LogDensity, file: Path) -> Posterior:
+    """A calibration that goes on from what a ledger holds."""
+    asked = work.study.inputs.study.calibration
+    with Ledger(file) as ledger:
         if len(ledger):
             work.progress.mention(f"goes on from {len(ledger):,} runs of the model that were made before")
-        posterior = calibrate(density, settings, work.progress, ledger, _alarm(asked.time_limit))
-    posterior.to_netcdf(work.folder / "posterior.nc")
-    work.write_json("calibration.json", {**posterior.attributes, "solver_error": solver_error(study, posterior)})
+        settings = settings_of(asked, asked.seed, work.cores)
+        return calibrate(density, settings, work.progress, ledger, _alarm(asked.time_limit))
+
+
+def _shortened(work: Work, density: LogDensity, effect: StepEffect) -> None:
+    """Make the solver's steps shorter, and say so."""
+    assert isinstance(density.simulator, ScaledModel)
+    compiled = density.simulator.compiled
+    before = compiled.step
+    shorten(compiled, effect)
+    work.progress.mention(
+        f"the solver's steps of {before:.2g} are too long where the draws are (the log density moves by "
+        f"{effect.shift:.2g}): calibrated again with {compiled.step:.2g}"
+    )
 
 
 def settings_of(asked: CalibrationSettings, seed: int, cores: int | None) -> Settings:
@@ -173,19 +201,6 @@ def log_density(study: BoundStudy) -> LogDensity:
     return _projection.log_density(study, model)
 
 
-def solver_error(study: BoundStudy, posterior: Posterior) -> float | None:
-    """The solver's largest error at a few draws: its step was settled before the data were seen.
-
-    There is none where the step is part of the model, or where people move by chance.
-    """
-    scaled = study.simulator(study.calibration_times())
-    if not isinstance(scaled, ScaledModel):
-        return None
-    draws = _projection.thinned_draws(study, posterior, 5)
-    rows = np.column_stack([draws[name] for name in scaled.parameters])
-    return _known(max(measure_error(scaled.compiled, scaled.given(row)) for row in rows))
-
-
 def _known(error: float) -> float | None:
     """An error, or nothing where it is not a number: JSON has none that is not."""
     return None if np.isnan(error) else error
@@ -212,6 +227,7 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
         held_out_observed=unseen,
         second_means=second.get("mean"),
         second_spreads=second.get("sd"),
+        solver_shift=posterior.attributes.get("solver_shift"),
     )
 
 
