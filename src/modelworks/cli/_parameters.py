@@ -73,12 +73,17 @@ def as_table(what: str | None, form: str, output: Path | None) -> None:
 
     WHAT is a study, a study at a commit (COMMIT:STUDY), or a run.
     """
-    from modelworks.study import FORMATS, assumptions_of, find_study
+    from modelworks.runs import Origin, write_with_origin
+    from modelworks.study import FORMATS, assumptions_of, find_study, named_run
 
-    rows = assumptions_of(what or find_study(None).name, Path.cwd())
-    written = FORMATS[form](rows)
+    wanted = what or find_study(None).name
+    written = FORMATS[form](assumptions_of(wanted, Path.cwd()))
     if output is None:
         show(written)
         return
-    output.write_text(written + "\n", encoding="utf-8")
+    run = named_run(wanted, Path.cwd())
+    if run is None:
+        output.write_text(written + "\n", encoding="utf-8")
+    else:
+        write_with_origin(f"{written}\n".encode(), output, Origin.of(run, "tables/assumptions.csv"))
     next_step(f"open {output}")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, say_letters, show, show_json, table
-from modelworks.errors import ModelworksError, counted, disk_letter
+from modelworks.errors import ModelworksError, counted, disk_letter, fail
 
 if TYPE_CHECKING:
     from modelworks.diagnostics.loo import LooDifference
-    from modelworks.runs import Comparison, Number, Row, Run
+    from modelworks.runs import Comparison, Number, Row, Run, Trace
 
 # What fits a screen; a script asks for --json and gets all.
 ROWS_SHOWN = 50
@@ -288,22 +288,28 @@ def reproduce_run(run: str, here: bool, keep: Path | None, as_json: bool, quiet:
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["ro-crate", "hubverse", "hubverse-parquet"]),
+    type=click.Choice(["ro-crate", "files", "hubverse", "hubverse-parquet"]),
     default="ro-crate",
     show_default=True,
-    help="A research object for an archive, or the forecasts as a hub takes them.",
+    help="A research object for an archive, tables and figures for a document, or forecasts for a hub.",
 )
 @click.option("--licence", default="", help="Under which the results are handed on, as in 'CC BY 4.0'.")
 @click.option("--without-data", is_flag=True, help="Leave the data out; they stay named, with licence and checksum.")
 def export_run(run: str, target: Path, form: str, licence: str, without_data: bool) -> None:
     """Write a run as a research object (Workflow Run RO-Crate) into a new folder or .zip, for an archive.
 
-    Or, with --as hubverse, its forecasts into the folder `model-output` of the hub in the folder TARGET.
+    With --as files its tables and figures, each of which says from which run it comes: `modelworks where FILE`. With
+    --as hubverse its forecasts, into the folder `model-output` of the hub in the folder TARGET.
     """
-    from modelworks.report import export_crate, export_hubverse
+    from modelworks.report import export_crate, export_files, export_hubverse
     from modelworks.study import find_run
 
     found = find_run(Path.cwd(), run)
+    if form == "files":
+        written = export_files(found, target)
+        say(f"{counted(len(written), 'file')} of run {found.id} are in {target}")
+        next_step(f"modelworks where {written[0]}" if written else f"modelworks report {found.study}")
+        return
     if form != "ro-crate":
         file = export_hubverse(found, target, "csv" if form == "hubverse" else "parquet")
         say(f"the forecasts of run {found.id} are in {file}")
@@ -312,6 +318,36 @@ def export_run(run: str, target: Path, form: str, licence: str, without_data: bo
     export_crate(found, target, licence=licence, without_data=without_data)
     say(f"run {found.id} is in {target}" + ("" if licence else "; no licence is stated: --licence says one"))
     next_step(f"hand over {target}")
+
+
+@click.command("where")
+@click.argument("what", metavar="FILE|NUMBER")
+@json_option
+def where_from(what: str, as_json: bool) -> None:
+    """Which run a file comes from (a table, a figure, a page), or a number of a report, as in `where 3.20`.
+
+    A file says so itself where it was exported by us; one that was copied is known by its checksum.
+    """
+    from modelworks.runs import is_number, trace_file, trace_number
+    from modelworks.study import store_around
+
+    path, store = Path(what), store_around(Path.cwd())
+    if not path.is_file() and not is_number(what):
+        fail("R164", f"`{what}` is no file and no number", hint="look for a slip in the path; write a number as 3.20")
+    found = trace_file(store, path) if path.is_file() else trace_number(store, what)
+    if as_json:
+        show_json([dataclasses.asdict(each) for each in found])
+        return
+    if not found:
+        hint = "a file that was edited has another checksum; a pruned run comes back with `modelworks restore RUN`"
+        fail("R164", f"no run here is one that `{what}` comes from", hint=hint)
+    table(("run", "file or number", "how", ""), [_trace_cells(each) for each in found[:ROWS_SHOWN]])
+    next_step(f"modelworks show {found[0].key.rpartition('-')[2]}")
+
+
+def _trace_cells(found: Trace) -> tuple[str, ...]:
+    how = {"says so": "the file says so", "checksum": "the same checksum", "number": "the same number"}[found.how]
+    return (found.key, found.name, how, found.text or ("" if found.there else "not in this store"))
 
 
 @click.command("tag")
@@ -341,4 +377,4 @@ def pin_run(run: str, remove: bool, why: str) -> None:
     next_step(f"modelworks show {found.id}")
 
 
-COMMANDS = (list_runs, compare_runs, verify_runs, reproduce_run, export_run, tag_run, pin_run)
+COMMANDS = (list_runs, compare_runs, where_from, verify_runs, reproduce_run, export_run, tag_run, pin_run)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.report._crate import export_crate
+    from modelworks.report._files import export_files
     from modelworks.report._html import columns_for, figure_scripts, png_size, render_html
     from modelworks.report._hubverse import export_hubverse
     from modelworks.report._kept import read_page
@@ -65,6 +66,7 @@ _HOME = {
     "ThresholdRow": "page",
     "environment": "_templates",
     "export_crate": "_crate",
+    "export_files": "_files",
     "export_hubverse": "_hubverse",
     "policy": "_templates",
     "render_comparison": "comparison",
@@ -109,6 +111,7 @@ __all__ = [
     "columns_for",
     "environment",
     "export_crate",
+    "export_files",
     "export_hubverse",
     "figure_scripts",
     "png_size",

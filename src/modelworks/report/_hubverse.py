@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from modelworks.errors import ModelworksError, disk_letter, fail
-from modelworks.runs import Run
+from modelworks.runs import Origin, Run, write_with_origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,7 @@ def export_hubverse(run: Run, hub: Path, form: Form = "csv") -> Path:
             table.to_csv(file, index=False, lineterminator="\n")
         else:
             table.to_parquet(file, index=False)
+            write_with_origin(file.read_bytes(), file, Origin.of(run, "project/forecasts.parquet"))
     except OSError as error:
         raise ModelworksError([disk_letter(error, file)]) from error
     return file

@@ -13,7 +13,7 @@ from modelworks.report._compared import sections
 from modelworks.report._html import bundle, show
 from modelworks.report._templates import asset, environment, policy, stylesheet
 from modelworks.report._views import Cell, Column, Table
-from modelworks.runs import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, Run
+from modelworks.runs import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, Origin, Run
 
 # As many as colours can be told apart, and a table holds beside each other.
 MOST_RUNS = 6
@@ -74,6 +74,7 @@ def render_comparison(
     foretold = [_foresight(foresight)] if foresight else []
     return environment("modelworks.report").get_template("comparison.html.j2").render(
         runs=runs,
+        origins=[Origin.of(run) for run in runs],
         title=_title(runs),
         said=_said(comparison),
         home=home,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelworks.runs._git import ask_git, branch_tip, files_of_commit
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
+    from modelworks.runs._origin import Origin, origins_of, with_origin, write_with_origin
     from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
     from modelworks.runs._promotion import (
         APPROVED,
@@ -43,11 +44,20 @@ if TYPE_CHECKING:
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
     from modelworks.runs._run import Run
     from modelworks.runs._store import Store
+    from modelworks.runs._trace import Trace, is_number, trace_file, trace_number
     from modelworks.runs._words import Requirement, Word
 
 _HOME = {
     "APPROVED": "_promotion",
     "numbers_of": "_find",
+    "Origin": "_origin",
+    "origins_of": "_origin",
+    "with_origin": "_origin",
+    "write_with_origin": "_origin",
+    "Trace": "_trace",
+    "is_number": "_trace",
+    "trace_file": "_trace",
+    "trace_number": "_trace",
     "withdraw": "_promotion",
     "sign": "_promotion",
     "propose": "_promotion",
@@ -115,6 +125,7 @@ __all__ = [
     "Ledger",
     "Listing",
     "Number",
+    "Origin",
     "Plan",
     "Policy",
     "Progress",
@@ -127,6 +138,7 @@ __all__ = [
     "Source",
     "StageCache",
     "Store",
+    "Trace",
     "Usage",
     "Wanted",
     "Word",
@@ -142,9 +154,11 @@ __all__ = [
     "fingerprint",
     "forget_source",
     "installed",
+    "is_number",
     "machine",
     "make_environment",
     "numbers_of",
+    "origins_of",
     "package_folder",
     "person",
     "plan",
@@ -159,8 +173,12 @@ __all__ = [
     "restore",
     "sign",
     "source_hash",
+    "trace_file",
+    "trace_number",
     "usage",
+    "with_origin",
     "withdraw",
+    "write_with_origin",
 ]
 
 

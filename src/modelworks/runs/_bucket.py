@@ -29,7 +29,7 @@ from modelworks.runs._atomic import Attempt, attempt
 from modelworks.runs._bucket_log import BACK, DISCARDED, ERASED, PUBLISHED, THERE, BucketLog, last_of
 from modelworks.runs._fingerprint import file_hash
 from modelworks.runs._marks import Mark, mark_file, mark_of
-from modelworks.runs._run import CHECKSUMS, RECORD, Run, open_run
+from modelworks.runs._run import CHECKSUMS, Run, open_run, read_json
 from modelworks.runs._store import Changes, Looked, Store
 from modelworks.runs._trash import is_recipe, remove, run_folders
 from modelworks.runs._words import Word, word_of
@@ -175,18 +175,18 @@ class BucketStore(Store):
             for chunk in obstore.get(self._bucket, name).stream(min_chunk_size=PART_BYTES):
                 file.write(chunk)
 
-    def record(self, key: str) -> Mapping[str, Any]:
-        """What the record of a run says, without downloading the rest."""
+    def part(self, key: str, name: str) -> Mapping[str, Any]:
+        """A file of a run that holds a mapping as JSON, without downloading the rest."""
         if (self.root / key).is_dir():
-            return super().record(key)
+            return super().part(key, name)
         with self._letters("a record can not be read in"):
             try:
-                content = bytes(obstore.get(self._bucket, self._prefix(key) + RECORD).bytes())
+                content = bytes(obstore.get(self._bucket, self._prefix(key) + name).bytes())
             except FileNotFoundError:
                 content = b""
         with attempt(self.root, "record") as made:
-            (made.folder / RECORD).write_bytes(content)
-            return open_run(made.folder, key).record
+            (made.folder / name).write_bytes(content)
+            return read_json(made.folder / name)
 
     def stamp(self, key: str) -> str | None:
         # Nothing changes a published object; what was discarded is in the log.

@@ -17,7 +17,7 @@ from modelworks.runs._assembly import assemble
 from modelworks.runs._atomic import Attempt, attempt
 from modelworks.runs._fingerprint import file_hash
 from modelworks.runs._marks import Mark, mark_names, mark_now, read_marks, write_mark
-from modelworks.runs._run import CHECKSUMS, RECORD, Run, id_of, open_run
+from modelworks.runs._run import CHECKSUMS, RECORD, Run, id_of, open_run, read_json
 from modelworks.runs._trash import PRUNED, TRASH, DiskSizes, bring_back, discard, discarded, erase, names_in
 from modelworks.runs._words import Word, read_words, word_names, write_word
 
@@ -199,7 +199,11 @@ class Store:
 
     def record(self, key: str) -> Mapping[str, Any]:
         """What the record of a run says, without the rest of it; R103 where it can not be read."""
-        return self.open(key).record
+        return self.part(key, RECORD)
+
+    def part(self, key: str, name: str) -> Mapping[str, Any]:
+        """A file of a run that holds a mapping as JSON, without the rest of it; R103 where it can not be read."""
+        return read_json(self.root / key / name)
 
     def changes(self, seen: Looked, known: Callable[[str], Collection[str]]) -> Changes:
         """What came and went since somebody looked, reading only folders whose list of names changed since.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.study._approval import needs_of, promote, requirements, sign_run, withdraw_run
-    from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, what_changed
+    from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, named_run, what_changed
     from modelworks.study._batch import choose_studies, new_batch, order_summary
     from modelworks.study._binding import BoundStudy
     from modelworks.study._data_pages import data_pages
@@ -93,6 +93,7 @@ _HOME = {
     "StageStudy": "_stage_study",
     "layers_of": "_assumptions",
     "missing_program": "_stage_study",
+    "named_run": "_assumptions",
     "new_repository": "_template",
     "new_study": "_template",
     "quick_look": "_incidence",
@@ -143,6 +144,7 @@ __all__ = [
     "layers_of",
     "look_at_schedules",
     "missing_program",
+    "named_run",
     "needs_of",
     "new_batch",
     "new_repository",

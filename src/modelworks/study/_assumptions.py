@@ -60,10 +60,16 @@ def assumptions_of(text: str, folder: Path) -> list[AssumptionRow]:
     commit, colon, name = text.partition(":")
     if colon:
         return _at_commit(commit, name, folder)
-    repository = Repository.around(folder)
-    if text in {each.name for each in repository.studies()} or Path(text).is_dir():
-        return list(assumption_rows(bind(repository.find_study(text))))
-    return _of_run(find_run(folder, text))
+    run = named_run(text, folder)
+    if run is not None:
+        return _of_run(run)
+    return list(assumption_rows(bind(Repository.around(folder).find_study(text))))
+
+
+def named_run(text: str, folder: Path) -> Run | None:
+    """The run whose assumptions are meant; None where a study is, or one at a commit."""
+    is_study = text in {each.name for each in Repository.around(folder).studies()} or Path(text).is_dir()
+    return None if is_study or ":" in text else find_run(folder, text)
 
 
 def what_changed(before: Sequence[AssumptionRow], after: Sequence[AssumptionRow]) -> list[Changed]:

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from modelworks.plots import PAPER_SCALE, Figure
 from modelworks.report import Page, columns_for, png_size, read_page, views
-from modelworks.runs import Run
+from modelworks.runs import Origin, Run, with_origin
 from modelworks.website._house import Workspace, no_such_place
 from modelworks.website._render import page
 from modelworks.website._studies import changed_since
@@ -71,7 +71,8 @@ def drawing(visit: Reader, run_id: str, name: str) -> Response:
     """A figure as SVG, to be saved."""
     run, figure = visit.workspace.run(run_id), _figure(visit.workspace, run_id, name)
     drawn = visit.workspace.remembered(("svg", run.key, name), lambda: figure.svg)
-    return _saved(drawn.encode("utf-8"), "image/svg+xml", f"{run.study}-{run.id}-{name}.svg")
+    content = with_origin(drawn.encode("utf-8"), ".svg", Origin.of(run, f"figures/{name}.vl.json"))
+    return _saved(content, "image/svg+xml", f"{run.study}-{run.id}-{name}.svg")
 
 
 @router.get("/w/{workspace}/runs/{run_id}/figures/{name}.csv")
