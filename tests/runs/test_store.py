@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,26 @@ def codes(work: Callable[[], object]) -> tuple[str, ...]:
     with pytest.raises(ModelworksError) as raised:
         work()
     return raised.value.codes
+
+
+def test_a_folder_that_goes_while_it_is_made_is_made_again(
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever discards the last run of a moment removes the moment's folder, perhaps while another is on the way in.
+
+    `mkdir` then finds the folder, and does not find it any more when it asks whether it is one.
+    """
+    whole, refused = Path.mkdir, []
+
+    def mkdir(self: Path, *options: Any, **more: Any) -> None:
+        if self.name.endswith("Z") and not refused:
+            refused.append(self)
+            raise FileExistsError(errno.EEXIST, "File exists", str(self))
+        whole(self, *options, **more)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    assert publish().verify() == []
+    assert refused
 
 
 def test_a_run_can_be_read_with_nothing_of_ours(publish: Publish) -> None:

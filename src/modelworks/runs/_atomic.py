@@ -132,5 +132,11 @@ def _make_folders(folder: Path) -> list[Path]:
     changed = [folder]
     while not changed[-1].exists():
         changed.append(changed[-1].parent)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        if folder.is_file():
+            raise
+        # It was there when it was to be made, and gone when `mkdir` looked whether it is a folder.
+        raise FileNotFoundError(error.errno, error.strerror, error.filename) from error
     return changed
