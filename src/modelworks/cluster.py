@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modelworks import logs
 from modelworks.doctor import Finding
 from modelworks.errors import ModelworksError
 from modelworks.jobs import Attempt, Claim, Order, Resources
@@ -206,12 +207,12 @@ def _silent(attempt: Attempt, state: str) -> Iterator[Finding]:
 
 
 def without_secrets(text: str) -> str:
-    """A text in which the value of whatever is named like a secret is left out.
+    """A text in which the value of whatever is named like a secret is left out, and what this process knows as one.
 
     >>> without_secrets("export API_TOKEN=abc LANG=C")
     'export API_TOKEN=… LANG=C'
     """
-    return _SECRET.sub(lambda found: f"{found[1] or found[3]}…", text)
+    return _SECRET.sub(lambda found: f"{found[1] or found[3]}…", logs.without_secrets(text))
 
 
 def _last(text: str) -> str:

@@ -1,13 +1,16 @@
-"""What happened and when, one JSON object a line."""
+"""What happened and when, one JSON object a line; and never a secret in it, or in whatever else is written down."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from collections.abc import Callable
+import re
+import urllib.parse
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 def utc_now() -> datetime:
@@ -23,6 +26,74 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+# How a variable of the environment is called whose value is nobody's business.
+SECRET_NAME = re.compile(r"token|secret|passw|credential|key", re.IGNORECASE)
+_NAMES_A_FILE = re.compile(r"_(file|path|dir)$", re.IGNORECASE)
+# A shorter one would be found in words that have nothing to do with it.
+SHORTEST_SECRET = 6
+
+
+def without_secrets(text: str) -> str:
+    """A text in which the secrets that this process was given are left out, also as JSON and addresses write them.
+
+    These are the values of variables of the environment that are named like a secret, and what the files hold that
+    such a variable ending with `_FILE` names.
+    """
+    for secret in sorted(set(_secrets()), key=len, reverse=True):
+        for written in (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")):
+            text = text.replace(written, "…")
+    return text
+
+
+def _secrets() -> Iterator[str]:
+    for name, value in os.environ.items():
+        if not SECRET_NAME.search(name):
+            continue
+        found = _content(value) if name.endswith("_FILE") else "" if _NAMES_A_FILE.search(name) else value
+        if len(found.strip()) >= SHORTEST_SECRET:
+            yield found.strip()
+
+
+def _content(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        # Nobody could read it, so nobody can have written it down.
+        return ""
+
+
+class Discreet(io.TextIOBase):
+    """A stream of text that passes on to another what is written, line by line, without secrets."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._begun = stream, ""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        self._begun += text
+        whole, newline, self._begun = self._begun.rpartition("\n")
+        if newline:
+            self._stream.write(without_secrets(whole + newline))
+            # What was said before a kill is read after it.
+            self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        # A secret may be cut in two here, so what has no end yet waits for it.
+        self._stream.flush()
+
+    def close(self) -> None:
+        if self._begun:
+            self._stream.write(without_secrets(self._begun))
+            self._begun = ""
+        self._stream.flush()
+
+
 class Log:
     """A file to which events are added, each whole: several processes may write to the same one."""
 
@@ -30,9 +101,10 @@ class Log:
         self.path = path
         self._clock = clock
 
-    def event(self, name: str, **fields: Any) -> None:
-        """Add one line: the time, the event's name, and its fields."""
-        line = json.dumps({"time": stamp(self._clock()), "event": name, **fields}, ensure_ascii=False, default=str)
+    def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
+        """Add one line: the time, how grave it is (`debug`, `info`, `warning`, `error`), its name, its fields."""
+        said = {"time": stamp(self._clock()), "level": level, "event": name, **fields}
+        line = without_secrets(json.dumps(said, ensure_ascii=False, default=str))
         # One write to a file opened for appending is not interleaved with another's.
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:

@@ -113,7 +113,13 @@ def test_a_log_is_one_json_object_a_line(tmp_path: Path) -> None:
     log.event("started", stage="calibrate", chains=4)
     log.event("finished", note="zwei\nZeilen")
     first, second = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
-    assert first == {"time": "2026-11-21T05:15:00.000Z", "event": "started", "stage": "calibrate", "chains": 4}
+    assert first == {
+        "time": "2026-11-21T05:15:00.000Z",
+        "level": "info",
+        "event": "started",
+        "stage": "calibrate",
+        "chains": 4,
+    }
     assert second["note"] == "zwei\nZeilen"
 
 

@@ -315,6 +315,35 @@ def why(job: str | None) -> None:
     next_step(told.next)
 
 
+@click.command("logs")
+@click.argument("job", required=False)
+@click.option("--search", default="", metavar="TEXT", help="Only what matches this text or regular expression.")
+@click.option(
+    "--level",
+    type=click.Choice(["debug", "info", "output", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What is at least so grave; what a command printed is `output`.",
+)
+@json_option
+def logs(job: str | None, search: str, level: str, as_json: bool) -> None:
+    """All that was said of a job (the latest, when left out) and by it, attempt by attempt."""
+    from modelworks.study import log_of_job, queue_around
+
+    if job is None:
+        with queue_around(Path.cwd()) as queue:
+            job = _latest(queue)
+    found = log_of_job(Path.cwd(), job, search=search, level=level)
+    for each in found:
+        moment = f"{each.time[:10]} {each.time[11:19]}"
+        who = f"attempt {each.attempt}" if each.attempt else "queue"
+        line = f"{moment}  {each.level:7}  {who:9}  {each.event}  {each.text}".rstrip()
+        show(json.dumps(each.as_dict(), ensure_ascii=False) if as_json else line)
+    if not as_json:
+        say("" if found else "nothing of that was said")
+        next_step(f"modelworks why {job}")
+
+
 @click.command("cancel")
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB…")
 def cancel(jobs: Sequence[str]) -> None:
@@ -365,12 +394,20 @@ def worker(cores: int | None, memory_gb: float | None, until_idle: bool) -> None
 @click.argument("attempt", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def work(attempt: Path) -> None:
     """Carry out one attempt of a job; for executors."""
+    import atexit
+    import sys
+
+    from modelworks.logs import Discreet
     from modelworks.study import carry_out, other_python
 
     python = other_python(attempt)
     if python is not None:
         os.execv(python, [str(python), "-m", "modelworks", "work", str(attempt)])
+    # What is printed is kept beside the log, and read by whoever asks why.
+    sys.stdout, sys.stderr = Discreet(sys.stdout), Discreet(sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        atexit.register(stream.close)
     carry_out(attempt)
 
 
-COMMANDS = (submit, list_jobs, watch, why, cancel, retry, worker, work)
+COMMANDS = (submit, list_jobs, watch, why, logs, cancel, retry, worker, work)

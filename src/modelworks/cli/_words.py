@@ -7,11 +7,13 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from modelworks.errors import Letter
+from modelworks.logs import without_secrets
 
 MARKS = {"fine": ("✓", "green"), "look": ("!", "yellow"), "stop": ("✗", "red")}
 
@@ -57,7 +59,10 @@ def next_step(text: str) -> None:
 
 
 def tell(letters: Sequence[Letter], *, as_json: bool) -> None:
-    """All letters, in the order of the files they are about."""
+    """All letters, in the order of the files they are about, and no secret in them."""
+    letters = [
+        replace(each, message=without_secrets(each.message), hint=without_secrets(each.hint)) for each in letters
+    ]
     if as_json:
         show_json({"verdict": "stop", "mistakes": [letter.as_dict() for letter in letters]})
         return

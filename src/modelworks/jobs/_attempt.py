@@ -30,7 +30,7 @@ from typing import Any
 
 from modelworks.errors import DISK_IS_FULL, ModelworksError
 from modelworks.jobs._job import Claim, Resources
-from modelworks.logs import Log, stamp, utc_now
+from modelworks.logs import Log, stamp, utc_now, without_secrets
 from modelworks.processes import Process
 
 PULSE_SECONDS = 2.0
@@ -91,7 +91,7 @@ class Attempt:
         # On a disk that was full there may not even be a folder.
         self.folder.mkdir(parents=True, exist_ok=True)
         _create(self.folder / "claim.json", {"closed": stamp(utc_now())})
-        _create(self.folder / "outcome.json", {"state": state, "reason": reason, "text": text})
+        _create(self.folder / "outcome.json", {"state": state, "reason": reason, "text": without_secrets(text)})
         outcome = self.outcome()
         if outcome is None:
             raise RuntimeError(f"{self.folder}/outcome.json was written but is not there")
@@ -169,8 +169,10 @@ class Attempt:
         return (self.folder / "outcome.json").exists()
 
     def _end(self, outcome: Mapping[str, Any]) -> None:
-        counts = _create(self.folder / "outcome.json", outcome)
-        self.log.event("ended", state=outcome["state"], counts=counts)
+        said = json.loads(without_secrets(json.dumps(outcome, default=str)))
+        counts = _create(self.folder / "outcome.json", said)
+        level = "info" if said["state"] == "done" else "error"
+        self.log.event("ended", level=level, state=said["state"], text=said.get("text", ""), counts=counts)
 
     @contextlib.contextmanager
     def _beating(self) -> Iterator[None]:

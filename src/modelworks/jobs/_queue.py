@@ -34,7 +34,7 @@ from modelworks.jobs._tables import (
     row_of,
     schema,
 )
-from modelworks.logs import stamp, utc_now
+from modelworks.logs import stamp, utc_now, without_secrets
 from modelworks.processes import Process
 
 # A lock of PostgreSQL that all who change the queue agree upon.
@@ -268,7 +268,11 @@ class Queue:
 
     def note(self, claim: Claim, *, handle: str | None = None, phase: str | None = None) -> bool:
         """Remember what the executor said; False, and nothing changes, where the claim is void."""
-        said = {name: value for name, value in (("handle", handle), ("phase", phase)) if value is not None}
+        said = {
+            name: value
+            for name, value in (("handle", handle), ("phase", phase and without_secrets(phase)))
+            if value is not None
+        }
         with self._change() as connection:
             changed = self._set(connection, self._mine(claim), **said)
             if changed and handle is not None:
@@ -358,7 +362,8 @@ class Queue:
 
     def _over(self, connection: sql.Connection, job: str, state: State, outcome: Mapping[str, Any]) -> None:
         """The end of a job, and what it means for those that wait for it."""
-        said = {"outcome": json.dumps(outcome, ensure_ascii=False), "owner": None, "wish": "", "phase": ""}
+        told = without_secrets(json.dumps(outcome, ensure_ascii=False))
+        said = {"outcome": told, "owner": None, "wish": "", "phase": ""}
         self._set(connection, [JOBS.c.id == job], state=state, finished=self._now(), **said)
         self._say(connection, job, state, str(outcome.get("text", "")))
         waiting = sql.select(NEEDS).where(NEEDS.c.needs == job, NEEDS.c.met == 0)
@@ -413,7 +418,7 @@ class Queue:
             self._say(connection, job, what, text)
 
     def _say(self, connection: sql.Connection, job: str, what: str, text: str) -> None:
-        connection.execute(sql.insert(EVENTS).values(job=job, time=self._now(), what=what, text=text))
+        connection.execute(sql.insert(EVENTS).values(job=job, time=self._now(), what=what, text=without_secrets(text)))
 
     def _now(self) -> str:
         return stamp(self._clock())

@@ -159,7 +159,7 @@ class ProgressLog(Progress):
             return
         self._shown = now
         told = {"step": step.name, "done": step.done, "total": step.total, "note": step.note}
-        self._log.event("progress", **told, seconds=round(now - step.began, 1), left=step.seconds_left())
+        self._log.event("progress", level="debug", **told, seconds=round(now - step.began, 1), left=step.seconds_left())
 
     def _write(self, text: str) -> None:
         self._log.event("said", text=text.rstrip("\n"))

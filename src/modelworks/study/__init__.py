@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelworks.study._incidence import QuickLook, quick_look
     from modelworks.study._jobs import jobs_of, order_study, queue_around
     from modelworks.study._line import Result, run_study
+    from modelworks.study._logs import log_of_job
     from modelworks.study._notices import channels_of, notice_to_try
     from modelworks.study._repository import (
         check_model,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from modelworks.study._work import carry_out, other_python, worker_around
 
 _HOME = {
+    "log_of_job": "_logs",
     "notice_to_try": "_notices",
     "channels_of": "_notices",
     "last_time": "_schedules",
@@ -142,6 +144,7 @@ __all__ = [
     "jobs_of",
     "last_time",
     "layers_of",
+    "log_of_job",
     "look_at_schedules",
     "missing_program",
     "named_run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from modelworks.jobs.channels import Channel, Notice
 from modelworks.jobs.channels.command import Command
 from modelworks.jobs.channels.mail import Mail
 from modelworks.jobs.channels.webhook import Webhook
+from modelworks.logs import without_secrets
 from modelworks.study._jobs import queue_around
 from modelworks.study._why import explain_job
 
@@ -73,7 +75,9 @@ def notice_of(repository: Repository, jobs: Sequence[Job]) -> Notice | None:
         states = Counter(each.state for each in jobs)
         subject = f"{batch}: " + ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         text = "\n".join([*map(_line, reversed(jobs)), "", f"next: modelworks watch {batch}"])
-    about = {"jobs": [_as_dict(each) for each in jobs]}
+    # What leaves the machine is looked at once more.
+    subject, text = without_secrets(subject), without_secrets(text)
+    about = json.loads(without_secrets(json.dumps({"jobs": [_as_dict(each) for each in jobs]})))
     return Notice(secrets.token_hex(8), occasion, f"[{repository.title}] {subject}", text, about)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from modelworks.errors import counted
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Event, Job, Queue
+from modelworks.logs import without_secrets
 from modelworks.study._estimate import took_in_words
 from modelworks.study._jobs import jobs_of, queue_around
 
@@ -106,6 +107,7 @@ def _nth(number: int) -> str:
 
 def _last_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LINES_SHOWN:]
+        found = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LINES_SHOWN:]
+        return without_secrets("\n".join(found)).splitlines()
     except FileNotFoundError:
         return []
