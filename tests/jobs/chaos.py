@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from modelworks.jobs import OVER, Attempt, Job, Queue, State
 from modelworks.testing import ordered
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 WORKERS = 2
 RUNNING: tuple[State, ...] = ("running",)
 LONGEST_FREEZE_SECONDS = 2.5
@@ -37,6 +37,8 @@ FAULTS = (
     "set the clock",
     "fill the disk",
     "kill the database",
+    "kill the controller",
+    "kill a node",
 )
 
 # A worker with little patience, whose clock on the wall is what a file says it is.
@@ -54,9 +56,10 @@ time.time = wall
 from modelworks.errors import ModelworksError
 from modelworks.jobs import Capacity, JobWorker, Pace, Queue
 from modelworks.jobs.executors.process import ProcessExecutor
-pace = Pace(lease=1.0, backoff=0.02, poll=0.02)
-capacity = Capacity(("process",), cores=4, memory_gb=64.0)
-executors = {"process": ProcessExecutor()}
+from modelworks.jobs.executors.slurm import SlurmExecutor
+executors = {"process": ProcessExecutor()} if sys.argv[3] == "process" else {"slurm": SlurmExecutor()}
+pace = Pace(lease=float(sys.argv[4]), backoff=0.02, poll=0.02)
+capacity = Capacity(tuple(executors), cores=4, memory_gb=64.0)
 while True:
     try:
         JobWorker(Queue(url), folder / "jobs", executors, capacity, pace=pace).run(threading.Event())
@@ -85,7 +88,8 @@ import sys
 from modelworks.jobs import Order, Queue
 from modelworks.testing import ordered
 batch = sys.argv[2]
-orders = [ordered("pass", id=f"{batch}{k:x}", attempts=99, labels={"batch": batch}) for k in range(4)]
+more = {"executor": sys.argv[3], "attempts": 99, "labels": {"batch": batch}}
+orders = [ordered("pass", id=f"{batch}{k:x}", **more) for k in range(4)]
 Queue(sys.argv[1]).submit(orders)
 """
 
@@ -98,11 +102,29 @@ class Server(Protocol):
     def start(self) -> None: ...
 
 
-class Chaos:
-    """One queue, its workers, and a hand that strikes them; `faults` counts what was done."""
+class Cluster(Protocol):
+    """A cluster whose parts can be killed and started again."""
 
-    def __init__(self, folder: Path, url: str, seed: int, server: Server | None = None) -> None:
-        self.folder, self.url, self._server = folder, url, server
+    def kill(self, part: str) -> None: ...
+
+    def start(self, part: str) -> None: ...
+
+    def wait_for_nodes(self, number: int) -> None: ...
+
+
+class Chaos:
+    """One queue, its workers, and a hand that strikes them; `faults` counts what was done.
+
+    With a `cluster`, jobs are carried out there.
+    """
+
+    def __init__(
+        self, folder: Path, url: str, seed: int, server: Server | None = None, cluster: Cluster | None = None
+    ) -> None:
+        self.folder, self.url, self._server, self._cluster = folder, url, server, cluster
+        self._executor = "process" if cluster is None else "slurm"
+        # A cluster that can not be asked is believed as long as the job's pulse, which beats every other second.
+        self._lease = 1.0 if cluster is None else 8.0
         self.random = random.Random(seed)
         self.queue = Queue(url)
         self.faults: Counter[str] = Counter()
@@ -134,8 +156,10 @@ class Chaos:
         done = self.faults.total()
         while self.faults.total() < done + number:
             while len(self._workers) < WORKERS:
-                self._workers.append(self._started(WORKER, str(self.folder), self.url))
-            if self.queue.counts().get("waiting", 0) < 8:
+                self._workers.append(self._worker())
+            counts = self.queue.counts()
+            # A cluster takes all that there is at once, and has room for four at a time.
+            if counts.get("waiting", 0) < 8 and counts.get("running", 0) < 12:
                 self._submit(4)
             self._pause.wait(self.random.uniform(0.0, 0.25))
             # What seldom succeeds, such as killing a job that may have ended, is tried the more often.
@@ -152,7 +176,7 @@ class Chaos:
         self._set_clock(0.0)
         for each in self._submitters:
             each.wait()
-        worker = self._started(WORKER, str(self.folder), self.url)
+        worker = self._worker()
         self._workers.append(worker)
         end = time.monotonic() + PATIENCE_SECONDS
         while counts := {state for state in self.queue.counts() if state not in OVER}:
@@ -160,6 +184,8 @@ class Chaos:
                 counts,
                 [self._story(job) for job in self.queue.jobs(("running", "waiting"))],
             )
+            if self._cluster is not None:
+                self._cluster.wait_for_nodes(2)
             self._pause.wait(0.05)
 
     def check(self) -> None:
@@ -182,10 +208,15 @@ class Chaos:
         ends = ", ".join(f"{number} {state}" for state, number in sorted(self.queue.counts().items()))
         return f"{faults}; {ends}"
 
-    def seldom(self, but: str = "") -> int:
-        """How often the least frequent of the faults happened that this machine can do."""
-        can = [fault for fault in FAULTS if fault != but and (fault != "fill the disk" or self._has_small_disk)]
-        return min(self.faults[fault] for fault in can)
+    def seldom(self) -> int:
+        """How often the least frequent of the faults happened that can be done here."""
+        can_not = {
+            "fill the disk": not self._has_small_disk,
+            "kill the database": self._server is None,
+            "kill the controller": self._cluster is None,
+            "kill a node": self._cluster is None,
+        }
+        return min(self.faults[fault] for fault in FAULTS if not can_not.get(fault))
 
     def _check_done(self, job: Job) -> None:
         outcome = Attempt(self.folder / "jobs" / job.id / f"attempt-{job.attempt}").outcome()
@@ -217,7 +248,7 @@ class Chaos:
 
     def _kill_who_submits(self) -> bool:
         """In the middle of handing in four jobs at once: all of them are there, or none."""
-        who = self._started(SUBMITTER, self.url, f"{self.random.getrandbits(36):09x}")
+        who = self._started(SUBMITTER, self.url, f"{self.random.getrandbits(36):09x}", self._executor)
         self._submitters.append(who)
         self._pause.wait(self.random.uniform(0.1, 0.6))
         who.kill()
@@ -260,11 +291,29 @@ class Chaos:
         self.queue.close()
         return True
 
+    def _kill_the_controller(self) -> bool:
+        """Its last seconds are forgotten, and the numbers of jobs that began in them are given again."""
+        return self._kill_of_the_cluster("slurmctld")
+
+    def _kill_a_node(self) -> bool:
+        """Its daemon: what runs on it goes on, while the controller believes it lost and may begin it elsewhere."""
+        return self._kill_of_the_cluster(self.random.choice(("n1", "n2")))
+
+    def _kill_of_the_cluster(self, part: str) -> bool:
+        if self._cluster is None:
+            return False
+        self._cluster.kill(part)
+        self._pause.wait(self.random.uniform(0.0, 3.0))
+        self._cluster.start(part)
+        # As an administrator does: a node that refused a number it remembers is given back to the others.
+        self._cluster.wait_for_nodes(2)
+        return True
+
     # -- how -----------------------------------------------------------------------------------------
 
     def _submit(self, number: int) -> None:
         for _ in range(number):
-            order = ordered(JOB, attempts=99)
+            order = ordered(JOB, attempts=99, executor=self._executor)
             task = {**order.task, "seconds": self.random.uniform(0.0, 1.0), "folder": str(self.folder / "published")}
             fields = {name: getattr(order, name) for name in order.__dataclass_fields__}
             self.queue.submit([type(order)(**{**fields, "task": task})])
@@ -320,6 +369,9 @@ class Chaos:
             worker.kill()
             worker.wait()
         self._workers.clear()
+
+    def _worker(self) -> subprocess.Popen[bytes]:
+        return self._started(WORKER, str(self.folder), self.url, self._executor, str(self._lease))
 
     def _started(self, program: str, *words: str) -> subprocess.Popen[bytes]:
         log = (self.folder / "workers.log").open("ab")

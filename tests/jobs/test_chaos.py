@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import servers
@@ -14,15 +15,16 @@ Told = Callable[[str, object], None]
 
 pytestmark = pytest.mark.slow
 
-FAULTS_IN_ALL = 320
 SESSIONS = 4
+FAULTS = 80
+FAULTS_ON_A_CLUSTER = 40
 SEED = int(os.environ.get("MODELWORKS_CHAOS_SEED", 20261121))
 
 
-def struck(chaos: Chaos, seed: int, record_property: Told) -> None:
+def struck(chaos: Chaos, seed: int, record_property: Told, faults: int = FAULTS) -> None:
     """One session; what it did is told, however it ends."""
     try:
-        chaos.strike(FAULTS_IN_ALL // SESSIONS)
+        chaos.strike(faults)
         chaos.settle()
         chaos.check()
     finally:
@@ -36,7 +38,7 @@ def test_whatever_is_killed_frozen_filled_or_set_back_every_job_ends_once_and_tr
     seed = SEED + session
     with Chaos(tmp_path / "chaos", f"sqlite:///{tmp_path}/queue.sqlite", seed) as chaos:
         struck(chaos, seed, record_property)
-        assert chaos.seldom(but="kill the database") >= 4
+        assert chaos.seldom() >= 4
 
 
 @pytest.mark.needs("postgres")
@@ -47,3 +49,18 @@ def test_the_database_may_be_killed_as_well(session: int, tmp_path: Path, record
     with servers.Postgres() as server, Chaos(tmp_path / "chaos", server.url, seed, server) as chaos:
         struck(chaos, seed, record_property)
         assert chaos.seldom() >= 4
+
+
+@pytest.mark.needs("slurm")
+def test_the_controller_of_a_cluster_and_its_nodes_may_be_killed(
+    slurm: Any, tmp_path: Path, record_property: Told
+) -> None:
+    """Slurm then begins jobs a second time, and gives their numbers to others."""
+    seed = SEED + SESSIONS
+    url = f"sqlite:///{tmp_path}/queue.sqlite"
+    try:
+        with Chaos(tmp_path / "chaos", url, seed, cluster=slurm) as chaos:
+            struck(chaos, seed, record_property, FAULTS_ON_A_CLUSTER)
+            assert chaos.seldom() >= 1
+    finally:
+        slurm.renew()
