@@ -22,6 +22,7 @@ class Site:
 
     root: Path
     run: Run
+    job: str
     app: Any
     browsers: dict[str, TestClient]
 

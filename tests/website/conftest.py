@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from visitors import KINDS, PASSWORD, WICKED, Site, sign_in
 
 from modelworks import plots
+from modelworks.jobs import Order
 from modelworks.report import Page, QuantityRow, Section
 from modelworks.report import write_report as write_page
 from modelworks.runs import Run
@@ -66,4 +67,7 @@ def site(folder: Path, a_run: Run) -> Iterator[Site]:
             browsers[kind] = TestClient(app, base_url="http://127.0.0.1:8420", follow_redirects=False)
             sign_in(browsers[kind], kind)
         first.follow_redirects = False
-        yield Site(folder, a_run, app, browsers)
+        queue = app.state.house.workspace("ours").queue
+        [job] = queue.submit([Order(f"first-study: {WICKED}", ("true",), by=WICKED, executor="inline")])
+        queue.cancel(job)
+        yield Site(folder, a_run, job, app, browsers)

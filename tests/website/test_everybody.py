@@ -51,7 +51,10 @@ def test_every_route_of_a_workspace_asks_for_a_role_in_it() -> None:
 
 def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
     """Each method of a route, with an address that leads to something."""
-    known = {"workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json"}
+    known = {
+        "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
+        "study": "first-study",
+    }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     path = route.path
     for name, value in known.items():

@@ -163,7 +163,7 @@ def watch(job: str | None, as_json: bool) -> None:
 
     Leaving it does not end the job.
     """
-    from modelworks.study import queue_around
+    from modelworks.study import log_in_words, queue_around
 
     with queue_around(Path.cwd()) as queue:
         wanted = job or _latest(queue)
@@ -173,7 +173,7 @@ def watch(job: str | None, as_json: bool) -> None:
         else:
             found = [queue.get(wanted)]
             for event in _log_of(queue, found[0]):
-                show(json.dumps(event) if as_json else _in_words(event))
+                show(json.dumps(event) if as_json else log_in_words(event))
             found = [queue.get(found[0].id)]
     if not as_json:
         _tell_batch(found) if batch else _tell(found[0])
@@ -227,60 +227,22 @@ def _latest(queue: Queue) -> str:
     return next((job.id for job in queue.jobs(limit=1)), "")
 
 
-def _log_of(queue: Queue, job: Job) -> Iterator[dict[str, Any]]:
+def _log_of(queue: Queue, job: Job) -> Iterator[Mapping[str, Any]]:
     """What every attempt of a job writes into its log, as it comes, until the job is over."""
     from modelworks.inputs.repository import Repository
-    from modelworks.study import jobs_of
+    from modelworks.study import JobLog
 
-    home = jobs_of(Repository.around(Path.cwd())) / job.id
-    read: dict[Path, int] = {}
+    log, place = JobLog.of(Repository.around(Path.cwd()), job.id), ""
     pause = threading.Event()
     while True:
         # Asked before the log is read: what is written last is then read too.
         over = queue.get(job.id).is_over
-        for log in sorted(home.glob("attempt-*/log.jsonl")):
-            yield from _new_lines(log, read)
+        for after, event in log.read(place):
+            place = after
+            yield event
         if over:
             return
         pause.wait(LOOK_SECONDS)
-
-
-def _new_lines(log: Path, read: dict[Path, int]) -> Iterator[dict[str, Any]]:
-    """Whole lines that were not read before."""
-    with log.open("rb") as file:
-        file.seek(read.get(log, 0))
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            read[log] = read.get(log, 0) + len(line)
-            yield json.loads(line)
-
-
-def _in_words(event: dict[str, Any]) -> str:
-    """A line of a job's log, for a person.
-
-    >>> _in_words({"time": "2026-01-31T09:05:00Z", "event": "begun", "pid": 7, "host": "node3"})
-    '09:05:00  begun, as process 7 of node3'
-    >>> _in_words({"time": "2026-01-31T09:06:00Z", "event": "ended", "state": "done", "counts": True})
-    '09:06:00  ended: done'
-    """
-    from modelworks.runs import progress_line
-
-    moment = str(event["time"])[11:19]
-    if event["event"] == "progress":
-        parts = (event["step"], event["done"], event["total"], event["seconds"], event["left"], event["note"])
-        return f"{moment}  {progress_line(*parts)}"
-    if event["event"] == "said":
-        return f"{moment}  {event['text']}"
-    if event["event"] == "step":
-        return f"{moment}  {event['step']}"
-    if event["event"] == "begun":
-        return f"{moment}  begun, as process {event['pid']} of {event['host']}"
-    if event["event"] == "ended":
-        late = "" if event["counts"] else "; too late to count, as the attempt had been given up"
-        return f"{moment}  ended: {event['state']}{late}"
-    rest = " ".join(f"{name}={value}" for name, value in event.items() if name not in ("time", "event"))
-    return f"{moment}  {event['event']} {rest}"
 
 
 def _tell(job: Job) -> None:

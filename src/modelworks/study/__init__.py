@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from modelworks.study._foretold import Foretold, foresight, foretold
     from modelworks.study._here import run_here
     from modelworks.study._incidence import QuickLook, quick_look
-    from modelworks.study._jobs import jobs_of, order_study, queue_around
+    from modelworks.study._job_log import JobLog, log_in_words
+    from modelworks.study._jobs import executor_names, jobs_of, order_study, queue_around
     from modelworks.study._line import Result, run_study
     from modelworks.study._logs import log_of_job
     from modelworks.study._notices import channels_of, notice_to_try
@@ -58,6 +59,8 @@ _HOME = {
     "promote": "_approval",
     "needs_of": "_approval",
     "BoundStudy": "_binding",
+    "JobLog": "_job_log",
+    "log_in_words": "_job_log",
     "FORMATS": "_assumptions",
     "Foretold": "_foretold",
     "QuickLook": "_incidence",
@@ -73,6 +76,7 @@ _HOME = {
     "choose_studies": "_batch",
     "new_batch": "_batch",
     "order_summary": "_batch",
+    "executor_names": "_jobs",
     "jobs_of": "_jobs",
     "run_here": "_here",
     "order_study": "_jobs",
@@ -118,6 +122,7 @@ __all__ = [
     "Estimate",
     "Explained",
     "Foretold",
+    "JobLog",
     "QuickLook",
     "Reproduction",
     "Rerun",
@@ -134,6 +139,7 @@ __all__ = [
     "damaged_runs",
     "data_pages",
     "estimate",
+    "executor_names",
     "explain_job",
     "find_run",
     "find_studies",
@@ -144,6 +150,7 @@ __all__ = [
     "jobs_of",
     "last_time",
     "layers_of",
+    "log_in_words",
     "log_of_job",
     "look_at_schedules",
     "missing_program",

@@ -111,6 +111,11 @@ def executors_of(repository: Repository) -> Mapping[str, Executor]:
     return found
 
 
+def executor_names(repository: Repository) -> list[str]:
+    """Where a job of the repository may be carried out by somebody who does not wait for it."""
+    return [name for name in executors_of(repository) if name != "inline"]
+
+
 def jobs_of(repository: Repository) -> Path:
     """Where the attempts of a repository's jobs lie."""
     return repository.kept / "jobs"

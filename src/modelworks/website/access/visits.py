@@ -115,6 +115,8 @@ def needs(role: Role) -> Any:
 
 
 Reader = Annotated[Visit, needs("viewer")]
+Runner = Annotated[Visit, needs("modeller")]
+Admin = Annotated[Visit, needs("admin")]
 
 
 async def _known(request: Request) -> _Known:

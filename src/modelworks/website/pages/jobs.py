@@ -1,0 +1,192 @@
+"""Jobs: the queue, and one of them live; its log survives a reconnect, a restart of the server and a sleeping laptop.
+
+Each line of a log is sent with the place after it, which a browser that comes back names (`Last-Event-ID`): it goes on
+from there, whoever answers. What is sent is only what stands in files, so the page without scripts says the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from modelworks.errors import fail
+from modelworks.jobs import OVER, Job, State
+from modelworks.runs import duration
+from modelworks.study import JobLog, explain_job, log_in_words, took_in_words
+from modelworks.website._house import Workspace
+from modelworks.website._render import at, page
+from modelworks.website.access.visits import Reader, Runner
+
+router = APIRouter()
+
+SHOWN = 100
+LINES_SHOWN = 400
+LOOK_SECONDS = 0.5
+# After so long a browser asks anew, and is asked again who it is.
+LONGEST_SECONDS = 600.0
+# A browser's own patience with a silent line, and a proxy's, is longer.
+SIGN_OF_LIFE_SECONDS = 15.0
+# More readers than this look again by themselves instead of being told.
+MOST_STREAMS = 1000
+_streams = 0
+
+
+@router.get("/w/{workspace}/jobs")
+def jobs(
+    request: Request, visit: Reader, state: Literal["", "waiting", "running", "done", "failed", "cancelled"] = ""
+) -> Response:
+    """What is under way, what waits, and what is over."""
+    queue = visit.workspace.queue
+    states: tuple[State, ...] = (state,) if state else ("running", "waiting", *OVER)
+    found = [job for each in states for job in queue.jobs((each,) if each not in OVER or state else OVER, SHOWN)]
+    found = list({job.id: job for job in found}.values())[:SHOWN]
+    return page(
+        request, "jobs.html.j2", jobs=found, state=state, counts=queue.counts(), workers=queue.workers(), note=note
+    )  # fmt: skip
+
+
+@router.get("/w/{workspace}/jobs/{job_id}")
+def job(request: Request, visit: Reader, job_id: str, search: str = "") -> Response:
+    """One job: how far it is, what it says, what happened to it and what can be done."""
+    workspace = visit.workspace
+    found = workspace.queue.get(job_id)
+    lines, progress, place = said_so_far(workspace, found)
+    shown = [line for line in lines if search.lower() in line.lower()]
+    return page(
+        request, "job.html.j2",
+        job=found, lines=shown[-LINES_SHOWN:], hidden=max(0, len(shown) - LINES_SHOWN), progress=progress, place=place,
+        search=search, explained=explain_job(workspace.root, found.id).text, events=workspace.queue.events(found.id),
+        took=took_in_words(found), result=found.outcome.get("result") or {}, letters=letters_of(found),
+    )  # fmt: skip
+
+
+def said_so_far(workspace: Workspace, found: Job) -> tuple[list[str], Mapping[str, Any] | None, str]:
+    """The lines of a job's log, how far it is, and the place where more will come."""
+    lines, progress, place = [], None, ""
+    for place, event in JobLog.of(workspace.repository, found.id).read():  # noqa: B007
+        if event["event"] == "progress":
+            progress = told(event)
+        else:
+            progress = None
+            lines.append(log_in_words(event))
+    return lines, progress if found.state == "running" else None, place
+
+
+def told(event: Mapping[str, Any]) -> dict[str, Any]:
+    """How far a step is, as the page shows it."""
+    total = event["total"]
+    share = min(1.0, event["done"] / total) if total else None
+    return {"step": event["step"], "share": share, "words": " · ".join(_how_far(event, share))}
+
+
+def _how_far(event: Mapping[str, Any], share: float | None) -> list[str]:
+    left, spent = event["left"], event["seconds"]
+    time = f"about {duration(left)} left" if left is not None else f"{duration(spent)} so far"
+    done = "" if share is None else f"{100 * share:.0f}%"
+    return [word for word in (event["step"], done, time, event["note"]) if word]
+
+
+def letters_of(found: Job) -> list[dict[str, Any]]:
+    """The letters a job ended with."""
+    return [each for each in found.outcome.get("letters") or () if isinstance(each, dict)]
+
+
+def note(found: Job) -> str:
+    """The last word on a job, in a list."""
+    if found.is_over:
+        run = (found.outcome.get("result") or {}).get("run")
+        return f"run {run}" if run else str(found.outcome.get("text", "")).partition("\n")[0]
+    if found.blocked:
+        return f"waits for {found.blocked} others"
+    return found.phase
+
+
+@router.get("/w/{workspace}/jobs/{job_id}/log")
+def log(visit: Reader, job_id: str) -> Response:
+    """The whole log as a text, to be saved."""
+    found = visit.workspace.queue.get(job_id)
+    events = JobLog.of(visit.workspace.repository, found.id).read()
+    text = "".join(f"{log_in_words(event)}\n" for _, event in events)
+    name = f'attachment; filename="{found.id}.log"'
+    return Response(text, media_type="text/plain; charset=utf-8", headers={"Content-Disposition": name})
+
+
+@router.get("/w/{workspace}/jobs/{job_id}/events")
+async def events(request: Request, visit: Reader, job_id: str, place: str = "") -> Response:
+    """What the job says from a place on, as it says it; ends with the job."""
+    if _streams >= MOST_STREAMS:
+        fail("W120", "too many people look on at once", hint="the page is renewed by itself")
+    found = await run_in_threadpool(visit.workspace.queue.get, job_id)
+    place = request.headers.get("last-event-id", place)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_live(visit.workspace, found.id, place), media_type="text/event-stream", headers=headers)
+
+
+async def _live(workspace: Workspace, job_id: str, place: str) -> AsyncIterator[str]:
+    global _streams
+    _streams += 1
+    try:
+        async for each in _events(workspace, job_id, place):
+            yield each
+    finally:
+        _streams -= 1
+
+
+async def _events(workspace: Workspace, job_id: str, place: str) -> AsyncIterator[str]:
+    log, state, size = JobLog.of(workspace.repository, job_id), "", -1
+    loop = asyncio.get_running_loop()
+    began = spoken = loop.time()
+    yield "retry: 2000\n\n"
+    while loop.time() - began < LONGEST_SECONDS:
+        # Asked before the log is read: what is written last is then read too.
+        found = await run_in_threadpool(workspace.queue.get, job_id)
+        now = log.size()
+        if now != size:
+            size = now
+            for after, event in await run_in_threadpool(_read, log, place):
+                place = after
+                yield _event(
+                    "said", told(event) if event["event"] == "progress" else {"line": log_in_words(event)}, place
+                )
+            spoken = loop.time()
+        if found.state != state:
+            state = found.state
+            yield _event("state", {"state": state, "over": found.is_over}, place)
+        if found.is_over:
+            return
+        if loop.time() - spoken > SIGN_OF_LIFE_SECONDS:
+            spoken = loop.time()
+            yield ": still here\n\n"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _read(log: JobLog, place: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return list(log.read(place))
+
+
+def _event(kind: str, data: Mapping[str, Any], place: str) -> str:
+    return f"event: {kind}\nid: {place}\ndata: {json.dumps(data)}\n\n"
+
+
+@router.post("/w/{workspace}/jobs/{job_id}/cancel")
+def cancel(request: Request, visit: Runner, job_id: str) -> Response:
+    """Take a job back."""
+    found = visit.workspace.queue.get(job_id)
+    visit.workspace.queue.cancel(found.id, by=visit.person.title)
+    visit.note(request, "cancelled", f"job {found.id}: {found.title}")
+    return RedirectResponse(at(visit.workspace.name, "jobs", found.id), 303)
+
+
+@router.post("/w/{workspace}/jobs/{job_id}/retry")
+def retry(request: Request, visit: Runner, job_id: str) -> Response:
+    """Let a job that failed or was cancelled begin anew."""
+    found = visit.workspace.queue.get(job_id)
+    visit.workspace.queue.retry(found.id, by=visit.person.title)
+    visit.note(request, "retried", f"job {found.id}: {found.title}")
+    return RedirectResponse(at(visit.workspace.name, "jobs", found.id), 303)

@@ -1,0 +1,192 @@
+"""The form for a new run, made from what a study declares; its mistakes are shown at their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from modelworks.errors import Letter, ModelworksError
+from modelworks.inputs import PriorEntry
+from modelworks.study import (
+    BoundStudy,
+    StageStudy,
+    assumptions_of,
+    check_study,
+    estimate,
+    executor_names,
+    order_study,
+    what_changed,
+)
+from modelworks.website._house import Workspace
+from modelworks.website._render import at, page
+from modelworks.website._studies import latest, study_in
+from modelworks.website.access.visits import Runner, Visit
+
+router = APIRouter()
+
+STAGES = {
+    "report": "everything, to the report",
+    "simulate": "only a look at the model and its priors",
+    "calibrate": "to the calibration",
+}
+LONGEST_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One number of a study: what is believed now, what was typed instead, and what is wrong with that.
+
+    `said` is what its file says, as one may type it; empty where it can not be changed here.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    bounds: str
+    source: str
+    place: str
+    said: str
+    belief: str
+    typed: str
+    letters: tuple[Letter, ...] = ()
+
+    @property
+    def change(self) -> str | None:
+        """What to assume otherwise, in the words of `modelworks rerun`; None where nothing was typed."""
+        if not self.said or self.typed in ("", self.said):
+            return None
+        try:
+            float(self.typed)
+        except ValueError:
+            return f"prior {self.name} = {self.typed}"
+        return f"value {self.name} = {self.typed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """All that may be said of a run before it begins."""
+
+    fields: tuple[Field, ...] = ()
+    targets: tuple[tuple[str, str, bool], ...] = ()
+    until: str = "report"
+    executor: str = "process"
+    letters: tuple[Letter, ...] = field(default=())
+
+    @property
+    def changes(self) -> list[str]:
+        left_out = [f"target {name} without" for name, _, used in self.targets if not used]
+        return [*(each.change for each in self.fields if each.change), *left_out]
+
+    def with_letters(self, letters: Iterable[Letter]) -> Form:
+        """Each letter at the field that it names, and the others above all of them."""
+        left = list(letters)
+        fields = []
+        for each in self.fields:
+            own = tuple(letter for letter in left if _is_about(letter, each))
+            left = [letter for letter in left if letter not in own]
+            fields.append(replace(each, letters=own))
+        return replace(self, fields=tuple(fields), letters=tuple(left))
+
+
+def _is_about(letter: Letter, each: Field) -> bool:
+    return each.change is not None and (f"`{each.name}`" in letter.message or f"`{each.change}`" in letter.message)
+
+
+@router.get("/w/{workspace}/studies/{study}/run")
+def ask(request: Request, visit: Runner, study: str) -> Response:
+    """The form, with what the study's files say now."""
+    return _shown(request, visit, study, {}, ())
+
+
+@router.post("/w/{workspace}/studies/{study}/run")
+async def submit(request: Request, visit: Runner, study: str) -> Response:
+    """Hand the run over; with a mistake, the form again."""
+    typed = {name: str(value)[:LONGEST_TEXT].strip() for name, value in (await request.form()).multi_items()}
+    return await run_in_threadpool(_submitted, request, visit, study, typed)
+
+
+def _submitted(request: Request, visit: Visit, study: str, typed: Mapping[str, str]) -> Response:
+    workspace = visit.workspace
+    folder = workspace.repository.find_study(study)
+    try:
+        form = form_of(check_study(folder), typed)
+        order = order_study(folder, until=form.until, changes=form.changes, executor=form.executor)
+    except ModelworksError as error:
+        return _shown(request, visit, study, typed, error.letters)
+    [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
+    visit.note(request, "submitted", f"job {job}: {order.title}")
+    return RedirectResponse(at(workspace.name, "jobs", job), 303)
+
+
+def _shown(
+    request: Request, visit: Visit, study: str, typed: Mapping[str, str], letters: tuple[Letter, ...]
+) -> Response:
+    workspace = visit.workspace
+    folder = workspace.repository.find_study(study)
+    own = study_in(workspace, folder)
+    try:
+        bound = check_study(folder)
+    except ModelworksError as error:
+        # Until its files are mended there is nothing to fill in.
+        form = Form(letters=error.letters)
+        return page(
+            request, "new_run.html.j2", 422, study=own, form=form, expected="", changed=(), stages={}, executors=()
+        )
+    form = form_of(bound, typed).with_letters(letters)
+    row = latest(workspace, own.name)
+    return page(
+        request, "new_run.html.j2", 422 if letters else 200,
+        study=own, form=form, expected=_expected(workspace, bound, form), row=row,
+        changed=_changed(workspace, own.name, row.id) if row is not None else (),
+        stages=STAGES if isinstance(bound, BoundStudy) else {"report": STAGES["report"]},
+        executors=executor_names(workspace.repository),
+    )  # fmt: skip
+
+
+def form_of(study: BoundStudy | StageStudy, typed: Mapping[str, str]) -> Form:
+    """The form of a study, with what was typed into it; a target that was unticked is not sent."""
+    until, executor = typed.get("until", "report"), typed.get("executor", "process")
+    if not isinstance(study, BoundStudy):
+        return Form(until=until, executor=executor)
+    targets = tuple(
+        (name, each.title or name, not typed or f"target {name}" in typed)
+        for name, each in study.inputs.targets.items()
+    )
+    return Form(tuple(_fields(study, typed)), targets, until, executor)
+
+
+def _fields(study: BoundStudy, typed: Mapping[str, str]) -> Iterable[Field]:
+    seen = set()
+    for name in study.names:
+        entry = study.entry(name)
+        if entry.name in seen:
+            continue
+        seen.add(entry.name)
+        said = f"{entry.value:g}" if isinstance(entry.value, float) else ""
+        if isinstance(entry.prior, PriorEntry):
+            said = str(entry.prior)
+        yield Field(
+            name=entry.name, meaning=entry.meaning, unit=entry.unit, bounds=str(entry.bounds or ""),
+            source=entry.source, place=f"{entry.file}, line {entry.line}", said=said, belief=study.belief(name),
+            typed=typed.get(f"parameter {entry.name}", said),
+        )  # fmt: skip
+
+
+def _expected(workspace: Workspace, study: BoundStudy | StageStudy, form: Form) -> str:
+    """How long it will take here as it stands, and how much memory."""
+    until = form.until if form.until in STAGES else "report"
+    return estimate(study, until, workspace.queue).in_words()
+
+
+def _changed(workspace: Workspace, study: str, run_id: str) -> list[Any]:
+    """What the study assumes otherwise than its last run did."""
+    try:
+        return what_changed(assumptions_of(run_id, workspace.root), assumptions_of(study, workspace.root))
+    except ModelworksError:
+        # A run of long ago, or of no model, has no table of assumptions to compare with.
+        return []

@@ -1,0 +1,175 @@
+"""What the pages say, and that whatever a study or a log says stays text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from visitors import WICKED, Site, token_on
+
+from modelworks.website._guard import POLICY
+
+PAGES = ("", "/runs", "/runs/{run}", "/jobs", "/jobs/{job}")
+
+
+def get(site: Site, place: str, kind: str = "viewer") -> str:
+    answer = site.browsers[kind].get(site.at + place, headers={"accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize("place", PAGES)
+def test_markup_in_what_others_wrote_is_shown_as_text(site: Site, place: str) -> None:
+    """A title, a person and a job's name are data."""
+    text = get(site, place.format(run=site.run.id, job=site.job))
+    assert WICKED not in text
+    assert "<script>" not in text
+    assert place in ("",) or "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("place", [*PAGES, "/nothing", "/runs/ffffff"])
+def test_every_answer_lets_a_browser_run_only_our_own_files(site: Site, place: str) -> None:
+    """A mistake and a page that is not there included."""
+    answer = site.browsers["viewer"].get(site.at + place.format(run=site.run.id, job=site.job))
+    assert answer.headers["content-security-policy"] == POLICY
+    assert "unsafe" not in POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_home_tells_a_change_since_the_run(site: Site) -> None:
+    """The number on the slide was made with other files."""
+    assert "Stale" not in get(site, "")
+    assert "How contagious?" in get(site, "/runs/" + site.run.id)
+
+
+@pytest.mark.parametrize("name", ["../run.json", "..%2f..%2frun.json", "/etc/passwd", "%2e%2e/%2e%2e/modelworks.toml"])
+def test_no_path_leads_out_of_a_run(site: Site, name: str) -> None:
+    """Nor does a link that somebody put into its folder."""
+    assert site.browsers["admin"].get(f"{site.at}/runs/{site.run.id}/files/{name}").status_code in (404, 307)
+
+
+def test_a_page_of_a_run_is_saved_and_never_opened(site: Site) -> None:
+    """A report that was tampered with would act as the website."""
+    answer = site.browsers["viewer"].get(f"{site.at}/runs/{site.run.id}/files/report.html")
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_figure_comes_as_drawing_as_data_and_as_panels(site: Site) -> None:
+    """For a slide, for a table, for the browser."""
+    base = f"{site.at}/runs/{site.run.id}/figures/outputs"
+    browser = site.browsers["viewer"]
+    assert browser.get(f"{base}.svg").text.startswith("<svg")
+    assert "q50" in browser.get(f"{base}.csv").text.splitlines()[0]
+    assert browser.get(f"{base}.json").json()[0]["$schema"].startswith("https://vega.github.io/schema/vega-lite")
+    assert browser.get(f"{site.at}/runs/{site.run.id}/figures/none.svg").status_code == 404
+
+
+def test_a_letter_is_a_page_for_a_person_and_json_for_a_program(site: Site) -> None:
+    """The same code and the same words."""
+    place = site.at + "/runs?since=yesterday"
+    told = site.browsers["viewer"].get(place).json()["mistakes"][0]
+    assert told["code"] == "R151"
+    page = site.browsers["viewer"].get(place, headers={"accept": "text/html"})
+    assert page.status_code == 422
+    assert "R151" in page.text
+    assert "yesterday" in page.text
+
+
+def test_a_form_from_elsewhere_changes_nothing(site: Site) -> None:
+    """Another site can make a browser send one, but does not know what ours hold."""
+    place = f"{site.at}/jobs/{site.job}/retry"
+    assert site.browsers["modeller"].post(place).status_code == 403
+    token = token_on(site.browsers["modeller"], site.at)
+    stolen = token_on(site.browsers["viewer"], site.at)
+    assert site.browsers["modeller"].post(place, data={"form_token": stolen}).status_code == 403
+    headers = {"sec-fetch-site": "cross-site"}
+    assert site.browsers["modeller"].post(place, data={"form_token": token}, headers=headers).status_code == 403
+
+
+# -- jobs -------------------------------------------------------------------------------------------------
+
+
+def write_log(site: Site, attempt: int, *lines: str) -> None:
+    log = site.root / ".modelworks" / "jobs" / site.job / f"attempt-{attempt}" / "log.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        for line in lines:
+            file.write(json.dumps({"time": "2026-11-21T05:15:00Z", "event": "said", "text": line}) + "\n")
+
+
+def heard(site: Site, place: str = "") -> tuple[list[str], str]:
+    """The lines that a browser hears which was away since a place, and the place where it is then."""
+    headers = {"last-event-id": place} if place else {}
+    text = site.browsers["viewer"].get(f"{site.at}/jobs/{site.job}/events", headers=headers).text
+    events = [dict(line.split(": ", 1) for line in each.splitlines() if ": " in line) for each in text.split("\n\n")]
+    said = [each for each in events if each.get("event") == "said"]
+    return [json.loads(each["data"])["line"] for each in said], (said[-1]["id"] if said else place)
+
+
+def test_a_browser_that_comes_back_hears_every_line_once(site: Site) -> None:
+    """The server may have been started anew, and an earlier attempt may still have had something to say."""
+    write_log(site, 1, "one", "two")
+    first, place = heard(site)
+    assert [line.split()[-1] for line in first] == ["one", "two"]
+    write_log(site, 2, "four", WICKED)
+    write_log(site, 1, "three")
+    second, place = heard(site, place)
+    assert [line.split("  ")[-1] for line in second] == ["three", "four", WICKED]
+    assert heard(site, place) == ([], place)
+    assert len(heard(site, "nonsense")[0]) == 5
+
+
+def test_a_line_that_is_being_written_is_heard_when_it_is_whole(tmp_path: Path) -> None:
+    """Half a line is no line."""
+    from modelworks.study import JobLog
+
+    log = tmp_path / "attempt-1" / "log.jsonl"
+    log.parent.mkdir()
+    whole = json.dumps({"time": "2026-11-21T05:15:00Z", "event": "said", "text": "a"}) + "\n"
+    log.write_text(whole + whole[:20], encoding="utf-8")
+    found = list(JobLog(tmp_path).read())
+    assert len(found) == 1
+    log.write_text(whole + whole + "not json\n", encoding="utf-8")
+    assert len(list(JobLog(tmp_path).read(found[0][0]))) == 1
+
+
+# -- a new run --------------------------------------------------------------------------------------------
+
+
+def sent(browser: TestClient, site: Site, **typed: str) -> tuple[int, str]:
+    place = f"{site.at}/studies/first-study/run"
+    page = browser.get(place, headers={"accept": "text/html"}).text
+    fields = {"form_token": token_on(browser, site.at), "until": "simulate", "executor": "process"}
+    ticked = dict.fromkeys(_names(page, "target "), "yes")
+    answer = browser.post(place, data={**fields, **ticked, **typed}, headers={"accept": "text/html"})
+    return answer.status_code, answer.text if answer.status_code != 303 else answer.headers["location"]
+
+
+def _names(page: str, beginning: str) -> list[str]:
+    return [each.partition('"')[0] for each in page.split('name="')[1:] if each.startswith(beginning)]
+
+
+def test_a_mistake_is_told_at_its_field_and_what_was_typed_stays(site: Site) -> None:
+    """With the words and the code that the command line has for it."""
+    parameter = _names(get(site, "/studies/first-study/run", "modeller"), "parameter ")[0]
+    status, text = sent(site.browsers["modeller"], site, **{parameter: "normal(a lot)"})
+    assert status == 422
+    field = text.partition(f'name="{parameter}"')[2].partition('class="field')[0]
+    assert "Y521" in field
+    assert 'value="normal(a lot)"' in field
+    assert 'aria-invalid="true"' in field
+
+
+def test_the_form_hands_the_run_over_with_what_was_changed(site: Site) -> None:
+    """And the trail says who did."""
+    parameter = _names(get(site, "/studies/first-study/run", "modeller"), "parameter ")[0]
+    status, place = sent(site.browsers["modeller"], site, **{parameter: "0.75"})
+    assert status == 303, place
+    house = site.app.state.house
+    job = house.workspace("ours").queue.get(place.rpartition("/")[2])
+    assert f"value {parameter.removeprefix('parameter ')} = 0.75" in job.title
+    assert job.order.by == "Modeller"
+    assert house.people.trail("ours")[0].about.startswith(f"job {job.id}")
+    house.workspace("ours").queue.cancel(job.id)
