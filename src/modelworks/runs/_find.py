@@ -39,7 +39,8 @@ class Condition:
 class Wanted:
     """Which runs to list: what is None or empty asks nothing. `since` and `until` are days, themselves included.
 
-    With `approved` only the runs that the team stands behind now.
+    With `approved` only the runs that the team stands behind now. With `after`, the key of a run (which may be gone
+    meanwhile), those that come after it in the list.
     """
 
     study: str | None = None
@@ -55,6 +56,7 @@ class Wanted:
     approved: bool = False
     conditions: tuple[Condition, ...] = ()
     limit: int | None = None
+    after: str | None = None
 
 
 def condition(text: str) -> Condition:

@@ -21,7 +21,7 @@ from modelworks.runs._find import COMPARISONS, Condition, Wanted, day, numbers_o
 from modelworks.runs._marks import Mark, standing
 from modelworks.runs._promotion import APPROVED, Promotion, by_run, what_holds
 from modelworks.runs._run import id_of
-from modelworks.runs._store import folder_name
+from modelworks.runs._store import DEPTH, folder_name
 from modelworks.runs._words import Word, word_of
 
 if TYPE_CHECKING:
@@ -199,13 +199,14 @@ class Index:
 
     def _asked(self, wanted: Wanted, *columns: Any) -> Any:
         order = (RUNS.c.time.desc(), RUNS.c.id.desc())
-        return sql.select(*columns).where(*self._conditions(wanted)).order_by(*order).limit(wanted.limit)
+        asked = sql.select(*columns).where(*self._conditions(wanted)).order_by(*order).limit(wanted.limit)
+        return asked if wanted.after is None else asked.where(_after(wanted.after))
 
     def _selected(self, wanted: Wanted) -> Listing:
         with self._engine.connect() as connection:
             found = connection.execute(self._asked(wanted, RUNS)).fetchall()
             total = len(found)
-            if wanted.limit is not None and total == wanted.limit:
+            if wanted.after is not None or total == wanted.limit:
                 count = sql.select(sql.func.count(RUNS.c.key)).where(*self._conditions(wanted))
                 total = connection.execute(count).scalar_one()
             tags = self._tags(connection, [row.key for row in found])
@@ -393,6 +394,16 @@ class Index:
                 connection.execute(
                     sql.update(RUNS).where(RUNS.c.store == here, RUNS.c.key == key).values(pinned=each.pinned)
                 )
+
+
+def _after(key: str) -> Any:
+    """What comes after a run in the list; R151 where that is no key."""
+    parts = key.split("/")
+    if len(parts) != DEPTH:
+        fail("R151", f"`{key}` is no key of a run", hint="take it from the list: study/model/region/time/commit-id")
+    moment = parts[3]
+    earlier = sql.and_(RUNS.c.time == moment, RUNS.c.id < id_of(Path(key)))
+    return sql.or_(RUNS.c.time < moment, earlier)
 
 
 def _compared(condition: Condition) -> Any:

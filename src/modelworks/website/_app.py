@@ -24,6 +24,7 @@ from modelworks.website._house import opened
 from modelworks.website._render import page
 from modelworks.website._settings import Settings
 from modelworks.website.access.visits import SAFE
+from modelworks.website.api import routes as api
 from modelworks.website.feeds import routes as feeds
 from modelworks.website.pages import home, jobs, new_run, run, runs, sign_in, static
 
@@ -36,8 +37,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     run.router,
     feeds.router,
     measures.router,
+<<<<<<< HEAD
     jobs.router,
     new_run.router,
+=======
+    api.router,
+>>>>>>> fb563b9 (A JSON API of runs, studies, jobs, data and promotions, whose description names every answer it gives)
 )
 
 # What a letter means to a browser or a program; any other is a mistake in what was asked for.
@@ -45,7 +50,8 @@ STATUS = {
     "W104": 404, "R101": 404, "R110": 404, "J102": 404, "Y134": 404,
     "W106": 503, "W120": 503, "R150": 503, "J101": 503,
     "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
-    "W117": 500, "W217": 404, "W221": 500,
+    "W117": 500, "W217": 404, "W221": 500, "W301": 404, "D101": 404,
+    "J103": 409, "R170": 409, "R171": 409, "R173": 409, "R174": 409, "R175": 409, "R176": 409, "R177": 409, "R179": 403,
 }  # fmt: skip
 _LOG = logging.getLogger("modelworks.website")
 
@@ -97,6 +103,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     """What the router says, in our words: there is no such page, or it does not take this."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     letter = Letter("W104", "there is no such page, or it is not for you to see", "go back to the start")
+    if status == 400:
+        letter = Letter("W118", "what was sent can not be read: it is no JSON, or no form", "send it again, in UTF-8")
     if status == 413:
         most = request.app.state.house.settings.upload_mb
         letter = Letter("W116", f"more than {most:g} MB came at once", "send a smaller file")
