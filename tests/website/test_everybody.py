@@ -51,15 +51,10 @@ def test_every_route_of_a_workspace_asks_for_a_role_in_it() -> None:
 
 def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
     """Each method of a route, with an address that leads to something."""
-<<<<<<< HEAD
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
         "study": "first-study",
     }  # fmt: skip
-=======
-    known = {"workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json"}
-    known |= {"job_id": site.job, "study": "first-study"}
->>>>>>> fb563b9 (A JSON API of runs, studies, jobs, data and promotions, whose description names every answer it gives)
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     query = f"?run={site.run.id}&run={site.run.id}" if route.path.endswith("/compare") else ""
     path = f"{route.path}{query}"

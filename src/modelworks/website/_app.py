@@ -37,12 +37,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     run.router,
     feeds.router,
     measures.router,
-<<<<<<< HEAD
     jobs.router,
     new_run.router,
-=======
     api.router,
->>>>>>> fb563b9 (A JSON API of runs, studies, jobs, data and promotions, whose description names every answer it gives)
 )
 
 # What a letter means to a browser or a program; any other is a mistake in what was asked for.
