@@ -6,6 +6,7 @@ covariance, which flatters it.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sysconfig
@@ -22,6 +23,8 @@ from measurement import Measurement, compared, seconds_of_command
 from scipy.special import gammaln
 
 from modelworks.diagnostics import ess_bulk
+from modelworks.runs import Run
+from modelworks.study import explorer_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "modelworks")
@@ -52,9 +55,24 @@ def measure_in(repository: Path) -> Iterator[Measurement]:
         yield Measurement("study: files to report", cold, "s")
         again = seconds_of_command([PROGRAM, "run", STUDY, "--quiet"], tries=3)
         yield compared("study: files to report, nothing changed", again, "s", "everything new", cold)
-        yield effective_draws(next((repository / "runs").rglob("run.json")).parent)
+        run = next((repository / "runs").rglob("run.json")).parent
+        yield effective_draws(run)
+        yield explored(run)
     finally:
         os.chdir(before)
+
+
+def explored(folder: Path) -> Measurement:
+    """An answer of the explorer with a slider moved: 200 draws, with all quantiles and differences of all outputs."""
+    run = Run(folder, "", folder.name[-6:], json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    explorer = explorer_of(run)
+    values = np.linspace(0.4, 0.6, 20)
+    ours = min(explorer.answer({"times.contact_rate": each}, explorer.outputs).seconds for each in values)
+    model, rows = explorer.study.compiled(explorer.study.report_times), explorer.study.spread()
+    began = time.perf_counter()
+    for k in range(200):
+        model.run(rows[k % len(rows)])
+    return compared("study: a moved slider", ours, "s", "the runs alone, one by one", time.perf_counter() - began)
 
 
 def effective_draws(run: Path) -> Measurement:

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, named_run, what_changed
     from modelworks.study._batch import choose_studies, new_batch, order_summary
     from modelworks.study._binding import BoundStudy
+    from modelworks.study._controls import Control, read_moved
     from modelworks.study._data_pages import data_pages
     from modelworks.study._estimate import Estimate, estimate, took_in_words
+    from modelworks.study._explorer import Explored, Explorer, Ribbon, explorer_of
     from modelworks.study._foretold import Foretold, foresight, foretold
     from modelworks.study._here import run_here
     from modelworks.study._incidence import QuickLook, quick_look
@@ -49,6 +51,12 @@ _HOME = {
     "log_of_job": "_logs",
     "notice_to_try": "_notices",
     "channels_of": "_notices",
+    "explorer_of": "_explorer",
+    "Ribbon": "_explorer",
+    "Explorer": "_explorer",
+    "Explored": "_explorer",
+    "read_moved": "_controls",
+    "Control": "_controls",
     "last_time": "_schedules",
     "next_time": "_schedules",
     "look_at_schedules": "_schedules",
@@ -119,14 +127,18 @@ _HOME = {
 __all__ = [
     "FORMATS",
     "BoundStudy",
+    "Control",
     "Estimate",
     "Explained",
+    "Explored",
+    "Explorer",
     "Foretold",
     "JobLog",
     "QuickLook",
     "Reproduction",
     "Rerun",
     "Result",
+    "Ribbon",
     "Sensitivity",
     "SimulatedCalibration",
     "StageStudy",
@@ -141,6 +153,7 @@ __all__ = [
     "estimate",
     "executor_names",
     "explain_job",
+    "explorer_of",
     "find_run",
     "find_studies",
     "find_study",
@@ -168,6 +181,7 @@ __all__ = [
     "promote",
     "queue_around",
     "quick_look",
+    "read_moved",
     "remark",
     "repository_around",
     "reproduce",

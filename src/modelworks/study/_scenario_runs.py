@@ -17,6 +17,8 @@ from modelworks.study._questions import BASELINE, allowed, takes
 from modelworks.study._scaled import Scaled, ScaledModel
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from modelworks.inputs import Scenario
 
 Array = NDArray[np.float64]
@@ -69,21 +71,33 @@ def _prepared(
     study: BoundStudy, scenario: Scenario | None, times: Array, draws: Mapping[str, Array]
 ) -> tuple[Scaled, Array]:
     """The model of a scenario, and a row of values for each draw, in the model's units."""
-    data = dict(study.data)
+    rows = changed_draws(study, scenario, draws)
+    scaled = study.simulator(times, other_data(study, scenario))
+    return scaled, scaled.given(np.column_stack([rows[name] for name in scaled.parameters]))
+
+
+def changed_draws(study: BoundStudy, scenario: Scenario | None, draws: Mapping[str, Array]) -> dict[str, Array]:
+    """The draws of each parameter as a scenario has them, in the files' units."""
     changed = dict(draws)
-    if scenario is not None:
-        data.update({name: study.inputs.catalogue[dataset].table() for name, dataset in scenario.data.items()})
-        for name, change in scenario.parameters.items():
-            for member in study.members(name):
-                changed[member] = (
-                    changed[member] * change.multiply
-                    if hasattr(change, "multiply")
-                    else np.full_like(changed[member], float(change))
-                )
-                _check_taken(study, scenario, name, member, changed[member])
-    scaled = study.simulator(times, data if scenario is not None and scenario.data else None)
-    rows = np.column_stack([changed[name] for name in scaled.parameters])
-    return scaled, scaled.given(rows)
+    if scenario is None:
+        return changed
+    for name, change in scenario.parameters.items():
+        for member in study.members(name):
+            changed[member] = (
+                changed[member] * change.multiply
+                if hasattr(change, "multiply")
+                else np.full_like(changed[member], float(change))
+            )
+            _check_taken(study, scenario, name, member, changed[member])
+    return changed
+
+
+def other_data(study: BoundStudy, scenario: Scenario | None) -> dict[str, pd.DataFrame] | None:
+    """The data that a scenario's model is built from; None where they are the study's."""
+    if scenario is None or not scenario.data:
+        return None
+    changed = {name: study.inputs.catalogue[dataset].table() for name, dataset in scenario.data.items()}
+    return {**study.data, **changed}
 
 
 @contextmanager
