@@ -151,10 +151,10 @@ class Chaos:
             if self._has_small_disk:
                 subprocess.run(["umount", "--lazy", str(self._disk)], check=True)
 
-    def strike(self, number: int) -> None:
-        """So many faults, with work going on all the while."""
+    def strike(self, number: int, each: int = 0) -> None:
+        """So many faults, and so many of each kind at least, with work going on all the while."""
         done = self.faults.total()
-        while self.faults.total() < done + number:
+        while self.faults.total() < done + number or self._seldom() < each:
             while len(self._workers) < WORKERS:
                 self._workers.append(self._worker())
             counts = self.queue.counts()
@@ -208,7 +208,7 @@ class Chaos:
         ends = ", ".join(f"{number} {state}" for state, number in sorted(self.queue.counts().items()))
         return f"{faults}; {ends}"
 
-    def seldom(self) -> int:
+    def _seldom(self) -> int:
         """How often the least frequent of the faults happened that can be done here."""
         can_not = {
             "fill the disk": not self._has_small_disk,

@@ -21,10 +21,10 @@ FAULTS_ON_A_CLUSTER = 40
 SEED = int(os.environ.get("MODELWORKS_CHAOS_SEED", 20261121))
 
 
-def struck(chaos: Chaos, seed: int, record_property: Told, faults: int = FAULTS) -> None:
+def struck(chaos: Chaos, seed: int, record_property: Told, faults: int = FAULTS, each: int = 4) -> None:
     """One session; what it did is told, however it ends."""
     try:
-        chaos.strike(faults)
+        chaos.strike(faults, each)
         chaos.settle()
         chaos.check()
     finally:
@@ -38,7 +38,6 @@ def test_whatever_is_killed_frozen_filled_or_set_back_every_job_ends_once_and_tr
     seed = SEED + session
     with Chaos(tmp_path / "chaos", f"sqlite:///{tmp_path}/queue.sqlite", seed) as chaos:
         struck(chaos, seed, record_property)
-        assert chaos.seldom() >= 4
 
 
 @pytest.mark.needs("postgres")
@@ -48,7 +47,6 @@ def test_the_database_may_be_killed_as_well(session: int, tmp_path: Path, record
     seed = SEED + session
     with servers.Postgres() as server, Chaos(tmp_path / "chaos", server.url, seed, server) as chaos:
         struck(chaos, seed, record_property)
-        assert chaos.seldom() >= 4
 
 
 @pytest.mark.needs("slurm")
@@ -60,7 +58,6 @@ def test_the_controller_of_a_cluster_and_its_nodes_may_be_killed(
     url = f"sqlite:///{tmp_path}/queue.sqlite"
     try:
         with Chaos(tmp_path / "chaos", url, seed, cluster=slurm) as chaos:
-            struck(chaos, seed, record_property, FAULTS_ON_A_CLUSTER)
-            assert chaos.seldom() >= 1
+            struck(chaos, seed, record_property, FAULTS_ON_A_CLUSTER, each=1)
     finally:
         slurm.renew()
