@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelworks.cli._retention import in_bytes
 from modelworks.cli._words import json_option, next_step, say, show, show_json, table, values_option
 from modelworks.errors import counted
 
@@ -104,15 +105,21 @@ def _resources(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-@click.command("jobs")
+@click.group("jobs", invoke_without_command=True)
 @click.option("--state", type=click.Choice(["waiting", "running", "done", "failed", "cancelled"]), multiple=True)
 @click.option("--study", help="Only jobs of this study.")
 @click.option("--batch", help="Only jobs that were handed over together.")
 @click.option("--by", help="Only jobs of this person.")
 @click.option("--limit", type=click.IntRange(1), default=ROWS_SHOWN, show_default=True, help="How many to show.")
 @json_option
-def list_jobs(state: Sequence[Any], limit: int, as_json: bool, **wanted: str | None) -> None:
+@click.pass_context
+def list_jobs(context: click.Context, /, state: Sequence[Any], limit: int, as_json: bool, **wanted: str | None) -> None:
     """The jobs of the repository, the latest first."""
+    if context.invoked_subcommand is None:
+        _list(state, limit, as_json, wanted)
+
+
+def _list(state: Sequence[Any], limit: int, as_json: bool, wanted: Mapping[str, str | None]) -> None:
     from modelworks.study import queue_around
 
     said = {name: value for name, value in wanted.items() if value is not None}
@@ -129,6 +136,30 @@ def list_jobs(state: Sequence[Any], limit: int, as_json: bool, **wanted: str | N
     say(f"{told}; {counted(workers, 'worker')}")
     waiting = counts.get("waiting", 0) and not workers
     next_step("modelworks worker" if waiting else "modelworks watch JOB" if found else "modelworks submit STUDY")
+
+
+@list_jobs.command("clean")
+@click.option("--dry-run", is_flag=True, help="Show what would go and what that frees; touch nothing.")
+@click.option(
+    "--days", type=click.FloatRange(0), help="What jobs left that are over for so long ([jobs] keep_days, 30)."
+)
+@json_option
+def clean_jobs(dry_run: bool, days: float | None, as_json: bool) -> None:
+    """Remove what jobs left behind: attempts, and copies of studies, code and environments that no job needs."""
+    from modelworks.study import clean, leftovers
+
+    found = leftovers(Path.cwd(), keep_days=days)
+    gone = [each for each in found if not each.why] if dry_run else clean(Path.cwd(), keep_days=days)
+    frees = sum(each.bytes for each in gone)
+    if as_json:
+        show_json({"gone": [{"kind": e.kind, "name": e.name, "bytes": e.bytes} for e in gone], "frees": frees})
+        return
+    for kind in dict.fromkeys(each.kind for each in found):
+        going, all_of_it = ([e for e in some if e.kind == kind] for some in (gone, found))
+        sizes = [in_bytes(sum(e.bytes for e in some)) for some in (going, all_of_it)]
+        show(f"{kind:12}  {len(going)} of {len(all_of_it)} go, {sizes[0]} of {sizes[1]}")
+    say(f"{in_bytes(frees)} {'would be freed' if dry_run else 'freed'}")
+    next_step("modelworks jobs clean" if dry_run and gone else "modelworks storage")
 
 
 def _as_dict(job: Job) -> dict[str, Any]:

@@ -32,6 +32,7 @@ KNOWN = (
     "data",
     "slurm",
     "schedule",
+    "jobs",
     "notify",
     "website",
     "approval",
@@ -101,9 +102,10 @@ class Repository:
     `recipients` are the public keys of who may read sensitive data, `key_file` is where the secret one is looked for.
     `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
     finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is. `schedules` are
-    what is run by itself, `notify` says who hears of jobs that end, `website` is what is said of the website. `sign`
-    are the roles in which a run is signed before the team stands behind it, where its study says nothing; `signers`
-    names who has a role, and `own_run` lets people sign what they made themselves.
+    what is run by itself, `notify` says who hears of jobs that end, `keep_job_days` how long what they leave behind is
+    kept; None where nobody says. `website` is what is said of the website. `sign` are the roles in which a run is
+    signed before the team stands behind it, where its study says nothing; `signers` names who has a role, and `own_run`
+    lets people sign what they made themselves.
     """
 
     root: Path
@@ -122,6 +124,7 @@ class Repository:
     slurm: Mapping[str, Any] | None = None
     schedules: tuple[Schedule, ...] = ()
     notify: Notify = field(default_factory=Notify)
+    keep_job_days: float | None = None
     website: Mapping[str, Any] = field(default_factory=dict)
     sign: tuple[str, ...] = USUAL_SIGN
     own_run: bool = False
@@ -204,6 +207,7 @@ def _read(root: Path) -> Repository:
     retention = settings.table("retention", RETENTION)
     slurm = settings.table("slurm", SLURM) if "slurm" in settings.values else None
     schedules = read_schedules(settings.group("schedule"))
+    keep_job_days = settings.table("jobs", {"keep_days": float}).get("keep_days")
     notify = read_notify(settings.below("notify", ("on", *WAYS)))
     website = settings.table("website", WEBSITE)
     approval = settings.below("approval", ("sign", "own_run", "people"))
@@ -237,6 +241,7 @@ def _read(root: Path) -> Repository:
         slurm,
         schedules,
         notify,
+        keep_job_days,
         website,
         sign,
         own_run,

@@ -40,6 +40,7 @@ from modelworks.processes import Process
 # A lock of PostgreSQL that all who change the queue agree upon.
 LOCK = 0x6D77_716A
 LONGEST_BACKOFF_SECONDS = 600.0
+CLEARED = "cleared away"
 # So many of those that could be next are looked at for some that fit; the others get their turn later.
 LOOKED_AT = 100
 
@@ -189,7 +190,18 @@ class Queue:
             state = self._state(connection, job)
             if state not in ("failed", "cancelled"):
                 fail("J103", f"the job {job} is {state}", hint="only a job that failed or was cancelled can be retried")
+            gone = sql.select(EVENTS.c.number).where(EVENTS.c.job == job, EVENTS.c.what == CLEARED).limit(1)
+            if connection.execute(gone).first() is not None:
+                hint = "submit its study again"
+                fail("J103", f"what the job {job} was carried out with has been cleared away", hint=hint)
             self._revive(connection, job, f"retried by {by or 'hand'}")
+
+    def clear(self, job: str) -> None:
+        """What a job that is over has left behind is about to be removed: it can not be retried any more."""
+        with self._change() as connection:
+            found = connection.execute(sql.select(JOBS.c.state).where(JOBS.c.id == job)).scalar()
+            if found in OVER:
+                self._say(connection, job, CLEARED, "its attempts, and what it was pinned with")
 
     # -- for workers ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, named_run, what_changed
     from modelworks.study._batch import choose_studies, new_batch, order_summary
     from modelworks.study._binding import BoundStudy
+    from modelworks.study._clean import clean, leftovers
     from modelworks.study._controls import Control, read_moved
     from modelworks.study._data_pages import data_pages
     from modelworks.study._estimate import Estimate, estimate, took_in_words
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from modelworks.study._work import carry_out, other_python, worker_around
 
 _HOME = {
+    "leftovers": "_clean",
+    "clean": "_clean",
     "log_of_job": "_logs",
     "notice_to_try": "_notices",
     "channels_of": "_notices",
@@ -148,6 +151,7 @@ __all__ = [
     "check_model",
     "check_study",
     "choose_studies",
+    "clean",
     "damaged_runs",
     "data_pages",
     "estimate",
@@ -163,6 +167,7 @@ __all__ = [
     "jobs_of",
     "last_time",
     "layers_of",
+    "leftovers",
     "log_in_words",
     "log_of_job",
     "look_at_schedules",

@@ -61,6 +61,8 @@ def pin(study: Study, files: Mapping[str, Path]) -> Pinned:
     copy = kept.get(mark)
     if copy is None:
         raise RuntimeError(f"{mark} was kept but is not in {kept.root}")
+    # Old copies that no job needs are cleaned away, and this one is needed soon.
+    os.utime(copy)
     return Pinned(
         copy / study.inputs.folder.relative_to(repository.root), _code(repository.kept), _packages(repository.kept)
     )
@@ -113,6 +115,7 @@ def _code(kept: Path) -> Path:
     copy = copies.get(mark)
     if copy is None:
         raise RuntimeError(f"{mark} was kept but is not in {copies.root}")
+    os.utime(copy)
     return copy
 
 
@@ -126,6 +129,7 @@ def _packages(kept: Path) -> str:
         draft = lock.with_suffix(f".{os.getpid()}")
         draft.write_text("".join(f"{name}=={version}\n" for name, version in packages.items()), encoding="utf-8")
         draft.replace(lock)
+    os.utime(lock)
     return mark
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from modelworks.inputs.repository import Repository
 from modelworks.jobs import Agenda, Attempt, Capacity, Chores, JobWorker
 from modelworks.runs import ProgressLog, machine
 from modelworks.study._batch import summarise
+from modelworks.study._clean import clean_daily
 from modelworks.study._jobs import executors_of, jobs_of, queue_around
 from modelworks.study._line import run_study
 from modelworks.study._notices import tell_of_jobs
@@ -71,5 +73,6 @@ def worker_around(
         cores or here["cores_allowed"] or 1,
         memory_gb or here["memory_gb"] or 4.0,
     )
-    chores = Chores([lambda: look_at_schedules(repository.root), lambda: tell_of_jobs(repository.root)], say=say)
+    looks = (look_at_schedules, tell_of_jobs, clean_daily)
+    chores = Chores([functools.partial(look, repository.root) for look in looks], say=say)
     return JobWorker(queue_around(folder), jobs_of(repository), executors, capacity, say=say, chores=chores, **more)
