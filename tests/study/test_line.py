@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelworks.runs import Store
+from modelworks.runs import Store, lacks
 from modelworks.study import run_study
 
 
@@ -34,6 +34,7 @@ def test_a_study_runs_to_a_report_and_then_has_nothing_to_do(quick: Path) -> Non
     assert first.run is not None
     assert first.run.file("report.html") is not None
     assert first.run.verify() == []
+    assert lacks(first.run) == []
     second = run_study(quick, quiet=True)
     assert fresh(second) == []
     assert not second.published

@@ -224,7 +224,8 @@ def _number_cells(number: Number) -> tuple[str, ...]:
 @click.option("--all", "everything", is_flag=True, help="Every run of the repository.")
 @json_option
 def verify_runs(runs: Sequence[str], everything: bool, as_json: bool) -> None:
-    """Whether every file of a run is as it was written, to the last bit."""
+    """Whether every file of a run is as it was written, to the last bit, and what of a whole run it lacks."""
+    from modelworks.runs import lacks
     from modelworks.study import damaged_runs, find_run, runs_of_repository, store_around
 
     if bool(runs) == everything:
@@ -233,19 +234,39 @@ def verify_runs(runs: Sequence[str], everything: bool, as_json: bool) -> None:
     unread = damaged_runs(Path.cwd()) if everything else []
     store = store_around(Path.cwd())
     told = {run.id: store.verify(run.key) for run in found}
+    lacking = {run.id: lacks(run) for run in found}
     if as_json:
-        show_json([{"id": run.id, "key": run.key, "whole": not told[run.id], "changed": told[run.id]} for run in found])
+        show_json(
+            [
+                {
+                    "id": run.id,
+                    "key": run.key,
+                    "whole": not told[run.id],
+                    "changed": told[run.id],
+                    "lacks": lacking[run.id],
+                }
+                for run in found
+            ]
+        )
     else:
         for run in found:
-            mark, colour = MARKS["stop" if told[run.id] else "fine"]
-            state = "; ".join(told[run.id]) or "as it was written"
-            show(f"{click.style(mark, fg=colour)} {run.id} {run.key.split('/')[0]}: {state}")
+            show(_verified(run, told[run.id], lacking[run.id]))
     say_letters(unread)
     changed = sum(bool(each) for each in told.values()) + len(unread)
     if changed:
         next_step("copy the run again from where it was published, or reproduce it; do not use its numbers")
         raise click.exceptions.Exit(1)
     next_step("modelworks list" if everything else f"modelworks show {found[0].id}")
+
+
+def _verified(run: Run, changed: Sequence[str], lacking: Sequence[str]) -> str:
+    """Whether a run is as it was written, and what it has lacked since then."""
+    mark, colour = MARKS["stop" if changed else "look" if lacking else "fine"]
+    state = "; ".join(changed) or "as it was written"
+    if lacking:
+        more = len(lacking) - REASONS_SHOWN
+        state += f", without {', '.join(lacking[:REASONS_SHOWN])}" + (f" and {more} more" if more > 0 else "")
+    return f"{click.style(mark, fg=colour)} {run.id} {run.key.split('/')[0]}: {state}"
 
 
 @click.command("reproduce")

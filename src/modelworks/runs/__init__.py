@@ -10,10 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelworks.runs._assembly import installed
+    from modelworks.runs._assembly import LOG, installed
     from modelworks.runs._bucket import BucketStore
     from modelworks.runs._cache import StageCache
     from modelworks.runs._compare import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, compare
+    from modelworks.runs._complete import lacks
     from modelworks.runs._environment import (
         Source,
         find_source,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from modelworks.runs._words import Requirement, Word
 
 _HOME = {
+    "LOG": "_assembly",
+    "lacks": "_complete",
     "APPROVED": "_promotion",
     "numbers_of": "_find",
     "Origin": "_origin",
@@ -117,6 +120,7 @@ _HOME = {
 __all__ = [
     "APPROVED",
     "KINDS_OF_DIFFERENCE",
+    "LOG",
     "BucketStore",
     "Comparison",
     "Condition",
@@ -155,6 +159,7 @@ __all__ = [
     "forget_source",
     "installed",
     "is_number",
+    "lacks",
     "machine",
     "make_environment",
     "numbers_of",

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelworks.errors import counted
-from modelworks.runs import Progress, Run, StageCache, fingerprint, provenance
+from modelworks.logs import Log, utc_now
+from modelworks.runs import LOG, Progress, Run, StageCache, fingerprint, provenance
 from modelworks.study import _carried, _stage_work, stages
 from modelworks.study._binding import BoundStudy
 from modelworks.study._carried import Carried
@@ -185,8 +186,10 @@ def _run(
         reused = found is not None
         if found is None:
             with cache.attempt(name, marks[name]) as attempt:
+                begun = utc_now()
                 _done(name, study, attempt, finished, progress, cores, as_read, carried)
                 seconds = time.perf_counter() - started
+                _log(attempt, name, begun, seconds)
                 told = {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)}
                 written = json.dumps({**told, "files": _hashes(attempt)}, indent=2, ensure_ascii=False, sort_keys=True)
                 (attempt / RECORD).write_text(written + "\n", encoding="utf-8")
@@ -202,6 +205,12 @@ def _run(
         if damaged:
             done[-1]["damaged"] = True
     return _published(study, until, finished, done, as_read, began)
+
+
+def _log(folder: Path, stage: str, begun: datetime, seconds: float) -> None:
+    """Say when a stage was done, in the log that becomes a part of every run that has it."""
+    Log(folder / LOG, clock=lambda: begun).event("stage begun", stage=stage)
+    Log(folder / LOG).event("stage ended", stage=stage, seconds=round(seconds, 3))
 
 
 def _done(
