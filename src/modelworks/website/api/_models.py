@@ -189,7 +189,7 @@ class Log(BaseModel):
     """What a job's attempts have written so far: objects with `time`, `event`, and more that depends on the event."""
 
     lines: list[dict[str, Any]]
-    next: int = Field(description="give it as `after` for what is written later")
+    next: str = Field(description="give it as `after` for what comes after these lines")
     over: bool = Field(description="whether nothing more will come")
 
 

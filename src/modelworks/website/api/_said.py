@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 from modelworks.inputs import Dataset
 from modelworks.jobs import Job
 from modelworks.runs import Comparison, Promotion, Row
+from modelworks.study import JobLog
 from modelworks.website._house import Workspace
 from modelworks.website.api import _models as models
 
@@ -56,30 +52,8 @@ def job(of: Job) -> models.Job:
     )  # fmt: skip
 
 
-def log(workspace: Workspace, of: Job, after: int) -> models.Log:
-    """Whole lines of all attempts, from the number `after` on."""
-    # In the order of numbers: the tenth attempt comes after the ninth.
-    attempts = sorted((workspace.jobs / of.id).glob("attempt-*/log.jsonl"), key=lambda file: _number(file.parent))
-    whole = (line for file in attempts for line in _whole_lines(file))
-    lines = list(islice(whole, after, after + MOST_LINES))
-    told = [event for line in lines for event in _event(line)]
-    return models.Log(lines=told, next=after + len(lines), over=of.is_over and len(lines) < MOST_LINES)
-
-
-def _whole_lines(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as opened:
-        # Without its end a line is being written still.
-        yield from (line for line in opened if line.endswith(b"\n"))
-
-
-def _event(line: bytes) -> Iterator[dict[str, Any]]:
-    """What a line says; one that a crash cut short, with what came after it, says nothing."""
-    with contextlib.suppress(ValueError):
-        found = json.loads(line)
-        if isinstance(found, dict):
-            yield found
-
-
-def _number(attempt: Path) -> int:
-    number = attempt.name.rpartition("-")[2]
-    return int(number) if number.isdigit() else 0
+def log(workspace: Workspace, of: Job, after: str) -> models.Log:
+    """What a job's attempts have written after a place."""
+    found = list(islice(JobLog.of(workspace.repository, of.id).read(after), MOST_LINES))
+    place = found[-1][0] if found else after
+    return models.Log(lines=[dict(event) for _, event in found], next=place, over=of.is_over and not found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -11,7 +12,6 @@ from fastapi import Query as Asked
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
-import modelworks
 from modelworks.errors import fail, near
 from modelworks.inputs import Catalogue
 from modelworks.runs import Wanted, compare, condition, promotion_of, promotions
@@ -56,7 +56,7 @@ def description(_: Annotated[Person, Depends(person)]) -> Response:
 
 def openapi() -> dict[str, Any]:
     """The description, with the two ways in which a token is given."""
-    told = get_openapi(title=TITLE, version=modelworks.__version__, summary="The runs of a team", routes=router.routes)
+    told = get_openapi(title=TITLE, version=version("modelworks"), summary="The runs of a team", routes=router.routes)
     told.setdefault("components", {})["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "a token: Authorization: Bearer mw_…"},
         "basic": {"type": "http", "scheme": "basic", "description": "a token as the password, with any name"},
@@ -178,7 +178,7 @@ def events(visit: Reader, job_id: str) -> list[models.Event]:
 
 
 @router.get("/workspaces/{workspace}/jobs/{job_id}/progress", responses=ANSWERS)
-def progress(visit: Reader, job_id: str, after: Annotated[int, Asked(ge=0, le=2**53)] = 0) -> models.Log:
+def progress(visit: Reader, job_id: str, after: Annotated[str, Asked(max_length=1000)] = "") -> models.Log:
     """What a job has written, line by line: how far its chains are, and what it said. Ask again with `next`."""
     return said.log(visit.workspace, visit.workspace.queue.get(job_id), after)
 
