@@ -56,7 +56,7 @@ def a_run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def site(folder: Path, a_run: Run) -> Iterator[Site]:
     """The website of both, with a browser in which each kind of person is signed in."""
-    app = create_app(read_settings(folder, environment={}))
+    app = create_app(read_settings(folder))
     with TestClient(app, base_url="http://127.0.0.1:8420") as first:
         people = app.state.house.people
         browsers = {"nobody": first}

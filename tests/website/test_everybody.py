@@ -11,7 +11,7 @@ from visitors import KINDS, Site
 
 from modelworks.website._app import ROUTERS
 from modelworks.website.access.people import ROLES
-from modelworks.website.access.visits import Needs, person
+from modelworks.website.access.visits import Needs, in_person, person
 
 # For those who are nobody yet: the door, what is the same for all, and whether the site is alive.
 PUBLIC = {
@@ -34,7 +34,7 @@ def role_of(route: APIRoute) -> str | None:
     """The role that a route needs; `person` where anybody who is signed in will do, None where nobody is asked."""
     asked = list(calls(route.dependant))
     roles = [each.role for each in asked if isinstance(each, Needs)]
-    return max(roles, key=ROLES.index) if roles else ("person" if person in asked else None)
+    return max(roles, key=ROLES.index) if roles else ("person" if {person, in_person} & {*asked} else None)
 
 
 def test_every_route_asks_who_comes_unless_it_is_on_the_short_list() -> None:
@@ -53,7 +53,7 @@ def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
     """Each method of a route, with an address that leads to something."""
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
-        "study": "first-study",
+        "study": "first-study", "person_id": "none", "token_id": "none", "session": "none",
     }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     query = f"?run={site.run.id}&run={site.run.id}" if route.path.endswith("/compare") else ""

@@ -82,12 +82,6 @@ WEBSITE: Mapping[str, type] = {
     "proxies": list,
     "session_days": float,
     "upload_mb": float,
-    "mail_server": str,
-    "mail_from": str,
-    "mail_user": str,
-    "sso_issuer": str,
-    "sso_client": str,
-    "sso_name": str,
 }
 
 

@@ -26,7 +26,7 @@ from modelworks.website._settings import Settings
 from modelworks.website.access.visits import SAFE
 from modelworks.website.api import routes as api
 from modelworks.website.feeds import routes as feeds
-from modelworks.website.pages import home, jobs, new_run, run, runs, sign_in, static
+from modelworks.website.pages import account, home, jobs, new_run, people, run, runs, sign_in, static
 
 # Every room of the site; a page, a feed or an endpoint of its own is added here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -40,13 +40,15 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     new_run.router,
     api.router,
+    people.router,
+    account.router,
 )
 
 # What a letter means to a browser or a program; any other is a mistake in what was asked for.
 STATUS = {
     "W104": 404, "R101": 404, "R110": 404, "J102": 404, "Y134": 404,
     "W106": 503, "W120": 503, "R150": 503, "J101": 503,
-    "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
+    "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W121": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
     "W117": 500, "W217": 404, "W221": 500, "W301": 404, "D101": 404,
     "J103": 409, "R170": 409, "R171": 409, "R173": 409, "R174": 409, "R175": 409, "R176": 409, "R177": 409, "R179": 403,
 }  # fmt: skip

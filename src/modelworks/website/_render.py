@@ -25,6 +25,8 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("Runs", "runs", "viewer"),
     ("Jobs", "jobs", "viewer"),
     ("Feeds", "feeds", "viewer"),
+    ("People", "people", "viewer"),
+    ("Settings", "settings", "admin"),
 )
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 

@@ -1,14 +1,12 @@
-"""What a website is told by `[website]` of modelworks.toml and by the environment; a laptop needs neither."""
+"""What a website is told by `[website]` of modelworks.toml; a laptop needs nothing of it."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from modelworks.errors import fail
 from modelworks.inputs.repository import Repository
@@ -17,26 +15,6 @@ HOST, PORT = "127.0.0.1", 8420
 SESSION_DAYS = 14.0
 UPLOAD_MB = 100.0
 SECRET_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """How letters are sent: `server` as `host:port`, `user` where it wants one; the password from the environment."""
-
-    server: str
-    sender: str
-    user: str = ""
-    password: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SingleSignOn:
-    """A provider of OpenID Connect, and what we are called there."""
-
-    issuer: str
-    client: str
-    secret: str
-    name: str = "single sign-on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +35,6 @@ class Settings:
     proxies: tuple[str, ...] = ()
     session_days: float = SESSION_DAYS
     upload_mb: float = UPLOAD_MB
-    mail: Mail | None = None
-    sso: SingleSignOn | None = None
     work: bool = False
 
     @property
@@ -73,7 +49,6 @@ def read_settings(
     host: str | None = None,
     port: int | None = None,
     work: bool = False,
-    environment: Mapping[str, str] = os.environ,
 ) -> Settings:
     """The settings of the repository around a folder; what is said as an argument goes before what is written.
 
@@ -104,8 +79,6 @@ def read_settings(
         proxies=tuple(said.get("proxies", ())),
         session_days=said.get("session_days", SESSION_DAYS),
         upload_mb=said.get("upload_mb", UPLOAD_MB),
-        mail=_mail(said, environment),
-        sso=_sso(said, environment),
         work=work,
     )
 
@@ -145,25 +118,3 @@ def _key(file: Path) -> bytes:
     if len(key) < SECRET_BYTES:
         fail("W102", f"`{file}` holds {len(key)} bytes, too few to sign with", hint="remove it; a new one is made")
     return key
-
-
-def _mail(said: Mapping[str, Any], environment: Mapping[str, str]) -> Mail | None:
-    if "mail_server" not in said:
-        return None
-    sender = said.get("mail_from") or "modelworks@localhost"
-    return Mail(said["mail_server"], sender, said.get("mail_user", ""), environment.get("MODELWORKS_MAIL_PASSWORD", ""))
-
-
-def _sso(said: Mapping[str, Any], environment: Mapping[str, str]) -> SingleSignOn | None:
-    if "sso_issuer" not in said:
-        return None
-    secret = environment.get("MODELWORKS_SSO_SECRET", "")
-    if not secret or "sso_client" not in said:
-        fail(
-            "W103",
-            "sign-in by OpenID Connect wants `sso_issuer` and `sso_client` in modelworks.toml, and a secret",
-            hint="give the secret in the environment variable MODELWORKS_SSO_SECRET",
-        )
-    return SingleSignOn(
-        said["sso_issuer"].rstrip("/"), said["sso_client"], secret, said.get("sso_name", "single sign-on")
-    )

@@ -119,7 +119,7 @@ class People:
 
     # -- people ----------------------------------------------------------------------------------------
 
-    def add(self, name: str, title: str, *, mail: str = "", subject: str = "") -> Person:
+    def add(self, name: str, title: str, *, mail: str = "") -> Person:
         """A new person, who can not come in yet; W110 for a name that is taken or is none."""
         wanted = name.strip().lower()
         if not _NAME.fullmatch(wanted):
@@ -127,7 +127,7 @@ class People:
             fail("W110", f"`{name}` is no name to sign in with", hint=hint)
         row = {
             "id": secrets.token_hex(6), "name": wanted, "title": title.strip() or wanted, "mail": mail.strip(),
-            "password": "", "since": _now(), "subject": subject, "active": True,
+            "password": "", "since": _now(), "active": True,
         }  # fmt: skip
         with self._change() as connection:
             if connection.execute(sql.select(PEOPLE.c.id).where(PEOPLE.c.name == wanted)).first():
@@ -142,10 +142,6 @@ class People:
     def get(self, person: str) -> Person | None:
         """The person of this id."""
         return self._one(PEOPLE.c.id == person)
-
-    def known_as(self, subject: str) -> Person | None:
-        """The person a provider of OpenID Connect knows by `issuer subject`."""
-        return self._one(PEOPLE.c.subject == subject)
 
     def everybody(self, workspace: str) -> list[tuple[Person, Role]]:
         """Who belongs to a workspace, with their roles there."""

@@ -30,7 +30,7 @@ def _text(name: str, *more: Any, **options: Any) -> sql.Column[str]:
 PEOPLE = _table(
     "people",
     _text("id", primary_key=True), _text("name", unique=True), _text("title"), _text("mail"), _text("password"),
-    _text("since"), _text("subject"), sql.Column("active", sql.Boolean, nullable=False),
+    _text("since"), sql.Column("active", sql.Boolean, nullable=False),
 )  # fmt: skip
 MEMBERS = _table("members", _text("person", primary_key=True), _text("workspace", primary_key=True), _text("role"))
 # Of what opens a door only a hash is kept. Moments are seconds since 1970.

@@ -74,6 +74,14 @@ async def memberships(request: Request, someone: Annotated[Person, Depends(perso
     }
 
 
+async def in_person(request: Request) -> Person:
+    """Whoever is signed in with a browser: a token can not make another that may do more; W108 for one."""
+    known = await _known(request)
+    if known.token is not None:
+        fail("W108", "a token can not change the account it is of", hint="sign in with a browser")
+    return known.person
+
+
 class Needs:
     """The dependency behind `needs`: who has not the role does not pass."""
 

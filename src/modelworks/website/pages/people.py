@@ -1,0 +1,130 @@
+"""People and settings of a workspace: who belongs to it, what was done, what is stored, who carries jobs out."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from modelworks.errors import Letter, ModelworksError, fail
+from modelworks.jobs.channels import Notice
+from modelworks.jobs.channels.mail import Mail
+from modelworks.runs import usage
+from modelworks.study import channels_of, executor_names, retention_around
+from modelworks.website._house import no_such_place
+from modelworks.website._render import at, page
+from modelworks.website.access.people import ROLES, Person, Role
+from modelworks.website.access.visits import Admin, Reader, Visit
+
+router = APIRouter()
+
+DEEDS_SHOWN = 100
+
+
+@router.get("/w/{workspace}/people")
+def people(request: Request, visit: Reader) -> Response:
+    """Who belongs to the workspace; an admin may change it here."""
+    return _shown(request, visit)
+
+
+def _shown(
+    request: Request, visit: Visit, status: int = 200, *, letters: tuple[Letter, ...] = (), link: str = "", of: str = ""
+) -> Response:
+    everybody = visit.house.people.everybody(visit.workspace.name)
+    return page(
+        request, "people.html.j2", status, everybody=everybody, roles=ROLES, letters=letters, link=link, link_of=of
+    )  # fmt: skip
+
+
+@router.post("/w/{workspace}/people")
+def invite(
+    request: Request,
+    visit: Admin,
+    name: Annotated[str, Form()] = "",
+    title: Annotated[str, Form()] = "",
+    mail: Annotated[str, Form()] = "",
+    role: Annotated[Role, Form()] = "viewer",
+) -> Response:
+    """Make somebody a member; who is new gets a link by which they choose a password."""
+    known = visit.house.people
+    try:
+        someone = known.find(name) or known.add(name, title, mail=mail)
+    except ModelworksError as error:
+        return _shown(request, visit, 422, letters=error.letters)
+    known.set_role(someone.id, visit.workspace.name, role)
+    visit.note(request, "invited", f"{someone.name} as {role}")
+    if someone.has_password:
+        return RedirectResponse(at(visit.workspace.name, "people"), 303)
+    return _with_link(request, visit, someone, "invite")
+
+
+@router.post("/w/{workspace}/people/{person_id}/role")
+def change(request: Request, visit: Admin, person_id: str, role: Annotated[Literal["none"] | Role, Form()]) -> Response:
+    """Give a member another role, or none any more."""
+    someone = _member(visit, person_id)
+    visit.house.people.set_role(someone.id, visit.workspace.name, None if role == "none" else role)
+    visit.note(request, "gave a role", f"{someone.name}: {role}")
+    return RedirectResponse(at(visit.workspace.name, "people"), 303)
+
+
+@router.post("/w/{workspace}/people/{person_id}/link")
+def link(request: Request, visit: Admin, person_id: str) -> Response:
+    """A link by which a member chooses a new password, for an admin to hand over."""
+    someone = _member(visit, person_id)
+    visit.note(request, "made a link for a password", someone.name)
+    return _with_link(request, visit, someone, "reset" if someone.has_password else "invite")
+
+
+def _with_link(request: Request, visit: Visit, someone: Person, purpose: Literal["invite", "reset"]) -> Response:
+    """The link, sent by mail where that is set up, and shown once to be handed over."""
+    known = visit.house.people
+    # Whoever holds the link is that person everywhere.
+    elsewhere = [name for name in known.workspaces_of(someone.id) if known.role(visit.person.id, name) != "admin"]
+    if elsewhere:
+        fail(
+            "W121",
+            f"{someone.title} belongs to another workspace, too, of which you are no admin",
+            hint="an admin of all their workspaces can make the link",
+        )
+    made = f"{visit.house.settings.address}/password/{known.make_link(someone.id, purpose)}"
+    letters: tuple[Letter, ...] = ()
+    if someone.mail:
+        try:
+            _send(visit, someone, made)
+        except ModelworksError as error:
+            letters = error.letters
+    return _shown(request, visit, letters=letters, link=made, of=someone.title)
+
+
+def _send(visit: Visit, someone: Person, made: str) -> None:
+    """By the server of [notify.mail]; where none is set up, the admin hands the link over."""
+    mail = channels_of(visit.workspace.repository).get("mail")
+    if isinstance(mail, Mail):
+        subject = f"[{visit.workspace.title}] choose a password"
+        text = f"{visit.person.title} lets you in. Choose a password here, once:\n\n{made}"
+        replace(mail, to=(someone.mail,)).send(Notice(secrets.token_hex(8), "link", subject, text, {}))
+
+
+def _member(visit: Visit, person_id: str) -> Person:
+    """Somebody of this workspace; who is of another is not there at all."""
+    someone = visit.house.people.get(person_id)
+    if someone is None or visit.house.people.role(someone.id, visit.workspace.name) is None:
+        no_such_place()
+    return someone
+
+
+@router.get("/w/{workspace}/settings")
+def settings(request: Request, visit: Admin, before: int | None = None) -> Response:
+    """What was done by whom, what the runs take and which of them stay, and who carries jobs out."""
+    workspace = visit.workspace
+    store, policy, _ = retention_around(workspace.root)
+    deeds = visit.house.people.trail(workspace.name, before=before, limit=DEEDS_SHOWN)
+    return page(
+        request, "settings.html.j2",
+        deeds=deeds, more=deeds[-1].number if len(deeds) == DEEDS_SHOWN else None, usage=usage(store), policy=policy,
+        executors=executor_names(workspace.repository), workers=workspace.queue.workers(),
+        counts=workspace.queue.counts(), queue=workspace.repository.queue or "a file of the repository's own",
+    )  # fmt: skip

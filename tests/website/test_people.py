@@ -1,0 +1,265 @@
+"""Signing in, links, tokens and roles: what opens a door, and what does not any more."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sql
+from starlette.testclient import TestClient
+from visitors import PASSWORD, Site, sign_in, token_on
+
+from modelworks.databases import open_database
+from modelworks.errors import ModelworksError
+from modelworks.website import read_settings
+from modelworks.website.access.people import DAY, MOST_FAILURES, People
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def people(tmp_path: Path, clock: Clock) -> Iterator[People]:
+    known = People(f"sqlite:///{tmp_path / 'people.sqlite'}", session_days=2, clock=clock)
+    yield known
+    known.close()
+
+
+def code(raised: pytest.ExceptionInfo[ModelworksError]) -> str:
+    return raised.value.codes[0]
+
+
+def test_nothing_that_opens_a_door_stands_in_the_database(people: People, tmp_path: Path) -> None:
+    """Who reads the file can not come in."""
+    ada = people.add("ada", "Ada")
+    people.set_password(ada.id, PASSWORD)
+    secrets = [
+        people.begin_session(ada.id, "", ""), people.make_token(ada.id, "x", "", "viewer", 1),
+        people.make_link(ada.id, "reset"), PASSWORD,
+    ]  # fmt: skip
+    kept = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert all(secret.encode() not in kept for secret in secrets)
+    assert b"$argon2id$" in kept
+
+
+def test_a_session_ends_by_itself_by_its_owner_and_by_a_new_password(people: People, clock: Clock) -> None:
+    """A lost laptop is one click, or one password, away from being harmless."""
+    ada = people.add("ada", "Ada")
+    secrets = [people.begin_session(ada.id, "", "") for _ in range(2)]
+    people.end_session(ada.id, people.sessions(ada.id)[0].hash)
+    assert sum(people.session(secret) is not None for secret in secrets) == 1
+    people.set_password(ada.id, PASSWORD)
+    assert [people.session(secret) for secret in secrets] == [None, None]
+    fresh = people.begin_session(ada.id, "", "")
+    clock.now += 2 * DAY + 1
+    assert people.session(fresh) is None
+
+
+def test_a_link_opens_once_for_what_it_is_for_and_not_for_long(people: People, clock: Clock) -> None:
+    """Looking at it uses nothing up: programs that read mail look, too."""
+    ada = people.add("ada", "Ada")
+    link = people.make_link(ada.id, "invite")
+    assert people.follow_link(link, ("invite",), use=False) == ada
+    for purposes in (("enter",), ("reset",)):
+        with pytest.raises(ModelworksError) as raised:
+            people.follow_link(link, purposes, use=True)
+        assert code(raised) == "W115"
+    assert people.follow_link(link, ("invite",), use=True) == ada
+    old = people.make_link(ada.id, "enter")
+    clock.now += 301
+    for used in (link, old):
+        with pytest.raises(ModelworksError):
+            people.follow_link(used, ("invite", "enter"), use=True)
+
+
+def test_a_password_can_not_be_guessed_by_trying(people: People, clock: Clock) -> None:
+    """And somebody else who tries does not keep its owner out."""
+    ada = people.add("ada", "Ada")
+    people.set_password(ada.id, PASSWORD)
+    said = set()
+    for _ in range(MOST_FAILURES["pair"]):
+        with pytest.raises(ModelworksError) as raised:
+            people.check_password("ada", "guess", "10.0.0.1")
+        said.add(str(raised.value))
+    with pytest.raises(ModelworksError) as raised:
+        people.check_password("ada", PASSWORD, "10.0.0.1")
+    assert code(raised) == "W114"
+    assert people.check_password("ADA ", PASSWORD, "10.0.0.2").name == "ada"
+    with pytest.raises(ModelworksError) as raised:
+        people.check_password("nobody", "guess", "10.0.0.3")
+    assert said == {str(raised.value)}, "it says whether there is such a name"
+    clock.now += 901
+    assert people.check_password("ada", PASSWORD, "10.0.0.1")
+
+
+def test_the_trail_can_not_be_changed_even_in_the_database(people: People, tmp_path: Path) -> None:
+    """Neither by us nor by somebody with the file open."""
+    people.note("ada", "ours", "signed", "run 7f3a21")
+    engine = open_database(f"sqlite:///{tmp_path / 'people.sqlite'}")
+    for said in ("UPDATE modelworks_trail SET what = 'nothing'", "DELETE FROM modelworks_trail"):
+        with pytest.raises(sql.exc.DatabaseError, match="kept"), engine.connect() as connection:
+            connection.exec_driver_sql(said)
+    assert people.trail("ours")[0].what == "signed"
+
+
+def test_a_workspace_keeps_an_admin(people: People) -> None:
+    """Else nobody could ever let somebody in again."""
+    ada, bob = people.add("ada", "Ada"), people.add("bob", "Bob")
+    people.set_role(ada.id, "ours", "admin")
+    for role in ("viewer", None):
+        with pytest.raises(ModelworksError) as raised:
+            people.set_role(ada.id, "ours", role)  # type: ignore[arg-type]
+        assert code(raised) == "W111"
+    people.set_role(bob.id, "ours", "admin")
+    people.set_role(ada.id, "ours", None)
+    assert people.role(ada.id, "ours") is None
+
+
+@pytest.mark.parametrize("name", ["", "Ada Lovelace", "<b>", "a" * 101, "../x"])
+def test_a_name_is_one_that_can_be_typed_and_read(people: People, name: str) -> None:
+    """And one belongs to one person, however it is written."""
+    with pytest.raises(ModelworksError) as raised:
+        people.add(name, "x")
+    assert code(raised) == "W110"
+    people.add("Ada", "Ada")
+    with pytest.raises(ModelworksError):
+        people.add("ada", "Another")
+
+
+def test_the_key_is_its_owners_alone_and_stays(folder: Path) -> None:
+    """Who has it can sign a session of anybody."""
+    assert read_settings(folder).key == read_settings(folder).key
+    assert stat.S_IMODE((folder / ".modelworks" / "website.key").stat().st_mode) == 0o600
+
+
+def test_others_reach_the_site_only_where_an_address_for_them_is_written(folder: Path) -> None:
+    """Cookies and links would be made for the wrong place."""
+    with pytest.raises(ModelworksError) as raised:
+        read_settings(folder, host="0.0.0.0")
+    assert code(raised) == "W101"
+
+
+# -- through the pages ------------------------------------------------------------------------------------
+
+
+def fresh(site: Site) -> TestClient:
+    return TestClient(site.app, base_url="http://127.0.0.1:8420", follow_redirects=False)
+
+
+def test_a_wrong_password_says_so_and_keeps_the_name(site: Site) -> None:
+    """The name was typed once."""
+    answer = sign_in(fresh(site), "viewer", "wrong password")
+    assert answer.status_code == 401
+    assert "W113" in answer.text
+    assert 'value="viewer"' in answer.text
+    assert "set-cookie" not in answer.headers or "modelworks_session" not in answer.headers["set-cookie"]
+
+
+def test_the_cookie_is_read_by_no_script_and_by_no_other_site(site: Site) -> None:
+    """And one that was changed opens nothing."""
+    browser = fresh(site)
+    cookie = sign_in(browser, "viewer").headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert browser.get(site.at).status_code == 200
+    value = browser.cookies["modelworks_session"]
+    browser.cookies.set("modelworks_session", value[:-2] + ("aa" if value[-2:] != "aa" else "bb"))
+    assert browser.get(site.at, headers={"cookie": "modelworks_session=" + value[:-4]}).status_code == 401
+
+
+def test_signing_out_ends_the_session_where_it_is_kept(site: Site) -> None:
+    """A cookie that somebody copied opens nothing any more."""
+    browser = fresh(site)
+    sign_in(browser, "viewer")
+    copied = browser.cookies["modelworks_session"]
+    assert browser.post("/sign-out", data={"form_token": token_on(browser, site.at)}).status_code == 303
+    assert fresh(site).get(site.at, headers={"cookie": f"modelworks_session={copied}"}).status_code == 401
+
+
+@pytest.mark.parametrize("place", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_signing_in_leads_nowhere_else(site: Site, place: str) -> None:
+    """A link to our own page of sign-in must not end on somebody else's."""
+    browser = fresh(site)
+    filled = {"name": "viewer", "password": PASSWORD, "next": place, "form_token": token_on(browser, "/sign-in")}
+    assert browser.post("/sign-in", data=filled).headers["location"] == "/"
+
+
+def test_an_admin_lets_somebody_in_who_chooses_a_password(site: Site) -> None:
+    """By a link that is shown once."""
+    admin = site.browsers["admin"]
+    filled = {"name": "grace", "title": "Grace", "role": "modeller", "form_token": token_on(admin, site.at)}
+    text = admin.post(f"{site.at}/people", data=filled, headers={"accept": "text/html"}).text
+    link = text.partition("<pre")[2].partition("<code>")[2].partition("<")[0]
+    place = link.partition("8420")[2]
+    browser = fresh(site)
+    short = browser.post(place, data={"password": "short", "form_token": token_on(browser, place)})
+    assert short.status_code == 422
+    assert "W112" in short.text
+    chosen = browser.post(place, data={"password": PASSWORD, "form_token": token_on(browser, place)})
+    assert chosen.status_code == 303
+    assert browser.get(f"{site.at}/runs").status_code == 200
+    assert fresh(site).get(place).status_code == 410
+    assert "invited" in admin.get(f"{site.at}/settings").text
+
+
+def test_a_link_for_somebody_of_another_workspace_is_not_made(site: Site) -> None:
+    """Its holder could do there what that person may."""
+    people = site.app.state.house.people
+    heidi = people.add("heidi", "Heidi")
+    people.set_role(heidi.id, "ours", "viewer")
+    people.set_role(heidi.id, "theirs", "admin")
+    admin = site.browsers["admin"]
+    answer = admin.post(f"{site.at}/people/{heidi.id}/link", data={"form_token": token_on(admin, site.at)})
+    assert answer.status_code == 403
+    stranger = people.find("stranger")
+    answer = admin.post(f"{site.at}/people/{stranger.id}/link", data={"form_token": token_on(admin, site.at)})
+    assert answer.status_code == 404
+
+
+def make_token(site: Site, kind: str, **said: str) -> str:
+    browser = site.browsers[kind]
+    filled = {"title": "a program", "days": "1", "form_token": token_on(browser, site.at), **said}
+    text = browser.post("/account/tokens", data=filled, headers={"accept": "text/html"}).text
+    return text.partition('aria-label="Token"><code>')[2].partition("<")[0]
+
+
+def test_a_token_opens_what_it_is_for_and_no_more(site: Site) -> None:
+    """Not even what its owner may, nor an account."""
+    token = make_token(site, "admin", scope="viewer", workspace="ours")
+    program = fresh(site)
+    bearer = {"authorization": f"Bearer {token}"}
+    assert program.get(f"{site.at}/runs", headers=bearer).status_code == 200
+    assert program.get(f"{site.at}/runs", auth=("anything", token)).status_code == 200
+    assert program.get(f"{site.at}/settings", headers=bearer).status_code == 403
+    assert program.get("/w/theirs", headers=bearer).status_code == 404
+    assert program.get("/account", headers=bearer).status_code == 403
+    assert program.post("/account/tokens", headers=bearer, data={"scope": "admin"}).status_code == 403
+    assert program.get(f"{site.at}/runs", headers={"authorization": "Bearer mw_wrong"}).status_code == 401
+    people = site.app.state.house.people
+    admin = people.find("admin")
+    for each in people.tokens(admin.id):
+        people.end_token(admin.id, each.id)
+    assert program.get(f"{site.at}/runs", headers=bearer).status_code == 401
+
+
+def test_more_than_the_site_takes_is_refused_before_it_is_read(site: Site) -> None:
+    """A gigabyte would fill the memory."""
+    browser = site.browsers["modeller"]
+    headers = {"content-length": str(10**9), "content-type": "application/x-www-form-urlencoded"}
+    answer = browser.post(f"{site.at}/jobs/{site.job}/retry", content=b"x", headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["mistakes"][0]["code"] == "W116"
