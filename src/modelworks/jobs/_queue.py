@@ -80,6 +80,7 @@ class Queue:
         self._url = url
         self._clock = clock
         self._shared: sql.Connection | None = None
+        self._said: list[dict[str, str]] = []
         with self._letters():
             self._engine = open_database(url, durable=True)
             self._make()
@@ -115,7 +116,7 @@ class Queue:
         """Put a job into the queue that this worker has taken on already, with the handle by which others find it."""
         with self._change() as connection:
             connection.execute(sql.insert(JOBS).values(row_of(order, self._now())))
-            claim = self._take(connection, order.id, worker)
+            (claim,) = self._take(connection, [order.id], worker)
             self._set(connection, self._mine(claim), handle=handle)
             self._say(connection, order.id, "started", f"by {order.by}, who waits for it" if order.by else "")
             return claim
@@ -267,16 +268,16 @@ class Queue:
             if not self._is_known(connection, worker):
                 return []
             cores, memory = self._free(connection, worker, capacity)
-            claims = []
+            chosen: list[str] = []
             for row in connection.execute(self._next(capacity).limit(LOOKED_AT)).all():
                 if row.executor in capacity.local:
                     if row.cores > cores or row.memory_gb > memory:
                         continue
                     cores, memory = cores - row.cores, memory - row.memory_gb
-                claims.append(self._take(connection, row.id, worker))
-                if len(claims) == capacity.jobs:
+                chosen.append(row.id)
+                if len(chosen) == capacity.jobs:
                     break
-            return claims
+            return self._take(connection, chosen, worker)
 
     def note(self, claim: Claim, *, handle: str | None = None, phase: str | None = None) -> bool:
         """Remember what the executor said; False, and nothing changes, where the claim is void."""
@@ -298,8 +299,12 @@ class Queue:
             around, self._shared = self._shared, connection
             try:
                 yield connection
+                if around is None:
+                    self._write_events(connection)
             finally:
                 self._shared = around
+                if around is None:
+                    self._said.clear()
 
     def wishes(self, worker: str) -> set[str]:
         """Those of a worker's jobs that are to be cancelled."""
@@ -310,10 +315,7 @@ class Queue:
     def finish(self, claim: Claim, state: State, outcome: Mapping[str, Any]) -> bool:
         """The job is over; False, and nothing changes, where the claim is void."""
         with self._change() as connection:
-            if not self._set(connection, self._mine(claim), phase=""):
-                return False
-            self._over(connection, claim.job, state, outcome)
-            return True
+            return self._over(connection, claim.job, state, outcome, self._mine(claim))
 
     def again(self, claim: Claim, reason: str, text: str, delay_seconds: float, *, counts: bool = True) -> bool:
         """The attempt came to nothing, but another may not; False, and nothing changes, where the claim is void."""
@@ -349,12 +351,18 @@ class Queue:
         cores, memory = connection.execute(used).one()
         return capacity.cores - (cores or 0), capacity.memory_gb - (memory or 0.0)
 
-    def _take(self, connection: sql.Connection, job: str, worker: str) -> Claim:
-        row = connection.execute(sql.select(JOBS).where(JOBS.c.id == job)).mappings().one()
-        taken = {"owner": worker, "token": row["token"] + 1, "attempt": row["attempt"] + 1}
-        began = row["started"] or self._now()
-        self._set(connection, [JOBS.c.id == row["id"]], **taken, state="running", handle=None, started=began)
-        return claim_of({**row, **taken, "handle": None})
+    def _take(self, connection: sql.Connection, jobs: Sequence[str], worker: str) -> list[Claim]:
+        """The right to carry these out, in their order."""
+        if not jobs:
+            return []
+        rows = {row["id"]: row for row in connection.execute(sql.select(JOBS).where(JOBS.c.id.in_(jobs))).mappings()}
+        claims = []
+        for row in (rows[job] for job in jobs):
+            taken = {"owner": worker, "token": row["token"] + 1, "attempt": row["attempt"] + 1}
+            began = row["started"] or self._now()
+            self._set(connection, [JOBS.c.id == row["id"]], **taken, state="running", handle=None, started=began)
+            claims.append(claim_of({**row, **taken, "handle": None}))
+        return claims
 
     def _is_known(self, connection: sql.Connection, worker: str) -> bool:
         return connection.execute(sql.select(WORKERS.c.id).where(WORKERS.c.id == worker)).first() is not None
@@ -372,11 +380,20 @@ class Queue:
     def _set(self, connection: sql.Connection, conditions: list[Any], **values: Any) -> bool:
         return connection.execute(sql.update(JOBS).where(*conditions).values(**values)).rowcount == 1
 
-    def _over(self, connection: sql.Connection, job: str, state: State, outcome: Mapping[str, Any]) -> None:
-        """The end of a job, and what it means for those that wait for it."""
+    def _over(
+        self,
+        connection: sql.Connection,
+        job: str,
+        state: State,
+        outcome: Mapping[str, Any],
+        conditions: Sequence[Any] = (),
+    ) -> bool:
+        """The end of a job, and what it means for those that wait for it; False where the conditions do not hold."""
         told = without_secrets(json.dumps(outcome, ensure_ascii=False))
         said = {"outcome": told, "owner": None, "wish": "", "phase": ""}
-        self._set(connection, [JOBS.c.id == job], state=state, finished=self._now(), **said)
+        where = [JOBS.c.id == job, *conditions]
+        if not self._set(connection, where, state=state, finished=self._now(), **said):
+            return False
         self._say(connection, job, state, str(outcome.get("text", "")))
         waiting = sql.select(NEEDS).where(NEEDS.c.needs == job, NEEDS.c.met == 0)
         for need in connection.execute(waiting).all():
@@ -386,6 +403,7 @@ class Queue:
                     self._over(connection, need.job, "failed", why)
                 continue
             self._meet(connection, need.job, job)
+        return True
 
     def _meet(self, connection: sql.Connection, job: str, needs: str) -> None:
         same = (NEEDS.c.job == job, NEEDS.c.needs == needs)
@@ -430,7 +448,15 @@ class Queue:
             self._say(connection, job, what, text)
 
     def _say(self, connection: sql.Connection, job: str, what: str, text: str) -> None:
-        connection.execute(sql.insert(EVENTS).values(job=job, time=self._now(), what=what, text=without_secrets(text)))
+        self._said.append({"job": job, "time": self._now(), "what": what, "text": without_secrets(text)})
+        if self._shared is None:
+            self._write_events(connection)
+
+    def _write_events(self, connection: sql.Connection) -> None:
+        """What was said in this transaction, at once: a server is asked once for all of it."""
+        said, self._said = self._said, []
+        if said:
+            connection.execute(sql.insert(EVENTS), said)
 
     def _now(self) -> str:
         return stamp(self._clock())
