@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.calibration import Posterior, calibrate
+    from modelworks.client import connect
     from modelworks.diagnostics import Diagnosis, diagnose
     from modelworks.errors import ModelworksError, explain
     from modelworks.inputs import read_study
@@ -92,6 +93,7 @@ _HOME = {
     # keep
     "Store": "runs",
     "Run": "runs",
+    "connect": "client",
     # when something is wrong
     "ModelworksError": "errors",
     "explain": "errors",
@@ -121,6 +123,7 @@ __all__ = [
     "__version__",
     "by",
     "calibrate",
+    "connect",
     "diagnose",
     "events",
     "exp",

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
+import pandas as pd
 import pytest
 from feeds_runs import START, approve, write_run
 from starlette.testclient import TestClient
 
+import modelworks.client
+from modelworks.errors import ModelworksError
 from modelworks.jobs import Order
 from modelworks.logs import Log
 from modelworks.runs import Run
@@ -210,3 +214,72 @@ def test_nothing_that_is_asked_breaks_it_or_gets_an_answer_that_is_not_described
             with contextlib.suppress(Unsatisfiable):
                 given(case=operation.ok().as_strategy(generation_mode=mode))(ask)()
     assert asked > 200
+
+
+# -- the same from Python ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ours(team: Team) -> modelworks.client.Team:
+    """The team's website as a program in Python has it, without a network in between."""
+    team.browser.headers["Authorization"] = f"Bearer {team.tokens['modeller']}"
+    return modelworks.client._team(team.browser, None)
+
+
+def test_runs_and_tables_come_as_they_are_in_the_store(team: Team, ours: modelworks.client.Team) -> None:
+    assert [each.id for each in ours.runs()] == [run.id for run in reversed(team.runs)]
+    assert [each.id for each in ours.runs(where=["r0 > 2.6", "r0 < 2.7"])] == [team.runs[1].id]
+    found = ours.run(team.runs[1].id)
+    assert (found.key, found.study, found.record) == (team.runs[1].key, "flu1", team.runs[1].record)
+    there = pd.read_parquet(team.runs[1].path / "tables" / "quantities.parquet")
+    assert list(found.table("quantities")["median"]) == list(there["median"])
+    assert found.file("tables/quantities.parquet") == (team.runs[1].path / "tables/quantities.parquet").read_bytes()
+    every = ours.table("series", feed="all", where="kind eq 'projected'")
+    assert set(every["run"]) == {run.id for run in team.runs}
+    assert ours.compare(team.runs[0].id, team.runs[1].id)["numbers"]
+    assert ours.studies()[0]["name"] == "first-study"
+    assert ours.data() == []
+
+
+def test_a_job_is_followed_to_its_end(team: Team, ours: modelworks.client.Team) -> None:
+    job = ours.submit("first-study", until="simulate")
+    log = Log(team.house.jobs / job.id / "attempt-1" / "log.jsonl")
+    log.path.parent.mkdir(parents=True)
+    log.event("said", text="one")
+    job.cancel()
+    assert [each["text"] for each in job.log()] == ["one"]
+    assert job.wait() is None
+    assert job.status()["text"] == "cancelled by Modeller"
+    job.retry()
+    assert job in ours.jobs("waiting")
+    job.cancel()
+
+
+def test_what_the_website_refuses_is_its_own_letter(team: Team, ours: modelworks.client.Team) -> None:
+    with pytest.raises(ModelworksError) as told:
+        ours.run("ffffff")
+    assert told.value.codes == ("R101",)
+    with pytest.raises(ModelworksError, match="did you mean `first-study`") as told:
+        ours.submit("frst-study")
+    assert told.value.codes == ("W301",)
+    with pytest.raises(ModelworksError, match="name one: workspace='ours'") as told:
+        modelworks.client._team(team.browser, "theirs")
+    assert told.value.codes == ("W312",)
+    team.browser.headers["Authorization"] = "Bearer mw_wrong"
+    with pytest.raises(ModelworksError, match="this token opens nothing") as told:
+        modelworks.client._team(team.browser, None)
+    assert told.value.codes == ("W107",)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "models.example", "http://["])
+def test_an_address_where_nobody_answers_is_a_letter(url: str) -> None:
+    with pytest.raises(ModelworksError) as told:
+        modelworks.connect(url, token="mw_x")
+    assert told.value.codes == ("W310",)
+
+
+def test_something_else_at_the_address_is_told_of() -> None:
+    said = httpx.MockTransport(lambda request: httpx.Response(502, text="<h1>Bad Gateway</h1>"))
+    with pytest.raises(ModelworksError, match="502 Bad Gateway") as told:
+        modelworks.client._team(httpx.Client(transport=said, base_url="http://proxy"), None)
+    assert told.value.codes == ("W311",)
