@@ -23,6 +23,7 @@ from modelworks.website.access.visits import FORM_TOKEN, Visit, form_token, welc
 PAGES: tuple[tuple[str, str, Role], ...] = (
     ("Studies", "", "viewer"),
     ("Runs", "runs", "viewer"),
+    ("Approved", "approvals", "viewer"),
     ("Jobs", "jobs", "viewer"),
     ("Feeds", "feeds", "viewer"),
     ("People", "people", "viewer"),

@@ -38,12 +38,16 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A study with its latest run (`row`, None where there is none), why that is stale, and its jobs under way."""
+    """A study with the run that is shown (`row`, None where there is none), why that is stale, and jobs under way.
+
+    The run shown is the one the team stands behind, and `later` then the latest one, where that is another.
+    """
 
     study: Study
     row: Row | None
     stale: tuple[str, ...]
     jobs: tuple[Job, ...]
+    later: Row | None = None
 
     @property
     def finished(self) -> str:
@@ -53,14 +57,18 @@ class Standing:
 def standings(workspace: Workspace) -> list[Standing]:
     """How every study of a workspace stands."""
     jobs = workspace.queue.jobs(("waiting", "running"))
-    return [standing(workspace, each, jobs) for each in studies(workspace)]
+    approved = {row.study: row for row in workspace.index.select(Wanted(approved=True)).rows}
+    return [standing(workspace, each, jobs, approved.get(each.name)) for each in studies(workspace)]
 
 
-def standing(workspace: Workspace, study: Study, jobs: list[Job]) -> Standing:
+def standing(workspace: Workspace, study: Study, jobs: list[Job], approved: Row | None = None) -> Standing:
     """How one study stands."""
-    row = latest(workspace, study.name)
+    last = latest(workspace, study.name)
+    row = approved or last
     stale = tuple(changed_since(workspace, row.key)) if row is not None else ()
-    return Standing(study, row, stale, tuple(job for job in jobs if job.order.labels.get("study") == study.name))
+    own = tuple(job for job in jobs if job.order.labels.get("study") == study.name)
+    later = last if approved is not None and last is not None and last.key != approved.key else None
+    return Standing(study, row, stale, own, later)
 
 
 def latest(workspace: Workspace, study: str) -> Row | None:

@@ -45,6 +45,14 @@ class Visit:
         """Whether they may do what this role may."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
+    @property
+    def signs_as(self) -> list[str]:
+        """The roles in which they sign a run: those of their account, and those the settings name them for."""
+        named = self.workspace.repository.signers
+        names = {self.person.name.casefold(), self.person.title.casefold()}
+        own = [role for role, people in named.items() if names & {each.casefold() for each in people}]
+        return [*(role for role in ROLES if self.may(role) and role not in named), *own]
+
     def note(self, request: HTTPConnection, what: str, about: str = "") -> None:
         """Write down what they did."""
         self.house.people.note(self.person.name, self.workspace.name, what, about, address_of(request))

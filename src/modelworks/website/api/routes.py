@@ -19,7 +19,7 @@ from modelworks.study import order_study, promote, sign_run, withdraw_run
 from modelworks.website._house import Workspace, house
 from modelworks.website._studies import Study as KnownStudy
 from modelworks.website._studies import changed_since, latest, studies
-from modelworks.website.access.people import ROLES, Person, Role
+from modelworks.website.access.people import Person, Role
 from modelworks.website.access.visits import Reader, Visit, memberships, needs, person
 from modelworks.website.api import _models as models
 from modelworks.website.api import _said as said
@@ -240,10 +240,10 @@ def put_forward(request: Request, visit: Modeller, proposal: models.Proposal) ->
 def sign(request: Request, visit: Reviewer, run_id: str, signature: models.Signature) -> models.Promotion:
     """Sign a run that was put forward: on every byte of it, as one of those whose signature it takes."""
     run = visit.workspace.run(run_id)
-    mine = [role for role in ROLES if visit.may(role)]
     made = sign_run(
         visit.workspace.root, run.id,
-        role=signature.role, comment=signature.comment, seal=signature.seal, by=visit.person.title, roles=mine,
+        role=signature.role, comment=signature.comment, seal=signature.seal,
+        by=visit.person.title, roles=visit.signs_as,
     )  # fmt: skip
     visit.note(request, "signed a run", run.id)
     return said.promotion(made)

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from modelworks.plots import PAPER_SCALE, Figure
 from modelworks.report import Page, columns_for, png_size, read_page, views
-from modelworks.runs import Origin, Run, with_origin
+from modelworks.runs import Origin, Run, promotion_of, with_origin
 from modelworks.website._house import Workspace, no_such_place
 from modelworks.website._render import page
 from modelworks.website._studies import changed_since
@@ -48,6 +48,7 @@ def show(request: Request, visit: Reader, run_id: str) -> Response:
     return page(
         request, "run.html.j2",
         run=run, said=said, sections=sections, stale=list(changed_since(visit.workspace, run.key)),
+        promotion=promotion_of(visit.workspace.index, run.key),
         files=[each.name for each in sorted((run.path / "tables").glob("*.csv"))], report=run.file("report.html"),
         **views(said),
     )  # fmt: skip

@@ -1,0 +1,115 @@
+"""Approve: what is required of a run, who must sign, signing with a comment, withdrawing; and what stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from modelworks.errors import ModelworksError, fail
+from modelworks.runs import Promotion, Requirement, Run, promotion_of, promotions
+from modelworks.study import needs_of, promote, requirements, sign_run, withdraw_run
+from modelworks.website._house import Workspace
+from modelworks.website._render import at, page
+from modelworks.website._studies import changed_since, record
+from modelworks.website.access.visits import Reader, Runner, Visit
+
+router = APIRouter()
+
+LONGEST_COMMENT = 2000
+Comment = Annotated[str, Form(max_length=LONGEST_COMMENT)]
+
+
+@router.get("/w/{workspace}/approvals")
+def approvals(request: Request, visit: Reader) -> Response:
+    """What the team stands behind, what waits for a signature, and what once stood."""
+    found = promotions(visit.workspace.index)
+    there = [each.run for each in found if each.state != "changed"]
+    answers = {key: str(record(visit.workspace, key).get("answer") or "") for key in there}
+    return page(request, "approvals.html.j2", promotions=found, answers=answers)
+
+
+@router.get("/w/{workspace}/runs/{run_id}/approve")
+def ask(request: Request, visit: Reader, run_id: str) -> Response:
+    """Where a run stands, with the forms for what may be done next."""
+    return _shown(request, visit, visit.workspace.run(run_id))
+
+
+@router.post("/w/{workspace}/runs/{run_id}/approve")
+def put_forward(request: Request, visit: Runner, run_id: str, comment: Comment = "") -> Response:
+    """Put a run forward, once all that is required holds."""
+    run = visit.workspace.run(run_id)
+    by = visit.person.title
+    return _done(
+        request, visit, run, "put forward", lambda: promote(visit.workspace.root, run.key, comment=comment, by=by)
+    )
+
+
+@router.post("/w/{workspace}/runs/{run_id}/sign")
+def sign(
+    request: Request,
+    visit: Runner,
+    run_id: str,
+    seal: Annotated[str, Form()],
+    role: Annotated[str, Form()] = "",
+    comment: Comment = "",
+) -> Response:
+    """Sign every byte of a run, as it was when the page was shown."""
+    root, run, by = visit.workspace.root, visit.workspace.run(run_id), visit.person.title
+
+    def signed() -> Promotion:
+        return sign_run(root, run.key, role=role, comment=comment, by=by, roles=visit.signs_as, seal=seal)
+
+    return _done(request, visit, run, "signed", signed)
+
+
+@router.post("/w/{workspace}/runs/{run_id}/withdraw")
+def take_back(request: Request, visit: Runner, run_id: str, reason: Comment = "") -> Response:
+    """Take a run back, for a reason."""
+    root, run, by = visit.workspace.root, visit.workspace.run(run_id), visit.person.title
+    promotion = promotion_of(visit.workspace.index, run.key)
+    if promotion is not None and promotion.approved and not visit.may("reviewer"):
+        fail(
+            "W108", f"this takes the role of a reviewer, and yours is {visit.role}", hint="ask one of those who signed"
+        )
+    return _done(request, visit, run, "withdrew", lambda: withdraw_run(root, run.key, reason=reason, by=by))
+
+
+def _done(request: Request, visit: Visit, run: Run, what: str, call: Callable[[], Promotion]) -> Response:
+    """The page again, with what was done; or with what stands against it."""
+    try:
+        call()
+    except ModelworksError as error:
+        return _shown(request, visit, run, error)
+    visit.note(request, what, f"run {run.id}")
+    return RedirectResponse(at(visit.workspace.name, "runs", run.id, "approve"), 303)
+
+
+def _shown(request: Request, visit: Visit, run: Run, error: ModelworksError | None = None) -> Response:
+    workspace = visit.workspace
+    promotion = promotion_of(workspace.index, run.key)
+    is_open = promotion is not None and promotion.state == "open"
+    required, needs = _required(workspace, run) if promotion is None or not promotion.approved else ((), ())
+    missing = promotion.missing if promotion is not None and is_open else ()
+    return page(
+        request, "approve.html.j2", 409 if error else 200,
+        run=run, promotion=promotion, required=promotion.proposal.found if is_open and promotion else required,
+        needs=needs, holds=all(each.holds for each in required), letters=error.letters if error else (),
+        mine=[role for role in visit.signs_as if role in missing], seal=workspace.index.seal(run.key),
+    )  # fmt: skip
+
+
+def _required(workspace: Workspace, run: Run) -> tuple[Collection[Requirement], Collection[str]]:
+    """What is required of a run and whose signature that takes; looked at again when one of its files changed."""
+    settings = (workspace.root / "modelworks.toml").stat().st_mtime_ns
+    known = (run.key, workspace.store.stamp(run.key), tuple(changed_since(workspace, run.key)), settings)
+
+    def look() -> tuple[Collection[Requirement], Collection[str]]:
+        try:
+            return requirements(workspace.root, run), needs_of(workspace.root, run)
+        except ModelworksError as error:
+            return (Requirement("study", False, error.letters[0].message),), ()
+
+    return workspace.remembered(("required", *known), look)
