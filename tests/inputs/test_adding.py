@@ -101,7 +101,7 @@ def test_nothing_is_added_twice_or_written_over(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words", "wanted"),
-    [("a,b\n1,2\n", (), "D109"), ("a;b\n1;2\n", SAID, "D112"), ("", SAID, "D112"), ("a,a\n1,2\n", SAID, "D112"),
+    [("a,b\n1,2\n", (), "D109"), ("a,b\n1,2,3\n", SAID, "D112"), ("", SAID, "D112"), ("a,a\n1,2\n", SAID, "D112"),
      ("version https://git-lfs\n", SAID, "D104"), ("a,b\n1,2\n", (*SAID, "--name", "../x"), "D118"),
      ("a,b\n1,2\n", (*SAID, "--title", "TODO"), "D109"), ("a,b\n1,2\n", (*SAID, "--sheet", "x"), "D119")],
 )  # fmt: skip
@@ -150,3 +150,55 @@ def test_a_table_of_one_column_and_one_with_unnamed_rows_keep_their_first_line(r
     assert add(root, rows, "--no-questions", *SAID, file="r.csv").exit_code == 0
     assert list(Catalogue.read(root)["r"].columns) == ["date", "cases"]
     assert Catalogue.read(root)["new-cases"].table()["cases"].tolist() == [5, 6]
+
+
+EUROPEAN = "Datum;Ort;Fälle je 100.000\n2021-01-01;Köln;1.234,5\n2021-01-02;Aachen;7,25\n"
+
+
+def test_semicolons_and_decimal_commas_are_seen_and_letters_are_said(root: Path) -> None:
+    """As spreadsheets of half of Europe save a table; of its letters nothing can be seen but that they are not ours."""
+    path = root / "mail" / "kreise.csv"
+    path.write_bytes(EUROPEAN.encode("windows-1252"))
+    words = ["data", "add", str(path), "--no-questions", *SAID]
+    refused = CliRunner().invoke(line, words)
+    assert code(refused) == "D112"
+    assert "--encoding" in str(refused.exception)
+    done = CliRunner().invoke(line, [*words, "--encoding", "windows-1252"])
+    assert done.exit_code == 0, done.output
+    table = Catalogue.read(root)["kreise"].table()
+    assert table["Ort"].tolist() == ["Köln", "Aachen"]
+    assert table["Fälle je 100.000"].tolist() == [1234.5, 7.25]
+
+
+@pytest.mark.parametrize(
+    ("remove", "code", "says"),
+    [
+        ("  separator: semicolon\n", "D112", "separator: semicolon"),
+        ("  encoding: windows-1252\n", "D112", "encoding:"),
+        (", written: decimal comma", "D106", "written: decimal comma"),
+    ],
+)
+def test_what_is_to_be_declared_is_named(root: Path, remove: str, code: str, says: str) -> None:
+    path = root / "mail" / "kreise.csv"
+    path.write_bytes(EUROPEAN.encode("windows-1252"))
+    CliRunner().invoke(line, ["data", "add", str(path), "--no-questions", *SAID, "--encoding", "windows-1252"])
+    catalogue = root / "data" / "catalogue.yaml"
+    text = catalogue.read_text(encoding="utf-8")
+    assert remove in text
+    catalogue.write_text(text.replace(remove, ""), encoding="utf-8")
+    with pytest.raises(ModelworksError, match=code) as raised:
+        Catalogue.read(root)["kreise"].table()
+    assert says in raised.value.letters[0].hint
+
+
+def test_a_point_is_no_thousand_where_commas_are_decimals(root: Path) -> None:
+    """1.5 in such a column is a slip of somebody, and reading it as 15 would be worse than refusing it."""
+    add(root, EUROPEAN.replace("7,25", "7.25"), "--no-questions", *SAID, file="kreise.csv")
+    assert "kreise" not in Catalogue.read(root)
+
+
+def test_an_old_workbook_says_how_to_save_it(root: Path) -> None:
+    (root / "mail" / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    refused = CliRunner().invoke(line, ["data", "add", str(root / "mail" / "old.xls"), "--no-questions", *SAID])
+    assert code(refused) == "D112"
+    assert "save it as .xlsx" in str(refused.exception)

@@ -37,6 +37,14 @@ UNASKED = (
 @click.option("--licence", help="What may be done with it.")
 @click.option("--source", help="Where it was found.")
 @click.option("--sheet", default="", help="The sheet of a workbook that has several.")
+@click.option("--separator", type=click.Choice(["comma", "semicolon", "tab"]), help="What stands between its cells.")
+@click.option(
+    "--encoding",
+    type=click.Choice(["utf-8", "windows-1252", "latin-1", "utf-16"]),
+    default="utf-8",
+    show_default=True,
+    help="How its letters are written.",
+)
 @click.option("--days", type=click.Choice(["day/month/year", "month/day/year"]), help="How it writes its days.")
 @click.option("--text", "texts", multiple=True, help="A column of texts, though it looks like numbers or days.")
 @click.option("--sensitive", is_flag=True, help="Nobody without a key may see it: it is encrypted.")
@@ -47,14 +55,16 @@ def add_data(file_or_url: str, texts: tuple[str, ...], no_questions: bool, **sai
 
     Columns, units and checks are guessed; what nobody can guess is asked.
     """
-    from modelworks.inputs import Catalogue, Repository, add, fetch_new, propose
+    from modelworks.inputs import Catalogue, Repository, TextForm, add, fetch_new, propose
 
     root = Repository.around(Path.cwd()).root
     catalogue = Catalogue.read(root)
     with tempfile.TemporaryDirectory() as folder:
         is_url = "://" in file_or_url
         path = fetch_new(file_or_url, Path(folder)) if is_url else Path(file_or_url)
-        proposal = propose(path, catalogue, sheet=said["sheet"], days=said.pop("days") or "", texts=texts)
+        form = TextForm(said.pop("separator") or "", said.pop("encoding"))
+        days = said.pop("days") or ""
+        proposal = propose(path, catalogue, sheet=said["sheet"], days=days, texts=texts, form=form)
         proposal = _asked(proposal, {"url": file_or_url if is_url else "", **said}, no_questions)
         entry, remarks = add(proposal, root, date.today())
     show(entry.rstrip())

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.inputs._cells import TextForm
     from modelworks.inputs._guessing import Guess
     from modelworks.inputs._nodes import Earlier, Place
     from modelworks.inputs._reading import InputFile
@@ -77,6 +78,7 @@ _HOME = {
     "StudyFile": "study_file",
     "StudyInputs": "study_inputs",
     "TargetEntry": "targets",
+    "TextForm": "_cells",
     "Targets": "targets",
     "TimeSpan": "study_file",
     "WEEKDAYS": "targets",
@@ -137,6 +139,7 @@ __all__ = [
     "StudyInputs",
     "TargetEntry",
     "Targets",
+    "TextForm",
     "TimeSpan",
     "accept",
     "add",

@@ -22,12 +22,30 @@ from modelworks.inputs._nodes import shortened
 _Row: TypeAlias = tuple[Any, ...]
 
 TABS = (".tsv", ".tab")
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+# Those that spreadsheets of Europe and the Americas write, beside UTF-8.
+ENCODINGS = ("utf-8", "windows-1252", "latin-1", "utf-16")
+UTF_8 = ENCODINGS[0]
 EXCEL = (".xlsx", ".xlsm")
 PARQUET = (".parquet", ".pq")
 # What public datasets write where nothing is known. In a column of text it is a text like any other.
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "."})
 # Workbooks that would need a library of their own each.
 _OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
+
+
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """How a file of text is written: a name of `SEPARATORS`, or empty for what its ending says; and of `ENCODINGS`."""
+
+    separator: str = ""
+    encoding: str = UTF_8
+
+    def sign(self, ending: str) -> str:
+        return SEPARATORS[self.separator or ("tab" if ending in TABS else "comma")]
+
+
+USUAL_FORM = TextForm()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +70,10 @@ class Cells:
         return f" ({self.letters[self.header.index(name)]}{self.lines[row]})" if self.letters else ""
 
 
-def read_cells(found: bytes, file: str, *, sheet: str = "", header: int = 1, may_repeat: bool = False) -> Cells:
-    """The cells of a file of data, read as the end of its name says.
+def read_cells(
+    found: bytes, file: str, *, sheet: str = "", header: int = 1, may_repeat: bool = False, form: TextForm = USUAL_FORM
+) -> Cells:
+    """The cells of a file of data, read as the end of its name says, and a file of text in its form.
 
     `sheet` is that of a workbook (its only one, when empty); `header` the line with the names of the columns, each once
     unless it `may_repeat`, as where the first line are numbers.
@@ -75,7 +95,7 @@ def read_cells(found: bytes, file: str, *, sheet: str = "", header: int = 1, may
     elif ending in EXCEL:
         cells = _of_excel(found, file, sheet, header)
     else:
-        cells = _of_text(found, file, "\t" if ending in TABS else ",", header)
+        cells = _of_text(found, file, form.sign(ending), header, form.encoding)
     if not cells.rows:
         _refuse(file, "has no rows below its names of columns", "is this the right file?")
     twice = [each for each in cells.header if each and cells.header.count(each) > 1]
@@ -88,15 +108,17 @@ def _refuse(file: str, problem: str, hint: str, line: int | None = None) -> NoRe
     fail("D112", f"`{file}` {problem}", hint=hint, file=file, line=line)
 
 
-def _of_text(found: bytes, file: str, separator: str, header: int) -> Cells:
-    """Header and rows of a file of comma- or tab-separated values."""
+def _of_text(found: bytes, file: str, separator: str, header: int, encoding: str) -> Cells:
+    """Header and rows of a file of separated values."""
     if found.startswith((b"PK\3\4", b"\xd0\xcf\x11\xe0")):
         _refuse(file, "is a workbook under another name", "give it a name that ends in .xlsx, or save it as CSV")
     try:
-        text = found.decode("utf-8-sig")
+        text = found.decode("utf-8-sig" if encoding == UTF_8 else encoding)
     except UnicodeDecodeError as error:
         line = found[: error.start].count(b"\n") + 1
-        _refuse(file, "is not UTF-8 text here", "save it as CSV in UTF-8", line)
+        others = ", ".join(each for each in ENCODINGS if each != encoding)
+        hint = f"say how its letters are written (`encoding:` in the catalogue, --encoding when it is added): {others}"
+        _refuse(file, f"is not {encoding.upper()} text here", f"{hint}; or save it in UTF-8", line)
     if text[:200].lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
         _refuse(
             file, "is a web page, not a table", "look at it in a browser: the address of the file itself is another"
@@ -123,11 +145,13 @@ def _of_text(found: bytes, file: str, separator: str, header: int) -> Cells:
 
 
 def _check_separator(cells: Cells, separator: str, line: int) -> None:
-    other = next((each for each in ";\t" if each != separator and cells.header[:1] and each in cells.header[0]), None)
+    names = {sign: name for name, sign in SEPARATORS.items()}
+    is_single = len(cells.header) == 1
+    other = next((each for each in ";\t" if each != separator and is_single and each in cells.header[0]), None)
     if other is not None:
-        sign, more = ("tabs", "or give it a name that ends in .tsv") if other == "\t" else ("semicolons", "1.5 for 1,5")
-        hint = f"save it with commas between its cells, and {more}"
-        _refuse(cells.file, f"is separated by {sign}, not by commas", hint, line)
+        more = " and, of numbers such as 1,5, `written: decimal comma`" if other == ";" else ""
+        hint = f"write `separator: {names[other]}`{more} in the catalogue"
+        _refuse(cells.file, f"is separated by {names[other]}s, not by {names[separator]}s", hint, line)
 
 
 def _hint_about_width(header: int) -> str:

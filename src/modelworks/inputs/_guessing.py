@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modelworks.errors import Letters, ModelworksError
-from modelworks.inputs._cells import MISSING, Cells, read_cells
+from modelworks.inputs._cells import MISSING, USUAL_FORM, Cells, TextForm, read_cells
 from modelworks.inputs._nodes import shortened
-from modelworks.inputs._written import ISO, PLAIN, THOUSANDS, hint_about_days, layouts_of, number_of
+from modelworks.inputs._written import DECIMAL_COMMA, ISO, PLAIN, THOUSANDS, hint_about_days, layouts_of, number_of
 
 # Titles above a table are seldom longer.
 HEADER_WITHIN = 20
@@ -60,12 +60,12 @@ def quoted(text: str) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def find_header(found: bytes, file: str, sheet: str) -> tuple[Cells, int]:
+def find_header(found: bytes, file: str, sheet: str, form: TextForm = USUAL_FORM) -> tuple[Cells, int]:
     """The table, from the first line on that can be its header; the first line's letters where none can."""
     first: Cells | ModelworksError | None = None
     for header in range(1, HEADER_WITHIN + 1):
         try:
-            cells = read_cells(found, file, sheet=sheet, header=header)
+            cells = read_cells(found, file, sheet=sheet, header=header, form=form)
         except ModelworksError as error:
             first = first or error
             continue
@@ -127,7 +127,7 @@ def _day(cells: Cells, name: str, known: dict[int, str], days: str, letters: Let
 
 def _number(cells: Cells, name: str, known: dict[int, str], letters: Letters) -> Guess | None:
     text = _text(name, known)
-    for written in (PLAIN, THOUSANDS):
+    for written in (PLAIN, THOUSANDS, DECIMAL_COMMA):
         values = [value for each in known.values() if (value := number_of(each, written)) is not None]
         if values and len(values) == len(known):
             unit = next((unit for form, unit in _UNITS if re.search(form, name.lower())), "dimensionless")

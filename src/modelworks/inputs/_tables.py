@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.errors import Letters, near
-from modelworks.inputs._cells import MISSING, Cells, read_cells
+from modelworks.inputs._cells import MISSING, USUAL_FORM, Cells, TextForm, read_cells
 from modelworks.inputs._nodes import shortened
 from modelworks.inputs._written import day_of, hint_about_days, hint_about_numbers, number_of
 from modelworks.inputs.columns import Column
@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_table(found: bytes, file: str, columns: Iterable[Column], *, sheet: str = "", header: int = 1) -> pd.DataFrame:
+def read_table(
+    found: bytes,
+    file: str,
+    columns: Iterable[Column],
+    *,
+    sheet: str = "",
+    header: int = 1,
+    form: TextForm = USUAL_FORM,
+) -> pd.DataFrame:
     """The declared columns of a file; a `ModelworksError` with every mistake of its cells.
 
     `file` is its name in letters, whose end says what it is: CSV, `.tsv` (tabs), `.xlsx`, `.parquet`.
     """
     import pandas as pd
 
-    cells = read_cells(found, file, sheet=sheet, header=header)
+    cells = read_cells(found, file, sheet=sheet, header=header, form=form)
     letters = Letters()
     table = {}
     for each in columns:

@@ -14,10 +14,12 @@ ISO = "year-month-day"
 # In which order the numbers of a day stand.
 LAYOUTS = {"day/month/year": (2, 1, 0), "month/day/year": (2, 0, 1)}
 DATES = (ISO, *LAYOUTS)
-PLAIN, THOUSANDS = "plain", "thousands"
-NUMBERS = (PLAIN, THOUSANDS)
+PLAIN, THOUSANDS, DECIMAL_COMMA = "plain", "thousands", "decimal comma"
+NUMBERS = (PLAIN, THOUSANDS, DECIMAL_COMMA)
 _PARTS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})", re.ASCII)
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+# With points, or blanks as some countries write, between thousands.
+_DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+|\d{1,3}([ \u00a0\u202f]\d{3})+)(,\d*)?", re.ASCII)
 _SERIAL = re.compile(r"[34]\d{4}", re.ASCII)
 
 
@@ -73,8 +75,13 @@ def number_of(text: str, written: str = PLAIN) -> float | None:
 
     >>> number_of("1,204"), number_of("1,204", "thousands"), number_of("1,2", "thousands")
     (None, 1204.0, None)
+    >>> number_of("1.204,5", "decimal comma"), number_of("1.5", "decimal comma")
+    (1204.5, None)
     """
     bare = text.replace(",", "") if written == THOUSANDS and _THOUSANDS.fullmatch(text) else text
+    if written == DECIMAL_COMMA:
+        # What has a point that is none between thousands is no number of this kind: 1.5 would be read as 15.
+        bare = re.sub(r"[^\d,+-]", "", text).replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else ""
     try:
         # Python would also read `1_000`.
         value = math.nan if "_" in bare else float(bare)
@@ -87,5 +94,7 @@ def hint_about_numbers(texts: Iterable[str], say: str) -> str:
     """What to do where some cells are no numbers; `say` is how one says that there are thousands."""
     several = list(texts)
     if several and all(_THOUSANDS.fullmatch(text) for text in several):
-        return f"write `{say}` if the commas stand between thousands; a decimal comma is mended by a function"
+        return f"write `{say}` if the commas stand between thousands, or `written: {DECIMAL_COMMA}` if before decimals"
+    if several and all("," in text and number_of(text, DECIMAL_COMMA) is not None for text in several):
+        return f"write `written: {DECIMAL_COMMA}`"
     return "write 1000, not 1,000; leave a cell empty where nothing is known"

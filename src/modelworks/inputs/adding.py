@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modelworks.errors import ModelworksError, counted, fail
+from modelworks.inputs._cells import USUAL_FORM, TextForm
 from modelworks.inputs._guessing import Guess, find_header, guess_columns, quoted
 from modelworks.inputs._prepared import is_a_name
 from modelworks.inputs._raw import raw_bytes
@@ -36,6 +37,7 @@ class Proposal:
     columns: tuple[Guess, ...]
     header: int = 1
     sheet: str = ""
+    form: TextForm = USUAL_FORM
     title: str = ""
     publisher: str = ""
     licence: str = ""
@@ -46,12 +48,18 @@ class Proposal:
 
 
 def propose(
-    path: Path, catalogue: Catalogue, *, sheet: str = "", days: str = "", texts: Sequence[str] = ()
+    path: Path,
+    catalogue: Catalogue,
+    *,
+    sheet: str = "",
+    days: str = "",
+    texts: Sequence[str] = (),
+    form: TextForm = USUAL_FORM,
 ) -> Proposal:
     """What can be guessed of a file: its name, the line of its header, its columns.
 
     `days` is how it writes its days, where that can not be seen; `texts` are columns that hold texts, whatever they
-    look like.
+    look like; `form` says how a file of text is written, whose semicolons are seen.
 
     Raises
     ------
@@ -66,9 +74,17 @@ def propose(
             fail(
                 "D145", f"`{path.name}` is the dataset `{each.name}` already", hint=f"modelworks data show {each.name}"
             )
-    cells, header = find_header(found, path.name, sheet)
+    if not form.separator and _has_semicolons(found, form.encoding):
+        form = replace(form, separator="semicolon")
+    cells, header = find_header(found, path.name, sheet, form)
     columns = guess_columns(cells, days, texts)
-    return Proposal(path, _free_name(path.stem, catalogue.names), columns, header, sheet)
+    return Proposal(path, _free_name(path.stem, catalogue.names), columns, header, sheet, form)
+
+
+def _has_semicolons(found: bytes, encoding: str) -> bool:
+    """Whether the first lines of a text have semicolons, and all as many."""
+    lines = found[:10_000].decode(encoding, "ignore").splitlines()[:-1][:20]
+    return len({line.count(";") for line in lines}) == 1 and ";" in lines[0]
 
 
 def _free_name(stem: str, taken: Sequence[str]) -> str:
@@ -165,6 +181,8 @@ def _entry(proposal: Proposal, file: str, sha256: str, today: date) -> str:
         "kept": "store" if proposal.large else "",
         "sheet": quoted(proposal.sheet) if proposal.sheet else "",
         "header": str(proposal.header) if proposal.header > 1 else "",
+        "separator": proposal.form.separator,
+        "encoding": "" if proposal.form.encoding == USUAL_FORM.encoding else proposal.form.encoding,
     }
     lines = [f"{proposal.name}:", *(f"  {name}: {value}" for name, value in said.items() if value), "  columns:"]
     lines += [f"    {quoted(each.name)}: {each.entry}" for each in proposal.columns]

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from modelworks.errors import Letters, ModelworksError, fail, near
+from modelworks.inputs._cells import ENCODINGS, SEPARATORS, USUAL_FORM, TextForm
 from modelworks.inputs._fields import Fields, groups
 from modelworks.inputs._nodes import MappingNode, Place, shortened
 from modelworks.inputs._pointers import pointer_at
@@ -50,6 +51,8 @@ FIELDS = (
     "sha256",
     "sheet",
     "header",
+    "separator",
+    "encoding",
     "prepare",
     "uses",
     "sensitivity",
@@ -64,8 +67,8 @@ FIELDS = (
 class Dataset:
     """One entry of the catalogue. Exactly one of `file` and `prepare` is there; `root` is the repository's.
 
-    `sheet` is that of a workbook, `header` the line of the file with the names of its columns; `kept` says whether git
-    has the file, or the store of large files.
+    `sheet` is that of a workbook, `header` the line of the file with the names of its columns, `form` how a file of
+    text is written; `kept` says whether git has the file, or the store of large files.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Dataset:
     sheet: str = ""
     header: int = 1
     kept: str = "git"
+    form: TextForm = USUAL_FORM
 
     @property
     def _recipe(self) -> Recipe | None:
@@ -167,7 +171,9 @@ class Dataset:
     def _table(self) -> pd.DataFrame:
         name = shown(self.path, self.root).removesuffix(ENDING)
         try:
-            return read_table(self.content(), name, self.columns.values(), sheet=self.sheet, header=self.header)
+            return read_table(
+                self.content(), name, self.columns.values(), sheet=self.sheet, header=self.header, form=self.form
+            )
         except ModelworksError as error:
             if self.is_sensitive and not set(error.codes) & ABOUT_KEYS:
                 raise without_contents(error, f"reading `{self.name}`") from None
@@ -310,8 +316,17 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
         sheet=fields.text("sheet") or "",
         kept=fields.choice("kept", ("git", "store"), "git") or "git",
         header=fields.whole("header", 1, MOST_LINES_ABOVE, 1),
+        form=_form(fields),
     )
     return entry if len(letters.collected) == before else None
+
+
+def _form(fields: Fields) -> TextForm:
+    """How a file of text is written."""
+    return TextForm(
+        fields.choice("separator", tuple(SEPARATORS)) or "",
+        fields.choice("encoding", ENCODINGS, USUAL_FORM.encoding) or USUAL_FORM.encoding,
+    )
 
 
 def _check_origin(fields: Fields) -> None:
@@ -325,7 +340,8 @@ def _check_origin(fields: Fields) -> None:
         )
     if "file" in fields:
         fields.need("sha256", "the first word that `sha256sum` prints for the file", "D113")
-    for name, owner in (("uses", "prepare"), ("sheet", "file"), ("header", "file"), ("kept", "file")):
+    of_a_file = ("sheet", "header", "separator", "encoding", "kept")
+    for name, owner in (("uses", "prepare"), *((each, "file") for each in of_a_file)):
         if name in fields and owner not in fields:
             fields.say("D110", f"{fields.what} has `{name}`, which belongs to `{owner}`", "remove it", name)
 

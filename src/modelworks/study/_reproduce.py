@@ -48,6 +48,13 @@ RESULTS = (
     "project/outputs.parquet",
     "project/differences.parquet",
     "project/quantities.json",
+    "project/quantities.parquet",
+    "project/ratios.parquet",
+    "project/averted.parquet",
+    "project/thresholds.parquet",
+    "project/fitted.parquet",
+    "project/predictive.parquet",
+    "project/forecasts.parquet",
 )
 # Two calibrations of one posterior are called different by chance once in so many times.
 CHANCE = 0.01
