@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,31 @@ def test_it_ends_at_the_first_look_that_meets_the_target(name: str) -> None:
         agreed, worth = mixing(found.positions[:, :look])
         assert (agreed < WANTED.r_hat and worth > WANTED.effective_draws) == (look == number)
     assert found.notes["stopped"].startswith(f"stopped after {number:,} of 1,500 draws a chain: the target was met")
+
+
+class Listener(Silence):
+    """Remembers how well the chains had mixed, by the number of their draws."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, float, float, list[float]]] = []
+
+    def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
+        self.heard.append((draws, r_hat, effective_draws, list(by_chain)))
+
+
+@steps
+@pytest.mark.parametrize("most", [MOST, 200])
+def test_who_looks_on_hears_the_numbers_of_the_draws_as_they_are_in_the_end(name: str, most: int) -> None:
+    """Of all chains and of each alone, at each look once, and the last of them are the result's."""
+    listener = Listener()
+    found = draw(name, progress=listener, draws=most)
+    number = found.positions.shape[1]
+    assert [each[0] for each in listener.heard] == list(range(BLOCK, number + 1, BLOCK))
+    for draws, agreed, worth, by_chain in listener.heard:
+        so_far = found.positions[:, :draws]
+        assert (agreed, worth) == pytest.approx(mixing(so_far), rel=1e-9)
+        each = [mixing(so_far[chain : chain + 1])[1] for chain in range(4)]
+        assert by_chain == pytest.approx(sorted(each), rel=1e-9)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -24,6 +25,10 @@ class Progress(Protocol):
         """Something good to know while one waits."""
         ...
 
+    def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
+        """How well chains have mixed after so many draws of each, and what those of each are worth, from the least."""
+        ...
+
 
 class Silence:
     """Nobody listens."""
@@ -38,4 +43,7 @@ class Silence:
         pass
 
     def mention(self, text: str) -> None:
+        pass
+
+    def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
         pass

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -114,6 +114,9 @@ class Progress:
         if not self._quiet:
             self.say(text)
 
+    def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
+        """How well chains have mixed; a line of progress has it in its note."""
+
     def _move(self, step: _Step, done: float, note: str) -> None:
         step.done = done if step.total is None else min(done, step.total)
         step.note = note
@@ -152,6 +155,11 @@ class ProgressLog(Progress):
     def start(self, name: str, total: float | None = None) -> None:
         super().start(name, total)
         self._log.event("step", step=name)
+
+    def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
+        worth = [round(each, 1) for each in by_chain]
+        told = {"draws": draws, "r_hat": round(r_hat, 4), "effective_draws": round(effective_draws, 1)}
+        self._log.event("mixing", level="debug", **told, by_chain=worth)
 
     def _show(self) -> None:
         step, now = self._step, self._clock()
@@ -195,6 +203,10 @@ class SharedProgress(Progress):
     def mention(self, text: str) -> None:
         for each in self._listeners:
             each.mention(text)
+
+    def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
+        for each in self._listeners:
+            each.mixed(draws, r_hat, effective_draws, by_chain)
 
 
 def _can_be_redrawn(stream: TextIO) -> bool:

@@ -52,6 +52,9 @@ def log_in_words(event: Mapping[str, Any]) -> str:
 
     >>> log_in_words({"time": "2026-01-31T09:05:00Z", "event": "begun", "pid": 7, "host": "node3"})
     '09:05:00  begun, as process 7 of node3'
+    >>> log_in_words({"time": "2026-01-31T09:05:30Z", "event": "mixing", "draws": 100, "r_hat": 1.0312,
+    ...               "effective_draws": 212.4, "by_chain": [101.2, 98.6]})
+    '09:05:30  after 100 draws a chain: R-hat 1.031, 212 effective draws (by chain 101, 99)'
     >>> log_in_words({"time": "2026-01-31T09:06:00Z", "event": "ended", "state": "done", "counts": True})
     '09:06:00  ended: done'
     """
@@ -63,6 +66,10 @@ def log_in_words(event: Mapping[str, Any]) -> str:
         return f"{moment}  {event['text']}"
     if event["event"] == "step":
         return f"{moment}  {event['step']}"
+    if event["event"] == "mixing":
+        chains = ", ".join(f"{each:,.0f}" for each in event["by_chain"])
+        told = f"R-hat {event['r_hat']:.3f}, {event['effective_draws']:,.0f} effective draws (by chain {chains})"
+        return f"{moment}  after {event['draws']:,} draws a chain: {told}"
     if event["event"] == "begun":
         return f"{moment}  begun, as process {event['pid']} of {event['host']}"
     if event["event"] == "ended":

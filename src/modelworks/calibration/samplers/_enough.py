@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks.calibration._progress import Progress
 from modelworks.diagnostics import ess_bulk, ess_tail, r_hat
 
 Array = NDArray[np.float64]
@@ -36,10 +37,15 @@ class Enough:
     effective_draws: float = 400.0
     values: Callable[[Array], Array] = field(default=_as_they_are, repr=False, compare=False)
 
-    def look(self, positions: Array) -> Mixing:
-        """How well the chains have mixed."""
+    def look(self, positions: Array, progress: Progress | None = None) -> Mixing:
+        """How well the chains have mixed; `progress` hears of it."""
         each = np.moveaxis(self.values(positions), 2, 0)
-        return Mixing(max(r_hat(draws) for draws in each), min(min(ess_bulk(draws), ess_tail(draws)) for draws in each))
+        mixing = Mixing(max(r_hat(draws) for draws in each), _least_worth(each))
+        if progress is not None:
+            # By their worth: which chain is which, NUTS only says in the end.
+            by_chain = sorted(_least_worth(each[:, chain : chain + 1]) for chain in range(each.shape[1]))
+            progress.mixed(each.shape[2], mixing.r_hat, mixing.effective_draws, by_chain)
+        return mixing
 
     def met_by(self, mixing: Mixing) -> bool:
         """Whether the chains agree and are worth enough independent draws."""
@@ -62,6 +68,11 @@ class Enough:
             f"made all {most:,} draws a chain: the target of R-hat below {self.r_hat:g} and more than "
             f"{self.effective_draws:,.0f} effective draws was not met ({mixing.in_words()})"
         )
+
+
+def _least_worth(each: Array) -> float:
+    """The least of the effective draws, bulk and tail, of all parameters (parameter, chain, draw)."""
+    return min(min(ess_bulk(draws), ess_tail(draws)) for draws in each)
 
 
 def cut_short(draws: int, most: int, chains: int, asked: int) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def sample(
                     log_densities.append(chain.values.copy())
                     accepted.append(share / steps)
                 if enough is not None and draw + 1 - warmup in looked_at:
-                    mixing = enough.look(np.stack(kept, axis=1))
+                    mixing = enough.look(np.stack(kept, axis=1), progress)
                     note, notes["stopped"] = mixing.in_words(), enough.in_words(len(kept), draws, mixing)
                     if enough.met_by(mixing):
                         break

@@ -7,6 +7,8 @@ with a short MCMC that must leave the draws where they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -119,3 +121,6 @@ class _Scaled:
 
     def mention(self, text: str) -> None:
         self._progress.mention(text)
+
+    def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
+        self._progress.mixed(draws, r_hat, effective_draws, by_chain)

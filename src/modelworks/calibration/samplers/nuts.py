@@ -108,7 +108,9 @@ def confirm(
     if white.made is not None:
         notes |= cut_short(number, draws, len(batches), chains)
     elif enough is not None:
-        notes["stopped"] = enough.in_words(number, draws, enough.look(positions))
+        # Where it ended before, it was at a look of which all have heard.
+        mixing = enough.look(positions, progress if number == draws else None)
+        notes["stopped"] = enough.in_words(number, draws, mixing)
     return Draws(
         positions=positions,
         stats={
@@ -270,7 +272,7 @@ def _awaited(sampler: Any, white: _White, enough: Enough | None, progress: Progr
     total = turns.most
     while not _is_finished(sampler) and white.error is None:
         if enough is not None and not turns.is_last and turns.all_wait():
-            mixing = enough.look(white.search.shape.from_white(turns.drawn()))
+            mixing = enough.look(white.search.shape.from_white(turns.drawn()), progress)
             note = mixing.in_words()
             if enough.met_by(mixing):
                 break

@@ -92,7 +92,7 @@ def sample(
             if draw >= warmup:
                 kept.add(chain, moved / steps)
             if enough is not None and draw + 1 - warmup in looked_at:
-                mixing = enough.look(np.stack(kept.positions, axis=1))
+                mixing = enough.look(np.stack(kept.positions, axis=1), progress)
                 note, notes["stopped"] = mixing.in_words(), enough.in_words(len(kept.positions), draws, mixing)
                 if enough.met_by(mixing):
                     break
