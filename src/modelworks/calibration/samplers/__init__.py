@@ -22,9 +22,9 @@ SAMPLERS = {
     "sbi": "simulation-based inference",
 }
 # Draws before those that are kept. NUTS starts around the optimum in coordinates in which the posterior is nearly
-# round and has little more than the length of its steps to learn: of three parameters the draws were worth as much
-# after 200 as after 500, and 250 did for twenty.
-WARMUP, WARMUP_OF_NUTS = 500, 300
+# round and has little more than the length of its steps to learn: of 3, 10 and 22 parameters the draws were worth as
+# much after 100 as after 300.
+WARMUP, WARMUP_OF_NUTS = 500, 100
 # Those for models that run by chance, whose density nobody can compute.
 BY_CHANCE = ("pmmh", "abc", "sbi")
 

@@ -17,8 +17,10 @@ Array = NDArray[np.float64]
 
 # Fewer draws than this are no answer, also when the time is up.
 FEWEST_DRAWS = 4
-# Draws of each chain between two looks. Each look is a chance to stop by luck, so they are not more frequent.
-BLOCK = 100
+# Draws of each chain between two looks. Each look is a chance to stop by luck, and takes time of its own: so they are
+# not more frequent, and rarer where there are many draws.
+BLOCK = 50
+RARER = 8
 
 
 def _as_they_are(positions: Array) -> Array:
@@ -98,9 +100,14 @@ def looks(most: int, enough: Enough | None) -> tuple[int, ...]:
 
     The look before leaves at least two draws to make: chains wait for it one draw later.
 
-    >>> looks(500, Enough()), looks(500, None)
-    ((100, 200, 300, 400, 500), (500,))
-    >>> looks(201, Enough())
-    (100, 201)
+    >>> looks(300, Enough()), looks(300, None)
+    ((50, 100, 150, 200, 250, 300), (300,))
+    >>> looks(1100, Enough())[-3:], looks(101, Enough())
+    ((900, 1000, 1100), (50, 101))
     """
-    return (most,) if enough is None else (*range(BLOCK, most - 1, BLOCK), most)
+    if enough is None:
+        return (most,)
+    found = [BLOCK]
+    while found[-1] < most - 1:
+        found.append(found[-1] + BLOCK * max(1, found[-1] // (RARER * BLOCK)))
+    return (*(each for each in found if each < most - 1), most)

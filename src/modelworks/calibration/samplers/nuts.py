@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._enough import FEWEST_DRAWS, Enough, cut_short, looks
 from modelworks.calibration.samplers._map import Search, find_map
+from modelworks.calibration.samplers._nutpie import Begun, begin
 from modelworks.calibration.samplers._sampler import Density, Draws, TimeIsUp
 from modelworks.calibration.samplers._turns import Turns
 from modelworks.errors import fail
@@ -32,6 +32,10 @@ Array = NDArray[np.float64]
 START_SPREAD = 1.5
 START_TRIES = 60
 START_NARROWING = 0.9
+
+# Smaller steps than the usual 0.8: posteriors of epidemics are curved, and a trajectory that breaks off
+# costs the verdict more than a fifth of the time.
+TARGET_ACCEPT = 0.9
 
 POLL_SECONDS = 0.02
 
@@ -222,55 +226,32 @@ def _drawn(
     progress: Progress,
 ) -> list[tuple[Any, Any]]:
     """nutpie's tables of draws and of statistics, one of each a chain, warm-up included."""
-    with warnings.catch_warnings():
-        # nutpie brings ArviZ along, which once a day announces a version we do not use.
-        warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")
-        import nutpie
-        from nutpie.compiled_pyfunc import from_pyfunc
-
-    # Begun only now: nutpie takes seconds to import, and the time left is told by the pace from here.
     progress.start("draw from the posterior", total=chains * (warmup + draws))
-    size = white.density.dimension
-    model = from_pyfunc(
-        size,
-        lambda: white.value_and_gradient,
+    begun = begin(
+        white.density.dimension,
+        white.value_and_gradient,
         white.keeping,
-        [np.dtype(np.float64)],
-        [(size,)],
-        ["z"],
-        make_initial_point_fn=white.start,
-    )
-    sampler = nutpie.sample(
-        model,
-        draws=draws,
-        tune=warmup,
+        white.start,
         chains=chains,
-        # Every chain has its thread, and waits there for its turn.
-        cores=chains,
-        # Smaller steps than the usual 0.8: posteriors of epidemics are curved, and a trajectory that breaks off
-        # costs the verdict more than a fifth of the time.
-        target_accept=0.9,
+        draws=draws,
+        warmup=warmup,
+        target_accept=TARGET_ACCEPT,
         seed=int(key.generate_state(1, np.uint32)[0]),
-        progress_bar=False,
-        return_raw_trace=True,
-        blocking=False,
     )
     try:
-        trace = _awaited(sampler, white, enough, progress)
+        return _awaited(begun, white, enough, progress)
     except BaseException:
         white.turns.end()
         # Threads that outlive the interpreter crash it.
-        sampler.cancel()
+        begun.stop()
         raise
-    found, stats = trace.get_arrow_trace()
-    return list(zip(found, stats, strict=True))
 
 
-def _awaited(sampler: Any, white: _White, enough: Enough | None, progress: Progress) -> Any:
-    """nutpie's trace when it is there; raises what went wrong in one of its threads."""
+def _awaited(begun: Begun, white: _White, enough: Enough | None, progress: Progress) -> list[tuple[Any, Any]]:
+    """nutpie's tables when they are there; raises what went wrong in one of its threads."""
     turns, note = white.turns, ""
     total = turns.most
-    while not _is_finished(sampler) and white.error is None:
+    while not begun.is_finished and white.error is None:
         if enough is not None and not turns.is_last and turns.all_wait():
             mixing = enough.look(white.search.shape.from_white(turns.drawn()), progress)
             note = mixing.in_words()
@@ -283,17 +264,9 @@ def _awaited(sampler: Any, white: _White, enough: Enough | None, progress: Progr
     if white.error is not None and white.made is None:
         raise white.error
     turns.end()
-    trace = sampler.wait() if turns.is_last and white.error is None else sampler.abort()
+    tables = begun.tables(whole=turns.is_last and white.error is None)
     progress.update(turns.most, note=note)
-    return trace
-
-
-def _is_finished(sampler: Any) -> bool:
-    """Asked without waiting, as chains may be waiting for us; nutpie answers *no* by a TimeoutError."""
-    try:
-        return bool(sampler.is_finished)
-    except TimeoutError:
-        return False
+    return tables
 
 
 def _positions(batch: Any, density: Density) -> Array:
