@@ -95,8 +95,9 @@ def test_model_and_data_do_not_change_places() -> None:
     )
 
     def at(level: float) -> float:
-        # Of a uniform prior only the Jacobian of the position is left.
-        return density.value(density.unconstrain(np.array([level]))) - np.log(level * (100 - level))
+        # Of a uniform prior only the Jacobian of the position is left, which makes it a standard normal.
+        position = density.unconstrain(np.array([level]))
+        return density.value(position) - float(stats.norm.logpdf(position[0]))
 
     right = stats.poisson(12).logpmf(7) - stats.poisson(9).logpmf(7)
     wrong = stats.poisson(7).logpmf(12) - stats.poisson(7).logpmf(9)

@@ -43,7 +43,7 @@ class FailedRuns:
 
     def add(self, error: ModelworksError) -> None:
         letter = error.letters[0]
-        self._latest.letters = [*getattr(self._latest, "letters", ()), letter]
+        self._latest.__dict__.setdefault("letters", []).append(letter)
         with self._lock:
             self.count += 1
             if self.letter is None or str(letter) < str(self.letter):

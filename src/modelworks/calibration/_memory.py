@@ -67,6 +67,8 @@ class Remembered:
         # An empty memory is one, too.
         self._memory = Forgetful() if memory is None else memory
         self._time_is_up = time_is_up or (lambda: False)
+        # A quick model's gradient takes not much longer than the key it would be kept under.
+        self._is_transparent = memory is None and time_is_up is None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.afresh, name)
@@ -90,6 +92,9 @@ class Remembered:
         return float(self._known(_key(VALUE, position), lambda: np.array([self.afresh.value(position)]))[0])
 
     def value_and_gradient(self, position: Array, /) -> tuple[float, Array]:
+        if self._is_transparent:
+            return self.afresh.value_and_gradient(position)
+
         def work_out() -> Array:
             value, gradient = self.afresh.value_and_gradient(position)
             return np.concatenate([[value], gradient])

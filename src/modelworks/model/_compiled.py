@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -193,15 +194,17 @@ class CompiledModel:
                 f"an exact gradient is not to be had with the solver `{self.method.name}`",
                 hint="compile the model with the solver `rk4` to calibrate it by its gradient",
             )
-        vector = np.ascontiguousarray(values, dtype=float)
+        vector, grid = np.ascontiguousarray(values, dtype=float), self.grid
         raw, tape = self._forward(vector, keep=True)
 
         def pullback(cotangent: Array) -> Array:
-            full = np.zeros((self.times.size, raw.shape[1]))
-            full[:, : len(self.columns)] = cotangent
+            full = cotangent
+            if raw.shape[1] > len(self.columns):
+                full = np.zeros((self.times.size, raw.shape[1]))
+                full[:, : len(self.columns)] = cotangent
             if self._later is not None:
                 full = self._later.pullback(raw, full)
-            return kernel.backward(self.grid, self._data, vector, tape, full)
+            return kernel.backward(grid, vector, tape, full)
 
         return self._finished(raw).copy(), pullback
 
@@ -224,7 +227,7 @@ class CompiledModel:
                 f"but was given an array of shape {vector.shape}",
                 hint=f"the order is {', '.join(self.parameters)}; `vector` makes the array from names",
             )
-        if not np.all(np.isfinite(vector)):
+        if not all(map(math.isfinite, vector.tolist())):
             name = self.parameters[int(np.argmin(np.isfinite(vector)))]
             fail("S102", f"the value of `{name}` is not a number", hint="find where it was computed")
         failed, raw, tape = self.kernel.forward(self.grid, self._data, vector, keep=keep)

@@ -17,14 +17,16 @@ def log_likelihood(*, observed: Array, predicted: Array, sd: float | Array) -> A
 
     Without the $-\log\sigma$ an estimated error would grow without end.
     """
-    z = (observed - predicted) / sd
-    return np.asarray(-0.5 * z * z - np.log(sd) - LOG_ROOT_TWO_PI)
+    return _of_standardised((observed - predicted) / sd, sd)
 
 
 def slopes(*, observed: Array, predicted: Array, sd: float | Array) -> Slopes:
     z = (observed - predicted) / sd
-    value = log_likelihood(observed=observed, predicted=predicted, sd=sd)
-    return Slopes(value, z / sd, {"sd": (z * z - 1.0) / sd})
+    return Slopes(_of_standardised(z, sd), z / sd, {"sd": (z * z - 1.0) / sd})
+
+
+def _of_standardised(z: Array, sd: float | Array) -> Array:
+    return np.asarray(-0.5 * z * z - (np.log(sd) + LOG_ROOT_TWO_PI))
 
 
 def sample(key: np.random.Generator, *, predicted: Array, sd: float | Array) -> Array:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from modelworks.calibration.priors._bijection import Between, Bijection
+from modelworks.calibration.priors._bijection import Bijection, Evenly
 from modelworks.calibration.priors._family import Array
 
 
@@ -27,7 +27,7 @@ class Uniform:
 
     @property
     def bijection(self) -> Bijection:
-        return Between(self.lower, self.upper)
+        return Evenly(self.lower, self.upper)
 
     @property
     def expectation(self) -> float:

@@ -122,7 +122,9 @@ def sample(
             drawn = smc.sample(density, **asked | {"draws": min(draws, MOST_OF_SMC)}, enough=enough)
         else:
             why = f"NUTS, because {_why(first)}"
-            drawn = nuts.confirm(density, replace(search, shape=shape(search, found)), **asked, enough=enough)
+            shaped = replace(search, shape=shape(search, found))
+            accept = nuts.ACCEPT_WHERE_ROUND if first.is_warranted else nuts.TARGET_ACCEPT
+            drawn = nuts.confirm(density, shaped, **asked, enough=enough, target_accept=accept)
     except TimeIsUp:
         if not first.is_warranted:
             raise

@@ -98,12 +98,9 @@ class Kernel:
         )
         suspect = ctypes.c_int64(0)
         at_output, at_run, at_moment, at_start, at_seen, work = places
+        inputs = (parameters.ctypes.data, at_run, data.ctypes.data, at_moment, *grid.addresses)
         status = self._forward(
-            parameters.ctypes.data,
-            at_run,
-            data.ctypes.data,
-            at_moment,
-            *grid.addresses,
+            *inputs,
             at_output,
             at_start,
             at_seen,
@@ -112,11 +109,8 @@ class Kernel:
             -number if keep else number,
             self._tolerated,
         )
-        return (
-            status,
-            outputs,
-            Tape(run, moment, starts, at_outputs, bool(suspect.value), data, grid.moments, grid.longest),
-        )
+        told = (bool(suspect.value), data, grid.moments, grid.longest)
+        return status, outputs, Tape(run, moment, starts, at_outputs, *told, (*inputs, at_start, at_seen))
 
     def forward_several(self, grid: Grid, data: Array, parameters: Array) -> Array | None:
         """The outputs (run, time, number) of a run for each row of parameters; None where one is not possible.
@@ -150,8 +144,8 @@ class Kernel:
         )
         return outputs if failed < 0 else None
 
-    def backward(self, grid: Grid, data: Array, parameters: Array, tape: Tape, cotangent: Array) -> Array:
-        """The gradient of `sum(cotangent * outputs)` by every parameter."""
+    def backward(self, grid: Grid, parameters: Array, tape: Tape, cotangent: Array) -> Array:
+        """The gradient of `sum(cotangent * outputs)` by every parameter; grid and parameters are those of the tape."""
         if self._adjoint is None:
             self._compile_adjoint()
         (gradient, run_bar, moment_bar, _), (at_gradient, at_run, at_moment, work) = _block(
@@ -164,13 +158,7 @@ class Kernel:
             each.fill(0.0)
         given = np.ascontiguousarray(cotangent)
         self._backward(
-            parameters.ctypes.data,
-            tape.run.ctypes.data,
-            data.ctypes.data,
-            tape.moment.ctypes.data,
-            *grid.addresses,
-            tape.starts.ctypes.data,
-            tape.at_outputs.ctypes.data,
+            *tape.places,
             given.ctypes.data,
             at_run,
             at_moment,
@@ -185,7 +173,8 @@ class Kernel:
 class Tape:
     """What a forward run leaves behind for the backward one, and whether it met a guard that did not hold.
 
-    `moment` and `data` are what it computed and read at `moments`; `longest` is its longest step.
+    `moment` and `data` are what it computed and read at `moments`; `longest` is its longest step; `places` where what
+    it read and wrote lies in memory, which must not have moved when it is run backward.
     """
 
     run: Array
@@ -196,6 +185,7 @@ class Tape:
     data: Array
     moments: Array
     longest: float
+    places: tuple[int, ...] = ()
 
 
 def _block(*shapes: tuple[int, ...]) -> tuple[list[Array], list[int]]:
