@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from modelworks.errors import ModelworksError
+from modelworks.errors import Letters, ModelworksError
+from modelworks.inputs._fields import Fields
 from modelworks.inputs._intervals import SCALES, SOLVE, arguments_of
+from modelworks.inputs._yaml import read_mapping
+from modelworks.inputs.groups import GroupEntry
+from modelworks.inputs.priors import PriorEntry, read_prior
 
 
 def _log_uniform(a: dict[str, float]) -> Any:
@@ -72,3 +76,33 @@ def test_an_interval_outside_the_family_is_a_letter(family: str, low: float, hig
     with pytest.raises(ModelworksError, match="can not have 95%") as raised:
         arguments_of(family, 0.95, low, high)
     assert raised.value.codes == ("P117",)
+
+
+@pytest.mark.parametrize(
+    ("text", "family", "stated"),
+    [
+        ("{log_normal: {95%: 1 to 4}}", "log_normal", "95% between 1 and 4"),
+        ("{log_normal: {90%: between 1 and 4}}", "log_normal", "90% between 1 and 4"),
+        ("{gamma: 1 to 4}", "gamma", "95% between 1 and 4"),
+        ("{normal: -1..4}", "normal", "95% between -1 and 4"),
+        ("{uniform: 1 to 4}", "uniform", ""),
+    ],
+)
+def test_an_interval_may_be_written_as_it_is_said(text: str, family: str, stated: str) -> None:
+    """It is the prior that its two numbers in a list give; a uniform one ends where the interval does."""
+    found, letters = read(text)
+    assert not letters
+    assert found is not None
+    assert (found.family, found.stated) == (family, stated)
+    if family == "uniform":
+        assert dict(found.arguments) == {"lower": 1.0, "upper": 4.0}
+        return
+    share, low = (0.9 if "90%" in text else 0.95), (-1.0 if family == "normal" else 1.0)
+    assert dict(found.arguments) == arguments_of(family, share, low, 4.0)
+
+
+def read(text: str) -> tuple[PriorEntry | GroupEntry | None, Letters]:
+    letters = Letters()
+    node = read_mapping(f"prior: {text}\n".encode(), "parameters.yaml", letters)
+    assert node is not None
+    return read_prior(Fields(node, letters, "the parameter `rate`")), letters

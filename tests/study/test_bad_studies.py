@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelworks.errors import ModelworksError
 from modelworks.study import run_study
+from modelworks.study._binding import bind
 
 Counts = dict[date, int]
 MORE = "calibration: {sampler: nuts, chains: 4, draws: 300, warmup: 200, seed: 8}\n"
@@ -37,6 +39,34 @@ def day_for_month(seen: Counts) -> Counts:
 def half_reported(seen: Counts) -> Counts:
     """From 22 January on only those are counted who were tested: half."""
     return {day: count if day < date(2021, 1, 22) else count // 2 for day, count in seen.items()}
+
+
+def fewer_on_weekends(seen: Counts) -> Counts:
+    """Nobody counts on Sundays what can wait until Monday; what is free to scatter is taken to scatter more."""
+    return {day: count * 4 // 10 if day.weekday() == 6 else count for day, count in seen.items()}
+
+
+SCATTER = "noise: {prior: {half_normal: {sd: 0.5}}, unit: dimensionless, source: a test}\n"
+
+
+@pytest.mark.slow
+def test_days_of_the_week_are_named_that_a_free_scatter_would_swallow(
+    tmp_path: Path, decay: Callable[..., Path]
+) -> None:
+    """A likelihood whose overdispersion is calibrated fits almost anything; the week shows all the same."""
+    values = ", ".join(f"{day}: {count}" for day, count in fewer_on_weekends(series()).items())
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-03-01, every: 1", values=values, more=MORE)
+    parameters, targets = folder / "parameters.yaml", folder / "targets.yaml"
+    text = parameters.read_text(encoding="utf-8").replace("median: 0.1, sigma: 0.2", "median: 0.06, sigma: 0.5")
+    parameters.write_text(text.replace("value: 1000", "value: 20000") + SCATTER, encoding="utf-8")
+    free = targets.read_text(encoding="utf-8").replace("poisson", "{negative_binomial: {overdispersion: noise}}")
+    targets.write_text(free, encoding="utf-8")
+    result = run_study(folder, until="diagnose", quiet=True)
+    assert result.run is not None
+    told = json.loads((result.run.path / "diagnose" / "diagnosis.json").read_text(encoding="utf-8"))
+    assert result.verdict != "fine"
+    said = [check["reason"] for check in told["checks"] if check["name"] == "weekdays"]
+    assert said[0].startswith("left is lower on Sunday than the model makes it")
 
 
 @pytest.mark.slow
@@ -67,3 +97,16 @@ def test_a_mistake_in_a_series_is_named(
     said = [check["reason"] for check in told] + [each["message"] for each in result.warnings]
     assert (result.verdict != "fine") == bool(expected), said
     assert not words or any(words in each for each in said), said
+
+
+def test_a_series_that_was_copied_would_count_twice(tmp_path: Path, decay: Callable[..., Path]) -> None:
+    """As two targets with the same values it would make every interval too narrow, and fit as well as before."""
+    values = ", ".join(f"{day}: {count}" for day, count in series().items())
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-03-01, every: 1", values=values)
+    targets = folder / "targets.yaml"
+    once = targets.read_text(encoding="utf-8")
+    targets.write_text(f"{once}\n{once.replace('left:', 'again:', 1)}", encoding="utf-8")
+    with pytest.raises(ModelworksError) as raised:
+        bind(folder)
+    assert raised.value.codes == ("T208",)
+    assert "have the same values of `left` on 56 days" in str(raised.value)

@@ -347,6 +347,9 @@ def test_every_file_of_the_room_is_known_for_numbers_or_for_words() -> None:
     }
     words |= {"_page_rows.py", "_store.py", "_target_words.py", "_template.py", "_assumptions.py"}
     words |= {"_batch.py", "_data_pages.py", "_estimate.py", "_here.py", "_jobs.py", "_pinned.py", "_why.py"}
+    # Jobs, schedules and people; pages that answer from the draws of a run.
+    words |= {f"_{name}.py" for name in ("work", "together", "schedules", "branches", "notices", "job_log", "logs")}
+    words |= {"_approval.py", "_clean.py", "_controls.py", "_explorer.py"}
     # Questions asked of a study beside its stages.
     words |= {"_foretold.py", "_incidence.py", "_rerun.py", "_sbc.py", "_sensitivity.py"}
     # Stages of a team's own have marks that say what each depends on.

@@ -34,6 +34,7 @@ from modelworks.diagnostics.checks.second_opinion import second_opinion
 from modelworks.diagnostics.checks.solver_steps import solver_steps
 from modelworks.diagnostics.checks.stuck_chains import stuck_chains
 from modelworks.diagnostics.checks.target_influence import target_influence
+from modelworks.diagnostics.checks.weekdays import weekdays
 from modelworks.diagnostics.loo import Loo, loo
 from modelworks.errors import Letters, near
 
@@ -203,6 +204,8 @@ def diagnose(
     for target, samples in predicted.items():
         checks += [each(target, samples, seen[target]) for each in (coverage, residual_pattern, fit_features)]
         checks.append(level_shift(target, samples, seen[target], called.get(target)))
+        by_day = weekdays(target, samples, seen[target], called.get(target))
+        checks += [by_day] if by_day is not None else []
     forecasts = tuple(
         forecast(target, samples, unseen[target], last_of(seen.get(target))) for target, samples in later.items()
     )

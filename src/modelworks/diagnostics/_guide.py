@@ -48,6 +48,10 @@ GUIDES = {
         "share of the model's own series",
         "ask whoever counts what changed; split the series, or let its reporting change",
     ),
+    "weekdays": Guide(
+        "share of the model's own series",
+        "name a group of parameters under `weekday:` of the target, one for each day; or count by weeks",
+    ),
     "fit_features": Guide(
         "share of the model's own series", "look at the fit, and at the data for slips; let the model make the feature"
     ),

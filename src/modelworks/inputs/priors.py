@@ -7,6 +7,7 @@ densities are in `calibration`, which must not be needed to read a file.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from modelworks.errors import ModelworksError, near
 from modelworks.inputs import _scalars
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._intervals import SCALES, SOLVE, arguments_of
-from modelworks.inputs._nodes import MappingNode, Place, ScalarNode, SequenceNode, in_words, kind, shortened
+from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, SequenceNode, in_words, kind, shortened
 from modelworks.inputs.groups import EXCHANGEABLE, GROUPS, GroupEntry, is_name, read_group
 
 Arguments = Mapping[str, float]
@@ -121,6 +122,11 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 LEAST_MASS = 0.01
 
 
+# The arguments of a family that are where it ends.
+ENDS = ("lower", "upper")
+_RANGE = re.compile(r"(\S+) *(?:to|–|\.\.) *(\S+)|between +(\S+) +and +(\S+)")
+
+
 def read_prior(fields: Fields) -> PriorEntry | GroupEntry | None:
     """The prior under `prior:`, or None with letters."""
     node = fields.mapping("prior", "{normal: {mean: 2, sd: 1}}")
@@ -139,6 +145,8 @@ def read_prior(fields: Fields) -> PriorEntry | GroupEntry | None:
         hint = near(family, [*FAMILIES, *GROUPS])
         fields.say("P106", f"{fields.what}: `{shortened(family)}` is not a prior", hint, "prior")
         return None
+    if family in FAMILIES and isinstance(below, ScalarNode) and _ends(below) is not None:
+        return _with_range(family, below, fields)
     if not isinstance(below, MappingNode):
         wanted = FAMILIES[family].arguments if family in FAMILIES else GROUPS[family].arguments
         form = ", ".join(f"{name}: …" for name in wanted)
@@ -153,6 +161,25 @@ def read_prior(fields: Fields) -> PriorEntry | GroupEntry | None:
     return _with_arguments(family, below, fields)
 
 
+def _ends(node: Node) -> tuple[Node, Node] | None:
+    """The two ends of a text such as `1 to 4` or `between 1 and 4`."""
+    found = _RANGE.fullmatch(node.text.strip()) if isinstance(node, ScalarNode) else None
+    if found is None:
+        return None
+    low, high = (each for each in found.groups() if each is not None)
+    return ScalarNode(low, False, node.place), ScalarNode(high, False, node.place)
+
+
+def _with_range(family: str, node: ScalarNode, owner: Fields) -> PriorEntry | None:
+    """A prior stated as in `log_normal: 1 to 4`: 95% between them, or for a family that has two ends all of it."""
+    ends = _ends(node)
+    named: dict[str, Node] = {"95%": node}
+    if FAMILIES[family].arguments == ENDS and ends is not None:
+        named = dict(zip(ENDS, ends, strict=True))
+    below = MappingNode(named, dict.fromkeys(named, node.place), node.place)
+    return (_with_interval if "95%" in named else _with_arguments)(family, below, owner)
+
+
 def _with_interval(family: str, node: MappingNode, owner: Fields) -> PriorEntry | None:
     """A prior stated as in `{95%: [3, 7]}`."""
     what = f"{owner.what}: the prior `{family}`"
@@ -161,7 +188,7 @@ def _with_interval(family: str, node: MappingNode, owner: Fields) -> PriorEntry 
         hint = f"give its arguments, {', '.join(FAMILIES[family].arguments)}"
         owner.say("P107", f"{what} can not be stated by an interval", hint, "prior")
         return None
-    items = value.items if isinstance(value, SequenceNode) else ()
+    items = value.items if isinstance(value, SequenceNode) else _ends(value) or ()
     if len(node.fields) > 1 or len(items) != 2:
         owner.say("P107", f"{what} is {in_words(node)}", "write one interval alone, as in `{95%: [3, 7]}`", "prior")
         return None

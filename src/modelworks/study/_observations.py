@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 # How long each `covers` is, in days, to be compared.
 LENGTHS = {"instant": 0, "day": 1, "week": 7, "month": 30, "year": 365}
 DAYS_OF_WEEK = len(WEEKDAYS)
+# Days on which two series have the same values by chance are fewer than this.
+MANY = 3
 
 
 @dataclass(frozen=True)
@@ -363,31 +365,39 @@ def spacing(days: Sequence[date]) -> str:
 
 
 def check_twice(observations: Sequence[Observations], letters: Letters) -> None:
-    """No value of a dataset is held against the model by two targets: it would count twice."""
+    """No value is held against the model by two targets: it would count twice.
+
+    It is the same value where it is of the same column of a dataset, and where all that two targets have of the same
+    days is the same.
+    """
     for one, other in combinations(observations, 2):
         if one.entry.place == other.entry.place:
             continue  # strata of one target
-        if one.entry.dataset is None or (one.entry.dataset, one.entry.column) != (
-            other.entry.dataset,
-            other.entry.column,
-        ):
+        mine, theirs = _values_by_place(one), _values_by_place(other)
+        both = sorted(mine.keys() & theirs.keys())
+        if not both:
             continue
-        both = sorted(set(_places(one)) & set(_places(other)))
-        if both:
-            letters.add(
-                "T208",
-                f"the targets `{one.entry.name}` and `{other.entry.name}` both take `{one.entry.column}` of "
-                f"`{one.entry.dataset}` on {counted(len(both), 'day')}, the first on {both[0][0]}: "
-                "each value would count twice",
-                hint="remove one of them, or part them with `from:` and `to:`",
-                file=other.entry.file,
-                line=other.entry.line,
-            )
+        column = (one.entry.dataset, one.entry.column)
+        if one.entry.dataset is not None and column == (other.entry.dataset, other.entry.column):
+            what = f"both take `{one.entry.column}` of `{one.entry.dataset}`"
+        elif len(both) >= MANY and all(mine[at] == theirs[at] for at in both) and len({mine[at] for at in both}) > 1:
+            what = f"have the same values of `{one.entry.output}`"
+        else:
+            continue
+        letters.add(
+            "T208",
+            f"the targets `{one.entry.name}` and `{other.entry.name}` {what} on {counted(len(both), 'day')}, the first "
+            f"on {both[0][0]}: each value would count twice",
+            hint="remove one of them, or part them with `from:` and `to:`",
+            file=other.entry.file,
+            line=other.entry.line,
+        )
 
 
-def _places(observed: Observations) -> Iterator[tuple[date, str]]:
-    """Day and output of each point."""
-    yield from zip(observed.dates, observed.columns, strict=True)
+def _values_by_place(observed: Observations) -> dict[tuple[date, str], float]:
+    """The value of each day and output."""
+    places = zip(observed.dates, observed.columns, strict=True)
+    return dict(zip(places, observed.values.tolist(), strict=True))
 
 
 def period(day: date, covers: str, *, dated_end: bool) -> tuple[date, date]:
