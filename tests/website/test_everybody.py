@@ -53,7 +53,7 @@ def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
     """Each method of a route, with an address that leads to something."""
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
-        "study": "first-study", "person_id": "none", "token_id": "none", "session": "none",
+        "study": "first-study", "dataset": "nothing", "person_id": "none", "token_id": "none", "session": "none",
     }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     query = f"?run={site.run.id}&run={site.run.id}" if route.path.endswith("/compare") else ""

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from modelworks.report._views import views
     from modelworks.report._write import write_figure, write_report
     from modelworks.report.comparison import Foresight, render_comparison
-    from modelworks.report.data_page import CheckLine, ColumnLine, DataPage, LineageStep, render_data_page
+    from modelworks.report.data_page import (
+        CheckLine,
+        ColumnLine,
+        DataPage,
+        LineageStep,
+        dataset_views,
+        render_data_page,
+    )
     from modelworks.report.page import (
         AssumptionRow,
         AvertedRow,
@@ -64,6 +71,7 @@ _HOME = {
     "StageRow": "page",
     "TargetRow": "page",
     "ThresholdRow": "page",
+    "dataset_views": "data_page",
     "environment": "_templates",
     "export_crate": "_crate",
     "export_files": "_files",
@@ -109,6 +117,7 @@ __all__ = [
     "TargetRow",
     "ThresholdRow",
     "columns_for",
+    "dataset_views",
     "environment",
     "export_crate",
     "export_files",

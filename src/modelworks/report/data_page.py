@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from markupsafe import Markup
 
@@ -86,11 +87,15 @@ def render_data_page(page: DataPage, links: Mapping[str, str] | None = None, *, 
         page=page,
         links=links or {},
         home=home,
-        pictures=[(figure, *still(_narrow(figure))) for figure in page.figures],
-        tables=_tables(page),
+        **dataset_views(page),
         style=Markup(style),
         policy=policy([style]),
     )  # fmt: skip
+
+
+def dataset_views(page: DataPage) -> dict[str, Any]:
+    """The pictures and tables of a dataset, as `dataset_body.html.j2` shows them in a report and on a website."""
+    return {"pictures": [(figure, *still(_narrow(figure))) for figure in page.figures], "tables": _tables(page)}
 
 
 def _narrow(figure: Figure) -> Figure:

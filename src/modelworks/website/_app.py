@@ -26,7 +26,7 @@ from modelworks.website._settings import Settings
 from modelworks.website.access.visits import SAFE
 from modelworks.website.api import routes as api
 from modelworks.website.feeds import routes as feeds
-from modelworks.website.pages import account, approve, home, jobs, new_run, people, run, runs, sign_in, static
+from modelworks.website.pages import account, approve, data, home, jobs, new_run, people, run, runs, sign_in, static
 
 # Every room of the site; a page, a feed or an endpoint of its own is added here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -42,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     new_run.router,
     api.router,
     people.router,
+    data.router,
     account.router,
 )
 
