@@ -92,6 +92,24 @@ def test_a_limit_says_how_many_there_are(index: Index, publish: Publish) -> None
     assert listing.total == 4
 
 
+def test_the_list_goes_on_after_a_run(index: Index, publish: Publish) -> None:
+    """Each run once, also after one that is gone; all are counted on every page."""
+    keys = [publish().key for _ in range(5)][::-1]
+    pages = [index.select(Wanted(limit=2, after=after)) for after in (None, keys[1], keys[3], keys[4])]
+    assert [[row.key for row in page.rows] for page in pages] == [keys[:2], keys[2:4], keys[4:], []]
+    assert {page.total for page in pages} == {5}
+    with pytest.raises(ModelworksError) as told:
+        index.select(Wanted(after="no key"))
+    assert told.value.codes == ("R151",)
+
+
+def test_a_run_is_found_by_the_first_digits_of_its_id(index: Index, publish: Publish) -> None:
+    runs = [publish() for _ in range(3)]
+    assert index.keys(runs[1].id.upper()) == [runs[1].key]
+    assert len(index.keys("")) == 2
+    assert index.keys("%") == []
+
+
 def test_a_number_no_run_has_is_a_letter_with_the_near_names(index: Index, publish: Publish) -> None:
     publish(parameters={"contact_rate": {"value": 1.0}})
     with pytest.raises(ModelworksError, match="R151") as raised:

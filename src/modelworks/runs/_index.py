@@ -181,6 +181,13 @@ class Index:
         """The SHA-256 of a run's list of checksums, as it is now."""
         return self._store.seal(key)
 
+    def keys(self, digits: str) -> list[str]:
+        """The keys of runs whose id begins so, after a look at what is there now; two of them, where there are more."""
+        self.refresh()
+        asked = self._keys(RUNS, RUNS.c.id.startswith(digits.lower(), autoescape=True)).limit(2)
+        with _letters(self._url), self._engine.connect() as connection:
+            return list(connection.execute(asked).scalars())
+
     def names_of_numbers(self) -> list[str]:
         """Every parameter, quantity and measure that a condition may be about."""
         with self._engine.connect() as connection:

@@ -42,7 +42,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     store._clock = lambda: START + timedelta(hours=next(hours))
     runs = [write_run(store, top / "made", number, f"flu{number % 2}") for number in range(3)]
     approve(store, runs[0].key)
-    app = create_app(read_settings(folder, environment={}))
+    app = create_app(read_settings(folder))
     with TestClient(app, base_url=ADDRESS) as browser:
         people = app.state.house.people
         someone = people.add("grace", "Grace")

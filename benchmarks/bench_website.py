@@ -1,0 +1,183 @@
+"""The website among many runs: how long readers wait for each page and feed, and what the server holds in memory.
+
+Ten thousand runs, two processes as a small team's server has, and fifty readers who each ask for something, look at it
+for about a second, and ask for the next. Readers and server share the machine, as their times say: with only two cores
+the readers' own work is part of what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+from bench_record import write_runs
+from measurement import Measurement, compared
+
+from modelworks.runs import propose, sign
+from modelworks.study import new_repository, store_around
+from modelworks.website import read_settings
+from modelworks.website.access.people import People
+
+RUNS = 10_000
+READERS = 50
+SECONDS = 30.0
+# What a reader looks at before the next question, in seconds.
+LOOKING = (0.5, 1.5)
+ALLOWED_MS = 100.0
+FIRST_ANSWER_SECONDS = 120.0
+
+
+def measure() -> Iterator[Measurement]:
+    with tempfile.TemporaryDirectory() as folder:
+        root = new_repository(Path(folder) / "ours")
+        ids = _filled(root)
+        token = _token(root)
+        port = _free_port()
+        command = [sys.executable, "-m", "modelworks", "serve", "--no-browser", "--workers", "2", "--port", str(port)]
+        server = subprocess.Popen(command, cwd=root, start_new_session=True, stderr=subprocess.DEVNULL)
+        try:
+            yield from _measured(f"http://127.0.0.1:{port}", token, ids, server.pid)
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+
+
+def _filled(root: Path) -> list[str]:
+    """A repository with many runs, each with series, and one that is approved; gives the ids of the many."""
+    store = store_around(root)
+    stage = root.parent / "project"
+    stage.mkdir()
+    _series().to_parquet(stage / "outputs.parquet", index=False)
+    numbers = {"r0": {"title": "Reproduction number", "unit": "ratio", "median": 2.5, "low": 2.4, "high": 2.7}}
+    made = store.publish(("flu", "sir", "here"), stages={"project": stage}, record={"quantities": numbers})
+    propose(store, made.key, needs=("reviewer",), found=(), by="Ada")
+    sign(store, made.key, by="Grace", role="reviewer")
+    return [_with_series(stage, store.root / key) for key in write_runs(store.root, RUNS)]
+
+
+def _series() -> pd.DataFrame:
+    """Two outputs in two scenarios over half a year."""
+    days = pd.date_range("2025-01-01", periods=180)
+    keys = pd.MultiIndex.from_product([("baseline", "closed"), ("cases", "deaths"), days])
+    table = keys.to_frame(index=False, name=["scenario", "output", "time"])
+    values = np.sort(np.random.default_rng(1).lognormal(3, 1, (len(table), 5)), axis=1)
+    return table.assign(**dict(zip(("q025", "q25", "q50", "q75", "q975"), values.T, strict=True)))
+
+
+def _with_series(stage: Path, folder: Path) -> str:
+    """The series as those of another run; linked, so that the disk holds them once."""
+    (folder / "project").mkdir()
+    os.link(stage / "outputs.parquet", folder / "project" / "outputs.parquet")
+    return folder.name.rpartition("-")[2]
+
+
+def _token(root: Path) -> str:
+    settings = read_settings(root)
+    people = People(settings.database, settings.session_days)
+    try:
+        someone = people.add("reader", "A reader")
+        people.set_role(someone.id, "ours", "viewer")
+        return people.make_token(someone.id, "benchmark", "ours", "viewer", 1)
+    finally:
+        people.close()
+
+
+def _measured(address: str, token: str, ids: Sequence[str], server: int) -> Iterator[Measurement]:
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/html, application/json"}
+    _warm(address, headers, ids)
+    before = _memory(server)
+    taken = asyncio.run(_read(address, headers, ids))
+    for what, seconds in sorted(taken.items()):
+        seconds.sort()
+        value = seconds[int(0.95 * (len(seconds) - 1))] * 1e3
+        name = f"website: {what}, of {RUNS:,} runs for {READERS} readers, 95% wait less"
+        yield compared(name, value, "ms", "what is allowed", ALLOWED_MS)
+    yield Measurement("website: memory of the server when it begins to be read", before, "MB")
+    yield Measurement(f"website: memory of the server after {SECONDS:.0f} s", _memory(server), "MB")
+
+
+def _places(ids: Sequence[str], chance: random.Random) -> dict[str, str]:
+    """What is read, by what it is."""
+    run = chance.choice(ids)
+    feeds = "/w/ours/feeds"
+    return {
+        "home": "/w/ours",
+        "the list of runs": "/w/ours/runs",
+        "the page of a run": f"/w/ours/runs/{run}",
+        "the page of jobs": "/w/ours/jobs",
+        "the page of feeds": feeds,
+        "OData, approved numbers": f"{feeds}/approved/odata/quantities",
+        "OData, a page of all runs": f"{feeds}/all/odata/runs?$top=100&$filter=verdict eq 'fine'",
+        "OData, the series of a run": f"{feeds}/runs/{run}/odata/series",
+        "OData, a page of all parameters": f"{feeds}/all/odata/parameters?$top=100",
+        "the API's list of runs": "/api/v1/workspaces/ours/runs?limit=50",
+        "the API's run": f"/api/v1/workspaces/ours/runs/{run}",
+    }
+
+
+def _warm(address: str, headers: dict[str, str], ids: Sequence[str]) -> None:
+    """Every page once from each process: the first reader of all waits for the index to be made."""
+    with httpx.Client(base_url=address, headers=headers, timeout=FIRST_ANSWER_SECONDS) as client:
+        end = time.monotonic() + FIRST_ANSWER_SECONDS
+        while True:
+            try:
+                client.get("/readyz").raise_for_status()
+                break
+            except httpx.TransportError:
+                if time.monotonic() > end:
+                    raise
+        for _ in range(8):
+            for place in _places(ids, random.Random(0)).values():
+                client.get(place).raise_for_status()
+
+
+async def _read(address: str, headers: dict[str, str], ids: Sequence[str]) -> dict[str, list[float]]:
+    """How long each answer took, by what was read."""
+    taken: dict[str, list[float]] = {}
+    end = time.monotonic() + SECONDS
+
+    async def reader(client: httpx.AsyncClient, chance: random.Random) -> None:
+        while time.monotonic() < end:
+            await asyncio.sleep(chance.uniform(*LOOKING))
+            what, place = chance.choice(list(_places(ids, chance).items()))
+            began = time.perf_counter()
+            answer = await client.get(place)
+            taken.setdefault(what, []).append(time.perf_counter() - began)
+            answer.raise_for_status()
+
+    limits = httpx.Limits(max_connections=READERS, max_keepalive_connections=READERS)
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60.0, limits=limits) as client:
+        await asyncio.gather(*(reader(client, random.Random(number)) for number in range(READERS)))
+    return taken
+
+
+def _memory(server: int) -> float:
+    """Megabytes that the processes of the server hold together; what they share counts for each its part."""
+    total = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(process.name)) == server:
+                text = (process / "smaps_rollup").read_text(encoding="ascii")
+                total += int(text.partition("Pss:")[2].split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total / 1e3
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
