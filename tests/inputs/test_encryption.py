@@ -89,6 +89,24 @@ def test_a_sensitive_file_is_encrypted_by_age_and_read_with_the_key(root: Path, 
     assert (tmp_path / "key.txt").stat().st_mode & 0o077 == 0
 
 
+def test_what_needs_no_key_is_checked_without_one(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CI has no key: it holds the file to its checksum, checks the other datasets, and says what it left out."""
+    add(root)
+    monkeypatch.setenv("MODELWORKS_DATA_KEY_FILE", str(tmp_path / "none.txt"))
+    (root / "mail" / "beds.csv").write_text("day,beds\n2021-01-01,3\n2021-01-02,4\n", encoding="utf-8")
+    assert said("add", "mail/beds.csv", *SAID).exit_code == 0
+    checked = said("check")
+    assert checked.exit_code == 0, checked.output
+    assert "cases: its columns and" in checked.output
+    assert "beds, one row for each day: holds" in checked.output
+    assert json.loads(said("check", "--json").stdout)["without_key"] == ["cases"]
+    closed = root / "data" / "raw" / "cases.csv.age"
+    closed.write_bytes(closed.read_bytes() + b"x")
+    checked = said("check")
+    assert checked.exit_code == 1
+    assert "D103" in checked.output
+
+
 def test_who_has_no_key_or_another_one_is_told_so(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(root)
     dataset = Catalogue.read(root)["cases"]
