@@ -16,6 +16,7 @@ from modelworks.model import FunctionModel, FunctionOutput, FunctionRuns, Parame
 from modelworks.study import run_study
 from modelworks.study._binding import bind
 from modelworks.study._compared import SUMMARIES
+from modelworks.study._estimate import _of_the_model
 
 MODEL = """
 import numpy as np
@@ -192,6 +193,12 @@ def test_what_a_function_does_wrong_is_told_with_its_line(
         run_study(written(tmp_path, ("coin.py", old, new)), until="simulate", quiet=True)
     assert raised.value.codes == (code,)
     assert words in str(raised.value)
+
+
+def test_an_estimate_knows_how_many_runs_a_distance_takes(tmp_path: Path) -> None:
+    """They are as many whatever number of draws is asked for."""
+    _, said = _of_the_model(bind(written(tmp_path)), 1)
+    assert said.endswith("times 20,000")
 
 
 def test_every_summary_that_is_declared_is_there() -> None:

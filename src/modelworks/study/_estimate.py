@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from modelworks.calibration import Settings, warmup_of
+from modelworks.calibration.samplers import choose
 from modelworks.errors import counted
 from modelworks.jobs import Job, Queue
 from modelworks.runs import StageCache, duration
@@ -27,6 +28,8 @@ from modelworks.study._store import open_store
 MEMORY_GB = 2.0
 # Runs of the model for one draw: a trajectory of NUTS in ten dimensions or so turns back after about so many steps.
 STEPS_OF_NUTS = 10
+# Those of samplers that compare simulated data, however many draws are asked of them.
+SIMULATIONS = {"abc": 20_000, "sbi": 10_000}
 TRIES = 5
 
 
@@ -93,6 +96,7 @@ def _of_the_model(study: BoundStudy, cores: int) -> tuple[float, str]:
     warmup = asked.warmup or warmup_of("nuts" if by_gradient else asked.sampler)
     draws = (asked.draws or usual.draws) + warmup
     runs = asked.chains * draws * (STEPS_OF_NUTS if by_gradient else 1)
+    runs = SIMULATIONS.get(choose(asked.sampler, density)[0], runs)
     at_once = max(1, min(cores, asked.chains))
     return each * runs / at_once, f"calibrate from a run of the model, {1000 * each:.2g} ms, times {runs:,}"
 

@@ -60,7 +60,8 @@ def step_effect(density: LogDensity, posterior: Posterior) -> StepEffect | None:
             coarse, fine = halved_runs(model.compiled, given)
         except ModelworksError:
             continue  # a draw of no density, which no step would give one
-        pairs = [(each.total(coarse, values), each.total(fine, values)) for each in density.observations]
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            pairs = [(each.total(coarse, values), each.total(fine, values)) for each in density.observations]
         rows.append(given)
         errors.append(difference(coarse, fine) * halved / (halved - 1))
         moves.append(sum(after - before for before, after in pairs) * halved / (halved - 1))
