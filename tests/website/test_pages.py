@@ -173,3 +173,13 @@ def test_the_form_hands_the_run_over_with_what_was_changed(site: Site) -> None:
     assert job.order.by == "Modeller"
     assert house.people.trail("ours")[0].about.startswith(f"job {job.id}")
     house.workspace("ours").queue.cancel(job.id)
+
+
+def test_how_chains_mix_is_heard_as_it_grows() -> None:
+    """Beside the bar and not in place of it: who waits for draws enough looks at this."""
+    from modelworks.website.pages.jobs import heard
+
+    mixing = {"time": "2026-11-21T05:15:00Z", "event": "mixing", "draws": 100, "r_hat": 1.03, "effective_draws": 212.0}
+    told = heard({**mixing, "by_chain": [101.0, 111.0]})
+    assert told["mixing"]
+    assert "R-hat 1.030, 212 effective draws (by chain 101, 111)" in told["line"]

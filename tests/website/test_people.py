@@ -13,6 +13,7 @@ from visitors import PASSWORD, Site, sign_in, token_on
 
 from modelworks.databases import open_database
 from modelworks.errors import ModelworksError
+from modelworks.study import new_repository
 from modelworks.website import read_settings
 from modelworks.website.access.people import DAY, MOST_FAILURES, People
 
@@ -151,6 +152,20 @@ def test_others_reach_the_site_only_where_an_address_for_them_is_written(folder:
     with pytest.raises(ModelworksError) as raised:
         read_settings(folder, host="0.0.0.0")
     assert code(raised) == "W101"
+
+
+def test_two_workspaces_do_not_share_a_queue(tmp_path: Path) -> None:
+    """Each would show, and carry out, the other's jobs."""
+    ours, theirs = (new_repository(tmp_path / name) for name in ("ours", "theirs"))
+    for root in (ours, theirs):
+        settings = root / "modelworks.toml"
+        shared = f'queue = "sqlite:///{tmp_path}/queue.sqlite"\n'
+        settings.write_text(shared + settings.read_text(encoding="utf-8"), encoding="utf-8")
+    with (ours / "modelworks.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[website]\nworkspaces = ["../theirs"]\n')
+    with pytest.raises(ModelworksError) as raised:
+        read_settings(ours)
+    assert code(raised) == "W103"
 
 
 # -- through the pages ------------------------------------------------------------------------------------

@@ -23,8 +23,9 @@ from modelworks.website._settings import Settings
 from modelworks.website.access.people import People
 
 T = TypeVar("T")
-# Things of a workspace that were read and may be asked for again: studies, records, pages of runs.
+# How many things of a kind are kept that were read and may be asked for again; a page holds the data of its figures.
 REMEMBERED = 2000
+OF_LARGE_KINDS = {"page": 20, "svg": 100, "data": 1, "drawn": 20}
 
 
 class Workspace:
@@ -33,7 +34,7 @@ class Workspace:
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
         self.root = root
-        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._kept: dict[str, OrderedDict[Hashable, Any]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -69,18 +70,19 @@ class Workspace:
         is_one = len(found) == 1 and self.store.stamp(found[0]) is not None
         return self.store.open(found[0]) if is_one else self.store.find(run_id)
 
-    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made for this key before; the keys that nobody asked for longest are forgotten."""
+    def remembered(self, key: tuple[str, *tuple[Hashable, ...]], make: Callable[[], T]) -> T:
+        """What was made for this key before; of each kind, which it begins with, what was asked for long ago goes."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return cast(T, self._kept[key])
+            kept = self._kept.setdefault(key[0], OrderedDict())
+            if key in kept:
+                kept.move_to_end(key)
+                return cast(T, kept[key])
         # Made without the lock: of two who ask at once both make it, and neither waits for what others ask.
         made = make()
         with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > REMEMBERED:
-                self._kept.popitem(last=False)
+            kept[key] = made
+            while len(kept) > OF_LARGE_KINDS.get(key[0], REMEMBERED):
+                kept.popitem(last=False)
         return made
 
 

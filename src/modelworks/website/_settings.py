@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +70,10 @@ def read_settings(
                 hint='write `address = "https://models.example.org"` below [website] in modelworks.toml',
             )
         address = f"http://{host}:{port}"
+    others = [_workspace(repository, each) for each in said.get("workspaces", ())]
+    _check_queues([repository, *others])
     return Settings(
-        folders=(repository.root, *(_workspace(repository, each) for each in said.get("workspaces", ()))),
+        folders=tuple(each.root for each in (repository, *others)),
         host=host,
         port=port,
         address=address,
@@ -95,8 +98,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _workspace(repository: Repository, path: str) -> Path:
-    return Repository.around(repository.root / Path(path).expanduser()).root
+def _workspace(repository: Repository, path: str) -> Repository:
+    return Repository.around(repository.root / Path(path).expanduser())
+
+
+def _check_queues(repositories: Sequence[Repository]) -> None:
+    """Each workspace has jobs of its own: in one queue for two, each would see and carry out those of the other."""
+    queues = [each.queue for each in repositories if each.queue]
+    if shared := sorted({each for each in queues if queues.count(each) > 1}):
+        hint = "give each repository a database of its own for `queue`"
+        fail("W103", f"two workspaces have one queue of jobs, {shared[0]}", hint=hint, file="modelworks.toml")
 
 
 def _key(file: Path) -> bytes:

@@ -31,7 +31,7 @@ LONGEST_NAME = 100
 def feeds_of(visit: Visit) -> Feeds:
     """The feeds of the workspace somebody is in."""
     workspace = visit.workspace
-    return workspace.remembered("feeds", lambda: Feeds(workspace.store, workspace.index))
+    return workspace.remembered(("feeds",), lambda: Feeds(workspace.store, workspace.index))
 
 
 @router.get("/w/{workspace}/feeds")

@@ -56,26 +56,34 @@ def job(request: Request, visit: Reader, job_id: str, search: str = "") -> Respo
     """One job: how far it is, what it says, what happened to it and what can be done."""
     workspace = visit.workspace
     found = workspace.queue.get(job_id)
-    lines, progress, place = said_so_far(workspace, found)
+    lines, progress, mixing, place = said_so_far(workspace, found)
     shown = [line for line in lines if search.lower() in line.lower()]
     return page(
         request, "job.html.j2",
-        job=found, lines=shown[-LINES_SHOWN:], hidden=max(0, len(shown) - LINES_SHOWN), progress=progress, place=place,
-        search=search, explained=explain_job(workspace.root, found.id).text, events=workspace.queue.events(found.id),
-        took=took_in_words(found), result=found.outcome.get("result") or {}, letters=letters_of(found),
+        job=found, lines=shown[-LINES_SHOWN:], hidden=max(0, len(shown) - LINES_SHOWN), search=search,
+        progress=progress, mixing=mixing, place=place, explained=explain_job(workspace.root, found.id).text,
+        took=took_in_words(found), result=found.outcome.get("result") or {},
     )  # fmt: skip
 
 
-def said_so_far(workspace: Workspace, found: Job) -> tuple[list[str], Mapping[str, Any] | None, str]:
-    """The lines of a job's log, how far it is, and the place where more will come."""
-    lines, progress, place = [], None, ""
+def said_so_far(workspace: Workspace, found: Job) -> tuple[list[str], Mapping[str, Any] | None, str, str]:
+    """The lines of a job's log, how far it is, how well its chains mix, and the place where more will come."""
+    lines, progress, mixing, place = [], None, "", ""
     for place, event in JobLog.of(workspace.repository, found.id).read():  # noqa: B007
         if event["event"] == "progress":
             progress = told(event)
         else:
-            progress = None
+            progress = progress if event["event"] == "mixing" else None
+            mixing = log_in_words(event)[10:] if event["event"] == "mixing" else mixing
             lines.append(log_in_words(event))
-    return lines, progress if found.state == "running" else None, place
+    return lines, progress if found.state == "running" else None, mixing, place
+
+
+def heard(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the log as a browser hears it: how far a step is, or words; of chains with how well they mix."""
+    if event["event"] == "progress":
+        return told(event)
+    return {"line": log_in_words(event), "mixing": event["event"] == "mixing"}
 
 
 def told(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,11 +98,6 @@ def _how_far(event: Mapping[str, Any], share: float | None) -> list[str]:
     time = f"about {duration(left)} left" if left is not None else f"{duration(spent)} so far"
     done = "" if share is None else f"{100 * share:.0f}%"
     return [word for word in (event["step"], done, time, event["note"]) if word]
-
-
-def letters_of(found: Job) -> list[dict[str, Any]]:
-    """The letters a job ended with."""
-    return [each for each in found.outcome.get("letters") or () if isinstance(each, dict)]
 
 
 def note(found: Job) -> str:
@@ -151,9 +154,7 @@ async def _events(workspace: Workspace, job_id: str, place: str) -> AsyncIterato
             size = now
             for after, event in await run_in_threadpool(_read, log, place):
                 place = after
-                yield _event(
-                    "said", told(event) if event["event"] == "progress" else {"line": log_in_words(event)}, place
-                )
+                yield _event("said", heard(event), place)
             spoken = loop.time()
         if found.state != state:
             state = found.state

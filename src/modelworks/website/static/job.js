@@ -6,6 +6,7 @@
   const log = document.getElementById("log");
   const bar = live.querySelector("progress");
   const words = document.getElementById("words");
+  const mixing = document.getElementById("mixing");
   const searching = new URLSearchParams(location.search).get("search");
   let place = live.dataset.place;
 
@@ -20,8 +21,12 @@
       words.textContent = said.words;
       return;
     }
-    bar.removeAttribute("value");
-    words.textContent = said.line.slice(10);
+    if (said.mixing) {
+      mixing.textContent = said.line.slice(10);
+    } else {
+      bar.removeAttribute("value");
+      words.textContent = said.line.slice(10);
+    }
     if (searching && !said.line.toLowerCase().includes(searching.toLowerCase())) return;
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     log.append(`${said.line}\n`);
