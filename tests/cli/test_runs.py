@@ -85,6 +85,9 @@ def test_two_runs_are_laid_side_by_side(runs: list[Run]) -> None:
 
 def test_one_run_can_not_be_compared(runs: list[Run]) -> None:
     assert said("compare", runs[0].id).exit_code == 2
+    twice = said("compare", runs[0].id, runs[0].key)
+    assert twice.exit_code == 2
+    assert "the same run" in twice.output
 
 
 def test_a_tag_finds_a_run_and_can_be_taken_away(runs: list[Run]) -> None:

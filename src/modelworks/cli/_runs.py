@@ -109,7 +109,9 @@ def compare_runs(runs: Sequence[str], with_code: bool, output: Path | None, as_j
 
     if len(runs) < 2:
         raise click.UsageError("a comparison takes two runs or more: modelworks compare RUN RUN")
-    found = [find_run(Path.cwd(), each) for each in runs]
+    found = list({run.key: run for run in (find_run(Path.cwd(), each) for each in runs)}.values())
+    if len(found) < 2:
+        raise click.UsageError(f"these are all the same run, {found[0].id}: name two")
     comparison = compare(found)
     if output is not None:
         _write_comparison(comparison, output)
