@@ -32,6 +32,7 @@ KNOWN = (
     "data",
     "slurm",
     "schedule",
+    "dask",
     "jobs",
     "notify",
     "website",
@@ -97,9 +98,9 @@ class Repository:
     `queue` is the address of a database of jobs, where the team has one; empty for a file of our own. `kept` is where
     finished stages and jobs are. `slurm` is what is said of the team's cluster; None where nothing is. `schedules` are
     what is run by itself, `notify` says who hears of jobs that end, `keep_job_days` how long what they leave behind is
-    kept; None where nobody says. `website` is what is said of the website. `sign` are the roles in which a run is
-    signed before the team stands behind it, where its study says nothing; `signers` names who has a role, and `own_run`
-    lets people sign what they made themselves.
+    kept; None where nobody says. `dask` is the address of a scheduler of dask, for many simulations. `website` is what
+    is said of the website. `sign` are the roles in which a run is signed before the team stands behind it, where its
+    study says nothing; `signers` names who has a role, and `own_run` lets people sign what they made themselves.
     """
 
     root: Path
@@ -119,6 +120,7 @@ class Repository:
     schedules: tuple[Schedule, ...] = ()
     notify: Notify = field(default_factory=Notify)
     keep_job_days: float | None = None
+    dask: str = ""
     website: Mapping[str, Any] = field(default_factory=dict)
     sign: tuple[str, ...] = USUAL_SIGN
     own_run: bool = False
@@ -201,6 +203,7 @@ def _read(root: Path) -> Repository:
     retention = settings.table("retention", RETENTION)
     slurm = settings.table("slurm", SLURM) if "slurm" in settings.values else None
     schedules = read_schedules(settings.group("schedule"))
+    dask = settings.text("dask", "tcp://host:8786") if "dask" in settings.values else ""
     keep_job_days = settings.table("jobs", {"keep_days": float}).get("keep_days")
     notify = read_notify(settings.below("notify", ("on", *WAYS)))
     website = settings.table("website", WEBSITE)
@@ -236,6 +239,7 @@ def _read(root: Path) -> Repository:
         schedules,
         notify,
         keep_job_days,
+        dask,
         website,
         sign,
         own_run,

@@ -6,9 +6,10 @@ study is calibrated as the real one is, and the truth ranked among the draws. Wh
 
 from __future__ import annotations
 
+import functools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +22,10 @@ from modelworks.errors import ModelworksError, counted, fail
 from modelworks.runs import Progress
 from modelworks.study import stages
 from modelworks.study._binding import BoundStudy, bind
+from modelworks.study._elsewhere import each_elsewhere
+from modelworks.study._pinned import pin
 from modelworks.study._projection import log_density
+from modelworks.study._record import input_files
 from modelworks.study._stale import fingerprints
 
 if TYPE_CHECKING:
@@ -91,7 +95,8 @@ def sbc(folder: Path, number: int = 50, *, cores: int | None = None, quiet: bool
     Raises
     ------
     ModelworksError
-        Y531: targets or priors from which no data can be simulated.
+        Y531: targets or priors from which no data can be simulated; J170 and J171 where the machines that `dask` in
+        the settings names can not be used.
     """
     study = bind(folder)
     progress = Progress(quiet=quiet)
@@ -103,11 +108,11 @@ def sbc(folder: Path, number: int = 50, *, cores: int | None = None, quiet: bool
     todo = [k for k in range(number) if not (kept / f"{k}.json").is_file()]
     progress.say(f"{counted(len(todo), 'calibration')} to do, {number - len(todo)} done before")
     began = time.perf_counter()
-    for done, k in enumerate(todo):
-        if done == 1:
+    for done, (k, found) in enumerate(_each(study, density, todo, cores)):
+        if done == 0:
             spent = time.perf_counter() - began
-            progress.say(f"{spent:.1f} s for the first; about {spent * (len(todo) - 1):.0f} s for the others")
-        _write(kept / f"{k}.json", _ranks(study, density, k, cores))
+            progress.say(f"{spent:.1f} s for the first; at most {spent * (len(todo) - 1):.0f} s for the others")
+        _write(kept / f"{k}.json", found)
     results = [json.loads((kept / f"{k}.json").read_text(encoding="utf-8")) for k in range(number)]
     good = [each for each in results if each is not None]
     if not good:
@@ -116,6 +121,31 @@ def sbc(folder: Path, number: int = 50, *, cores: int | None = None, quiet: bool
     key = np.random.default_rng([study.inputs.study.calibration.seed, TESTED])
     tests = {name: uniformity(each, RANKED, key) for name, each in ranks.items()}
     return SimulatedCalibration(study.name, ranks, tests, len(results) - len(good))
+
+
+def _each(
+    study: BoundStudy, density: LogDensity, todo: Sequence[int], cores: int | None
+) -> Iterator[tuple[int, dict[str, int] | None]]:
+    """The ranks of each simulated study, as they come: from here, or from the machines that the settings name."""
+    address = study.inputs.repository.dask
+    if address and todo:
+        # As it is now, whatever is edited meanwhile.
+        yield from each_elsewhere(address, ranks_of, todo, str(pin(study, input_files(study)).study))
+        return
+    for k in todo:
+        yield k, _ranks(study, density, k, cores)
+
+
+def ranks_of(folder: str, k: int) -> dict[str, int] | None:
+    """The ranks of the truth in the k-th simulated study of a folder; for machines that are given no more than that."""
+    study, density = _bound(folder)
+    return _ranks(study, density, k, 1)
+
+
+@functools.lru_cache(maxsize=2)
+def _bound(folder: str) -> tuple[BoundStudy, LogDensity]:
+    study = bind(Path(folder))
+    return study, log_density(study, study.simulator(study.calibration_times()))
 
 
 def _check(study: BoundStudy, density: LogDensity) -> None:
