@@ -30,6 +30,8 @@ OWNER = "owner"
 # Any more at once are told to come again: what is answered is answered soon.
 MOST_AT_ONCE = 2000
 ALIVE_SECONDS = 5.0
+# A process that has not answered its parent for so long is killed, with all that it was asked: a busy machine is slow.
+SLOWEST_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ def serve(
 def _run(settings: Settings, workers: int, taken: socket.socket, begun: Callable[[str], None]) -> None:
     options = {
         "log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 5,
-        "limit_concurrency": MOST_AT_ONCE, "proxy_headers": bool(settings.proxies),
-        "forwarded_allow_ips": list(settings.proxies) or None,
+        "timeout_worker_healthcheck": SLOWEST_SECONDS, "limit_concurrency": MOST_AT_ONCE,
+        "proxy_headers": bool(settings.proxies), "forwarded_allow_ips": list(settings.proxies) or None,
     }  # fmt: skip
     if workers > 1:
         config = uvicorn.Config("modelworks.website._serve:app", factory=True, workers=workers, **options)  # type: ignore[arg-type]
