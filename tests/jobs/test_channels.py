@@ -87,7 +87,7 @@ def postbox(certificate: Path) -> Iterator[Callable[..., Postbox]]:
         tls = {"ssl_context": context} if at_once else {"tls_context": context, "require_starttls": True}
         # With TLS from the first byte the server does not count it as such, and would take no password.
         known = {"authenticator": allowed, "auth_required": True, "auth_require_tls": not at_once}
-        controller = Controller(box, hostname="localhost", port=0, **known, **tls)
+        controller = Controller(box, hostname="localhost", port=0, ready_timeout=120.0, **known, **tls)
         controller.port = _free_port()
         controller.start()
         running.append(controller)
