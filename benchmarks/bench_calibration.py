@@ -26,7 +26,7 @@ PROBLEMS = Path(__file__).with_name("calibration_problems.py")
 PEER = "estival, DE-Metropolis"
 PEER_DRAWS = 2000
 # Enough of ours that what a process needs to begin does not count.
-OF_SIR = 3000
+OF_SIR = 6000
 TIMEOUT = 600
 STUDIES = ("boarding-school", "malaysia-covid", "marshall-islands-tb")
 
