@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         store_around,
     )
     from modelworks.study._reproduce import Reproduction, reproduce
-    from modelworks.study._rerun import Rerun, rerun
+    from modelworks.study._rerun import Rerun, explored_copy, rerun
     from modelworks.study._sbc import SimulatedCalibration, sbc
     from modelworks.study._schedules import last_time, look_at_schedules, next_time
     from modelworks.study._sensitivity import Sensitivity, sensitivity
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from modelworks.study._work import carry_out, other_python, worker_around
 
 _HOME = {
+    "explored_copy": "_rerun",
     "leftovers": "_clean",
     "clean": "_clean",
     "log_of_job": "_logs",
@@ -157,6 +158,7 @@ __all__ = [
     "estimate",
     "executor_names",
     "explain_job",
+    "explored_copy",
     "explorer_of",
     "find_run",
     "find_studies",

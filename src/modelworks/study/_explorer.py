@@ -144,12 +144,16 @@ class Explorer:
         whole = all_draws or not isinstance(self._model(None), ScaledModel)
         chosen = np.arange(self.of_draws) if whole else thinned(self.of_draws, QUICK_DRAWS)
         baseline = self._baseline[chosen]
-        scenario = as_scenario(self.study, self.controls, moved)
+        scenario = self.scenario(moved)
         explored = baseline
         if moved:
             explored = self._run(self._model(scenario), scenario, chosen, settled=self._is_settled(moved))
         ribbons = tuple(self._ribbon(self.outputs.index(name), baseline, explored) for name in outputs)
         return Explored(moved, ribbons, len(chosen), self.of_draws, time.perf_counter() - began)
+
+    def scenario(self, moved: Moved) -> Scenario:
+        """What was moved as a scenario of the study."""
+        return as_scenario(self.study, self.controls, moved)
 
     # -- running ---------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from modelworks import plots
 from modelworks.calibration import Posterior
 from modelworks.errors import fail, near
-from modelworks.inputs import StudyInputs
+from modelworks.inputs import Multiply, Scenario, StudyInputs
 from modelworks.inputs.priors import FAMILIES
 from modelworks.inputs.repository import RERUNS
 from modelworks.runs import Comparison, Progress, Run, StageCache, compare
@@ -171,21 +171,34 @@ def changed_copy(inputs: StudyInputs, changes: Sequence[str]) -> Path:
     return _copy(inputs, [read_change(text) for text in changes])
 
 
+def explored_copy(inputs: StudyInputs, scenario: Scenario) -> Path:
+    """The folder of a study that is this one with one more scenario; nothing of it has to be calibrated again."""
+    changes: dict[str, Any] = {}
+    told = [f"{name}: {dataset}" for name, dataset in scenario.data.items()]
+    for name, change in scenario.parameters.items():
+        if isinstance(change, Multiply):
+            changes[name] = {"multiply": change.multiply}
+            told.append(f"{name} × {change.multiply:g}")
+        else:
+            changes[name] = float(change)
+            told.append(f"{name} = {change:g}")
+    said = "; ".join(told)
+    entry = {"title": said[:1].upper() + said[1:], "parameters": changes, "data": dict(scenario.data)}
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-explored-{_mark(said)}"
+    files: dict[str, dict[str, Any]] = _extending(inputs, folder)
+    files["study.yaml"]["scenarios"] = {"explored": {name: each for name, each in entry.items() if each}}
+    _write(folder, files, inputs, [f"scenario {said}"], f"{inputs.study.title}, with the scenario {said}")
+    return folder
+
+
 # -- the copy ----------------------------------------------------------------------------------------
 
 
 def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
     """The folder of the changed study; the same changes give the same folder."""
     said = "; ".join(each.text for each in changes)
-    mark = hashlib.sha256(said.encode()).hexdigest()[:6]
-    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-rerun-{mark}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    files: dict[str, dict[str, Any]] = {
-        name: {"extends": os.path.relpath(inputs.folder / name, folder)}
-        for name in ("study.yaml", "parameters.yaml", "targets.yaml")
-    }
-    files["study.yaml"]["title"] = f"{inputs.study.title}, with {said}"
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-rerun-{_mark(said)}"
+    files = _extending(inputs, folder)
     for each in changes:
         if each.kind in ("prior", "value"):
             files["parameters.yaml"][each.name] = _number(each, inputs)
@@ -193,11 +206,30 @@ def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
             _other_data(each, inputs, files)
         else:
             _without(each, inputs, files, folder)
+    _write(folder, files, inputs, [each.text for each in changes], f"{inputs.study.title}, with {said}")
+    return folder
+
+
+def _mark(said: str) -> str:
+    return hashlib.sha256(said.encode()).hexdigest()[:6]
+
+
+def _extending(inputs: StudyInputs, folder: Path) -> dict[str, dict[str, Any]]:
+    """The files of a new folder that say nothing but what they extend."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    names = ("study.yaml", "parameters.yaml", "targets.yaml")
+    return {name: {"extends": os.path.relpath(inputs.folder / name, folder)} for name in names}
+
+
+def _write(
+    folder: Path, files: Mapping[str, dict[str, Any]], inputs: StudyInputs, changes: list[str], title: str
+) -> None:
+    files["study.yaml"]["title"] = title
     for name, content in files.items():
         (folder / name).write_text(_yaml(content), encoding="utf-8")
-    told = {"of": inputs.folder.name, "changes": [each.text for each in changes]}
+    told = {"of": inputs.folder.name, "changes": changes}
     (folder / RERUN).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    return folder
 
 
 def _number(change: Change, inputs: StudyInputs) -> dict[str, Any]:

@@ -26,7 +26,20 @@ from modelworks.website._settings import Settings
 from modelworks.website.access.visits import SAFE
 from modelworks.website.api import routes as api
 from modelworks.website.feeds import routes as feeds
-from modelworks.website.pages import account, approve, data, home, jobs, new_run, people, run, runs, sign_in, static
+from modelworks.website.pages import (
+    account,
+    approve,
+    data,
+    explore,
+    home,
+    jobs,
+    new_run,
+    people,
+    run,
+    runs,
+    sign_in,
+    static,
+)
 
 # Every room of the site; a page, a feed or an endpoint of its own is added here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -36,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
     run.router,
     approve.router,
+    explore.router,
     feeds.router,
     measures.router,
     jobs.router,
@@ -53,6 +67,7 @@ STATUS = {
     "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W121": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
     "W117": 500, "W217": 404, "W221": 500, "W301": 404, "D101": 404,
     "J103": 409, "R170": 409, "R171": 409, "R173": 409, "R174": 409, "R175": 409, "R176": 409, "R177": 409, "R179": 403,
+    "Y551": 404,
 }  # fmt: skip
 _LOG = logging.getLogger("modelworks.website")
 

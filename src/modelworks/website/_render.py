@@ -39,8 +39,16 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     Every template knows `visit` (who is here, in which workspace; None for strangers), `someone`, `form_token`, and
     `at("runs", run.id)`, the address of something in this workspace.
     """
+    text = rendered(request, template, **values)
+    response = HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
+    welcome_stranger(request, response)
+    return response
+
+
+def rendered(request: Request, template: str, **values: Any) -> str:
+    """A template with what every template knows; a part of a page, where a script asks for no more."""
     visit: Visit | None = getattr(request.state, "visit", None)
-    text = _templates().get_template(f"app/{template}").render(
+    return _templates().get_template(f"app/{template}").render(
         request=request,
         visit=visit,
         someone=who(request),
@@ -50,9 +58,6 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
         guarded=functools.partial(_guarded, form_token(request)),
         **values,
     )  # fmt: skip
-    response = HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
-    welcome_stranger(request, response)
-    return response
 
 
 def at(workspace: str, *parts: str) -> str:

@@ -19,6 +19,8 @@
     tooltip: { disableDefaultStyle: true },
     loader: { load: refused, sanitize: refused, http: refused, file: refused },
   };
+  // Other scripts of ours draw in the same way.
+  window.figureOptions = options;
 
   // A report holds its figures; the website sends each by itself.
   async function specsOf(figure) {

@@ -1,0 +1,147 @@
+"""What if: sliders and switches from a run's scenarios; medians and ribbons from its draws, redrawn as they move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from modelworks import plots
+from modelworks.errors import Letter, ModelworksError
+from modelworks.inputs import read_study
+from modelworks.plots import Figure
+from modelworks.study import Explored, Explorer, Ribbon, explored_copy, explorer_of, order_study, read_moved
+from modelworks.website._render import at, page, rendered
+from modelworks.website.access.visits import Reader, Runner, Visit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+router = APIRouter()
+
+# Besides the controls: which output, all draws or some, and which calibrated parameters are set to a value.
+OUTPUT, ALL, SET = "output", "all", "set."
+LEVELS = ("q025", "q25", "q50", "q75", "q975")
+
+
+@router.get("/w/{workspace}/runs/{run_id}/explore")
+def show(request: Request, visit: Reader, run_id: str) -> Response:
+    """The controls where the address says they stand, and what comes of that."""
+    return _shown(request, visit, run_id, request.query_params)
+
+
+@router.get("/w/{workspace}/runs/{run_id}/explore.json")
+def answer(request: Request, visit: Reader, run_id: str) -> Response:
+    """The same for a slider that is moved: the figure's panels, the table, and which draws these are."""
+    explorer = explorer_of(visit.workspace.run(run_id))
+    found = _explored(explorer, request.query_params)
+    told = rendered(request, "explored.html.j2", explored=found, rows=_rows(found.ribbons[0]))
+    return JSONResponse(
+        {"panels": list(_figure(explorer, found).panels), "told": told, "seconds": found.seconds},
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.get("/w/{workspace}/runs/{run_id}/explore.png")
+def picture(request: Request, visit: Reader, run_id: str) -> Response:
+    """The figure for who runs no scripts."""
+    explorer = explorer_of(visit.workspace.run(run_id))
+    drawn = _figure(explorer, _explored(explorer, request.query_params)).png()
+    return Response(drawn, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+@router.post("/w/{workspace}/runs/{run_id}/explore")
+async def make_run(request: Request, visit: Runner, run_id: str) -> Response:
+    """Make it a real run: the study with one more scenario, as a job."""
+    said = {name: str(value)[:300] for name, value in (await request.form()).items()}
+    return await run_in_threadpool(_submitted, request, visit, run_id, said)
+
+
+def _submitted(request: Request, visit: Visit, run_id: str, said: Mapping[str, str]) -> Response:
+    workspace = visit.workspace
+    run = workspace.run(run_id)
+    explorer = explorer_of(run)
+    try:
+        moved = read_moved(explorer.controls, _controls_in(explorer, said))
+        folder = workspace.repository.find_study(str(run.record.get("study") or run.study))
+        order = order_study(explored_copy(read_study(folder), explorer.scenario(moved)))
+    except ModelworksError as error:
+        return _shown(request, visit, run_id, said, error.letters)
+    [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
+    visit.note(request, "submitted", f"job {job}: {order.title}")
+    return RedirectResponse(at(workspace.name, "jobs", job), 303)
+
+
+def _shown(
+    request: Request, visit: Visit, run_id: str, said: Mapping[str, str], letters: tuple[Letter, ...] = ()
+) -> Response:
+    run = visit.workspace.run(run_id)
+    explorer = explorer_of(run)
+    try:
+        found = _explored(explorer, said)
+    except ModelworksError as error:
+        letters = letters or error.letters
+        found = _explored(explorer, {})
+    chosen = found.ribbons[0].output
+    scenarios = explorer.study.inputs.study.scenarios
+    presets = [(each.title, _query(explorer, explorer.scenarios[name], chosen)) for name, each in scenarios.items()]
+    return page(
+        request, "explore.html.j2", 422 if letters else 200,
+        run=run, explorer=explorer, explored=found, chosen=chosen, letters=letters, presets=presets,
+        rows=_rows(found.ribbons[0]), query=_query(explorer, found.moved, chosen),
+    )  # fmt: skip
+
+
+def _explored(explorer: Explorer, said: Mapping[str, str]) -> Explored:
+    moved = read_moved(explorer.controls, _controls_in(explorer, said))
+    return explorer.answer(moved, [said.get(OUTPUT) or explorer.outputs[0]], all_draws=bool(said.get(ALL)))
+
+
+def _controls_in(explorer: Explorer, said: Mapping[str, str]) -> dict[str, str]:
+    """What a form or an address says of controls; a calibrated parameter counts where it is set at all."""
+    as_calibrated = {each.name for each in explorer.controls if each.kind == "value" and each.baseline is None}
+    others = {OUTPUT, ALL, "form_token"}
+    named = {name: value for name, value in said.items() if name not in others and not name.startswith(SET)}
+    return {name: value for name, value in named.items() if name not in as_calibrated or said.get(SET + name)}
+
+
+def _query(explorer: Explorer, moved: Mapping[str, Any], output: str) -> str:
+    """What stands in the address of something explored."""
+    calibrated = [each.name for each in explorer.controls if each.kind == "value" and each.baseline is None]
+    is_set = {SET + name: "on" for name in calibrated if name in moved}
+    values = {name: f"{value:.12g}" if isinstance(value, float) else value for name, value in moved.items()}
+    return urlencode({OUTPUT: output, **values, **is_set})
+
+
+def _rows(ribbon: Ribbon) -> list[tuple[Any, ...]]:
+    """What a table says of an output: by name its baseline, what was explored, and the difference."""
+    last = ("At the end", ribbon.baseline[:, -1], ribbon.explored[:, -1], ribbon.difference[:, -1])
+    if ribbon.totals is None:
+        return [last]
+    return [("In all", *(ribbon.totals[name] for name in ("baseline", "explored", "difference"))), last]
+
+
+def _figure(explorer: Explorer, found: Explored) -> Figure:
+    """The output beside its difference from the baseline."""
+    import pandas as pd
+
+    ribbon = found.ribbons[0]
+    both = pd.concat([_table(ribbon, ribbon.baseline, "baseline"), _table(ribbon, ribbon.explored, "explored")])
+    labels = {
+        "baseline": "As calibrated", "explored": "With what was moved",
+        ribbon.output: f"{ribbon.output.replace('_', ' ').capitalize()} ({ribbon.unit})",
+    }  # fmt: skip
+    difference = _table(ribbon, ribbon.difference, "explored") if found.moved else None
+    return plots.figure("scenarios")(both if found.moved else both[: ribbon.times.size], difference, labels=labels)
+
+
+def _table(ribbon: Ribbon, bands: Any, scenario: str) -> pd.DataFrame:
+    import pandas as pd
+
+    levels = dict(zip(LEVELS, bands, strict=True))
+    return pd.DataFrame({"scenario": scenario, "output": ribbon.output, "time": ribbon.times, **levels})

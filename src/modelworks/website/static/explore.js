@@ -1,0 +1,82 @@
+"use strict";
+// Redraws what is explored while its controls move. Without this script the form is sent by its button.
+(() => {
+  const form = document.getElementById("controls");
+  const figure = document.getElementById("explored-figure");
+  const told = document.getElementById("told");
+  const carried = document.querySelector("#real-run .carried");
+  let asked = null;
+  let again = false;
+
+  const query = () => new URLSearchParams(new FormData(form));
+
+  async function draw(panels) {
+    const drawn = document.createElement("div");
+    drawn.className = "live";
+    drawn.dataset.columns = "1";
+    // The table beside it says the same in words.
+    drawn.setAttribute("aria-hidden", "true");
+    figure.querySelector(".live").after(drawn);
+    for (const spec of panels) {
+      const panel = drawn.appendChild(document.createElement("div"));
+      panel.className = "panel";
+      await window.vegaEmbed(panel, spec, window.figureOptions);
+    }
+    // The former drawing stays until this one stands.
+    for (const former of figure.querySelectorAll(".live")) if (former !== drawn) former.remove();
+    figure.classList.add("is-live");
+  }
+
+  function carry(said) {
+    if (!carried) return;
+    const kept = [...said].filter(([name]) => name !== "output" && name !== "all");
+    carried.replaceChildren(
+      ...kept.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
+    );
+  }
+
+  // One question at a time: what moved meanwhile is asked when the answer has come.
+  async function ask() {
+    if (asked) {
+      again = true;
+      return;
+    }
+    const said = query();
+    asked = said;
+    try {
+      const answer = await fetch(`${form.dataset.answer}?${said}`, { headers: { accept: "application/json" } });
+      const found = await answer.json();
+      if (answer.ok) {
+        history.replaceState(null, "", `?${said}`);
+        told.innerHTML = found.told;
+        carry(said);
+        await draw(found.panels);
+        document.documentElement.dataset.explored = String(found.seconds);
+      } else {
+        told.textContent = found.mistakes.map((each) => each.message).join(" ");
+      }
+    } catch (error) {
+      told.textContent = `The site does not answer: ${error.message}`;
+    }
+    asked = null;
+    if (again) {
+      again = false;
+      ask();
+    }
+  }
+
+  form.addEventListener("input", (event) => {
+    const control = event.target;
+    if (control.type === "range") {
+      control.parentElement.querySelector("output").value = Number(Number(control.value).toPrecision(4));
+      const sets = form.querySelector(`[data-sets="${control.id}"]`);
+      if (sets) sets.checked = true;
+    }
+    ask();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    ask();
+  });
+  ask();
+})();

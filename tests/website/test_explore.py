@@ -1,0 +1,116 @@
+"""What if, on the website: sliders and switches that answer from a run's own draws, with and without a script."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from starlette.testclient import TestClient
+from visitors import PASSWORD, sign_in, token_on
+
+from modelworks.runs import Run
+from modelworks.study import new_repository, run_study
+from modelworks.website import create_app, read_settings
+
+# It takes a finished run of a model, and so a calibration.
+pytestmark = pytest.mark.slow
+
+SCENARIO = "  fixed:\n    title: At one value\n    parameters: {contact_rate: 0.2}\n"
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A browser of a modeller in a repository with one finished run, and that run."""
+    root = new_repository(tmp_path_factory.mktemp("explored") / "ours")
+    folder = root / "studies" / "first-study"
+    text = (folder / "study.yaml").read_text(encoding="utf-8")
+    declared = "    parameters: {contact_rate: {multiply: 0.8}}\n"
+    assert declared in text
+    (folder / "study.yaml").write_text(text.replace(declared, declared + SCENARIO), encoding="utf-8")
+    run = run_study(folder, quiet=True).run
+    app = create_app(read_settings(root))
+    with TestClient(app, base_url="http://127.0.0.1:8420") as browser:
+        people = app.state.house.people
+        someone = people.add("modeller", "Modeller")
+        people.set_password(someone.id, PASSWORD)
+        people.set_role(someone.id, "ours", "modeller")
+        sign_in(browser, "modeller")
+        browser.follow_redirects = False
+        yield browser, run
+
+
+def address(run: Run, ending: str = "") -> str:
+    return f"/w/ours/runs/{run.id}/explore{ending}"
+
+
+def test_the_page_answers_without_a_script(explored: Any) -> None:
+    browser, run = explored
+    page = browser.get(address(run), params={"times.contact_rate": "0.5"}, headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert 'type="range"' in page.text
+    assert 'value="0.5"' in page.text
+    assert "A fifth fewer contacts" in page.text
+    picture = browser.get(address(run, ".png"), params={"times.contact_rate": "0.5"})
+    assert picture.content.startswith(b"\x89PNG")
+
+
+def test_a_slider_at_a_declared_scenario_gives_what_the_run_recorded(explored: Any) -> None:
+    browser, run = explored
+    recorded = pd.read_parquet(run.path / "project" / "outputs.parquet")
+    output = str(recorded["output"].iloc[0])
+    asked = {"times.contact_rate": "0.8", "output": output, "all": "on"}
+    found = browser.get(address(run, ".json"), params=asked).json()
+    then = recorded[(recorded["scenario"] == "fewer-contacts") & (recorded["output"] == output)]["q50"]
+    numbers = json.dumps(found["panels"])
+    assert f"{then.max():.3g}"[:3] in numbers
+    assert "all " in found["told"]
+    assert len(found["panels"]) == 2
+
+
+def test_a_calibrated_parameter_is_set_only_where_it_is_ticked(explored: Any) -> None:
+    browser, run = explored
+    alone = browser.get(address(run, ".json"), params={"contact_rate": "0.2"}).json()
+    ticked = browser.get(address(run, ".json"), params={"contact_rate": "0.2", "set.contact_rate": "on"})
+    assert len(alone["panels"]) == 1
+    assert len(ticked.json()["panels"]) == 2
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"times.contact_rate": "-1"}, {"times.contact_rate": "much"}, {"nothing": "1"}, {"output": "<b>"}],
+)
+def test_what_can_not_be_moved_is_told_on_the_page(explored: Any, asked: dict[str, str]) -> None:
+    browser, run = explored
+    page = browser.get(address(run), params=asked, headers={"accept": "text/html"})
+    assert page.status_code == 422
+    assert "Y552" in page.text
+    assert "<b>" not in page.text
+    answer = browser.get(address(run, ".json"), params=asked)
+    assert answer.status_code == 422
+    assert answer.json()["mistakes"][0]["code"] == "Y552"
+
+
+def test_a_found_scenario_becomes_a_real_run(explored: Any, tmp_path: Path) -> None:
+    """As a job of the study with one more scenario, which `modelworks work` would carry out."""
+    browser, run = explored
+    data = {"times.contact_rate": "0.7", "form_token": token_on(browser, address(run))}
+    done = browser.post(address(run), data=data)
+    assert done.status_code == 303
+    workspace = browser.app.state.house.workspaces["ours"]
+    job = workspace.queue.get(done.headers["location"].rpartition("/")[2])
+    assert job.order.by == "Modeller"
+    study = Path(job.order.task["study"])
+    made = run_study(study, until="project", quiet=True).run
+    assert made is not None
+    assert "explored" in set(pd.read_parquet(made.path / "project" / "outputs.parquet")["scenario"])
+    wrong = {"times.contact_rate": "7", "form_token": data["form_token"]}
+    assert browser.post(address(run), data=wrong, headers={"accept": "text/html"}).status_code == 422
+
+
+def test_only_who_is_of_the_workspace_explores(explored: Any) -> None:
+    browser, run = explored
+    stranger = TestClient(browser.app, base_url="http://127.0.0.1:8420", follow_redirects=False)
+    assert [stranger.get(address(run, each)).status_code for each in ("", ".json", ".png")] == [401] * 3
