@@ -20,7 +20,12 @@ CODE = re.compile(r"[A-Z]\d{3}")
 def codes_in_source() -> Iterator[tuple[str, str]]:
     """Each code that the source says, with its place."""
     for file in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        tree = ast.parse(file.read_text("utf-8"))
+        # Who looks a code up, as the website does for a status, does not say it.
+        looked_up = {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
+        for node in ast.walk(tree):
+            if id(node) in looked_up:
+                continue
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
                 yield node.value, f"{file.relative_to(ROOT)}, line {node.lineno}"
 
