@@ -79,5 +79,5 @@ def test_a_damaged_table_is_a_letter(compared_runs: list[Run], tmp_path: Path) -
     damaged = compared_runs[1].path / "project" / "outputs.parquet"
     damaged.chmod(0o644)
     damaged.write_bytes(b"PAR1 no table PAR1")
-    with pytest.raises(ModelworksError, match=f"R103: project/outputs.parquet of the run {compared_runs[1].id}"):
+    with pytest.raises(ModelworksError, match=f"R166: project/outputs.parquet of the run {compared_runs[1].id}"):
         render_comparison(compare(compared_runs[:2]))

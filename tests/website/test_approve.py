@@ -58,7 +58,7 @@ def test_a_reviewer_signs_what_was_put_forward(site: Site, waiting: Run) -> None
     assert 'action="' + address.replace("approve", "sign") not in site.browsers["viewer"].get(address).text
     assert post(site, "viewer", waiting, "sign", seal=seal).status_code == 403
     refused = post(site, "modeller", waiting, "sign", seal=seal)
-    assert (refused.status_code, "R179" in refused.text) == (409, True)
+    assert (refused.status_code, "Y164" in refused.text) == (409, True)
     other = post(site, "reviewer", waiting, "sign", seal="of another page")
     assert (other.status_code, "R174" in other.text) == (409, True)
     done = post(site, "reviewer", waiting, "sign", seal=seal, comment="read it all")

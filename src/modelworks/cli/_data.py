@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from modelworks.inputs import Catalogue, Dataset, Finding, Repository
 
 DAYS_A_YEAR = 365.25
-# What is said to who has no key to sensitive data.
-NO_KEY = "D170"
 names_argument = click.argument("names", nargs=-1, metavar="[NAME…]")
 
 
@@ -221,6 +219,8 @@ def _findings(catalogue: Catalogue, name: str, closed: dict[str, str]) -> list[F
 
     Its file was held to its checksum before, for which no key is needed.
     """
+    from modelworks.inputs.encryption import NO_KEY
+
     try:
         return catalogue.findings(name)
     except ModelworksError as error:

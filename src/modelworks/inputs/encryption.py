@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ENDING = ".age"
 # The secret key itself, or the file it is in.
+# What is said to who has no key to sensitive data.
+NO_KEY = "D170"
 KEY_VARIABLE, KEY_FILE_VARIABLE = "MODELWORKS_DATA_KEY", "MODELWORKS_DATA_KEY_FILE"
 _CATALOGUE = Path("data") / "catalogue.yaml"
 # Where there is such a folder, it is in memory and never on a disk.
@@ -112,7 +114,7 @@ def new_key(path: Path) -> str:
 
     if path.exists():
         fail(
-            "D170",
+            "D177",
             f"there is a file `{path}` already",
             hint="a key that is lost opens nothing: move it, or name another",
         )
@@ -136,7 +138,7 @@ def _secret_keys(root: Path) -> Sequence[Identity]:
     if not found:
         where = f"`{named}` is no file" if named else f"neither {KEY_VARIABLE} nor {KEY_FILE_VARIABLE} is set"
         fail(
-            "D170",
+            NO_KEY,
             f"the data are encrypted, and there is no key: {where}",
             hint=f"set {KEY_FILE_VARIABLE}, or `key_file` in [data]",
         )
@@ -144,7 +146,7 @@ def _secret_keys(root: Path) -> Sequence[Identity]:
         return [pyrage.x25519.Identity.from_str(text) for text in found]
     except pyrage.IdentityError:
         # Not the text itself: it may be all but a key.
-        fail("D170", "what is given as a secret key is none", hint="one begins with AGE-SECRET-KEY_VARIABLE-1")
+        fail(NO_KEY, "what is given as a secret key is none", hint="one begins with AGE-SECRET-KEY-1")
 
 
 @contextmanager

@@ -116,4 +116,4 @@ def _readable(run: Run, name: str) -> Iterator[Path | None]:
         yield run.file(name)
     except (OSError, KeyError, ValueError) as error:
         said = f"{name} of the run {run.id} can not be read: {error}"
-        fail("R103", said, hint=f"modelworks verify {run.id}", file=str(run.path / name))
+        fail("R166", said, hint=f"modelworks verify {run.id}", file=str(run.path / name))

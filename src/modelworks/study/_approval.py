@@ -74,7 +74,7 @@ def sign_run(
     Raises
     ------
     ModelworksError
-        R179 where the person does not have the role, and what `modelworks.runs.sign` raises.
+        Y164 where the person does not have the role, and what `modelworks.runs.sign` raises.
     """
     store, run, repository = store_around(folder), find_run(folder, text), Repository.around(folder)
     who = by or person(folder)
@@ -83,7 +83,7 @@ def sign_run(
     mine = [each for each in missing if _has(repository, who, each, roles)]
     if (missing and not role and not mine) or (role and not _has(repository, who, role, roles)):
         fail(
-            "R179",
+            "Y164",
             f"{who} does not sign as {role or ' or '.join(missing)}",
             hint="under [approval.people] modelworks.toml says who does; on the website, its page of people",
         )

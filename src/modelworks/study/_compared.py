@@ -83,7 +83,7 @@ def _by_function(file: ModelFile, name: str, parts: Sequence[tuple[str, Array]])
             raise
         except Exception as error:  # noqa: BLE001 - whatever a team's function raises is told as a letter
             fail(
-                "C506",
+                "Y161",
                 f"the function `{name}` stopped with {type(error).__name__}: {error}",
                 hint="it is given the values of each target by its name, and gives a list of numbers",
                 file=file.path.name,
@@ -103,10 +103,10 @@ def check_distance(
     if isinstance(asked.summaries, str):
         if asked.summaries not in file.functions:
             what = f"`{asked.summaries}` is no function of `{file.path.name}` that could say what is compared"
-            letters.add("Y160", what, hint=near(asked.summaries, file.functions), **place)
+            letters.add("Y162", what, hint=near(asked.summaries, file.functions), **place)
         return
     known = {part for each in observations for part in (each.entry.name, each.entry.name.partition("[")[0])}
     for name in asked.summaries:
         if name not in known and inputs.targets.complete:
             what = f"the summaries are of a target `{name}`, which the study does not have"
-            letters.add("Y160", what, hint=near(name, sorted(known)), **place)
+            letters.add("Y162", what, hint=near(name, sorted(known)), **place)

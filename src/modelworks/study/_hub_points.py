@@ -49,7 +49,7 @@ def check_hub(
         place = inputs.study.place(f"hub.targets.{theirs}")
 
         def say(message: str, hint: str, theirs: str = theirs, file: str = place.file, line: int = place.line) -> None:
-            letters.add("Y149", f"the hub's target `{theirs}` {message}", hint=hint, file=file, line=line)
+            letters.add("Y163", f"the hub's target `{theirs}` {message}", hint=hint, file=file, line=line)
 
         observed = known.get(ours)
         if observed is None:

@@ -19,7 +19,7 @@ class Told(BaseModel):
 class Mistake(Told):
     """One mistake, told to the person who can mend it; `modelworks explain CODE` says more."""
 
-    code: str = Field(examples=["R101"])
+    code: str = Field(examples=["W104"])
     message: str
     hint: str = ""
     file: str | None = None
