@@ -155,7 +155,11 @@ CHANGES = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "old", "new", "stale"), CHANGES, ids=lambda v: str(v)[:24])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    CHANGES,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value)[:24],
+)
 def test_a_change_makes_stale_what_depends_on_it(study: Path, file: str, old: str, new: str, stale: set[str]) -> None:
     """Too little is a wrong number that nobody sees; too much is an hour that nobody needed to wait."""
     assert changed(study, lambda: edit(study.parents[1] / file, old, new)) == stale
