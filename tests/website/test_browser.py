@@ -27,7 +27,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium", "playwright", "axe
 
 PATIENCE = 120_000
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-PAGES = ("", "/runs", "/runs/RUN", "/jobs", "/jobs/JOB", "/studies/first-study/run", "/data", "/people", "/settings")
+PAGES = (
+    "", "/runs", "/runs/RUN", "/jobs", "/jobs/JOB", "/workflow", "/studies/first-study/run", "/data", "/people",
+    "/settings",
+)  # fmt: skip
 
 
 @dataclass

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from modelworks.study._schedules import last_time, look_at_schedules, next_time
     from modelworks.study._sensitivity import Sensitivity, sensitivity
     from modelworks.study._stage_study import StageStudy, missing_program
+    from modelworks.study._stale import stages_before
     from modelworks.study._template import new_repository, new_study
     from modelworks.study._together import order_studies
     from modelworks.study._why import Explained, explain_job
@@ -124,6 +125,7 @@ _HOME = {
     "runs_of_repository": "_repository",
     "sbc": "_sbc",
     "sensitivity": "_sensitivity",
+    "stages_before": "_stale",
     "store_around": "_repository",
     "what_changed": "_assumptions",
 }
@@ -201,6 +203,7 @@ __all__ = [
     "sbc",
     "sensitivity",
     "sign_run",
+    "stages_before",
     "store_around",
     "took_in_words",
     "what_changed",

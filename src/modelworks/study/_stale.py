@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelworks.errors import fail, near
-from modelworks.inputs import StageEntry
+from modelworks.inputs import StageEntry, StageInputs, StudyInputs
 from modelworks.runs import fingerprint
 from modelworks.study import _stage_work, stages
 from modelworks.study._binding import BoundStudy
@@ -92,8 +92,13 @@ PACKAGES = ("numpy", "llvmlite", "nutpie")
 
 def before(study: Study) -> dict[str, tuple[str, ...]]:
     """Every stage of a study with those that it takes something from."""
-    own = {name: entry.after for name, entry in study.inputs.study.stages.items()}
-    line = BEFORE if isinstance(study, BoundStudy) else {stages.REPORT: ()}
+    return stages_before(study.inputs)
+
+
+def stages_before(inputs: StageInputs) -> dict[str, tuple[str, ...]]:
+    """Every stage that these inputs ask for, with those that it takes something from; its model need not be there."""
+    own = {name: entry.after for name, entry in inputs.study.stages.items()}
+    line = BEFORE if isinstance(inputs, StudyInputs) else {stages.REPORT: ()}
     return {**line, **own, stages.REPORT: (*line[stages.REPORT], *own)}
 
 

@@ -39,6 +39,7 @@ from modelworks.website.pages import (
     runs,
     sign_in,
     static,
+    workflow,
 )
 
 # Every room of the site; a page, a feed or an endpoint of its own is added here.
@@ -53,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     feeds.router,
     measures.router,
     jobs.router,
+    workflow.router,
     new_run.router,
     api.router,
     people.router,

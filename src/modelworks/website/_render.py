@@ -25,6 +25,7 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("Runs", "runs", "viewer"),
     ("Approved", "approvals", "viewer"),
     ("Jobs", "jobs", "viewer"),
+    ("Workflow", "workflow", "viewer"),
     ("Data", "data", "viewer"),
     ("Feeds", "feeds", "viewer"),
     ("People", "people", "viewer"),

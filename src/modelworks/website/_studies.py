@@ -15,6 +15,7 @@ from modelworks.inputs import check_files
 from modelworks.jobs import Job
 from modelworks.report import words
 from modelworks.runs import Row, Wanted
+from modelworks.study import stages_before
 from modelworks.website._house import Workspace
 
 # The latest runs of a study among which one is looked for that is no variant of it.
@@ -27,13 +28,14 @@ _NO_INPUT = frozenset({"modelworks.toml"})
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A study's own words, with the mistakes of its files."""
+    """A study's own words, with the mistakes of its files, and its stages with those that each takes something from."""
 
     name: str
     folder: Path
     title: str
     question: str
     letters: tuple[Letter, ...]
+    stages: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ def study_in(workspace: Workspace, folder: Path) -> Study:
 
 def _read(folder: Path) -> Study:
     inputs, letters = check_files(folder)
-    title = inputs.study.title if inputs is not None else folder.name
-    return Study(folder.name, folder, title, inputs.study.question if inputs is not None else "", tuple(letters))
+    if inputs is None:
+        return Study(folder.name, folder, folder.name, "", tuple(letters), {})
+    asked = inputs.study
+    return Study(folder.name, folder, asked.title, asked.question, tuple(letters), stages_before(inputs))
 
 
 # -- what is stale ----------------------------------------------------------------------------------------
@@ -111,12 +115,9 @@ def _read(folder: Path) -> Study:
 
 def changed_since(workspace: Workspace, key: str) -> Iterator[str]:
     """Which of the files a run was made from are other ones now, in words; of a run of a bucket nothing is said."""
-    made_from = workspace.remembered(("made from", key), lambda: _made_from(workspace.store.root / key))
     changed, gone = [], []
-    for name, known in made_from.items():
+    for name, known in made_from(workspace, key).items():
         file = workspace.root / name
-        if name in _NO_INPUT:
-            continue
         if not file.is_file():
             gone.append(name)
         elif _hash(file, *_stamp(file)) != known:
@@ -125,12 +126,18 @@ def changed_since(workspace: Workspace, key: str) -> Iterator[str]:
     yield from (f"{name} is no longer there" for name in gone)
 
 
+def made_from(workspace: Workspace, key: str) -> Mapping[str, str]:
+    """The files that a run was made from, by their names in the repository, with their checksums; none for a bucket."""
+    return workspace.remembered(("made from", key), lambda: _made_from(workspace.store.root / key))
+
+
 def _made_from(folder: Path) -> dict[str, str]:
     file = folder / CHECKSUMS
     if not file.is_file():
         return {}
     found = json.loads(file.read_text(encoding="utf-8"))
-    return {name.removeprefix(INPUTS): known for name, known in found.items() if name.startswith(INPUTS)}
+    named = {name.removeprefix(INPUTS): known for name, known in found.items() if name.startswith(INPUTS)}
+    return {name: known for name, known in named.items() if name not in _NO_INPUT}
 
 
 def _stamp(file: Path) -> tuple[int, int]:

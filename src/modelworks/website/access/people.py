@@ -341,8 +341,16 @@ class People:
             connection.execute(sql.insert(TRAIL).values(**row, about=about[:500], address=address[:100]))
 
     def trail(self, workspace: str, *, before: int | None = None, limit: int = 100) -> list[Deed]:
-        """What was done in a workspace, the latest first; with `before`, what came before that line."""
-        asked = sql.select(TRAIL).where(TRAIL.c.workspace == workspace)
+        """What was done in a workspace, the latest first; with `before`, what came before that line.
+
+        One signs in to all workspaces at once: each sees it of its members, and of all who did anything in it.
+        """
+        members = sql.select(PEOPLE.c.name).join(MEMBERS, MEMBERS.c.person == PEOPLE.c.id)
+        known = members.where(MEMBERS.c.workspace == workspace).union(
+            sql.select(TRAIL.c.person).where(TRAIL.c.workspace == workspace)
+        )
+        at_the_door = sql.and_(TRAIL.c.workspace == "", TRAIL.c.person.in_(known))
+        asked = sql.select(TRAIL).where(sql.or_(TRAIL.c.workspace == workspace, at_the_door))
         if before is not None:
             asked = asked.where(TRAIL.c.number < before)
         with self._look() as connection:

@@ -1,0 +1,215 @@
+"""Where time goes and when mistakes are caught, from runs, jobs and promotions that were made up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from visitors import Site
+
+from modelworks.jobs import Job, Order
+from modelworks.runs import Promotion, Run, Word, promotions, propose, sign
+from modelworks.study import new_repository
+from modelworks.website._house import Workspace
+from modelworks.website._workflow import Passage, bottleneck, caught, columns, flow, until_approved
+from modelworks.website.pages.workflow import maps
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BEFORE = {"simulate": (), "calibrate": (), "diagnose": ("calibrate",), "report": ("simulate", "diagnose")}
+
+
+def key(name: str, study: str = "flu") -> str:
+    return f"{study}/sir/here/20261121T120000Z/abcdef0-{name}"
+
+
+def after(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def way(name: str = "aaaaaa", **moments: float) -> Passage:
+    """A run whose stages took 30 s; moments are minutes after noon."""
+    stages = {"simulate": None, "calibrate": 30.0, "report": 2.0}
+    return Passage(key(name), stages, **{moment: after(minutes) for moment, minutes in moments.items()})
+
+
+def promotion(
+    name: str, state: str = "approved", *, approved: str = "", withdrawn: bool = False, by: str = ""
+) -> Promotion:
+    said = [Word(key(name), 1, kind, "Ada", "2026-11-21T12:00:00.000Z", "seal") for kind in ("proposed", "withdrawn")]
+    return Promotion(key(name), 1, state, said[0], (), said[1] if withdrawn else None, approved, by)
+
+
+def failed(reason: str) -> Job:
+    order = Order("flu", ("true",))
+    return Job(order.id, 1, "flu", "failed", order, 1, 3, 0, "", "", {"reason": reason}, "", "", "")
+
+
+def test_a_stage_stands_to_the_right_of_all_it_takes_from() -> None:
+    assert columns(BEFORE) == [["simulate", "calibrate"], ["diagnose"], ["report"]]
+
+
+def test_stages_in_a_circle_are_still_drawn_each_once() -> None:
+    """The files of a study may be wrong; the page says so elsewhere and is shown all the same."""
+    found = columns({"a": ("b",), "b": ("a",), "c": ("missing",)})
+    assert sorted(name for column in found for name in column) == ["a", "b", "c"]
+
+
+def test_each_step_is_timed_by_the_runs_that_took_it() -> None:
+    """A stage that was kept from an earlier run took nothing, which would say nothing of how long it takes."""
+    ways = [way(submitted=0, begun=1, finished=3), way(submitted=0, begun=5, finished=6, proposed=36, approved=96)]
+    steps = {step.name: step for column in flow(BEFORE, ways) for step in column}
+    assert steps["Waits its turn"].seconds == (60.0, 300.0)
+    assert steps["Waits its turn"].middle == 180.0
+    assert (steps["calibrate"].seconds, steps["simulate"].seconds) == ((30.0, 30.0), ())
+    assert steps["Waits to be put forward"].seconds == (1800.0,)
+    assert steps["Waits for signatures"].seconds == (3600.0,)
+    assert [column[0].name for column in flow(BEFORE, ways)][:3] == [
+        "From edit to run",
+        "Waits its turn",
+        "simulate",
+    ]
+
+
+def test_the_bottleneck_is_the_longest_median_and_no_single_bad_day() -> None:
+    """One run that waited for a week must not hide that every run calibrates for long."""
+    turns = [way(submitted=0, begun=0.1), way(submitted=0, begun=0.2), way(submitted=0, begun=10_000)]
+    found = bottleneck(step for column in flow(BEFORE, turns) for step in column)
+    assert found is not None
+    assert found[0].name == "calibrate"
+    # 30 s of 12 s, 30 s and 2 s.
+    assert "in the stage calibrate: 30.0 s, 68% of all steps" in found[1]
+    assert bottleneck([]) is None
+
+
+def test_a_run_without_a_new_edit_did_not_wait_since_the_old_one() -> None:
+    """What is run every week would otherwise seem to wait longer each week."""
+    ways = [way("aaaaaa", edited=0, submitted=10_000), way("bbbbbb", edited=0, submitted=5), way("cccccc", submitted=0)]
+    assert flow(BEFORE, ways)[0][0].seconds == (300.0,)
+
+
+def test_clocks_that_differ_make_no_time_negative() -> None:
+    assert way(submitted=1, begun=0.5).between("submitted", "begun") == 0.0
+
+
+def test_from_edit_to_approval_only_the_first_approval_of_an_edit_counts() -> None:
+    """An old edit that is run every week would otherwise be slower each week; without a commit, submission counts."""
+    ways = [
+        way("aaaaaa", edited=0, submitted=5, approved=60),
+        way("bbbbbb", edited=0, submitted=900, approved=1000),
+        way("cccccc", submitted=100, approved=130),
+        way("dddddd", edited=0, submitted=5),
+    ]
+    assert sorted(until_approved(reversed(ways))) == [1800.0, 3600.0]
+
+
+def test_errors_are_counted_by_when_they_were_caught() -> None:
+    """A machine that failed is no error of the team's; what is superseded by new data was not wrong."""
+    approved = "2026-11-21T13:00:00.000Z"
+    told = [
+        promotion("aaaaaa", "withdrawn", withdrawn=True),
+        promotion("bbbbbb", "withdrawn", withdrawn=True, approved=approved),
+        promotion("cccccc", "superseded", approved=approved, by=key("dddddd")),
+        promotion("eeeeee", "superseded", approved=approved, by=key("ffffff")),
+        promotion("ffffff", "changed", approved=approved),
+        promotion("gggggg", approved=approved),
+    ]
+    found = caught(
+        [failed("letters"), failed("exit"), failed("walltime"), failed("needed")], 4, told,
+        lambda one, other: other.endswith("dddddd"),
+    )  # fmt: skip
+    assert (found.failed, found.stopped, found.taken_back) == (2, 4, 1)
+    assert (found.withdrawn, found.changed, found.corrected) == (1, 1, 1)
+    assert (found.before, found.after) == (7, 3)
+
+
+# -- what is read ------------------------------------------------------------------------------------------
+
+
+def git(root: Path, *words: str, when: str = "") -> str:
+    environment = {**os.environ, "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when} if when else None
+    given = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    command = ["git", "-C", str(root), *given, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A repository whose study was committed at noon, and its README an hour later."""
+    root = new_repository(tmp_path / "ours")
+    git(root, "init", "--quiet")
+    for files, when in (("studies", NOON), (".", NOON + timedelta(hours=1))):
+        git(root, "add", files)
+        git(root, "commit", "--quiet", "--message", "an edit", when=when.isoformat())
+    return Workspace("ours", root)
+
+
+def published(workspace: Workspace, *, dirty: bool = False) -> Run:
+    """A run of the study as it was committed, handed over as a job."""
+    file = workspace.root / "studies" / "first-study" / "study.yaml"
+    record = {
+        "study": "first-study", "finished": "2026-11-21T15:00:00+00:00", "verdict": "fine",
+        "stages": [{"name": "simulate", "seconds": 3.0, "reused": True}, {"name": "report", "seconds": 4.5}],
+        "provenance": {"commit": git(workspace.root, "rev-parse", "HEAD"), "dirty": dirty, "person": "Ada"},
+    }  # fmt: skip
+    files = {"inputs/studies/first-study/study.yaml": file}
+    run = workspace.store.publish(("first-study", "sir", "here"), stages={}, record=record, files=files)
+    order = Order("first-study: report", ("true",), labels={"study": "first-study"})
+    claim = workspace.queue.begin(order, workspace.queue.enter("here"), "handle")
+    workspace.queue.finish(claim, "done", {"state": "done", "result": {"run": run.id, "published": True}})
+    return run
+
+
+def test_a_runs_way_is_put_together_from_commit_job_record_and_promotion(workspace: Workspace) -> None:
+    """The edit is of the study's own files: a commit of other files made nobody wait."""
+    run = published(workspace)
+    propose(workspace.store, run.key, needs=["reviewer"], found=(), by="Ada")
+    signed = sign(workspace.store, run.key, by="Grace", role="reviewer")
+    [found] = maps(workspace, promotions(workspace.index))
+    [told] = found.ways
+    [job] = workspace.queue.jobs()
+    assert told.edited == NOON
+    assert (told.submitted, told.begun) == (datetime.fromisoformat(job.submitted), datetime.fromisoformat(job.started))
+    assert told.stages == {"simulate": None, "report": 4.5}
+    assert told.finished == NOON + timedelta(hours=3)
+    assert told.approved == datetime.fromisoformat(signed.approved)
+    assert [step.name for column in found.flow for step in column][2:7] == [
+        "simulate", "calibrate", "diagnose", "project", "report",
+    ]  # fmt: skip
+
+
+def test_of_a_run_that_no_commit_holds_no_edit_is_known(workspace: Workspace) -> None:
+    run = published(workspace, dirty=True)
+    propose(workspace.store, run.key, needs=["reviewer"], found=(), by="Ada")
+    [found] = maps(workspace, promotions(workspace.index))
+    [told] = found.ways
+    assert (told.edited, told.approved) == (None, None)
+    assert told.proposed is not None
+
+
+# -- the page ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def text(site: Site) -> str:
+    answer = site.browsers["viewer"].get(f"{site.at}/workflow", headers={"accept": "text/html"})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_page_draws_the_stages_of_every_study(text: str) -> None:
+    """Whether it was run or not; what is drawn needs no script and no style of its own."""
+    for name in ("simulate", "calibrate", "diagnose", "project", "report", "Waits for signatures"):
+        assert f"<strong>{name}</strong>" in text
+    assert "takes from calibrate" in text
+    assert "style=" not in text
+
+
+def test_a_sign_in_is_in_the_trail_of_the_workspaces_of_whoever_signed_in(site: Site) -> None:
+    """And of no other: an admin learns nothing of who works elsewhere."""
+    people = site.app.state.house.people
+    ours = {each.person for each in people.trail("ours", limit=1000) if each.what == "signed in"}
+    assert ours == {"viewer", "modeller", "reviewer", "admin"}
+    assert {each.person for each in people.trail("theirs", limit=1000) if each.what == "signed in"} == {"stranger"}
