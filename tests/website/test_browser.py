@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,22 +49,29 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = new_repository(tmp_path_factory.mktemp("served") / "ours")
+    with _serving(folder, "/enter/") as here:
+        yield here
+
+
+@contextmanager
+def _serving(folder: Path, kind: str) -> Iterator[Served]:
+    """`modelworks serve` in a folder, for as long as the block lasts; the link it says is of this kind."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "modelworks", "serve", "--port", str(port), "--no-browser"]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    yield Served(folder, f"http://127.0.0.1:{port}", _link(process), process)
+    yield Served(folder, f"http://127.0.0.1:{port}", _link(process, kind), process)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode in (0, 130)
 
 
-def _link(process: subprocess.Popen[str]) -> str:
+def _link(process: subprocess.Popen[str], kind: str = "/enter/") -> str:
     """What the process says when it answers."""
     assert process.stderr is not None
     for line in process.stderr:
-        if "/enter/" in line:
+        if kind in line:
             return line.strip()
     raise AssertionError("the website did not start")
 
@@ -103,6 +111,36 @@ class Visit:
     def _ask(self, url: str, home: str) -> None:
         if not url.startswith((home, "data:", "blob:")):
             self.foreign.append(url)
+
+
+def test_who_has_nothing_comes_to_a_live_job_without_a_terminal(browser: Browser, tmp_path: Path) -> None:
+    """One button makes a repository, the next runs its study; with a mistake in the name on the way."""
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect
+
+    with _serving(tmp_path, "/begin/") as served:
+        visit = Visit(browser, served, None, viewport=SIZES["phone"])
+        tab = visit.tab
+        tab.goto(served.link)
+        found = Axe().run(tab, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+        assert found.violations_count == 0, found.generate_report()
+        assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+        if folder := os.environ.get("MODELWORKS_SCREENSHOTS"):
+            tab.screenshot(path=Path(folder) / "first.png", full_page=True)
+        tab.get_by_label("Name of the repository").fill("Our Studies")
+        tab.get_by_role("button", name="Make it").click()
+        expect(tab.get_by_role("alert")).to_contain_text("Y303")
+        visit.complaints[:] = [each for each in visit.complaints if "422" not in each]
+        tab.get_by_label("Name of the repository").fill("our-studies")
+        tab.get_by_role("button", name="Make it").click()
+        tab.get_by_role("button", name=re.compile("as it is")).click()
+        tab.wait_for_url(re.compile("/jobs/"))
+        # A worker is there: it begins by itself. That a job comes to its run is told below.
+        expect(tab.locator("#log")).to_contain_text("begun, as process")
+        tab.get_by_role("button", name="Cancel").click()
+        expect(tab.get_by_role("heading", name="It was cancelled")).to_be_visible()
+        assert (visit.complaints, visit.foreign) == ([], [])
+        tab.context.close()
 
 
 def test_a_newcomer_comes_from_a_question_to_a_run(browser: Browser, served: Served, owner: Any) -> None:

@@ -19,12 +19,15 @@ from modelworks.cli._words import next_step, say
 def serve(host: str | None, port: int | None, workers: int, no_browser: bool, no_jobs: bool) -> None:
     """The website of the repository you are in: start, watch, judge, compare and sign, in a browser.
 
-    On your own machine it signs you in; a second start finds the first.
+    On your own machine it signs you in; a second start finds the first. Where there is no repository, a page makes one.
     """
-    from modelworks.website import running, sign_in_link
+    from modelworks.website import repository_here, running, sign_in_link
     from modelworks.website import serve as answer
 
-    here = Path.cwd()
+    here = repository_here(Path.cwd())
+    if here is None:
+        _begin(host, port, no_browser, no_jobs)
+        return
 
     def begun(address: str) -> None:
         link = sign_in_link(here, address)
@@ -39,6 +42,20 @@ def serve(host: str | None, port: int | None, workers: int, no_browser: bool, no
         return
     say("starting; Ctrl-C ends it, and no job")
     answer(here, host=host, port=port, workers=workers, work=not no_jobs, begun=begun)
+    next_step("modelworks serve")
+
+
+def _begin(host: str | None, port: int | None, no_browser: bool, no_jobs: bool) -> None:
+    """The page of somebody who has no repository yet; then the website of the one they made."""
+    from modelworks.website import serve_first
+
+    def begun(link: str) -> None:
+        say(f"there is no repository here; this page makes one:\n\n  {link}\n")
+        if not no_browser:
+            webbrowser.open(link)
+
+    say("starting; Ctrl-C ends it, and no job")
+    serve_first(Path.cwd(), host=host, port=port, work=not no_jobs, begun=begun)
     next_step("modelworks serve")
 
 

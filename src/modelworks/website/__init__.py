@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.website._app import create_app
+    from modelworks.website._first import repository_here, serve_first
     from modelworks.website._serve import app, running, serve, sign_in_link
     from modelworks.website._settings import Settings, read_settings
     from modelworks.website._site import publish_site
@@ -20,12 +21,25 @@ _HOME = {
     "create_app": "_app",
     "publish_site": "_site",
     "read_settings": "_settings",
+    "repository_here": "_first",
     "running": "_serve",
     "serve": "_serve",
+    "serve_first": "_first",
     "sign_in_link": "_serve",
 }
 
-__all__ = ["Settings", "app", "create_app", "publish_site", "read_settings", "running", "serve", "sign_in_link"]
+__all__ = [
+    "Settings",
+    "app",
+    "create_app",
+    "publish_site",
+    "read_settings",
+    "repository_here",
+    "running",
+    "serve",
+    "serve_first",
+    "sign_in_link",
+]
 
 
 def __getattr__(name: str) -> Any:

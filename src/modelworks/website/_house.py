@@ -106,6 +106,12 @@ def no_such_place() -> NoReturn:
     fail("W104", "there is no such page, or it is not for you to see", hint="go back to the start")
 
 
+def nothing_can_be_made(folder: Path, error: OSError) -> NoReturn:
+    """What somebody hears whose repository or study can not be written."""
+    reason = error.strerror or str(error)
+    fail("W122", f"nothing can be made in {folder}: {reason}", hint="start `modelworks serve` in a folder of yours")
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[House]:
     """A house whose doors are open for as long as the block lasts."""

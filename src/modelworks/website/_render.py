@@ -46,6 +46,12 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     return response
 
 
+def unsigned(template: str, status: int = 200, **values: Any) -> Response:
+    """A page before there is anybody who could sign in, or anything to sign in to."""
+    text = _templates().get_template(f"app/{template}").render(visit=None, someone=None, **values)
+    return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
+
+
 def rendered(request: Request, template: str, **values: Any) -> str:
     """A template with what every template knows; a part of a page, where a script asks for no more."""
     visit: Visit | None = getattr(request.state, "visit", None)

@@ -6,9 +6,11 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -95,7 +97,21 @@ def serve(
         W119 where the port is taken, and what `read_settings` raises.
     """
     settings = read_settings(folder, host=host, port=port, work=work and workers == 1)
-    taken = _listening(settings)
+    taken = listening(settings.host, settings.port)
+    # What a process that uvicorn starts is to read; it gets no arguments of ours.
+    os.environ |= {FOLDER: str(folder), HOST: settings.host, PORT: str(settings.port)}
+    with announced(folder, settings):
+        if workers > 1:
+            begun(settings.address)
+            again = configured("modelworks.website._serve:app", settings, factory=True, workers=workers)
+            Multiprocess(again, sockets=[taken]).run()
+        else:
+            Server(configured(create_app(settings), settings), lambda: begun(settings.address)).run(sockets=[taken])
+
+
+@contextmanager
+def announced(folder: Path, settings: Settings) -> Iterator[None]:
+    """Tell where the website of a repository runs, for as long as the block lasts."""
     file = _file(folder)
     me = Process.current()
     said = {
@@ -108,30 +124,22 @@ def serve(
     aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     aside.write_text(json.dumps(said), encoding="utf-8")
     aside.rename(file)
-    # What a process that uvicorn starts is to read; it gets no arguments of ours.
-    os.environ |= {FOLDER: str(folder), HOST: settings.host, PORT: str(settings.port)}
     try:
-        _run(settings, workers, taken, begun)
+        yield
     finally:
         file.unlink(missing_ok=True)
 
 
-def _run(settings: Settings, workers: int, taken: socket.socket, begun: Callable[[str], None]) -> None:
-    options = {
-        "log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 5,
-        "timeout_worker_healthcheck": SLOWEST_SECONDS, "limit_concurrency": MOST_AT_ONCE,
-        "proxy_headers": bool(settings.proxies), "forwarded_allow_ips": list(settings.proxies) or None,
-    }  # fmt: skip
-    if workers > 1:
-        config = uvicorn.Config("modelworks.website._serve:app", factory=True, workers=workers, **options)  # type: ignore[arg-type]
-        begun(settings.address)
-        Multiprocess(config, sockets=[taken]).run()
-        return
-    config = uvicorn.Config(create_app(settings), **options)  # type: ignore[arg-type]
-    _Server(config, lambda: begun(settings.address)).run(sockets=[taken])
+def configured(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
+    """How uvicorn is to serve an application."""
+    return uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5,
+        timeout_worker_healthcheck=SLOWEST_SECONDS, limit_concurrency=MOST_AT_ONCE,
+        proxy_headers=bool(settings.proxies), forwarded_allow_ips=list(settings.proxies) or None, **more,
+    )  # fmt: skip
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says when it answers."""
 
     def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
@@ -151,19 +159,19 @@ def app(environment: Mapping[str, str] = os.environ) -> FastAPI:
     return create_app(read_settings(folder, host=environment.get(HOST), port=int(port) if port else None))
 
 
-def _listening(settings: Settings) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """The socket of the address, so that a port that is taken is a letter and no log."""
-    kind = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(kind, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((settings.host, settings.port))
+        made.bind((host, port))
     except OSError as error:
         made.close()
         fail(
             "W119",
-            f"the website can not listen on {settings.host}, port {settings.port}: {error.strerror}",
-            hint=f"another program is there; take another port: modelworks serve --port {settings.port + 1}",
+            f"the website can not listen on {host}, port {port}: {error.strerror}",
+            hint=f"another program is there; take another port: modelworks serve --port {port + 1}",
         )
     return made
 

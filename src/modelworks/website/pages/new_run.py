@@ -25,7 +25,7 @@ from modelworks.study import (
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
 from modelworks.website._studies import latest, study_in
-from modelworks.website.access.visits import Runner, Visit
+from modelworks.website.access.visits import FORM_TOKEN, Runner, Visit
 
 router = APIRouter()
 
@@ -105,8 +105,9 @@ def ask(request: Request, visit: Runner, study: str) -> Response:
 
 @router.post("/w/{workspace}/studies/{study}/run")
 async def submit(request: Request, visit: Runner, study: str) -> Response:
-    """Hand the run over; with a mistake, the form again."""
+    """Hand the run over, as the study's files say where nothing was typed; with a mistake, the form again."""
     typed = {name: str(value)[:LONGEST_TEXT].strip() for name, value in (await request.form()).multi_items()}
+    typed.pop(FORM_TOKEN, None)
     return await run_in_threadpool(_submitted, request, visit, study, typed)
 
 
