@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from modelworks.report._templates import environment, policy, stylesheet
     from modelworks.report._views import views
     from modelworks.report._write import write_figure, write_report
-    from modelworks.report.comparison import Foresight, render_comparison
+    from modelworks.report.comparison import ComparisonPage, Foresight, comparison_page, render_comparison
     from modelworks.report.data_page import (
         CheckLine,
         ColumnLine,
@@ -59,6 +59,7 @@ _HOME = {
     "Excerpt": "page",
     "FitRow": "page",
     "ForecastRow": "page",
+    "ComparisonPage": "comparison",
     "Foresight": "comparison",
     "LineageStep": "data_page",
     "Page": "page",
@@ -77,6 +78,7 @@ _HOME = {
     "export_files": "_files",
     "export_hubverse": "_hubverse",
     "policy": "_templates",
+    "comparison_page": "comparison",
     "render_comparison": "comparison",
     "render_data_page": "data_page",
     "render_html": "_html",
@@ -99,6 +101,7 @@ __all__ = [
     "CheckLine",
     "CheckRow",
     "ColumnLine",
+    "ComparisonPage",
     "DataPage",
     "DataRow",
     "Excerpt",
@@ -117,6 +120,7 @@ __all__ = [
     "TargetRow",
     "ThresholdRow",
     "columns_for",
+    "comparison_page",
     "dataset_views",
     "environment",
     "export_crate",

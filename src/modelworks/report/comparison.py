@@ -10,9 +10,10 @@ from markupsafe import Markup
 from modelworks.errors import fail
 from modelworks.report import words
 from modelworks.report._compared import sections
-from modelworks.report._html import bundle, show
+from modelworks.report._html import Shown, bundle, show
 from modelworks.report._templates import asset, environment, policy, stylesheet
 from modelworks.report._views import Cell, Column, Table
+from modelworks.report.page import Section
 from modelworks.runs import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, Origin, Run
 
 # As many as colours can be told apart, and a table holds beside each other.
@@ -47,6 +48,47 @@ class Foresight:
     why_not: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ComparisonPage:
+    """What a page of several runs shows, in its order; `sections` are headings with figures made ready for it."""
+
+    runs: Sequence[Run]
+    title: str
+    said: str
+    first_tables: Sequence[Table]
+    sections: Sequence[tuple[Section, Sequence[Shown]]]
+    tables: Sequence[Table]
+    code: str
+
+
+def comparison_page(
+    comparison: Comparison, foresight: Sequence[Foresight] = (), *, links: Mapping[str, str] | None = None
+) -> ComparisonPage:
+    """What there is to say of runs side by side; `links` leads to the page of each, by its id.
+
+    Raises
+    ------
+    ModelworksError
+        R161 for more than six runs, R166 where a file of a run is damaged.
+    """
+    runs = comparison.runs
+    if len(runs) > MOST_RUNS:
+        fail("R161", f"a page lays at most {MOST_RUNS} runs side by side, and these are {len(runs)}")
+    titles = run_titles(runs)
+    differences = [_differences(kind, found, titles) for kind in KINDS_OF_DIFFERENCE if (found := comparison.of(kind))]
+    numbers = [_numbers(comparison.numbers, titles)] if comparison.numbers else []
+    foretold = [_foresight(foresight)] if foresight else []
+    return ComparisonPage(
+        runs,
+        title=_title(runs),
+        said=_said(comparison),
+        first_tables=[_runs(runs, titles, links or {}), *numbers],
+        sections=[(section, [show(figure) for figure in section.figures]) for section in sections(comparison, titles)],
+        tables=[*foretold, *differences],
+        code=_code(comparison.code),
+    )
+
+
 def render_comparison(
     comparison: Comparison,
     foresight: Sequence[Foresight] = (),
@@ -54,34 +96,16 @@ def render_comparison(
     links: Mapping[str, str] | None = None,
     home: str = "",
 ) -> str:
-    """The page as one HTML text that needs nothing else.
+    """The page as one HTML text that needs nothing else; `home` leads to a list of runs.
 
-    `links` leads to the reports of runs, by id, where the page stands beside them; `home` to a list of runs.
-
-    Raises
-    ------
-    ModelworksError
-        R161 for more than six runs, R103 where a file of a run is damaged.
+    Raises what `comparison_page` raises.
     """
-    runs = comparison.runs
-    if len(runs) > MOST_RUNS:
-        fail("R161", f"a page lays at most {MOST_RUNS} runs side by side, and these are {len(runs)}")
-    titles = run_titles(runs)
-    shown = [(section, [show(figure) for figure in section.figures]) for section in sections(comparison, titles)]
-    scripts = [bundle(), asset("figures.js")] if shown else []
-    differences = [_differences(kind, found, titles) for kind in KINDS_OF_DIFFERENCE if (found := comparison.of(kind))]
-    numbers = [_numbers(comparison.numbers, titles)] if comparison.numbers else []
-    foretold = [_foresight(foresight)] if foresight else []
+    page = comparison_page(comparison, foresight, links=links)
+    scripts = [bundle(), asset("figures.js")] if page.sections else []
     return environment("modelworks.report").get_template("comparison.html.j2").render(
-        runs=runs,
-        origins=[Origin.of(run) for run in runs],
-        title=_title(runs),
-        said=_said(comparison),
+        page=page,
+        origins=[Origin.of(run) for run in page.runs],
         home=home,
-        first_tables=[_runs(runs, titles, links or {}), *numbers],
-        sections=shown,
-        tables=[*foretold, *differences],
-        code=_code(comparison.code),
         scripts=[Markup(script) for script in scripts],
         style=Markup(stylesheet()),
         policy=policy([stylesheet()], scripts),

@@ -29,6 +29,7 @@ from modelworks.website.feeds import routes as feeds
 from modelworks.website.pages import (
     account,
     approve,
+    compare,
     data,
     explore,
     home,
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sign_in.router,
     home.router,
     runs.router,
+    compare.router,
     run.router,
     approve.router,
     explore.router,

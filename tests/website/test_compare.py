@@ -1,0 +1,71 @@
+"""Runs side by side on the website."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from compared import made_run
+from starlette.testclient import TestClient
+from visitors import PASSWORD, sign_in
+
+from modelworks.runs import Run
+from modelworks.study import new_repository, store_around
+from modelworks.website import create_app, read_settings
+
+AT = "/w/ours"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Seven runs of a study."""
+    store = store_around(new_repository(tmp_path_factory.mktemp("compared") / "ours"))
+    return [made_run(store, tmp_path_factory.mktemp("made"), number) for number in range(7)]
+
+
+@pytest.fixture(scope="module")
+def browser(runs: list[Run]) -> Iterator[TestClient]:
+    root = next(each for each in runs[0].path.parents if each.name == "ours")
+    app = create_app(read_settings(root))
+    with TestClient(app, base_url="http://127.0.0.1:8420") as opened:
+        people = app.state.house.people
+        someone = people.add("viewer", "Viewer")
+        people.set_password(someone.id, PASSWORD)
+        people.set_role(someone.id, "ours", "viewer")
+        sign_in(opened, "viewer")
+        yield opened
+
+
+def text(browser: TestClient, *runs: Run, status: int = 200) -> str:
+    query = "&".join(f"run={run.id}" for run in runs)
+    answer = browser.get(f"{AT}/compare?{query}", headers={"accept": "text/html"})
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+def test_numbers_assumptions_and_figures_of_two_runs_stand_side_by_side(browser: TestClient, runs: list[Run]) -> None:
+    said = text(browser, runs[0], runs[3])
+    for wanted in ("40.0", "43.0", "1.5", "1.8", "What the model says", f"{AT}/runs/{runs[3].id}", "In bed"):
+        assert wanted.lower() in said.lower(), wanted
+    assert "<script>alert" not in said
+    assert said.count('class="live"') == 3
+
+
+def test_the_list_of_runs_leads_there(browser: TestClient, runs: list[Run]) -> None:
+    said = browser.get(f"{AT}/runs", headers={"accept": "text/html"}).text
+    assert f'action="{AT}/compare"' in said
+    assert f'name="run" value="{runs[2].id}"' in said
+
+
+@pytest.mark.parametrize("chosen", [(), (0,), (0, 0)])
+def test_fewer_than_two_are_told_what_to_do(browser: TestClient, runs: list[Run], chosen: tuple[int, ...]) -> None:
+    assert "Choose two runs or more" in text(browser, *(runs[k] for k in chosen))
+
+
+def test_more_than_six_are_a_letter(browser: TestClient, runs: list[Run]) -> None:
+    assert "R161" in text(browser, *runs, status=422)
+
+
+def test_a_run_that_is_not_there_is_a_letter(browser: TestClient) -> None:
+    answer = browser.get(f"{AT}/compare?run=ffffff&run=eeeeee", headers={"accept": "text/html"})
+    assert (answer.status_code, "R101" in answer.text) == (404, True)
