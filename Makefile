@@ -7,7 +7,7 @@ BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 # Each file of tests is one process's; every process has servers of its own.
-SPREAD := -n $(shell getconf _NPROCESSORS_ONLN) --maxprocesses 4 --dist loadfile
+SPREAD := -n $(shell getconf _NPROCESSORS_ONLN) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -154,7 +154,7 @@ class Chaos:
     def strike(self, number: int, each: int = 0) -> None:
         """So many faults, and so many of each kind at least, with work going on all the while."""
         done = self.faults.total()
-        while self.faults.total() < done + number or self._seldom() < each:
+        while self.faults.total() < done + number or min(self.faults[fault] for fault in self._possible()) < each:
             while len(self._workers) < WORKERS:
                 self._workers.append(self._worker())
             counts = self.queue.counts()
@@ -163,7 +163,8 @@ class Chaos:
                 self._submit(4)
             self._pause.wait(self.random.uniform(0.0, 0.25))
             # What seldom succeeds, such as killing a job that may have ended, is tried the more often.
-            fault = self.random.choices(FAULTS, [(1 + self.faults[each]) ** -2.0 for each in FAULTS])[0]
+            can = self._possible()
+            fault = self.random.choices(can, [(1 + self.faults[each]) ** -2.0 for each in can])[0]
             if getattr(self, "_" + fault.replace(" ", "_"))():
                 self.faults[fault] += 1
 
@@ -208,15 +209,15 @@ class Chaos:
         ends = ", ".join(f"{number} {state}" for state, number in sorted(self.queue.counts().items()))
         return f"{faults}; {ends}"
 
-    def _seldom(self) -> int:
-        """How often the least frequent of the faults happened that can be done here."""
+    def _possible(self) -> list[str]:
+        """The faults that can be done here."""
         can_not = {
             "fill the disk": not self._has_small_disk,
             "kill the database": self._server is None,
             "kill the controller": self._cluster is None,
             "kill a node": self._cluster is None,
         }
-        return min(self.faults[fault] for fault in FAULTS if not can_not.get(fault))
+        return [fault for fault in FAULTS if not can_not.get(fault)]
 
     def _check_done(self, job: Job) -> None:
         outcome = Attempt(self.folder / "jobs" / job.id / f"attempt-{job.attempt}").outcome()

@@ -57,7 +57,7 @@ class Enough:
         """After how many draws of each chain it will be met, by what so many draws were worth.
 
         >>> Enough().expected(200, 5000, Mixing(1.02, 150.0)), Enough().expected(200, 5000, Mixing(1.02, 900.0))
-        (600, 300)
+        (550, 250)
         """
         times = self.effective_draws / max(mixing.effective_draws, 1.0)
         return min(most, max(BLOCK * math.ceil(draws * times / BLOCK), draws + BLOCK))
