@@ -51,6 +51,14 @@ def test_numbers_assumptions_and_figures_of_two_runs_stand_side_by_side(browser:
     assert said.count('class="live"') == 3
 
 
+def test_the_earliest_is_what_the_others_are_held_against(browser: TestClient, runs: list[Run]) -> None:
+    """Whichever was ticked first; runs of one second go by their ids."""
+    earliest, latest = sorted((runs[0], runs[6]), key=lambda run: run.key.split("/")[-2:])
+    for chosen in ((earliest, latest), (latest, earliest)):
+        said = text(browser, *chosen)
+        assert said.index(f"/runs/{earliest.id}") < said.index(f"/runs/{latest.id}")
+
+
 def test_the_list_of_runs_leads_there(browser: TestClient, runs: list[Run]) -> None:
     said = browser.get(f"{AT}/runs", headers={"accept": "text/html"}).text
     assert f'action="{AT}/compare"' in said

@@ -163,7 +163,7 @@ def _number_row(number: Number) -> tuple[Cell, ...]:
 
 
 def _differences(kind: str, found: Sequence[Difference], titles: Mapping[str, str]) -> Table:
-    columns = (Column(""), *map(Column, titles.values()))
+    columns = (Column("Name"), *map(Column, titles.values()))
     rows = tuple((Cell(each.name), *map(_value, each.values)) for each in found)
     return Table(kind, HEADINGS[kind], f"As each run has it; {NOT_THERE} is nothing", columns, rows)
 

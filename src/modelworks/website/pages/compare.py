@@ -20,8 +20,10 @@ router = APIRouter()
 
 @router.get("/w/{workspace}/compare")
 def side_by_side(request: Request, visit: Reader, run: Annotated[Sequence[str], Query()] = ()) -> Response:
-    """The runs that were chosen; the first is what the others are held against."""
-    found = list({each.key: each for each in map(visit.workspace.run, run)}.values())
+    """The runs that were chosen, the earliest first: it is what the others are held against."""
+    # A key is study/model/region/moment/id.
+    chosen = {each.key: each for each in map(visit.workspace.run, run)}
+    found = [chosen[key] for key in sorted(chosen, key=lambda key: key.split("/")[-2:])]
     compared = _compared(visit.workspace, found) if len(found) > 1 else None
     return page(request, "compare.html.j2", runs=found, compared=compared)
 
