@@ -68,8 +68,8 @@ class ProcessExecutor:
             return Sight("unknown", "it began on another machine, or before this one was restarted")
         if gone:
             self._reap()
-            # A process whose other threads are still ending looks gone, and has no status yet.
-            return Sight("running") if handle in self._children else self._ending(handle)
+            # A child of ours whose other threads are still ending looks gone, and has no status yet.
+            return Sight("running") if self._children.get(handle) == process.pid else self._ending(handle)
         allowed = attempt.resources().walltime_seconds
         if allowed is not None and _seconds_since(process) > allowed:
             self._late.add(handle)
