@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import sqlalchemy as sql
@@ -283,19 +283,20 @@ class People:
         """Whose token it is, and which; None where it is none, or has run out."""
         alive = (TOKENS.c.hash == hashed(secret), TOKENS.c.until > self._clock(), PEOPLE.c.active)
         today = _now()[:10]
+        # Both have an `id` and a `since`.
+        labels = {name: f"token_{name}" for name in Token.__dataclass_fields__}
+        wanted = [TOKENS.c[name].label(label) for name, label in labels.items()]
+        asked = sql.select(PEOPLE, *wanted).join(TOKENS, TOKENS.c.person == PEOPLE.c.id).where(*alive)
         with self._look() as connection:
-            found = connection.execute(
-                sql.select(PEOPLE, TOKENS.c.id.label("token"), TOKENS.c.used)
-                .join(TOKENS, TOKENS.c.person == PEOPLE.c.id)
-                .where(*alive)
-            ).first()
+            found = connection.execute(asked).first()
         if found is None:
             return None
-        if found.used != today:
+        token = Token(**{name: getattr(found, label) for name, label in labels.items()})
+        if token.used != today:
             # Once a day is enough to see which nobody uses any more.
             with self._change() as connection:
-                connection.execute(sql.update(TOKENS).where(TOKENS.c.id == found.token).values(used=today))
-        return _person(found), next(each for each in self.tokens(found.id) if each.id == found.token)
+                connection.execute(sql.update(TOKENS).where(TOKENS.c.id == token.id).values(used=today))
+        return _person(found), replace(token, used=today)
 
     def tokens(self, person: str) -> list[Token]:
         """Somebody's tokens, the latest first."""
