@@ -31,6 +31,15 @@ class Site:
         return "/w/ours"
 
 
+def let_in(browser: TestClient, app: Any, name: str, role: str, workspace: str = "ours") -> None:
+    """Make somebody a member of a workspace, and sign them in."""
+    people = app.state.house.people
+    someone = people.add(name, name.capitalize())
+    people.set_password(someone.id, PASSWORD)
+    people.set_role(someone.id, workspace, role)
+    sign_in(browser, name)
+
+
 def sign_in(browser: TestClient, name: str, password: str = PASSWORD) -> Any:
     """Fill in the form as a person does."""
     return browser.post(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from visitors import KINDS, PASSWORD, WICKED, Site, sign_in
+from visitors import KINDS, WICKED, Site, let_in
 
 from modelworks import plots
 from modelworks.jobs import Order
@@ -58,14 +58,10 @@ def site(folder: Path, a_run: Run) -> Iterator[Site]:
     """The website of both, with a browser in which each kind of person is signed in."""
     app = create_app(read_settings(folder))
     with TestClient(app, base_url="http://127.0.0.1:8420") as first:
-        people = app.state.house.people
         browsers = {"nobody": first}
         for kind in KINDS[1:]:
-            someone = people.add(kind, kind.capitalize())
-            people.set_password(someone.id, PASSWORD)
-            people.set_role(someone.id, *(("theirs", "viewer") if kind == "stranger" else ("ours", kind)))
             browsers[kind] = TestClient(app, base_url="http://127.0.0.1:8420", follow_redirects=False)
-            sign_in(browsers[kind], kind)
+            let_in(browsers[kind], app, kind, *(("viewer", "theirs") if kind == "stranger" else (kind, "ours")))
         first.follow_redirects = False
         queue = app.state.house.workspace("ours").queue
         [job] = queue.submit([Order(f"first-study: {WICKED}", ("true",), by=WICKED, executor="inline")])

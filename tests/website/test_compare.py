@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from compared import made_run
 from starlette.testclient import TestClient
-from visitors import PASSWORD, sign_in
+from visitors import let_in
 
 from modelworks.runs import Run
 from modelworks.study import new_repository, store_around
@@ -28,11 +28,7 @@ def browser(runs: list[Run]) -> Iterator[TestClient]:
     root = next(each for each in runs[0].path.parents if each.name == "ours")
     app = create_app(read_settings(root))
     with TestClient(app, base_url="http://127.0.0.1:8420") as opened:
-        people = app.state.house.people
-        someone = people.add("viewer", "Viewer")
-        people.set_password(someone.id, PASSWORD)
-        people.set_role(someone.id, "ours", "viewer")
-        sign_in(opened, "viewer")
+        let_in(opened, app, "viewer", "viewer")
         yield opened
 
 

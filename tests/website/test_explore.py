@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from starlette.testclient import TestClient
-from visitors import PASSWORD, sign_in, token_on
+from visitors import let_in, token_on
 
 from modelworks.runs import Run
 from modelworks.study import new_repository, run_study
@@ -33,11 +33,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Any:
     run = run_study(folder, quiet=True).run
     app = create_app(read_settings(root))
     with TestClient(app, base_url="http://127.0.0.1:8420") as browser:
-        people = app.state.house.people
-        someone = people.add("modeller", "Modeller")
-        people.set_password(someone.id, PASSWORD)
-        people.set_role(someone.id, "ours", "modeller")
-        sign_in(browser, "modeller")
+        let_in(browser, app, "modeller", "modeller")
         browser.follow_redirects = False
         yield browser, run
 
