@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +60,23 @@ def _namespace() -> str:
     return os.readlink("/proc/self/ns/pid")
 
 
+def group_is_gone(group: int) -> bool:
+    """Whether every process of a group (pgrp, field 5 of `stat`) has ended; those not yet waited for have."""
+    return all(fields is None or int(fields[2]) != group for fields in map(_running, _pids()))
+
+
+def _pids() -> Iterator[int]:
+    return (int(folder.name) for folder in Path("/proc").glob("[0-9]*"))
+
+
 def _started(pid: int) -> int | None:
-    """The clock tick at which a process began (proc(5), field 22 of `stat`); None if there is no such process."""
+    """The clock tick at which a process began (field 22 of `stat`); None if there is no such process."""
+    fields = _running(pid)
+    return None if fields is None else int(fields[19])
+
+
+def _running(pid: int) -> list[bytes] | None:
+    """What the kernel says of a process, from field 3 of `stat` on (proc(5)); None when it has ended."""
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -68,4 +84,4 @@ def _started(pid: int) -> int | None:
     # The second field is the program's name in brackets and may itself hold spaces and brackets.
     fields = text[text.rindex(b")") + 2 :].split()
     # A zombie has ended; only its parent has not yet asked.
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    return None if fields[0] in (b"Z", b"X") else fields

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from modelworks.errors import fail
+from modelworks.processes import group_is_gone
 from modelworks.runs import Progress
 
 STDOUT, STDERR = "stdout.txt", "stderr.txt"
@@ -22,6 +23,8 @@ STDOUT, STDERR = "stdout.txt", "stderr.txt"
 LOOK_SECONDS = 0.5
 # What a program may do after it was asked to end: write what it has.
 GRACE_SECONDS = 5.0
+# What the kernel may need to end a killed process; only one that waits for a disk or a network folder needs longer.
+KILLED_SECONDS = 60.0
 _LAST_BYTES = 8000
 # What a program needs of its surroundings to be found and to run at all. Nothing else comes in from the shell that
 # modelworks was called in, so that nothing undeclared can decide a result.
@@ -112,6 +115,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(GRACE_SECONDS)
     _signal(process, signal.SIGKILL)
     process.wait()
+    # What it had started is not ours to wait for, and may be a moment longer about it.
+    given_up = time.monotonic() + KILLED_SECONDS
+    while not group_is_gone(process.pid) and time.monotonic() < given_up:
+        time.sleep(0.01)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
