@@ -11,7 +11,7 @@ import pytest
 
 from modelworks.calibration import Posterior
 from modelworks.study import run_study
-from modelworks.study._binding import bind
+from modelworks.study.binding._binding import bind
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"contact_rate": "beta", "recovery_rate": "gamma", "overdispersion": "phi_inv"}
@@ -35,7 +35,7 @@ def test_the_log_likelihood_is_that_of_stan(
     repository: Path, reference: dict[str, list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sum over points, in the same parameterisation, at three places; with a step as fine as theirs."""
-    from modelworks.study import _binding
+    from modelworks.study.binding import _binding
     from modelworks.study.stages import log_density
 
     monkeypatch.setattr(_binding, "ACCURACY", 1e-9)

@@ -12,7 +12,7 @@ import pytest
 from modelworks import Output, events, people
 from modelworks.model import CompiledModel, Model, measure_error, settle_step
 from modelworks.study import check_study
-from modelworks.study._binding import BoundStudy
+from modelworks.study.binding._binding import BoundStudy
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 YEARS = np.arange(1920.0, 2037.0)

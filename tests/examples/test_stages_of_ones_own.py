@@ -13,8 +13,8 @@ import pytest
 from modelworks.diagnostics import ess_mean
 from modelworks.runs import Run
 from modelworks.study import run_study
-from modelworks.study._reproduce import reproduce
-from modelworks.study._stage_outputs import read_draws
+from modelworks.study.inquiries._reproduce import reproduce
+from modelworks.study.own_stages._stage_outputs import read_draws
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = {"contact_rate": "beta", "recovery_rate": "gamma", "overdispersion": "phi_inv"}

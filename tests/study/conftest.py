@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from modelworks.runs import Progress
-from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._projection import Projected, project
+from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.projection._projection import Projected, project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

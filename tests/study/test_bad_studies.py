@@ -12,7 +12,7 @@ import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.study import run_study
-from modelworks.study._binding import bind
+from modelworks.study.binding._binding import bind
 
 Counts = dict[date, int]
 MORE = "calibration: {sampler: nuts, chains: 4, draws: 300, warmup: 200, seed: 8}\n"

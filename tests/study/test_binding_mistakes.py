@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study._binding import bind
+from modelworks.study.binding._binding import bind
 
 # (file under the repository, what to replace, with what, code, a word of the message or hint, file named)
 MISTAKES = [

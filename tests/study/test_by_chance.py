@@ -14,7 +14,7 @@ from scipy.stats import binom, lognorm
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
 from modelworks.study import run_study
-from modelworks.study._binding import bind
+from modelworks.study.binding._binding import bind
 
 Decay = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from modelworks.cli import main
 from modelworks.errors import ModelworksError
 from modelworks.jobs import Capacity
 from modelworks.study import clean, leftovers, order_study, queue_around, worker_around
-from modelworks.study._clean import clean_daily
+from modelworks.study.jobs._clean import clean_daily
 
 LATER = datetime.now(UTC) + timedelta(days=31)
 

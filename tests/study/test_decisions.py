@@ -11,9 +11,9 @@ import pytest
 from scipy import stats
 
 from modelworks.errors import ModelworksError
-from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._decisions import best_in_draws, value_of_knowing, value_of_knowing_one
-from modelworks.study._projection import Projected
+from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.projection._decisions import best_in_draws, value_of_knowing, value_of_knowing_one
+from modelworks.study.projection._projection import Projected
 
 Decay = Callable[..., Path]
 Run = Callable[..., tuple[BoundStudy, Projected]]

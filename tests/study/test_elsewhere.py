@@ -14,7 +14,7 @@ import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.study import sbc
-from modelworks.study._elsewhere import each_elsewhere
+from modelworks.study.inquiries._elsewhere import each_elsewhere
 
 PATIENCE_SECONDS = 120.0
 STUDIES = 6
@@ -83,7 +83,7 @@ def test_ranks_are_those_of_here_although_a_worker_is_killed(cluster: Any, belie
 @pytest.mark.slow
 @pytest.mark.needs("distributed")
 def test_workers_with_other_code_are_not_used(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelworks.study._elsewhere.source_hash", lambda _: "of another edition")
+    monkeypatch.setattr("modelworks.study.inquiries._elsewhere.source_hash", lambda _: "of another edition")
     with pytest.raises(ModelworksError, match="J171"):
         list(each_elsewhere(cluster.scheduler_address, squared, [1, 2]))
 
@@ -91,7 +91,7 @@ def test_workers_with_other_code_are_not_used(cluster: Any, monkeypatch: pytest.
 @pytest.mark.slow
 @pytest.mark.needs("distributed")
 def test_a_scheduler_that_is_not_there_is_a_letter(monkeypatch: pytest.MonkeyPatch, believed: Path) -> None:
-    monkeypatch.setattr("modelworks.study._elsewhere.PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("modelworks.study.inquiries._elsewhere.PATIENCE_SECONDS", 1.0)
     declared(believed, 'dask = "tcp://127.0.0.1:9"\n')
     with pytest.raises(ModelworksError, match="J170"):
         sbc(believed, 1, quiet=True)

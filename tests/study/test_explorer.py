@@ -13,8 +13,9 @@ import pytest
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
 from modelworks.runs import Run, Store
-from modelworks.study import Explorer, _explorer, explorer_of, read_moved, run_study
-from modelworks.study._projection import thinned
+from modelworks.study import Explorer, explorer_of, read_moved, run_study
+from modelworks.study.inquiries import _explorer
+from modelworks.study.projection._projection import thinned
 
 
 @pytest.fixture(autouse=True)

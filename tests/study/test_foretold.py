@@ -14,9 +14,10 @@ from scipy import stats
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
 from modelworks.runs import Progress, Run
-from modelworks.study import _foretold, foretold, run_study, stages
-from modelworks.study._binding import bind
-from modelworks.study._reliance import sources_of
+from modelworks.study import foretold, run_study, stages
+from modelworks.study.binding._binding import bind
+from modelworks.study.inquiries import _foretold
+from modelworks.study.projection._reliance import sources_of
 
 Decay = Callable[..., Path]
 DAYS = "start: 2021-01-01, end: 2021-01-08, every: 1"

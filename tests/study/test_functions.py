@@ -14,9 +14,9 @@ from modelworks.errors import ModelworksError
 from modelworks.inputs.distances import SUMMARIES as DECLARED
 from modelworks.model import FunctionModel, FunctionOutput, FunctionRuns, Parameter
 from modelworks.study import run_study
-from modelworks.study._binding import bind
-from modelworks.study._compared import SUMMARIES
-from modelworks.study._estimate import _of_the_model
+from modelworks.study.binding._binding import bind
+from modelworks.study.binding._compared import SUMMARIES
+from modelworks.study.jobs._estimate import _of_the_model
 
 MODEL = """
 import numpy as np

@@ -15,9 +15,9 @@ from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError, explanations
 from modelworks.runs import Progress
 from modelworks.study import run_study
-from modelworks.study._assumptions import assumption_rows
-from modelworks.study._binding import bind
-from modelworks.study._projection import project
+from modelworks.study.binding._binding import bind
+from modelworks.study.pages._assumptions import assumption_rows
+from modelworks.study.projection._projection import project
 
 Decay = Callable[..., Path]
 DAYS = "start: 2021-01-01, end: 2021-01-31, every: 1"

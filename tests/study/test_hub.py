@@ -16,8 +16,8 @@ import pytest
 from modelworks.errors import ModelworksError
 from modelworks.report import export_hubverse
 from modelworks.runs import Progress, Run, Store
-from modelworks.study._binding import bind
-from modelworks.study._hub import forecasts, write
+from modelworks.study.binding._binding import bind
+from modelworks.study.projection._hub import forecasts, write
 
 TIME = "start: 2021-01-01, end: 2021-01-29, every: 1"
 HUB = """

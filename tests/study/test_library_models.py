@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelworks.model.library.sir import sir
-from modelworks.study._binding import bind
-from modelworks.study._model_file import load_model
 from modelworks.study._stale import fingerprints
+from modelworks.study.binding._binding import bind
+from modelworks.study.binding._model_file import load_model
 
 
 def named(study: Path, name: str) -> Path:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from modelworks.study import _page_rows, _pages
-from modelworks.study._assumptions import assumption_rows
-from modelworks.study._binding import BoundStudy, bind
+from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.pages import _page_rows, _pages
+from modelworks.study.pages._assumptions import assumption_rows
 
 Decay = Callable[..., Path]
 FORM = "; variance = mean + overdispersion × mean²"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study._binding import bind
-from modelworks.study._observations import period, spacing
+from modelworks.study.binding._binding import bind
+from modelworks.study.binding._observations import period, spacing
 
 DAY = timedelta(days=1)
 

@@ -13,8 +13,8 @@ from scipy import stats
 
 from modelworks.runs import Progress
 from modelworks.study import run_study
-from modelworks.study._binding import bind
-from modelworks.study._prior_predictive import foresee
+from modelworks.study.binding._binding import bind
+from modelworks.study.projection._prior_predictive import foresee
 
 Decay = Callable[..., Path]
 DAYS = "start: 2021-01-01, end: 2021-02-10, every: 1"

@@ -13,11 +13,11 @@ import pytest
 
 from modelworks.errors import ModelworksError, explanations
 from modelworks.runs import Progress
-from modelworks.study import _scenario_runs
-from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._projection import Projected, project
-from modelworks.study._quantities import values_of
-from modelworks.study._words import in_words
+from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.projection import _scenario_runs
+from modelworks.study.projection._projection import Projected, project
+from modelworks.study.projection._quantities import values_of
+from modelworks.study.projection._words import in_words
 
 Decay = Callable[..., Path]
 Run = Callable[..., tuple[BoundStudy, Projected]]

@@ -10,8 +10,9 @@ import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.runs import Run
-from modelworks.study import _reproduce, reproduce, run_study
-from modelworks.study._reproduce import judge
+from modelworks.study import reproduce, run_study
+from modelworks.study.inquiries import _reproduce
+from modelworks.study.inquiries._reproduce import judge
 
 
 def made(study: Path, until: str = "project") -> Run:

@@ -13,10 +13,10 @@ from scipy import stats
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
 from modelworks.study import find_study, rerun
-from modelworks.study._binding import bind
-from modelworks.study._carried import carried
-from modelworks.study._rerun import _copy, _estimate, read_change
 from modelworks.study._stale import fingerprints
+from modelworks.study.binding._binding import bind
+from modelworks.study.inquiries._rerun import _copy, _estimate, read_change
+from modelworks.study.projection._carried import carried
 
 
 def changed(study: Path, *texts: str) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.study import SimulatedCalibration, sbc
-from modelworks.study._sbc import RANKED
+from modelworks.study.inquiries._sbc import RANKED
 
 Decay = Callable[..., Path]
 DAYS = "start: 2021-01-01, end: 2021-02-01, every: 1"

@@ -10,7 +10,7 @@ import pytest
 
 from modelworks.calibration import LogDensity
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study._binding import BoundStudy, bind
+from modelworks.study.binding._binding import BoundStudy, bind
 from modelworks.study.stages import log_density
 
 Decay = Callable[..., Path]

@@ -14,8 +14,8 @@ from scipy.stats import lognorm, poisson
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
 from modelworks.study import run_study
-from modelworks.study._binding import bind
 from modelworks.study._stale import fingerprints
+from modelworks.study.binding._binding import bind
 
 Decay = Callable[..., Path]
 

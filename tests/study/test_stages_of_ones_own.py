@@ -22,10 +22,10 @@ from modelworks.errors import ModelworksError
 from modelworks.report import export_crate
 from modelworks.runs import Progress, compare
 from modelworks.study import Result, check_study, missing_program, run_study
-from modelworks.study._execution import ending_in_words, execute, surroundings
-from modelworks.study._reproduce import judge
-from modelworks.study._stage_outputs import read_draws, read_metrics
-from modelworks.study._stage_work import draws_table
+from modelworks.study.inquiries._reproduce import judge
+from modelworks.study.own_stages._execution import ending_in_words, execute, surroundings
+from modelworks.study.own_stages._stage_outputs import read_draws, read_metrics
+from modelworks.study.own_stages._stage_work import draws_table
 
 Made = Callable[..., Path]
 COPY = "import os, sys; open('out.csv', 'w').write(open('in.csv').read())"
@@ -528,7 +528,7 @@ NOTEBOOK = "fit: {notebook: explore.ipynb, outputs: {metrics: m.json}}"
 
 
 def test_a_notebook_without_what_executes_it_is_told_of(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelworks.study._stage_work._NOTEBOOK_PACKAGES", ("no_such_package",))
+    monkeypatch.setattr("modelworks.study.own_stages._stage_work._NOTEBOOK_PACKAGES", ("no_such_package",))
     error = letters(made(NOTEBOOK, explore__ipynb=_notebook("1")))
     assert error.codes == ("Y607",)
     assert "modelworks[notebooks]" in error.letters[0].hint

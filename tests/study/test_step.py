@@ -11,8 +11,8 @@ from scipy.integrate import solve_ivp
 
 from modelworks.calibration import Posterior
 from modelworks.study import run_study, stages
-from modelworks.study._binding import bind
-from modelworks.study._step import shorten, step_effect
+from modelworks.study.binding._binding import bind
+from modelworks.study.projection._step import shorten, step_effect
 
 PEOPLE, FIRST, CONTACTS, RECOVERY = 1e6, 10.0, 3.0, 1.0
 

@@ -14,10 +14,11 @@ from scipy import stats
 from modelworks.calibration import LogDensity, predictions
 from modelworks.calibration._progress import Silence
 from modelworks.errors import ModelworksError, explanations
-from modelworks.study import _page_rows, _pages, run_study
-from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._carried import carried
-from modelworks.study._projection import log_density
+from modelworks.study import run_study
+from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.pages import _page_rows, _pages
+from modelworks.study.projection._carried import carried
+from modelworks.study.projection._projection import log_density
 
 # People leave two places at one rate, three times as many of them from the south.
 MODEL = """

@@ -7,22 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.study._approval import needs_of, promote, requirements, sign_run, withdraw_run
-    from modelworks.study._assumptions import FORMATS, assumptions_of, layers_of, named_run, what_changed
-    from modelworks.study._batch import choose_studies, new_batch, order_summary
-    from modelworks.study._binding import BoundStudy
-    from modelworks.study._clean import clean, leftovers
-    from modelworks.study._controls import Control, read_moved
-    from modelworks.study._data_pages import data_pages
-    from modelworks.study._estimate import Estimate, estimate, took_in_words
-    from modelworks.study._explorer import Explored, Explorer, Ribbon, explorer_of
-    from modelworks.study._foretold import Foretold, foresight, foretold
-    from modelworks.study._here import run_here
-    from modelworks.study._incidence import QuickLook, quick_look
-    from modelworks.study._job_log import JobLog, log_in_words
-    from modelworks.study._jobs import executor_names, jobs_of, order_study, queue_around
     from modelworks.study._line import Result, run_study
-    from modelworks.study._logs import log_of_job
-    from modelworks.study._notices import channels_of, notice_to_try
     from modelworks.study._repository import (
         check_model,
         check_study,
@@ -37,97 +22,112 @@ if TYPE_CHECKING:
         runs_of_repository,
         store_around,
     )
-    from modelworks.study._reproduce import Reproduction, reproduce
-    from modelworks.study._rerun import Rerun, explored_copy, rerun
-    from modelworks.study._sbc import SimulatedCalibration, sbc
-    from modelworks.study._schedules import last_time, look_at_schedules, next_time
-    from modelworks.study._sensitivity import Sensitivity, sensitivity
-    from modelworks.study._stage_study import StageStudy, missing_program
     from modelworks.study._stale import stages_before
     from modelworks.study._template import new_repository, new_study
-    from modelworks.study._together import order_studies
-    from modelworks.study._why import Explained, explain_job
-    from modelworks.study._work import carry_out, other_python, worker_around
+    from modelworks.study.binding._binding import BoundStudy
+    from modelworks.study.inquiries._controls import Control, read_moved
+    from modelworks.study.inquiries._explorer import Explored, Explorer, Ribbon, explorer_of
+    from modelworks.study.inquiries._foretold import Foretold, foresight, foretold
+    from modelworks.study.inquiries._incidence import QuickLook, quick_look
+    from modelworks.study.inquiries._reproduce import Reproduction, reproduce
+    from modelworks.study.inquiries._rerun import Rerun, explored_copy, rerun
+    from modelworks.study.inquiries._sbc import SimulatedCalibration, sbc
+    from modelworks.study.inquiries._sensitivity import Sensitivity, sensitivity
+    from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary
+    from modelworks.study.jobs._clean import clean, leftovers
+    from modelworks.study.jobs._estimate import Estimate, estimate, took_in_words
+    from modelworks.study.jobs._here import run_here
+    from modelworks.study.jobs._job_log import JobLog, log_in_words
+    from modelworks.study.jobs._jobs import executor_names, jobs_of, order_study, queue_around
+    from modelworks.study.jobs._logs import log_of_job
+    from modelworks.study.jobs._notices import channels_of, notice_to_try
+    from modelworks.study.jobs._schedules import last_time, look_at_schedules, next_time
+    from modelworks.study.jobs._together import order_studies
+    from modelworks.study.jobs._why import Explained, explain_job
+    from modelworks.study.jobs._work import carry_out, other_python, worker_around
+    from modelworks.study.own_stages._stage_study import StageStudy, missing_program
+    from modelworks.study.pages._assumptions import FORMATS, assumptions_of, layers_of, named_run, what_changed
+    from modelworks.study.pages._data_pages import data_pages
 
 _HOME = {
-    "explored_copy": "_rerun",
-    "leftovers": "_clean",
-    "clean": "_clean",
-    "log_of_job": "_logs",
-    "notice_to_try": "_notices",
-    "channels_of": "_notices",
-    "explorer_of": "_explorer",
-    "Ribbon": "_explorer",
-    "Explorer": "_explorer",
-    "Explored": "_explorer",
-    "read_moved": "_controls",
-    "Control": "_controls",
-    "last_time": "_schedules",
-    "next_time": "_schedules",
-    "look_at_schedules": "_schedules",
-    "order_studies": "_together",
+    "explored_copy": "inquiries._rerun",
+    "leftovers": "jobs._clean",
+    "clean": "jobs._clean",
+    "log_of_job": "jobs._logs",
+    "notice_to_try": "jobs._notices",
+    "channels_of": "jobs._notices",
+    "explorer_of": "inquiries._explorer",
+    "Ribbon": "inquiries._explorer",
+    "Explorer": "inquiries._explorer",
+    "Explored": "inquiries._explorer",
+    "read_moved": "inquiries._controls",
+    "Control": "inquiries._controls",
+    "last_time": "jobs._schedules",
+    "next_time": "jobs._schedules",
+    "look_at_schedules": "jobs._schedules",
+    "order_studies": "jobs._together",
     "withdraw_run": "_approval",
     "sign_run": "_approval",
     "requirements": "_approval",
     "promote": "_approval",
     "needs_of": "_approval",
-    "BoundStudy": "_binding",
-    "JobLog": "_job_log",
-    "log_in_words": "_job_log",
-    "FORMATS": "_assumptions",
-    "Foretold": "_foretold",
-    "QuickLook": "_incidence",
-    "Reproduction": "_reproduce",
-    "Rerun": "_rerun",
+    "BoundStudy": "binding._binding",
+    "JobLog": "jobs._job_log",
+    "log_in_words": "jobs._job_log",
+    "FORMATS": "pages._assumptions",
+    "Foretold": "inquiries._foretold",
+    "QuickLook": "inquiries._incidence",
+    "Reproduction": "inquiries._reproduce",
+    "Rerun": "inquiries._rerun",
     "Result": "_line",
-    "Sensitivity": "_sensitivity",
-    "SimulatedCalibration": "_sbc",
-    "carry_out": "_work",
-    "Estimate": "_estimate",
-    "estimate": "_estimate",
-    "took_in_words": "_estimate",
-    "choose_studies": "_batch",
-    "new_batch": "_batch",
-    "order_summary": "_batch",
-    "executor_names": "_jobs",
-    "jobs_of": "_jobs",
-    "run_here": "_here",
-    "order_study": "_jobs",
-    "other_python": "_work",
-    "queue_around": "_jobs",
-    "worker_around": "_work",
-    "Explained": "_why",
-    "explain_job": "_why",
-    "assumptions_of": "_assumptions",
+    "Sensitivity": "inquiries._sensitivity",
+    "SimulatedCalibration": "inquiries._sbc",
+    "carry_out": "jobs._work",
+    "Estimate": "jobs._estimate",
+    "estimate": "jobs._estimate",
+    "took_in_words": "jobs._estimate",
+    "choose_studies": "jobs._batch",
+    "new_batch": "jobs._batch",
+    "order_summary": "jobs._batch",
+    "executor_names": "jobs._jobs",
+    "jobs_of": "jobs._jobs",
+    "run_here": "jobs._here",
+    "order_study": "jobs._jobs",
+    "other_python": "jobs._work",
+    "queue_around": "jobs._jobs",
+    "worker_around": "jobs._work",
+    "Explained": "jobs._why",
+    "explain_job": "jobs._why",
+    "assumptions_of": "pages._assumptions",
     "check_model": "_repository",
     "check_study": "_repository",
     "damaged_runs": "_repository",
-    "data_pages": "_data_pages",
+    "data_pages": "pages._data_pages",
     "find_run": "_repository",
-    "foresight": "_foretold",
-    "foretold": "_foretold",
+    "foresight": "inquiries._foretold",
+    "foretold": "inquiries._foretold",
     "find_studies": "_repository",
     "find_study": "_repository",
     "index_around": "_repository",
-    "StageStudy": "_stage_study",
-    "layers_of": "_assumptions",
-    "missing_program": "_stage_study",
-    "named_run": "_assumptions",
+    "StageStudy": "own_stages._stage_study",
+    "layers_of": "pages._assumptions",
+    "missing_program": "own_stages._stage_study",
+    "named_run": "pages._assumptions",
     "new_repository": "_template",
     "new_study": "_template",
-    "quick_look": "_incidence",
+    "quick_look": "inquiries._incidence",
     "remark": "_repository",
     "repository_around": "_repository",
-    "reproduce": "_reproduce",
-    "rerun": "_rerun",
+    "reproduce": "inquiries._reproduce",
+    "rerun": "inquiries._rerun",
     "retention_around": "_repository",
     "run_study": "_line",
     "runs_of_repository": "_repository",
-    "sbc": "_sbc",
-    "sensitivity": "_sensitivity",
+    "sbc": "inquiries._sbc",
+    "sensitivity": "inquiries._sensitivity",
     "stages_before": "_stale",
     "store_around": "_repository",
-    "what_changed": "_assumptions",
+    "what_changed": "pages._assumptions",
 }
 
 __all__ = [

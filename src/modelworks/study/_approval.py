@@ -24,8 +24,8 @@ from modelworks.runs import (
 )
 from modelworks.study._line import committed
 from modelworks.study._repository import find_run, find_study, store_around
-from modelworks.study._stage_study import Study, open_study
 from modelworks.study._stale import fingerprints
+from modelworks.study.own_stages._stage_study import Study, open_study
 from modelworks.study.stages import REPORT
 
 

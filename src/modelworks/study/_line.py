@@ -18,16 +18,18 @@ from typing import TYPE_CHECKING, Any
 from modelworks.errors import counted
 from modelworks.logs import Log, utc_now
 from modelworks.runs import LOG, Progress, Run, StageCache, fingerprint, provenance
-from modelworks.study import _carried, _stage_work, stages
-from modelworks.study._binding import BoundStudy
-from modelworks.study._carried import Carried
-from modelworks.study._pinned import pinned_provenance
-from modelworks.study._prior_predictive import letters_of
+from modelworks.study import stages
 from modelworks.study._record import input_files, name_inside, record_of
-from modelworks.study._stage_study import NO_MODEL, Study, open_study
 from modelworks.study._stale import check_until, fingerprints, ledger_of, needed
 from modelworks.study._store import open_store
 from modelworks.study._summaries import Table, table_of
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.jobs._pinned import pinned_provenance
+from modelworks.study.own_stages import _stage_work
+from modelworks.study.own_stages._stage_study import NO_MODEL, Study, open_study
+from modelworks.study.projection import _carried
+from modelworks.study.projection._carried import Carried
+from modelworks.study.projection._prior_predictive import letters_of
 
 if TYPE_CHECKING:
     pass

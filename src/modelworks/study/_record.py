@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from modelworks.calibration import Posterior
-from modelworks.study import _quantities, _reliance, _stage_record, stages
-from modelworks.study._binding import BoundStudy
-from modelworks.study._stage_study import Study
+from modelworks.study import stages
 from modelworks.study._stale import plain
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.own_stages import _stage_record
+from modelworks.study.own_stages._stage_study import Study
+from modelworks.study.projection import _quantities, _reliance
 
 # What the copy of a study with something assumed otherwise says of itself.
 RERUN = "rerun.json"

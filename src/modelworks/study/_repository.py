@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from modelworks.errors import Letter, ModelworksError, disk_letter, fail
 from modelworks.inputs import Repository
 from modelworks.runs import Policy, Run, StageCache, Store, person
-from modelworks.study._binding import BoundStudy, bind
-from modelworks.study._stage_study import Study, open_study
 from modelworks.study._store import open_store
+from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.own_stages._stage_study import Study, open_study
 
 if TYPE_CHECKING:
     from modelworks.runs import Index

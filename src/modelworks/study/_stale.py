@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from modelworks.errors import fail, near
 from modelworks.inputs import StageEntry, StageInputs, StudyInputs
 from modelworks.runs import fingerprint
-from modelworks.study import _stage_work, stages
-from modelworks.study._binding import BoundStudy
-from modelworks.study._carried import Carried
-from modelworks.study._observations import Observations
-from modelworks.study._stage_study import Study
+from modelworks.study import stages
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.binding._observations import Observations
+from modelworks.study.own_stages import _stage_work
+from modelworks.study.own_stages._stage_study import Study
+from modelworks.study.projection._carried import Carried
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,50 +43,16 @@ BEFORE: dict[str, tuple[str, ...]] = {
 AHEAD: dict[str, tuple[str, ...]] = {stages.CALIBRATE: (stages.SIMULATE,)}
 # What turns units and dates of the files into the model's, outside any room.
 MEASURES = ("units.py", "dates.py")
+# Of the study's own room, what numbers come from: a change of a page's wording must not calibrate anew.
+NUMBERS = ("study/stages.py", "study/binding", "study/projection")
 ROOMS: dict[str, tuple[str, ...]] = {
-    stages.SIMULATE: ("model", "calibration", "study", *MEASURES),
+    stages.SIMULATE: ("model", "calibration", *NUMBERS, *MEASURES),
     # Chains end when their draws are enough, and importance weights are smoothed.
-    stages.CALIBRATE: ("model", "calibration", "study", "diagnostics/_mixing.py", "diagnostics/pareto.py", *MEASURES),
+    stages.CALIBRATE: ("model", "calibration", *NUMBERS, "diagnostics/_mixing.py", "diagnostics/pareto.py", *MEASURES),
     stages.DIAGNOSE: ("diagnostics",),
-    stages.PROJECT: ("model", "study", "diagnostics/reliance.py", *MEASURES),
-    stages.REPORT: (
-        "model",
-        "diagnostics",
-        "plots",
-        "report",
-        "study",
-        "study/_pages.py",
-        "study/_page_rows.py",
-        "study/_stage_sections.py",
-        "study/_stage_pages.py",
-    ),
+    stages.PROJECT: ("model", *NUMBERS, "diagnostics/reliance.py", *MEASURES),
+    stages.REPORT: ("model", "diagnostics", "plots", "report", *NUMBERS, "study/own_stages", "study/pages"),
 }
-# A wider study room would make every change of a page's wording recalibrate; these are its files
-# that numbers depend on.
-NUMBERS_OF_STUDY = (
-    "stages.py",
-    "_binding.py",
-    "_observations.py",
-    "_parameters.py",
-    "_questions.py",
-    "_scaled.py",
-    "_step.py",
-    "_compared.py",
-    "_model_file.py",
-    "_team_files.py",
-    "_projection.py",
-    "_averted.py",
-    "_carried.py",
-    "_thresholds.py",
-    "_quantities.py",
-    "_reliance.py",
-    "_scenario_runs.py",
-    "_decisions.py",
-    "_hub.py",
-    "_hub_points.py",
-    "_words.py",
-    "_prior_predictive.py",
-)
 # Packages whose other edition may give other numbers from the same seed.
 PACKAGES = ("numpy", "llvmlite", "nutpie")
 
@@ -162,7 +129,7 @@ def ledger_of(study: BoundStudy) -> Path:
 
 def _code_of(entry: StageEntry) -> list[str]:
     """Our code that makes something of what a stage of the team's own wrote."""
-    rooms = ("study/_stage_outputs.py", *(("diagnostics",) if entry.output("posterior") else ()))
+    rooms = ("study/own_stages/_stage_outputs.py", *(("diagnostics",) if entry.output("posterior") else ()))
     return [room_hash(room) for room in rooms]
 
 
@@ -271,8 +238,6 @@ def room_hash(room: str) -> str:
     if alone.is_file():
         return hashlib.sha256(alone.read_bytes()).hexdigest()
     for path in sorted(_sources(alone), key=lambda p: p[0]):
-        if room == "study" and path[0] not in NUMBERS_OF_STUDY:
-            continue
         total.update(path[0].encode() + b"\0" + path[1] + b"\0")
     return total.hexdigest()
 

@@ -11,11 +11,11 @@ import numpy as np
 from modelworks.calibration import Posterior
 from modelworks.diagnostics import summary
 from modelworks.study import stages
-from modelworks.study._binding import BoundStudy
-from modelworks.study._pages import shown_units
-from modelworks.study._stage_outputs import QUANTITIES
-from modelworks.study._stage_study import Study
-from modelworks.study._words import in_words
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.own_stages._stage_outputs import QUANTITIES
+from modelworks.study.own_stages._stage_study import Study
+from modelworks.study.pages._pages import shown_units
+from modelworks.study.projection._words import in_words
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 

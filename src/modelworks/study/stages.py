@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.runs import Ledger
-from modelworks.study import _hub, _pages, _projection, _reliance, _stage_pages
-from modelworks.study._binding import BoundStudy
-from modelworks.study._prior_predictive import foresee
-from modelworks.study._scaled import ScaledModel
-from modelworks.study._stage_study import StageStudy
-from modelworks.study._step import StepEffect, shorten, step_effect
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.binding._scaled import ScaledModel
+from modelworks.study.own_stages._stage_study import StageStudy
+from modelworks.study.pages import _pages, _stage_pages
+from modelworks.study.projection import _hub, _projection, _reliance
+from modelworks.study.projection._prior_predictive import foresee
+from modelworks.study.projection._step import StepEffect, shorten, step_effect
 
 if TYPE_CHECKING:
     from modelworks.inputs.study_file import CalibrationSettings

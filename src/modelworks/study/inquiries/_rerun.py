@@ -1,0 +1,311 @@
+"""What if it were assumed otherwise? A changed copy of a study, of which only what is affected is done again.
+
+The copy is a folder of a few lines under `.modelworks/reruns` that extends the team's own files, so these stay as they
+are; its stages are kept with all others, and what the change does not reach is taken from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ruamel.yaml import YAML
+
+from modelworks import plots
+from modelworks.calibration import Posterior
+from modelworks.errors import fail, near
+from modelworks.inputs import Multiply, Scenario, StudyInputs
+from modelworks.inputs.priors import FAMILIES
+from modelworks.inputs.repository import RERUNS
+from modelworks.runs import Comparison, Progress, Run, StageCache, compare
+from modelworks.study import stages
+from modelworks.study._line import RECORD, Result, run_study
+from modelworks.study._record import RERUN
+from modelworks.study._stale import fingerprints, needed
+from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.projection._carried import Carried, carried
+
+if TYPE_CHECKING:
+    from modelworks.plots import Figure
+
+FORMS = "`prior x = normal(2, 0.5)`, `value x = 3`, `target x without`, `data x = dataset`"
+_FORM = re.compile(
+    r"(?P<kind>prior|value|data) +(?P<name>[^\s=]+) *= *(?P<new>.+)|(?P<target>target) +(?P<left>\S+) +without"
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is assumed otherwise; `new` is the prior, the value or the dataset, and empty for a target."""
+
+    kind: Literal["prior", "value", "target", "data"]
+    name: str
+    new: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """The study as it is, its copy with the changes, and both side by side."""
+
+    before: Result
+    after: Result
+    comparison: Comparison
+
+    def figure(self) -> Figure:
+        """The draws of each named number, as it is and changed, over each other."""
+        import pandas as pd
+
+        tables = [pd.read_parquet(run.path / "project" / "quantities.parquet") for run in self.comparison.runs]
+        as_it_is, changed = (
+            {str(name): rows["value"].to_numpy() for name, rows in each.groupby("name", sort=False)} for each in tables
+        )
+        numbers = {each.name: each for each in self.comparison.numbers}
+        titles = {name: f"{each.title} ({each.unit})" if each.unit else each.title for name, each in numbers.items()}
+        # A probability is one number, and has no draws.
+        names = [name for name in as_it_is if name in changed and numbers[name].unit != "probability"]
+        return plots.figure("overlay")({"As it is": as_it_is, "Changed": changed}, names=names, labels=titles)
+
+
+def read_change(text: str) -> Change:
+    """A change as it is said.
+
+    >>> read_change("value recovery_rate = 0.4")
+    Change(kind='value', name='recovery_rate', new='0.4', text='value recovery_rate = 0.4')
+    """
+    found = _FORM.fullmatch(text.strip())
+    if found is None:
+        fail("Y521", f"`{text}` is no change", hint=f"write it as one of {FORMS}")
+    if found["target"]:
+        return Change("target", found["left"], "", text.strip())
+    kind: Any = found["kind"]
+    return Change(kind, found["name"], found["new"].strip(), text.strip())
+
+
+def rerun(
+    folder: Path, changes: Sequence[str], *, cores: int | None = None, quiet: bool = False, anew: bool = False
+) -> Rerun:
+    """Run a study with changes, and lay it beside the study as it is; the study is run first where it is stale.
+
+    Where only priors change or a target is left out, and the draws can carry it, they are weighted anew; with `anew`
+    the copy is calibrated in any case.
+
+    Raises
+    ------
+    ModelworksError
+        Y521 where a change is not understood, Y522 where it is about something the study does not have; and what
+        `run_study` raises about the copy.
+    """
+    progress = Progress(quiet=quiet)
+    study = bind(folder)
+    read = [read_change(text) for text in changes]
+    copy = _copy(study.inputs, read)
+    changed = bind(copy)  # its mistakes are told before anything is run
+    before = run_study(folder, cores=cores, quiet=quiet)
+    if before.run is None:
+        raise RuntimeError("a study was run to its report but has no run")
+    draws = None if anew else _carried_draws(study, changed, read, before.run)
+    use = draws if draws is not None and draws.will_do else None
+    progress.say(_estimate(study, changed, use) + _about(draws))
+    after = run_study(copy, cores=cores, quiet=quiet, carried=use)
+    if after.run is None:
+        raise RuntimeError("a study was run to its report but has no run")
+    return Rerun(before, after, compare([before.run, after.run]))
+
+
+def _carried_draws(study: BoundStudy, changed: BoundStudy, changes: Sequence[Change], before: Run) -> Carried | None:
+    """The draws of the study as it is with the changed one's weights; None where changes are of other kinds."""
+    path = before.file(f"{stages.CALIBRATE}/posterior.nc")
+    if path is None or not study.free or any(each.kind not in ("prior", "target") for each in changes):
+        return None
+    priors = list(dict.fromkeys(each.name for each in changes if each.kind == "prior"))
+    return carried(study, changed, Posterior.read(path), priors, fingerprints(study)[stages.CALIBRATE])
+
+
+def _about(draws: Carried | None) -> str:
+    """How the calibration comes about, where its draws were weighed."""
+    if draws is None:
+        return ""
+    if draws.will_do:
+        return f"; calibrate takes the draws as they are, weighted anew ({draws.in_words}): --anew calibrates instead"
+    return f"; calibrated anew, for the draws as they are can not carry the change ({draws.in_words})"
+
+
+def _estimate(study: BoundStudy, changed: BoundStudy, use: Carried | None = None) -> str:
+    """Which stages are done again, and how long each of them took the last time; draws that are used take none."""
+    cache = StageCache(study.inputs.repository.kept / "stages")
+    old, new = fingerprints(study), fingerprints(changed, use)
+    again = [name for name in needed(study, stages.REPORT) if cache.get(new[name]) is None]
+    unchanged = [name for name in needed(study, stages.REPORT) if name not in again]
+    spent = {
+        name: 0.0 if use is not None and name == stages.CALIBRATE else _seconds(cache.get(old[name])) for name in again
+    }
+    known = [each for each in spent.values() if each is not None]
+    long = f"about {sum(known):.0f} s, as the last time" if len(known) == len(spent) else "for a time not known yet"
+    kept = f"; unchanged: {', '.join(unchanged)}" if unchanged else ""
+    return f"to do: {', '.join(again) or 'nothing'} ({long}){kept}"
+
+
+def _seconds(stage: Path | None) -> float | None:
+    if stage is None:
+        return None
+    return float(json.loads((stage / RECORD).read_text(encoding="utf-8"))["seconds"])
+
+
+def changed_copy(inputs: StudyInputs, changes: Sequence[str]) -> Path:
+    """The folder of a study that is this one with changes, as they are said; the same changes give the same folder.
+
+    Raises
+    ------
+    ModelworksError
+        Y521 where a change is not understood, Y522 where it is about something the study does not have.
+    """
+    return _copy(inputs, [read_change(text) for text in changes])
+
+
+def explored_copy(inputs: StudyInputs, scenario: Scenario) -> Path:
+    """The folder of a study that is this one with one more scenario; nothing of it has to be calibrated again."""
+    changes: dict[str, Any] = {}
+    told = [f"{name}: {dataset}" for name, dataset in scenario.data.items()]
+    for name, change in scenario.parameters.items():
+        if isinstance(change, Multiply):
+            changes[name] = {"multiply": change.multiply}
+            told.append(f"{name} × {change.multiply:g}")
+        else:
+            changes[name] = float(change)
+            told.append(f"{name} = {change:g}")
+    said = "; ".join(told)
+    entry = {"title": said[:1].upper() + said[1:], "parameters": changes, "data": dict(scenario.data)}
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-explored-{_mark(said)}"
+    files: dict[str, dict[str, Any]] = _extending(inputs, folder)
+    files["study.yaml"]["scenarios"] = {"explored": {name: each for name, each in entry.items() if each}}
+    _write(folder, files, inputs, [f"scenario {said}"], f"{inputs.study.title}, with the scenario {said}")
+    return folder
+
+
+# -- the copy ----------------------------------------------------------------------------------------
+
+
+def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
+    """The folder of the changed study; the same changes give the same folder."""
+    said = "; ".join(each.text for each in changes)
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-rerun-{_mark(said)}"
+    files = _extending(inputs, folder)
+    for each in changes:
+        if each.kind in ("prior", "value"):
+            files["parameters.yaml"][each.name] = _number(each, inputs)
+        elif each.kind == "data":
+            _other_data(each, inputs, files)
+        else:
+            _without(each, inputs, files, folder)
+    _write(folder, files, inputs, [each.text for each in changes], f"{inputs.study.title}, with {said}")
+    return folder
+
+
+def _mark(said: str) -> str:
+    return hashlib.sha256(said.encode()).hexdigest()[:6]
+
+
+def _extending(inputs: StudyInputs, folder: Path) -> dict[str, dict[str, Any]]:
+    """The files of a new folder that say nothing but what they extend."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    names = ("study.yaml", "parameters.yaml", "targets.yaml")
+    return {name: {"extends": os.path.relpath(inputs.folder / name, folder)} for name in names}
+
+
+def _write(
+    folder: Path, files: Mapping[str, dict[str, Any]], inputs: StudyInputs, changes: list[str], title: str
+) -> None:
+    files["study.yaml"]["title"] = title
+    for name, content in files.items():
+        (folder / name).write_text(_yaml(content), encoding="utf-8")
+    told = {"of": inputs.folder.name, "changes": changes}
+    (folder / RERUN).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _number(change: Change, inputs: StudyInputs) -> dict[str, Any]:
+    """The entry of a parameter that says the new prior or value, and nothing else."""
+    _known(change, inputs.parameters.names, "parameter")
+    entry: dict[str, Any] = {"source": f"assumed in a rerun: {change.text}"}
+    if change.kind == "prior":
+        return {**entry, "prior": _prior(change)}
+    try:
+        return {**entry, "value": float(change.new)}
+    except ValueError:
+        fail("Y521", f"`{change.new}` in `{change.text}` is not a number", hint="write it as in `value x = 0.5`")
+
+
+def _prior(change: Change) -> dict[str, dict[str, Any]]:
+    """A prior as in a file from one as in a paper: arguments by position or by name."""
+    found = re.fullmatch(r"(\w+)\((.*)\)", change.new)
+    family = found[1] if found else change.new
+    if found is None or family not in FAMILIES:
+        fail("Y521", f"`{change.new}` in `{change.text}` is no prior", hint=near(family, FAMILIES))
+    names = FAMILIES[family].arguments
+    arguments: dict[str, Any] = {}
+    for k, text in enumerate(filter(None, (each.strip() for each in found[2].split(",")))):
+        name, _, value = text.rpartition("=")
+        try:
+            arguments[name.strip() or names[k]] = float(value)
+        except (ValueError, IndexError):
+            form = f"{family}({', '.join(names)})"
+            fail("Y521", f"`{text}` in `{change.text}` is no argument of a prior `{family}`", hint=f"write {form}")
+    return {family: arguments}
+
+
+def _other_data(change: Change, inputs: StudyInputs, files: dict[str, dict[str, Any]]) -> None:
+    """Another dataset for the model, where it uses this one by name, and for every target that is read from it."""
+    _known(Change("data", change.new, "", change.text), inputs.catalogue.names, "dataset")
+    used = {name: change.new for name in inputs.study.data if name == change.name}
+    targets = [name for name, each in inputs.targets.items() if each.dataset == change.name]
+    _known(change, [*inputs.study.data, *(each.dataset or "" for each in inputs.targets.values())], "dataset")
+    if used:
+        files["study.yaml"].setdefault("data", {}).update(used)
+    for name in targets:
+        files["targets.yaml"][name] = {"dataset": change.new}
+
+
+def _without(change: Change, inputs: StudyInputs, files: dict[str, dict[str, Any]], folder: Path) -> None:
+    """All targets but one; they are copied, for what is extended can not be taken away."""
+    _known(change, list(inputs.targets), "target")
+    if "extends" in files["targets.yaml"]:
+        own = YAML(typ="safe").load((inputs.folder / "targets.yaml").read_text(encoding="utf-8"))
+        above = own.pop("extends", None)
+        begun = {name: each for name, each in files["targets.yaml"].items() if name != "extends"}
+        files["targets.yaml"] = {name: {**each, **begun.get(name, {})} for name, each in own.items()}
+        if above is not None:
+            files["targets.yaml"]["extends"] = os.path.relpath(inputs.folder / above, folder)
+    if files["targets.yaml"].pop(change.name, None) is None or _is_above(change, inputs):
+        fail(
+            "Y522",
+            f"the target `{change.name}` is one of a file that the study extends, and can not be left out from here",
+            hint="leave it out of that file in a copy of the study",
+        )
+
+
+def _is_above(change: Change, inputs: StudyInputs) -> bool:
+    """Whether a file that is extended speaks of the target too."""
+    target = inputs.targets[change.name]
+    return any(each.file != target.file for each in (target.at(name) for name in ("output", "unit", "covers")))
+
+
+def _known(change: Change, names: Sequence[str], noun: str) -> None:
+    if change.name not in names:
+        fail("Y522", f"`{change.text}` names a {noun} that the study does not have", hint=near(change.name, names))
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    text = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.dump(content, text)
+    return text.getvalue()

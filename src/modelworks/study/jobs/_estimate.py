@@ -1,0 +1,130 @@
+"""How long a study will take and how much memory: from what it took before, or from one look at its model.
+
+What is finished and kept takes nothing. A stage that was done before takes what it took then; a calibration that never
+was is reckoned from the time of the model, run at one point with its gradient.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from modelworks.calibration import Settings, warmup_of
+from modelworks.calibration.samplers import choose
+from modelworks.errors import counted
+from modelworks.jobs import Job, Queue
+from modelworks.runs import StageCache, duration
+from modelworks.study import stages
+from modelworks.study._stale import fingerprints, needed
+from modelworks.study._store import open_store
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.own_stages._stage_study import Study
+
+# What the libraries take alone, with a calibration of an example; 10⁹ bytes.
+MEMORY_GB = 2.0
+# Runs of the model for one draw: a trajectory of NUTS in ten dimensions or so turns back after about so many steps.
+STEPS_OF_NUTS = 10
+# Those of samplers that compare simulated data, however many draws are asked of them.
+SIMULATIONS = {"abc": 20_000, "sbi": 10_000}
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Seconds that a study is expected to take, None where nobody knows, and GB; `grounds` says from what."""
+
+    seconds: float | None
+    memory_gb: float
+    grounds: str
+    stages: Mapping[str, float | None]
+
+    def in_words(self) -> str:
+        """`about 2 min and 0.5 GB (calibrate as the last time)`."""
+        if not self.stages:
+            return "nothing to do: no input has changed"
+        about = "more than" if None in self.stages.values() else "about"
+        long = "for a time not known yet" if self.seconds is None else f"{about} {duration(self.seconds)}"
+        return f"{long} and {self.memory_gb:.1f} GB ({self.grounds})"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "stages": dict(self.stages)}
+
+
+def estimate(study: Study, until: str, queue: Queue, cores: int = 1) -> Estimate:
+    """What running a study up to a stage will take, with so many cores."""
+    repository = study.inputs.repository
+    cache, marks = StageCache(repository.kept / "stages"), fingerprints(study)
+    to_do = [name for name in needed(study, until) if cache.get(marks[name]) is None]
+    before = _of_runs(study)
+    expected: dict[str, float | None] = {name: before.get(name) for name in to_do}
+    grounds = [f"{', '.join(known)} as the last time"] if (known := [name for name in to_do if name in before]) else []
+    if stages.CALIBRATE in to_do and expected[stages.CALIBRATE] is None and isinstance(study, BoundStudy):
+        expected[stages.CALIBRATE], said = _of_the_model(study, cores)
+        grounds.append(said)
+    if unknown := [name for name, each in expected.items() if each is None]:
+        grounds.append(f"{', '.join(unknown)} never done before")
+    if len(to_do) < len(needed(study, until)):
+        grounds.append(f"{counted(len(needed(study, until)) - len(to_do), 'stage')} kept from before")
+    told = [each for each in expected.values() if each is not None]
+    return Estimate(sum(told) if told or not to_do else None, _memory(study, queue), "; ".join(grounds), expected)
+
+
+def _of_runs(study: Study) -> dict[str, float]:
+    """What each stage took when it was last done, by the runs of the study."""
+    found: dict[str, float] = {}
+    for run in open_store(study.inputs.repository).runs(study.name):
+        for stage in run.record.get("stages", []):
+            if not stage.get("reused"):
+                found.setdefault(stage["name"], float(stage["seconds"]))
+    return found
+
+
+def _of_the_model(study: BoundStudy, cores: int) -> tuple[float, str]:
+    """A calibration's seconds from those of one run, and how that was reckoned."""
+    density, asked = stages.log_density(study), study.inputs.study.calibration
+    position = np.zeros(density.dimension)
+    by_gradient = asked.sampler in ("auto", "nuts") and density.has_gradient
+    work: Callable[[Any], object] = density.value_and_gradient if by_gradient else density.value
+    work(position)
+    each = min(_seconds(work, position) for _ in range(TRIES))
+    usual = Settings()
+    # Chains that end when their draws are enough make fewer than this, or more.
+    warmup = asked.warmup or warmup_of("nuts" if by_gradient else asked.sampler)
+    draws = (asked.draws or usual.draws) + warmup
+    runs = asked.chains * draws * (STEPS_OF_NUTS if by_gradient else 1)
+    runs = SIMULATIONS.get(choose(asked.sampler, density)[0], runs)
+    at_once = max(1, min(cores, asked.chains))
+    return each * runs / at_once, f"calibrate from a run of the model, {1000 * each:.2g} ms, times {runs:,}"
+
+
+def _seconds(work: Callable[[Any], object], position: Any) -> float:
+    began = time.perf_counter()
+    work(position)
+    return time.perf_counter() - began
+
+
+def _memory(study: Study, queue: Queue) -> float:
+    """The most that a job of the study took, of the latest that said so."""
+    jobs = queue.jobs(limit=10, said={"study": study.name})
+    used = [took["memory_gb"] for job in jobs if (took := took_of(job))]
+    return max(used, default=MEMORY_GB)
+
+
+def took_of(job: Job) -> Mapping[str, float]:
+    """What a job took in the end, of which it tells itself: `seconds`, `cpu_seconds` and `memory_gb`."""
+    return dict(job.outcome.get("took") or {})
+
+
+def took_in_words(job: Job) -> str:
+    """What a job took, against what was expected; empty where it does not tell."""
+    took, expected = took_of(job), dict(job.order.task.get("expected") or {})
+    if not took:
+        return ""
+    told = f"It took {duration(took['seconds'])} and {took['memory_gb']:.1f} GB"
+    if expected.get("seconds") is not None:
+        told += f", where {duration(expected['seconds'])} and {expected['memory_gb']:.1f} GB were expected"
+    return f"{told}."

@@ -1,0 +1,113 @@
+"""What happened to a job, told to somebody who has never seen a queue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelworks.errors import counted
+from modelworks.inputs.repository import Repository
+from modelworks.jobs import Event, Job, Queue
+from modelworks.logs import without_secrets
+from modelworks.study.jobs._estimate import took_in_words
+from modelworks.study.jobs._jobs import jobs_of, queue_around
+
+LINES_SHOWN = 8
+# A process by machine, number and the moment it began: only the number is for people.
+_PROCESS = re.compile(r"\b[0-9a-f]{12}:(\d+):\d+\b")
+
+# What one can do, by the reason for which a job failed.
+REMEDIES = {
+    "letters": "Mend what the letter says, then submit the study again: a job keeps the files it was submitted with.",
+    "killed": "Something on the machine ended it; most often its memory was used up. Ask for less at once with --cores "
+    "or let fewer jobs run together, then retry it.",
+    "lost": "Its machine was not heard of any more. When the machine is back, retry it: it goes on where it stopped.",
+    "walltime": "It needs more time: submit it again with more --minutes. What it has worked out so far is kept.",
+    "memory": "It needs more memory: submit it again with more --memory.",
+    "disk": "Make room on the disk, then retry it.",
+    "refused": "Its executor did not take it; the words above say why. Retry it when that is mended.",
+    "needed": "Retry the job it needs; this one comes back by itself.",
+    "exit": "This is a defect: its last lines are below. Please report them.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A paragraph on a job, and the command to give next."""
+
+    text: str
+    next: str
+
+
+def explain_job(folder: Path, text: str) -> Explained:
+    """What happened to a job, what was tried, and what to do.
+
+    Raises
+    ------
+    ModelworksError
+        J102 where there is no such job.
+    """
+    with queue_around(folder) as queue:
+        job = queue.get(text)
+        lines = [" ".join(filter(None, _sentences(queue, job)))]
+        lines += map(_line, queue.events(job.id))
+    last = _last_lines(jobs_of(Repository.around(folder)) / job.id / f"attempt-{job.attempt}" / "output.txt")
+    if job.state == "failed" and last:
+        lines += ["", "The last it printed:", *(f"  {line}" for line in last)]
+    return Explained("\n".join(lines), _next(job))
+
+
+def _line(event: Event) -> str:
+    text = _PROCESS.sub(r"process \1", event.text)
+    return f"  {event.time[:19].replace('T', ' ')}  {event.what}  {text}".rstrip()
+
+
+def _sentences(queue: Queue, job: Job) -> Iterator[str]:
+    yield f"`{job.title}` was submitted by {job.order.by or 'somebody'} and is {job.state}."
+    if job.state == "waiting":
+        yield from _waiting(queue, job)
+    elif job.state == "running":
+        began = job.started[:19].replace("T", " ")
+        yield f"Attempt {job.attempt} is under way; the first began {began}." + (f" {job.phase}." if job.phase else "")
+    elif job.state == "failed":
+        reason = str(job.outcome.get("reason", ""))
+        yield f"{str(job.outcome.get('text', '')).strip()}."
+        yield REMEDIES.get(reason, "")
+    elif job.state == "done" and (job.outcome.get("result") or {}).get("run"):
+        yield f"It made the run {job.outcome['result']['run']}, at the {_nth(job.attempt)} attempt."
+    yield took_in_words(job)
+
+
+def _waiting(queue: Queue, job: Job) -> Iterator[str]:
+    asked = job.order.resources
+    if job.blocked:
+        yield f"It waits for {counted(job.blocked, 'job')}: {', '.join([*job.order.needs, *job.order.after])}."
+    elif not queue.workers():
+        yield "No worker is there to carry it out: `modelworks worker` starts one."
+    else:
+        yield (
+            f"It asks for {counted(asked.cores, 'core')} and {asked.memory_gb:g} GB, and begins when a worker has room "
+            f"for that; {counted(queue.counts().get('running', 0), 'job')} run now."
+        )
+
+
+def _next(job: Job) -> str:
+    if job.state == "failed":
+        return f"modelworks retry {job.id}" if job.outcome.get("reason") != "letters" else "modelworks check"
+    if job.state == "waiting":
+        return "modelworks worker"
+    return f"modelworks watch {job.id}" if job.state == "running" else "modelworks list"
+
+
+def _nth(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+def _last_lines(path: Path) -> list[str]:
+    try:
+        found = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LINES_SHOWN:]
+        return without_secrets("\n".join(found)).splitlines()
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,1 @@
+"""Stages of the team's own: functions, notebooks and programs, held to what they declare."""

@@ -1,0 +1,189 @@
+"""The named numbers of a study: one a draw, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelworks.calibration import Posterior
+from modelworks.errors import fail
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.binding._questions import projection_times, quantity_unit, row_shares, row_times
+from modelworks.study.binding._scaled import Compiled
+from modelworks.study.projection._decisions import numbers_of
+from modelworks.study.projection._scenario_runs import all_prepared, baseline_name, told_of
+from modelworks.study.projection._words import chance, in_words
+
+if TYPE_CHECKING:
+    from modelworks.inputs import Quantity
+    from modelworks.runs import Progress
+
+Array = NDArray[np.float64]
+
+# A row shorter than the others by more than this part of them is cut short; less is round-off.
+SHORT = 1e-3
+
+
+def values_by_name(
+    study: BoundStudy, posterior: Posterior, compiled: Compiled, found: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Each named number of the study in its unit (draw,): of an output at the draws projected, else at every draw."""
+    every = {name: np.asarray(posterior.draws(name)) for name in study.free}
+    every |= {name: np.asarray(value) for name, value in study.fixed.items()}
+    in_model = {name: values * study.factors[name] for name, values in every.items() if name in study.model.parameters}
+    derived = compiled.derived(in_model)
+    result = {}
+    for name, asked in study.inputs.study.quantities.items():
+        if asked.derived is not None:
+            values = derived[asked.derived]
+        elif asked.parameter is not None:
+            values = every[asked.parameter]
+        else:
+            values = _statistic(study, compiled, asked, found)
+        factor, _ = quantity_unit(asked, study.inputs, study.model)
+        result[name] = factor * np.asarray(values, dtype=float).reshape(-1)
+    return result
+
+
+def told_of_each(
+    study: BoundStudy,
+    values: Mapping[str, Array],
+    compiled: Compiled,
+    found: Mapping[str, Array],
+    draws: Mapping[str, Array],
+) -> dict[str, Any]:
+    """What is said of each named number: median and 95% interval over draws; and of each decision."""
+    result: dict[str, Any] = {}
+    for name, asked in study.inputs.study.quantities.items():
+        result[name] = _summary(asked, values[name], quantity_unit(asked, study.inputs, study.model)[1], study)
+    for decision in study.inputs.study.decisions.values():
+        asked = study.inputs.study.quantities[decision.quantity]
+        factor, unit = quantity_unit(asked, study.inputs, study.model)
+        each = {
+            name: factor * _statistic(study, compiled, replace(asked, scenario=name), found) for name in decision.among
+        }
+        free = {name: draws[name] for name in study.free}
+        result |= numbers_of(decision, study.inputs.study.scenarios, each, free, unit)
+    return result
+
+
+def values_of(
+    study: BoundStudy, asked: Quantity, draws: Mapping[str, Array], cores: int | None, progress: Progress | None = None
+) -> Array:
+    """A named number (draw,), in its own unit, for values of every parameter in the files' units, each (draw,)."""
+    factor, _ = quantity_unit(asked, study.inputs, study.model)
+    if asked.parameter is not None:
+        return factor * draws[asked.parameter]
+    if asked.derived is not None:
+        in_model = {name: draws[name] * study.factors[name] for name in study.model.parameters}
+        return factor * np.asarray(study.simulator(study.report_times).compiled.derived(in_model)[asked.derived])
+    reduced = {}
+    made = all_prepared(study, needed_scenarios(study, asked), projection_times(study.inputs, study.calendar), draws)
+    for name, (model, rows) in made.items():
+        with told_of(name):
+            # Block by block, for the outputs of all runs may not fit into memory.
+            blocks = []
+            for block in model.blocks(rows, cores=cores):
+                blocks.append(_reduce(study, model.compiled, asked, block))
+                if progress is not None:
+                    progress.advance(len(block))
+            reduced[name] = np.concatenate(blocks)
+    return factor * _combined(study, asked, reduced)
+
+
+def needed_scenarios(study: BoundStudy, asked: Quantity) -> list[str]:
+    """The scenarios that a named number of an output is made from, each once."""
+    return list(dict.fromkeys([asked.scenario or baseline_name(study), *asked.scenarios]))
+
+
+def _statistic(study: BoundStudy, compiled: Compiled, asked: Quantity, found: Mapping[str, Array]) -> Array:
+    """One number a draw: a statistic of an output in a scenario, less or divided by the same in another."""
+    names = needed_scenarios(study, asked)
+    return _combined(study, asked, {name: _reduce(study, compiled, asked, found[name]) for name in names})
+
+
+def _combined(study: BoundStudy, asked: Quantity, reduced: Mapping[str, Array]) -> Array:
+    values = reduced[asked.scenario or baseline_name(study)]
+    if asked.minus is not None:
+        values = values - reduced[asked.minus]
+    if asked.divided_by is None:
+        return values
+    below = reduced[asked.divided_by]
+    if (below == 0).any():
+        fail(
+            "Y208",
+            f"the quantity `{asked.name}` is divided by zero in {int((below == 0).sum())} of {below.size} draws",
+            hint=f"take its difference from `{asked.divided_by}` instead, or days on which there is something",
+            file=asked.file,
+            line=asked.line,
+        )
+    return values / below
+
+
+def _reduce(study: BoundStudy, compiled: Compiled, asked: Quantity, values: Array) -> Array:
+    """A statistic of one output (draw, time, column) over the days asked for, one a draw."""
+    if asked.statistic == "sum":
+        column = _column(compiled, asked)
+        return np.asarray(values[:, :, column] @ row_shares(study.calendar, compiled.times, asked, counts_events=True))
+    column, inside = chosen_rows(study, compiled, asked)
+    chosen = values[:, inside, column]
+    if asked.statistic == "max":
+        return np.asarray(chosen.max(axis=1))
+    if asked.statistic == "mean":
+        return np.asarray(chosen.mean(axis=1))
+    if asked.statistic == "peak_date":
+        at = row_times(compiled.times, counts_events=compiled.columns[column].counts_events)[inside]
+        return np.asarray(at[chosen.argmax(axis=1)])
+    return np.asarray(chosen[:, -1])
+
+
+def _column(compiled: Compiled, asked: Quantity) -> int:
+    return [column.name for column in compiled.columns].index(str(asked.output))
+
+
+def chosen_rows(study: BoundStudy, compiled: Compiled, asked: Quantity) -> tuple[int, NDArray[np.bool_]]:
+    """The column a quantity is of, and which rows (time,) belong to its days."""
+    column, times = _column(compiled, asked), compiled.times
+    counting = compiled.columns[column].counts_events
+    share = row_shares(study.calendar, times, asked, counts_events=counting)
+    # A row that lies partly outside belongs to the side that has most of it.
+    inside = share >= min(0.5, share.max())
+    if counting:
+        # Where the end cuts a row short, its count is of less time than the others' and compares with none.
+        length = np.diff(times, prepend=-np.inf)
+        whole = inside & (length >= (1 - SHORT) * np.diff(times).max())
+        inside = whole if whole.any() else inside
+    return column, inside
+
+
+def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> dict[str, Any]:
+    if asked.above is not None:
+        return chance(asked.title, float((values > asked.above).mean()))
+    low, middle, high = (float(x) for x in np.quantile(values, [0.025, 0.5, 0.975]))
+    words = [said(study, asked, value) for value in (low, middle, high)]
+    text = f"{words[1]} ({words[0]} to {words[2]})"
+    return {
+        "title": asked.title,
+        "unit": unit,
+        "median": middle,
+        "low": low,
+        "high": high,
+        "mean": float(values.mean()),
+        "text": text,
+    }
+
+
+def said(study: BoundStudy, asked: Quantity, value: float) -> str:
+    """A value of a named number in words; a date as the day it is."""
+    return study.calendar.date(value).isoformat() if asked.statistic == "peak_date" else in_words(value)
+
+
+def answer(template: str | None, quantities: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The study's sentence, each `{name}` replaced by that number and its interval."""
+    if template is None:
+        return None
+    return template.format_map({name: each["text"] for name, each in quantities.items()})
