@@ -134,12 +134,15 @@ def test_an_aggregate_is_for_everybody_and_a_sensitive_table_is_kept_encrypted(r
     add(root)
     more(root, WEEKLY.format(name="weekly", function="weekly", sensitivity="aggregate"))
     more(root, WEEKLY.format(name="closed", function="weekly", sensitivity="sensitive"))
+    more(root, WEEKLY.format(name="columns", function="weekly", sensitivity="sensitive\n  kept_as: parquet"))
     catalogue = Catalogue.read(root)
-    assert prepare(catalogue, catalogue, cores=1) == (["weekly", "closed"], [])
+    assert prepare(catalogue, catalogue, cores=1) == (["weekly", "closed", "columns"], [])
     assert (root / "data" / "prepared" / "weekly.csv").read_text() == "ward,cases\n3,2\n"
     assert (root / "data" / "prepared" / "closed.csv.age").read_bytes().startswith(b"age-encryption.org")
-    assert Catalogue.read(root)["closed"].table()["cases"].tolist() == [2]
-    assert not Catalogue.read(root)["closed"].is_stale()
+    assert (root / "data" / "prepared" / "columns.parquet.age").read_bytes().startswith(b"age-encryption.org")
+    for name in ("closed", "columns"):
+        assert Catalogue.read(root)[name].table()["cases"].tolist() == [2]
+        assert not Catalogue.read(root)[name].is_stale()
     assert in_the_clear(root) == []
     made = json.loads((root / "data" / "prepared" / "weekly.made.json").read_text())
     assert made["made_from"] == {"data/raw/cases.csv.age": Catalogue.read(root)["cases"].checksum}

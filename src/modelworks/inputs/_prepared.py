@@ -7,6 +7,7 @@ The function gets the path of each file under `uses`, in order, and gives a pand
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import sys
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FORMS = ("csv", "parquet")
+CSV = FORMS[0]
+
+
 def is_a_name(name: str) -> bool:
     """Whether a dataset's name can be the name of a file on any system.
 
@@ -39,7 +44,7 @@ def is_a_name(name: str) -> bool:
 class Recipe:
     """How the table of a dataset is made: `function` is `prepare/contacts.py:malaysia_home`, from `data/`.
 
-    A `sensitive` table is kept encrypted.
+    The table is kept in one of `FORMS`; a `sensitive` one encrypted.
     """
 
     dataset: str
@@ -48,11 +53,15 @@ class Recipe:
     uses: tuple[str, ...]
     columns: tuple[str, ...]
     sensitive: bool = False
+    form: str = CSV
 
     @property
     def path(self) -> Path:
         """Where the table is kept."""
-        return self.root / "data" / "prepared" / f"{self.dataset}.csv{ENDING if self.sensitive else ''}"
+        return self._in_form(self.form)
+
+    def _in_form(self, form: str) -> Path:
+        return self.root / "data" / "prepared" / f"{self.dataset}.{form}{ENDING if self.sensitive else ''}"
 
     @property
     def _seal(self) -> Path:
@@ -66,8 +75,8 @@ class Recipe:
     def key(self) -> str:
         """A hash of all the table is made from: the function's name and file, the files it uses, the columns.
 
-        Packages that the function imports are not in it. Where a table depends on one, its `sha256` in the
-        catalogue says which edition is meant.
+        The form it is kept in is not, nor are packages that the function imports. Where a table depends on one, its
+        `sha256` in the catalogue says which edition is meant.
         """
         total = hashlib.sha256("\0".join((self.function, *self.columns)).encode())
         for each in self._hashes().values():
@@ -83,18 +92,45 @@ class Recipe:
         return self._kept(self.key()) is None
 
     def content(self) -> bytes:
-        """The table as CSV (encrypted where it is sensitive), made anew where what is kept is stale."""
+        """The bytes of the table as it is kept (encrypted where it is sensitive), made anew where that is stale."""
         key = self.key()
         kept = self._kept(key)
         if kept is not None:
             return kept
-        found = str(self._made().to_csv(index=False, lineterminator="\n")).encode()
+        found = self._as_kept(self._made())
         if self.sensitive:
             found = encrypted(found, self.root)
         replace_file(self.path, found)
+        for form in FORMS:
+            if form != self.form:
+                # Nobody is to take what was kept before the form was changed for the table.
+                self._in_form(form).unlink(missing_ok=True)
         # Written last and naming the table's own hash, so that a crash in between leaves nothing that passes for kept.
         replace_file(self._seal, json.dumps(self._record(key, found), indent=2).encode() + b"\n")
         return found
+
+    def _as_kept(self, table: pd.DataFrame) -> bytes:
+        """A table as the bytes of a file; the same table gives the same bytes, whichever pandas wrote it."""
+        if self.form == CSV:
+            return str(table.to_csv(index=False, lineterminator="\n")).encode()
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+            nested = [each.name for each in columns.schema if pa.types.is_nested(each.type)]
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            self._refuse(f"columns that Parquet does not hold: {'; '.join(map(str, error.args))}")
+        if nested:
+            self._refuse(f"lists in the cells of its column `{nested[0]}`")
+        found = io.BytesIO()
+        parquet.write_table(columns, found)
+        return found.getvalue()
+
+    def _refuse(self, what: str) -> NoReturn:
+        said = "" if any(map(is_encrypted, self.uses)) else f": {what}"
+        hint = "let every column hold numbers, days or text, and not a mixture of them"
+        fail("D114", f"`{self.function}` gives a table that can not be kept as Parquet{said}", hint=hint)
 
     def _record(self, key: str, found: bytes) -> dict[str, Any]:
         """Which raw bytes and which code made the table, for whoever finds it."""

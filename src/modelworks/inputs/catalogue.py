@@ -21,7 +21,7 @@ from modelworks.inputs._cells import ENCODINGS, SEPARATORS, USUAL_FORM, TextForm
 from modelworks.inputs._fields import Fields, groups
 from modelworks.inputs._nodes import MappingNode, Place, shortened
 from modelworks.inputs._pointers import pointer_at
-from modelworks.inputs._prepared import Recipe, is_a_name
+from modelworks.inputs._prepared import CSV, FORMS, Recipe, is_a_name
 from modelworks.inputs._raw import hold_to_checksum, raw_bytes
 from modelworks.inputs._reading import Reading, is_a_path, shown
 from modelworks.inputs._tables import read_table
@@ -55,6 +55,7 @@ FIELDS = (
     "encoding",
     "prepare",
     "uses",
+    "kept_as",
     "sensitivity",
     "kept",
     "columns",
@@ -68,7 +69,8 @@ class Dataset:
     """One entry of the catalogue. Exactly one of `file` and `prepare` is there; `root` is the repository's.
 
     `sheet` is that of a workbook, `header` the line of the file with the names of its columns, `form` how a file of
-    text is written; `kept` says whether git has the file, or the store of large files.
+    text is written; `kept` says whether git has the file, or the store of large files. A prepared table is `kept_as`
+    CSV or Parquet.
     """
 
     name: str
@@ -92,12 +94,14 @@ class Dataset:
     header: int = 1
     kept: str = "git"
     form: TextForm = USUAL_FORM
+    kept_as: str = CSV
 
     @property
     def _recipe(self) -> Recipe | None:
         if self.prepare is None:
             return None
-        return Recipe(self.name, self.root, self.prepare, self.uses, tuple(self.columns), self.is_sensitive)
+        columns = tuple(self.columns)
+        return Recipe(self.name, self.root, self.prepare, self.uses, columns, self.is_sensitive, self.kept_as)
 
     @property
     def is_sensitive(self) -> bool:
@@ -317,6 +321,7 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
         kept=fields.choice("kept", ("git", "store"), "git") or "git",
         header=fields.whole("header", 1, MOST_LINES_ABOVE, 1),
         form=_form(fields),
+        kept_as=fields.choice("kept_as", FORMS, CSV) or CSV,
     )
     return entry if len(letters.collected) == before else None
 
@@ -340,8 +345,8 @@ def _check_origin(fields: Fields) -> None:
         )
     if "file" in fields:
         fields.need("sha256", "the first word that `sha256sum` prints for the file", "D113")
-    of_a_file = ("sheet", "header", "separator", "encoding", "kept")
-    for name, owner in (("uses", "prepare"), *((each, "file") for each in of_a_file)):
+    owned = {"prepare": ("uses", "kept_as"), "file": ("sheet", "header", "separator", "encoding", "kept")}
+    for owner, name in ((owner, name) for owner, names in owned.items() for name in names):
         if name in fields and owner not in fields:
             fields.say("D110", f"{fields.what} has `{name}`, which belongs to `{owner}`", "remove it", name)
 
