@@ -72,6 +72,36 @@ def test_a_calibration_far_from_the_prior_has_steps_of_its_own(quick: Path) -> N
     assert [each["verdict"] for each in checks if each["name"] == "solver_steps"] == ["fine"]
 
 
+@pytest.mark.slow
+def test_a_second_calibration_has_what_is_left_of_the_time(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no time limit of its own; where that is too little, the first draws are kept, and the verdict names them."""
+    limits: list[UsedUp] = []
+
+    class UsedUp:
+        """A time limit that is over as soon as there is a second calibration."""
+
+        def __init__(self, *_: object) -> None:
+            limits.append(self)
+            self.calibrations = 0
+
+        def goes_on_in(self, _: object) -> None:
+            self.calibrations += 1
+
+        def is_over(self) -> bool:
+            return self.calibrations > 1
+
+    monkeypatch.setattr(stages, "TimeLimit", UsedUp)
+    (quick / "study.yaml").write_text(STUDY.replace("seed: 4", "seed: 4, time_limit: 1 h"), encoding="utf-8")
+    result = run_study(quick, until=stages.DIAGNOSE, quiet=True)
+    assert [each.calibrations for each in limits] == [2]
+    assert result.run is not None
+    told = json.loads((result.run.path / "calibrate" / "calibration.json").read_text("utf-8"))
+    assert told["draws"] == 150
+    assert told["is_short"]
+    assert any("no time was left" in each for each in told["warnings"])
+    assert result.verdict != "fine"
+
+
 def test_what_a_step_does_is_measured_and_mended(quick: Path) -> None:
     """Where the draws are, the step of the priors' middle moves the density by far more than the draws differ."""
     study = bind(quick)

@@ -234,7 +234,8 @@ def _done(
         }
         _stage_work.run_stage(entry, _stage_work.StageWork(study.inputs, copies, folder, dict(finished), progress))
     elif isinstance(study, BoundStudy):
-        work = stages.Work(study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study))
+        run = None if as_read.name is None else as_read.name[1]
+        work = stages.Work(study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study), run)
         if name == stages.CALIBRATE and carried is not None:
             _carried.write(work, carried)
         else:

@@ -10,7 +10,6 @@ publishes what they wrote as a run.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
+from modelworks.errors import ModelworksError
 from modelworks.runs import Ledger
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._scaled import ScaledModel
@@ -29,6 +29,7 @@ from modelworks.study.pages import _pages, _stage_pages
 from modelworks.study.projection import _hub, _projection, _reliance
 from modelworks.study.projection._prior_predictive import foresee
 from modelworks.study.projection._step import StepEffect, shorten, step_effect
+from modelworks.study.projection._time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from modelworks.inputs.study_file import CalibrationSettings
@@ -47,7 +48,8 @@ class Work:
     """What a stage is given: the study, its own empty folder, and the folders of finished stages.
 
     `provenance` is of the moment at which the study was read; `ledger` the file in which a calibration keeps what it
-    worked out, for the case that it is killed or more draws are asked for.
+    worked out, for the case that it is killed or more draws are asked for; `run` the name of the run, where another
+    process may carry it on.
     """
 
     study: BoundStudy
@@ -57,6 +59,7 @@ class Work:
     cores: int | None
     provenance: Mapping[str, Any]
     ledger: Path
+    run: str | None = None
 
     def posterior(self) -> Posterior:
         return Posterior.read(self.finished[CALIBRATE] / "posterior.nc")
@@ -89,13 +92,18 @@ def calibrate_stage(work: Work) -> None:
     study = work.study
     study.check_sums(study.simulator(study.calibration_times()))
     density = log_density(study)
-    posterior = _drawn(work, density, work.ledger)
+    seconds = study.inputs.study.calibration.time_limit
+    limit = None if seconds is None else TimeLimit(seconds, work.run)
+    posterior = _drawn(work, density, work.ledger, limit)
     effect = step_effect(density, posterior)
     if effect is not None and effect.matters and not posterior.attributes.get("is_short"):
         _shortened(work, density, effect)
         # What was worked out with other steps is remembered by itself.
-        posterior = _drawn(work, density, work.ledger.with_stem(f"{work.ledger.stem}-finer"))
-        effect = step_effect(density, posterior)
+        finer = _again(work, density, work.ledger.with_stem(f"{work.ledger.stem}-finer"), limit)
+        if finer is None:
+            posterior = _with_coarse_steps(posterior)
+        else:
+            posterior, effect = finer, step_effect(density, finer)
     told = {
         "solver_error": None if effect is None else effect.error,
         "solver_shift": None if effect is None else effect.shift,
@@ -105,14 +113,40 @@ def calibrate_stage(work: Work) -> None:
     work.write_json("calibration.json", posterior.attributes)
 
 
-def _drawn(work: Work, density: LogDensity, file: Path) -> Posterior:
+def _drawn(work: Work, density: LogDensity, file: Path, limit: TimeLimit | None) -> Posterior:
     """A calibration that goes on from what a ledger holds."""
     asked = work.study.inputs.study.calibration
     with Ledger(file) as ledger:
         if len(ledger):
             work.progress.mention(f"goes on from {len(ledger):,} runs of the model that were made before")
+        if limit is not None:
+            limit.goes_on_in(ledger)
         settings = settings_of(asked, asked.seed, work.cores)
-        return calibrate(density, settings, work.progress, ledger, _alarm(asked.time_limit))
+        return calibrate(density, settings, work.progress, ledger, None if limit is None else limit.is_over)
+
+
+def _again(work: Work, density: LogDensity, file: Path, limit: TimeLimit | None) -> Posterior | None:
+    """A second calibration in what is left of the time; None where that was too little for an answer."""
+    try:
+        return _drawn(work, density, file, limit)
+    except ModelworksError as error:
+        if error.codes != ("C510",):
+            raise
+        return None
+
+
+def _with_coarse_steps(posterior: Posterior) -> Posterior:
+    """The draws of the first calibration, of which a warning says that there was no time for a second."""
+    told = {
+        "is_short": True,
+        "stopped": "stopped by the time limit before it was repeated with shorter steps of the solver",
+        "warnings": [
+            *posterior.attributes["warnings"],
+            "The solver's steps were too long where the draws are, and no time was left to calibrate with shorter "
+            "ones: run the study again with a longer `time_limit`, and it goes on.",
+        ],
+    }
+    return Posterior(posterior.groups, {**posterior.attributes, **told})
 
 
 def _shortened(work: Work, density: LogDensity, effect: StepEffect) -> None:
@@ -144,14 +178,6 @@ def settings_of(asked: CalibrationSettings, seed: int, cores: int | None) -> Set
         cores=cores,
         enough=enough if unlimited else None,
     )
-
-
-def _alarm(seconds: float | None) -> Callable[[], bool] | None:
-    """Whether so many seconds have gone by from now on."""
-    if seconds is None:
-        return None
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() > end
 
 
 def diagnose_stage(work: Work) -> None:
