@@ -7,6 +7,7 @@ from there, whoever answers. What is sent is only what stands in files, so the p
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from modelworks.jobs import OVER, Job, State
 from modelworks.runs import duration
 from modelworks.study import JobLog, explain_job, log_in_words, took_in_words
 from modelworks.website._house import Workspace
+from modelworks.website._listening import listening
 from modelworks.website._render import at, page
 from modelworks.website.access.visits import Reader, Runner
 
@@ -27,7 +29,6 @@ router = APIRouter()
 
 SHOWN = 100
 LINES_SHOWN = 400
-LOOK_SECONDS = 0.5
 # After so long a browser asks anew, and is asked again who it is.
 LONGEST_SECONDS = 600.0
 # A browser's own patience with a silent line, and a proxy's, is longer.
@@ -142,33 +143,39 @@ async def _live(workspace: Workspace, job_id: str, place: str) -> AsyncIterator[
 
 
 async def _events(workspace: Workspace, job_id: str, place: str) -> AsyncIterator[str]:
-    log, state, size = JobLog.of(workspace.repository, job_id), "", -1
+    log, look, state = JobLog.of(workspace.repository, job_id), None, ""
+    # Asked before the log is read: what is written last is then read too.
+    ask = functools.partial(_seen, workspace, job_id, log)
     loop = asyncio.get_running_loop()
-    began = spoken = loop.time()
+    began = loop.time()
     yield "retry: 2000\n\n"
-    while loop.time() - began < LONGEST_SECONDS:
-        # Asked before the log is read: what is written last is then read too.
-        found = await run_in_threadpool(workspace.queue.get, job_id)
-        now = log.size()
-        if now != size:
-            size = now
-            for after, event in await run_in_threadpool(_read, log, place):
-                place = after
-                yield _event("said", heard(event), place)
-            spoken = loop.time()
-        if found.state != state:
-            state = found.state
-            yield _event("state", {"state": state, "over": found.is_over}, place)
-        if found.is_over:
-            return
-        if loop.time() - spoken > SIGN_OF_LIFE_SECONDS:
-            spoken = loop.time()
-            yield ": still here\n\n"
-        await asyncio.sleep(LOOK_SECONDS)
+    async with listening((workspace, job_id), ask, functools.partial(_said, log)) as job:
+        while loop.time() - began < LONGEST_SECONDS:
+            new = await job.next(look, SIGN_OF_LIFE_SECONDS)
+            if new is None:
+                yield ": still here\n\n"
+                continue
+            look, (is_now, is_over, _) = new, new.seen
+            # A long log is read in pieces.
+            while said := await look.after(place):
+                for place, text in said:  # noqa: B007
+                    yield text
+            if is_now != state:
+                state = is_now
+                yield _event("state", {"state": state, "over": is_over}, place)
+            if is_over:
+                return
 
 
-def _read(log: JobLog, place: str) -> list[tuple[str, Mapping[str, Any]]]:
-    return list(log.read(place))
+def _seen(workspace: Workspace, job_id: str, log: JobLog) -> tuple[str, bool, int]:
+    """What there is something new to say of: a job's state, whether it is over, and the size of its log."""
+    found = workspace.queue.get(job_id)
+    return found.state, found.is_over, log.size()
+
+
+def _said(log: JobLog, place: str) -> list[tuple[str, str]]:
+    """What a log says after a place, as a browser hears it, each with the place after it."""
+    return [(after, _event("said", heard(event), after)) for after, event in log.read(place)]
 
 
 def _event(kind: str, data: Mapping[str, Any], place: str) -> str:
