@@ -115,12 +115,14 @@ class Log:
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """The events of a log; a line that a crash cut short is left out."""
-    events = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(event, dict):
-            events.append(event)
-    return events
+    lines = path.read_bytes().splitlines()
+    return [event for line in lines if (event := event_of(line)) is not None]
+
+
+def event_of(line: bytes) -> dict[str, Any] | None:
+    """What a line of a log says; one that a crash has cut says nothing."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"time", "event"} <= found.keys() else None

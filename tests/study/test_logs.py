@@ -11,9 +11,10 @@ import pytest
 
 from modelworks.cli import main
 from modelworks.errors import ModelworksError
+from modelworks.inputs.repository import Repository
 from modelworks.jobs import Order, Pace
 from modelworks.logs import Discreet, without_secrets
-from modelworks.study import explain_job, log_of_job, order_study, queue_around, worker_around
+from modelworks.study import JobLog, explain_job, log_in_words, log_of_job, order_study, queue_around, worker_around
 
 QUICK = Pace(lease=2.0, backoff=0.01, poll=0.02)
 SECRETS = {
@@ -147,6 +148,10 @@ with attempt.at_work():
     assert [each.attempt for each in everything if each.text == "half way"] == [1, 2]
     assert sum(each.event == "printed" for each in everything) == 2
     assert [each.time for each in everything] == sorted(each.time for each in everything)
+    # Each line as `watch` and the website word it.
+    (_, begun), *_ = JobLog.of(Repository.around(repository), job).read()
+    assert log_in_words(begun).endswith(next(each.text for each in everything if each.event == "begun"))
+    assert [each.text for each in everything if each.event == "ended"] == ["ended: done"]
     grave = log_of_job(repository, job, level="warning")
     assert [each.event for each in grave] == ["said", "killed", "said"]
     assert [each.text for each in log_of_job(repository, job, search="NEARLY")] == ["the disk is nearly full"] * 2

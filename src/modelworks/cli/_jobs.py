@@ -330,7 +330,8 @@ def logs(job: str | None, search: str, level: str, as_json: bool) -> None:
     for each in found:
         moment = f"{each.time[:10]} {each.time[11:19]}"
         who = f"attempt {each.attempt}" if each.attempt else "queue"
-        line = f"{moment}  {each.level:7}  {who:9}  {each.event}  {each.text}".rstrip()
+        told = each.text if each.attempt else f"{each.event}  {each.text}"
+        line = f"{moment}  {each.level:7}  {who:9}  {told}".rstrip()
         show(json.dumps(each.as_dict(), ensure_ascii=False) if as_json else line)
     if not as_json:
         say("" if found else "nothing of that was said")

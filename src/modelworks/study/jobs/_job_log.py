@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modelworks.inputs.repository import Repository
+from modelworks.logs import event_of
 from modelworks.runs import progress_line
 from modelworks.study.jobs._jobs import jobs_of
 
@@ -38,7 +38,7 @@ class JobLog:
         for k, log in enumerate(logs):
             for line in _lines(log, read[k]):
                 read[k] += len(line)
-                event = _event(line)
+                event = event_of(line)
                 if event is not None:
                     yield ".".join(map(str, read)), event
 
@@ -58,25 +58,34 @@ def log_in_words(event: Mapping[str, Any]) -> str:
     >>> log_in_words({"time": "2026-01-31T09:06:00Z", "event": "ended", "state": "done", "counts": True})
     '09:06:00  ended: done'
     """
-    moment = str(event["time"])[11:19]
-    if event["event"] == "progress":
-        parts = (event["step"], event["done"], event["total"], event["seconds"], event["left"], event["note"])
-        return f"{moment}  {progress_line(*parts)}"
-    if event["event"] == "said":
-        return f"{moment}  {event['text']}"
-    if event["event"] == "step":
-        return f"{moment}  {event['step']}"
-    if event["event"] == "mixing":
-        chains = ", ".join(f"{each:,.0f}" for each in event["by_chain"])
-        told = f"R-hat {event['r_hat']:.3f}, {event['effective_draws']:,.0f} effective draws (by chain {chains})"
-        return f"{moment}  after {event['draws']:,} draws a chain: {told}"
-    if event["event"] == "begun":
-        return f"{moment}  begun, as process {event['pid']} of {event['host']}"
-    if event["event"] == "ended":
-        late = "" if event["counts"] else "; too late to count, as the attempt had been given up"
-        return f"{moment}  ended: {event['state']}{late}"
+    return f"{str(event['time'])[11:19]}  {event_in_words(event)}"
+
+
+def event_in_words(event: Mapping[str, Any]) -> str:
+    """What a line of a job's log says, for a person who knows when.
+
+    >>> event_in_words({"time": "2026-01-31T09:06:00Z", "level": "info", "event": "stage", "name": "project"})
+    'stage name=project'
+    """
+    match event["event"]:
+        case "progress":
+            return progress_line(*(event[each] for each in ("step", "done", "total", "seconds", "left", "note")))
+        case "said":
+            return str(event["text"])
+        case "step":
+            return str(event["step"])
+        case "mixing":
+            chains = ", ".join(f"{each:,.0f}" for each in event["by_chain"])
+            told = f"R-hat {event['r_hat']:.3f}, {event['effective_draws']:,.0f} effective draws (by chain {chains})"
+            return f"after {event['draws']:,} draws a chain: {told}"
+        case "begun":
+            return f"begun, as process {event['pid']} of {event['host']}"
+        case "ended":
+            why = str(event.get("text") or "").partition("\n")[0]
+            late = "" if event["counts"] else "; too late to count, as the attempt had been given up"
+            return f"ended: {event['state']}{', ' if why else ''}{why}{late}"
     rest = " ".join(f"{name}={value}" for name, value in event.items() if name not in ("time", "level", "event"))
-    return f"{moment}  {event['event']} {rest}"
+    return f"{event['event']} {rest}"
 
 
 def _offsets(place: str) -> list[int]:
@@ -97,12 +106,3 @@ def _lines(log: Path, offset: int) -> Iterator[bytes]:
         if not line.endswith(b"\n"):
             return
         yield line
-
-
-def _event(line: bytes) -> Mapping[str, Any] | None:
-    """What a line says; one that a crash has cut says nothing."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and {"time", "event"} <= found.keys() else None

@@ -12,6 +12,7 @@ from modelworks.errors import fail
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import PASSING, Event, Job
 from modelworks.logs import read_events, without_secrets
+from modelworks.study.jobs._job_log import event_in_words
 from modelworks.study.jobs._jobs import jobs_of, queue_around
 
 # From what is good to know to what is wrong; `output` is what a command printed, which says no level itself.
@@ -71,8 +72,7 @@ def _of_attempts(home: Path, job: Job) -> Iterator[Said]:
         for event in read_events(log) if log.is_file() else ():
             last = str(event["time"])
             known = {name: value for name, value in event.items() if name not in ("time", "level", "event")}
-            text = str(known.get("text") or " ".join(f"{name}={value}" for name, value in known.items()))
-            yield Said(last, str(event.get("level", "info")), number, str(event["event"]), text, known)
+            yield Said(last, str(event.get("level", "info")), number, str(event["event"]), event_in_words(event), known)
         output = folder / "output.txt"
         if output.is_file():
             for line in without_secrets(output.read_text(encoding="utf-8", errors="replace")).splitlines():
