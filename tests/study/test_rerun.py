@@ -126,7 +126,9 @@ def test_draws_that_can_carry_another_prior_are_weighted_anew(
     folder = decay(tmp_path, "start: 2021-01-01, end: 2021-01-08, every: 1", values=SEEN, more=MORE)
     for median, sigma, weighted in ((0.11, 0.15, True), (0.04, 0.02, False)):
         made = rerun(folder, [f"prior rate = log_normal({median}, {sigma})"], cores=1)
-        assert ("weighted anew" in capsys.readouterr().err) == weighted
+        said = capsys.readouterr().err
+        assert ("weighted anew" in said) == weighted
+        assert ("begins among the draws of the study as it is, which can not carry the change" in said) != weighted
         after = made.comparison.runs[1]
         posterior = Posterior.read(after.path / "calibrate" / "posterior.nc")
         assert (posterior.attributes["sampler"] == "reweighted") == weighted
@@ -134,6 +136,7 @@ def test_draws_that_can_carry_another_prior_are_weighted_anew(
         assert posterior.draws("rate").mean() == pytest.approx(mean, abs=0.15 * sd)
         assert posterior.draws("rate").std() == pytest.approx(sd, rel=0.1)
         assert posterior.prior("rate").mean() == pytest.approx(median, rel=0.05)
+        assert ("begun among" in posterior.attributes["why"]) != weighted
         # What was found on the way to the draws as they were is not theirs.
         assert weighted == ("optimum" not in posterior.attributes)
         assert after.record["rerun"] == {"of": "decay", "changes": [f"prior rate = log_normal({median}, {sigma})"]}
@@ -141,6 +144,13 @@ def test_draws_that_can_carry_another_prior_are_weighted_anew(
     anew = rerun(folder, ["prior rate = log_normal(0.11, 0.15)"], cores=1, quiet=True, anew=True)
     draws = Posterior.read(anew.comparison.runs[1].path / "calibrate" / "posterior.nc")
     assert draws.attributes["sampler"] == "nuts"
+    assert "begun among" not in draws.attributes["why"]
+    mean, sd = by_quadrature(0.11, 0.15)
+    assert draws.draws("rate").mean() == pytest.approx(mean, abs=0.15 * sd)
+    # Which is there now, and need be neither calibrated nor weighted.
+    capsys.readouterr()
+    assert not rerun(folder, ["prior rate = log_normal(0.11, 0.15)"], cores=1).after.published
+    assert "to do: nothing" in capsys.readouterr().err
     assert anew.figure().name == "overlay"
 
 

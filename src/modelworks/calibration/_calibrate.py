@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks.calibration._informed import Informed, known_positions
 from modelworks.calibration._log_density import FailedRuns, LogDensity
 from modelworks.calibration._memory import Memory, Remembered
 from modelworks.calibration._mixing import effective_draws, split_r_hat
@@ -16,7 +17,7 @@ from modelworks.calibration._posterior import Posterior
 from modelworks.calibration._predictions import Predictions, predictions
 from modelworks.calibration._progress import Progress, Silence
 from modelworks.calibration._settings import Settings
-from modelworks.calibration.samplers import Draws, choose, sampler, warmup_of
+from modelworks.calibration.samplers import FROM_THE_PRIORS, Draws, choose, sampler, warmup_of
 from modelworks.calibration.samplers._sampler import TimeIsUp
 from modelworks.errors import fail
 
@@ -40,12 +41,14 @@ def calibrate(
     progress: Progress | None = None,
     memory: Memory | None = None,
     time_is_up: Callable[[], bool] | None = None,
+    known: Mapping[str, Array] | None = None,
 ) -> Posterior:
     """Draw from the posterior, and predict from prior and posterior.
 
     The same settings give the same posterior, bit for bit, on any number of cores. With the memory of an earlier
     calibration of the same density, which was killed or asked for fewer draws, what was worked out then is not again.
-    When the time is up, the draws that there are by then are the answer.
+    When the time is up, the draws that there are by then are the answer. With `known`, draws (draw,) by name of a
+    posterior that is like it, a sampler begins among these; `abc` and `sbi`, which learn from the priors, do not.
 
     Raises
     ------
@@ -57,13 +60,14 @@ def calibrate(
     listener = progress if progress is not None else Silence()
     cores = asked.threads()
     # One root key, and a branch for each use, so that a change of one leaves the others as they were.
-    of_sampler, of_prior, of_prior_noise, of_noise = np.random.SeedSequence(asked.seed).spawn(4)
+    of_sampler, of_prior, of_prior_noise, of_noise, of_known = np.random.SeedSequence(asked.seed).spawn(5)
     name, why = choose(asked.sampler, density)
-    warmup = warmup_of(name) if asked.warmup is None else asked.warmup
+    begins = _beginning(density, name, known, of_known)
+    warmup = warmup_of(name, is_informed=len(begins) > 0) if asked.warmup is None else asked.warmup
     density.failed_runs = FailedRuns()
     try:
         drawn = sampler(name)(
-            Remembered(density, memory, time_is_up),
+            Informed(density, begins, memory, time_is_up) if len(begins) else Remembered(density, memory, time_is_up),
             chains=asked.chains,
             draws=asked.draws,
             warmup=warmup,
@@ -97,7 +101,6 @@ def calibrate(
     }
     attributes = {
         "sampler": name,
-        "why": why,
         "chains": shape[0],
         "draws": shape[1],
         "warmup": warmup,
@@ -105,10 +108,24 @@ def calibrate(
         "failed_runs": failed.count,
         "failed_run": None if failed.letter is None else str(failed.letter),
         **drawn.notes,
+        "why": str(drawn.notes.get("why", why)) + _begun_among(begins),
         "optimum": _optimum(density, drawn),
         "warnings": _warnings(density, drawn, values, before),
     }
     return Posterior(groups, attributes)
+
+
+def _beginning(
+    density: LogDensity, sampler: str, known: Mapping[str, Array] | None, key: np.random.SeedSequence
+) -> Array:
+    """The positions (draw, coordinate) that a sampler begins among; none where it begins with the priors."""
+    if known is None or sampler in FROM_THE_PRIORS:
+        return np.empty((0, density.dimension))
+    return known_positions(density, known, np.random.default_rng(key))
+
+
+def _begun_among(begins: Array) -> str:
+    return f"; begun among {len(begins):,} draws of a posterior like it" if len(begins) else ""
 
 
 def _after(density: LogDensity, drawn: Draws, values: Array, cores: int, listener: Progress) -> Predictions:

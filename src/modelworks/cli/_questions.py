@@ -203,7 +203,7 @@ def _index(row: pd.Series[Any], value: str, low: str, high: str) -> tuple[str, s
 @values_option
 @json_option
 @quiet_option
-@click.option("--anew", is_flag=True, help="Calibrate anew, also where weights on the draws would do.")
+@click.option("--anew", is_flag=True, help="Calibrate anew, from the priors, whatever the old draws could do for it.")
 @figure_option
 @click.option("--cores", type=click.IntRange(1), help="Processor cores to use (all, when left out).")
 def rerun(
@@ -219,7 +219,7 @@ def rerun(
     """A study with something assumed otherwise, beside the study as it is; no file of the study is touched.
 
     Only the stages that the change reaches are done again; draws that can carry another prior, or a target less, are
-    weighted anew.
+    weighted anew, and a calibration that is needed begins among them.
     """
     from modelworks.study import find_study
     from modelworks.study import rerun as run_again

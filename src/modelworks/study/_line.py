@@ -28,7 +28,7 @@ from modelworks.study.jobs._pinned import pinned_provenance
 from modelworks.study.own_stages import _stage_work
 from modelworks.study.own_stages._stage_study import NO_MODEL, Study, open_study
 from modelworks.study.projection import _carried
-from modelworks.study.projection._carried import Carried
+from modelworks.study.projection._carried import Beginning, Carried
 from modelworks.study.projection._prior_predictive import letters_of
 
 if TYPE_CHECKING:
@@ -117,12 +117,13 @@ def run_study(
     quiet: bool = False,
     progress: Progress | None = None,
     name: tuple[datetime, str] | None = None,
-    carried: Carried | None = None,
+    carried: Carried | Beginning | None = None,
 ) -> Result:
     """Run every stale stage of a study up to one, and publish a run where there is anything new.
 
     `progress` hears how far it is, instead of the terminal; `name` is the moment and the id of the run, where these
-    were chosen beforehand. With `carried`, the draws of another study take the place of a calibration.
+    were chosen beforehand. With `carried`, the draws of another study take the place of a calibration, or it begins
+    among them.
 
     Raises
     ------
@@ -140,7 +141,7 @@ def run_opened(
     progress: Progress,
     began: float,
     name: tuple[datetime, str] | None = None,
-    carried: Carried | None = None,
+    carried: Carried | Beginning | None = None,
 ) -> Result:
     """`run_study` of a study whose files were read already; `began` is when, on the clock of `time.perf_counter`."""
     check_until(study, until)
@@ -175,7 +176,7 @@ def _run(
     cores: int | None,
     as_read: _AsRead,
     began: float,
-    carried: Carried | None,
+    carried: Carried | Beginning | None,
 ) -> Result:
     """Every stage that is stale, and the run they make."""
     cache = StageCache(study.inputs.repository.kept / "stages")
@@ -223,7 +224,7 @@ def _done(
     progress: Progress,
     cores: int | None,
     as_read: _AsRead,
-    carried: Carried | None,
+    carried: Carried | Beginning | None,
 ) -> None:
     """Do one stage, ours or the team's own, into a folder."""
     entry = study.inputs.study.stages.get(name)
@@ -235,8 +236,11 @@ def _done(
         _stage_work.run_stage(entry, _stage_work.StageWork(study.inputs, copies, folder, dict(finished), progress))
     elif isinstance(study, BoundStudy):
         run = None if as_read.name is None else as_read.name[1]
-        work = stages.Work(study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study), run)
-        if name == stages.CALIBRATE and carried is not None:
+        known = carried.known if isinstance(carried, Beginning) else None
+        work = stages.Work(
+            study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study), run, known
+        )
+        if name == stages.CALIBRATE and isinstance(carried, Carried):
             _carried.write(work, carried)
         else:
             stages.STAGES[name](work)

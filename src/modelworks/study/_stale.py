@@ -23,7 +23,7 @@ from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._observations import Observations
 from modelworks.study.own_stages import _stage_work
 from modelworks.study.own_stages._stage_study import Study
-from modelworks.study.projection._carried import Carried
+from modelworks.study.projection._carried import Beginning, Carried
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def check_until(study: Study, until: str) -> None:
                 fail("Y608", message, hint=near(stage, study.inputs.study.stages), file=file, line=line)
 
 
-def fingerprints(study: Study, carried: Carried | None = None) -> dict[str, str]:
+def fingerprints(study: Study, carried: Carried | Beginning | None = None) -> dict[str, str]:
     """The fingerprint of every stage for the study as it is now; with draws that are carried, of their origin too."""
     parts = _parts(study) if isinstance(study, BoundStudy) else {stages.REPORT: _report_part(study)}
     marks: dict[str, str] = {}

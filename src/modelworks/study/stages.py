@@ -49,7 +49,7 @@ class Work:
 
     `provenance` is of the moment at which the study was read; `ledger` the file in which a calibration keeps what it
     worked out, for the case that it is killed or more draws are asked for; `run` the name of the run, where another
-    process may carry it on.
+    process may carry it on. With `known`, draws (draw,) by name of a study like it, a calibration begins among these.
     """
 
     study: BoundStudy
@@ -60,6 +60,7 @@ class Work:
     provenance: Mapping[str, Any]
     ledger: Path
     run: str | None = None
+    known: Mapping[str, NDArray[np.float64]] | None = None
 
     def posterior(self) -> Posterior:
         return Posterior.read(self.finished[CALIBRATE] / "posterior.nc")
@@ -122,7 +123,8 @@ def _drawn(work: Work, density: LogDensity, file: Path, limit: TimeLimit | None)
         if limit is not None:
             limit.goes_on_in(ledger)
         settings = settings_of(asked, asked.seed, work.cores)
-        return calibrate(density, settings, work.progress, ledger, None if limit is None else limit.is_over)
+        time_is_up = None if limit is None else limit.is_over
+        return calibrate(density, settings, work.progress, ledger, time_is_up, work.known)
 
 
 def _again(work: Work, density: LogDensity, file: Path, limit: TimeLimit | None) -> Posterior | None:

@@ -25,8 +25,12 @@ SAMPLERS = {
 # round and has little more than the length of its steps to learn: of 3, 10 and 22 parameters the draws were worth as
 # much after 100 as after 300.
 WARMUP, WARMUP_OF_NUTS = 500, 100
+# Chains that begin among draws of a posterior like theirs have only to forget where it differs.
+WARMUP_OF_THE_INFORMED = 150
 # Those for models that run by chance, whose density nobody can compute.
 BY_CHANCE = ("pmmh", "abc", "sbi")
+# Those to whom draws of the priors are more than a place to begin.
+FROM_THE_PRIORS = ("abc", "sbi")
 
 __all__ = ["AUTO", "SAMPLERS", "Density", "Draws", "Enough", "Sampler", "choose", "sampler", "warmup_of"]
 
@@ -44,9 +48,14 @@ def sampler(name: str) -> Sampler:
     return cast(Sampler, importlib.import_module(f"{__name__}.{name}").sample)
 
 
-def warmup_of(name: str) -> int:
-    """How many draws a sampler of this name makes before those it keeps, where nobody says."""
-    return WARMUP_OF_NUTS if name in (GUIDED, "nuts") else WARMUP
+def warmup_of(name: str, *, is_informed: bool = False) -> int:
+    """How many draws a sampler of this name makes before those it keeps, where nobody says.
+
+    It `is_informed` where it begins among draws of a posterior like the one it looks for.
+    """
+    if name in (GUIDED, "nuts"):
+        return WARMUP_OF_NUTS
+    return WARMUP_OF_THE_INFORMED if is_informed else WARMUP
 
 
 def choose(asked: str, density: Density) -> tuple[str, str]:

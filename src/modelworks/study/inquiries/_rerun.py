@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from modelworks import plots
 from modelworks.calibration import Posterior
+from modelworks.calibration.samplers import FROM_THE_PRIORS, choose
 from modelworks.errors import fail, near
 from modelworks.inputs import Multiply, Scenario, StudyInputs
 from modelworks.inputs.priors import FAMILIES
@@ -31,7 +32,7 @@ from modelworks.study._line import RECORD, Result, run_study
 from modelworks.study._record import RERUN
 from modelworks.study._stale import fingerprints, needed
 from modelworks.study.binding._binding import BoundStudy, bind
-from modelworks.study.projection._carried import Carried, carried
+from modelworks.study.projection._carried import Beginning, Carried, carried
 
 if TYPE_CHECKING:
     from modelworks.plots import Figure
@@ -95,8 +96,8 @@ def rerun(
 ) -> Rerun:
     """Run a study with changes, and lay it beside the study as it is; the study is run first where it is stale.
 
-    Where only priors change or a target is left out, and the draws can carry it, they are weighted anew; with `anew`
-    the copy is calibrated in any case.
+    Where only priors change or a target is left out, and the draws can carry it, they are weighted anew; elsewhere the
+    calibration begins among them. With `anew` the copy is calibrated in any case, from the beginning.
 
     Raises
     ------
@@ -112,41 +113,46 @@ def rerun(
     before = run_study(folder, cores=cores, quiet=quiet)
     if before.run is None:
         raise RuntimeError("a study was run to its report but has no run")
-    draws = None if anew else _carried_draws(study, changed, read, before.run)
-    use = draws if draws is not None and draws.will_do else None
-    progress.say(_estimate(study, changed, use) + _about(draws))
+    use, words = (None, "") if anew else _old_draws(study, changed, read, before.run)
+    progress.say(_estimate(study, changed, use) + words)
     after = run_study(copy, cores=cores, quiet=quiet, carried=use)
     if after.run is None:
         raise RuntimeError("a study was run to its report but has no run")
     return Rerun(before, after, compare([before.run, after.run]))
 
 
-def _carried_draws(study: BoundStudy, changed: BoundStudy, changes: Sequence[Change], before: Run) -> Carried | None:
-    """The draws of the study as it is with the changed one's weights; None where changes are of other kinds."""
-    path = before.file(f"{stages.CALIBRATE}/posterior.nc")
-    if path is None or not study.free or any(each.kind not in ("prior", "target") for each in changes):
-        return None
-    priors = list(dict.fromkeys(each.name for each in changes if each.kind == "prior"))
-    return carried(study, changed, Posterior.read(path), priors, fingerprints(study)[stages.CALIBRATE])
+def _old_draws(
+    study: BoundStudy, changed: BoundStudy, changes: Sequence[Change], before: Run
+) -> tuple[Carried | Beginning | None, str]:
+    """What the draws of the study as it is are to the changed one, and in words how its calibration comes about."""
+    path, origin = before.file(f"{stages.CALIBRATE}/posterior.nc"), fingerprints(study)[stages.CALIBRATE]
+    cache = StageCache(study.inputs.repository.kept / "stages")
+    if path is None or not changed.free or cache.get(fingerprints(changed)[stages.CALIBRATE]) is not None:
+        return None, ""
+    posterior = Posterior.read(path)
+    draws = None
+    if all(each.kind in ("prior", "target") for each in changes):
+        priors = list(dict.fromkeys(each.name for each in changes if each.kind == "prior"))
+        draws = carried(study, changed, posterior, priors, origin)
+    if draws is not None and draws.will_do:
+        words = f"; calibrate takes the draws as they are, weighted anew ({draws.in_words}): --anew calibrates instead"
+        return draws, words
+    because = "" if draws is None else f", which can not carry the change ({draws.in_words})"
+    if choose(changed.inputs.study.calibration.sampler, stages.log_density(changed))[0] in FROM_THE_PRIORS:
+        return None, f"; calibrated from the beginning, as its sampler learns from the priors{because}"
+    words = f"; calibrate begins among the draws of the study as it is{because}: --anew begins with the priors instead"
+    return Beginning(posterior, origin), words
 
 
-def _about(draws: Carried | None) -> str:
-    """How the calibration comes about, where its draws were weighed."""
-    if draws is None:
-        return ""
-    if draws.will_do:
-        return f"; calibrate takes the draws as they are, weighted anew ({draws.in_words}): --anew calibrates instead"
-    return f"; calibrated anew, for the draws as they are can not carry the change ({draws.in_words})"
-
-
-def _estimate(study: BoundStudy, changed: BoundStudy, use: Carried | None = None) -> str:
-    """Which stages are done again, and how long each of them took the last time; draws that are used take none."""
+def _estimate(study: BoundStudy, changed: BoundStudy, use: Carried | Beginning | None = None) -> str:
+    """Which stages are done again, and how long each took the last time; draws that are weighted anew take none."""
     cache = StageCache(study.inputs.repository.kept / "stages")
     old, new = fingerprints(study), fingerprints(changed, use)
     again = [name for name in needed(study, stages.REPORT) if cache.get(new[name]) is None]
     unchanged = [name for name in needed(study, stages.REPORT) if name not in again]
     spent = {
-        name: 0.0 if use is not None and name == stages.CALIBRATE else _seconds(cache.get(old[name])) for name in again
+        name: 0.0 if isinstance(use, Carried) and name == stages.CALIBRATE else _seconds(cache.get(old[name]))
+        for name in again
     }
     known = [each for each in spent.values() if each is not None]
     long = f"about {sum(known):.0f} s, as the last time" if len(known) == len(spent) else "for a time not known yet"

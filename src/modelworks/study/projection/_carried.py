@@ -59,6 +59,19 @@ class Carried:
         return f"k-hat {self.k_hat:.2f}, worth {self.effective:,.0f} draws"
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """Draws of a study as it is, among which the calibration of the changed one begins; `origin` as of `Carried`."""
+
+    posterior: Posterior
+    origin: str
+
+    @property
+    def known(self) -> dict[str, Array]:
+        """The draws (draw,) of each parameter."""
+        return {name: self.posterior.draws(name).ravel() for name in self.posterior.parameters}
+
+
 def carried(
     before: BoundStudy, after: BoundStudy, posterior: Posterior, priors: Sequence[str], origin: str
 ) -> Carried | None:
