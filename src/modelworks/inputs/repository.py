@@ -83,6 +83,8 @@ WEBSITE: Mapping[str, type] = {
     "proxies": list,
     "session_days": float,
     "upload_mb": float,
+    "model_seconds": float,
+    "model_gb": float,
 }
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from modelworks.study._stale import stages_before
     from modelworks.study._template import new_repository, new_study
     from modelworks.study.binding._binding import BoundStudy
-    from modelworks.study.inquiries._controls import Control, read_moved
-    from modelworks.study.inquiries._explorer import Explored, Explorer, Ribbon, explorer_of
+    from modelworks.study.inquiries._controls import Control, Moved, read_moved
+    from modelworks.study.inquiries._explorer import Explorable, Explored, Explorer, Ribbon, explorer_of
     from modelworks.study.inquiries._foretold import Foretold, foresight, foretold
     from modelworks.study.inquiries._incidence import QuickLook, quick_look
     from modelworks.study.inquiries._reproduce import Reproduction, reproduce
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from modelworks.study.jobs._why import Explained, explain_job
     from modelworks.study.jobs._work import carry_out, other_python, worker_around
     from modelworks.study.own_stages._stage_study import StageStudy, missing_program
-    from modelworks.study.pages._assumptions import FORMATS, assumptions_of, layers_of, named_run, what_changed
+    from modelworks.study.pages._assumptions import FORMATS, Changed, assumptions_of, layers_of, named_run, what_changed
     from modelworks.study.pages._data_pages import data_pages
 
 _HOME = {
@@ -60,6 +60,8 @@ _HOME = {
     "Ribbon": "inquiries._explorer",
     "Explorer": "inquiries._explorer",
     "Explored": "inquiries._explorer",
+    "Explorable": "inquiries._explorer",
+    "Moved": "inquiries._controls",
     "read_moved": "inquiries._controls",
     "Control": "inquiries._controls",
     "last_time": "jobs._schedules",
@@ -128,18 +130,22 @@ _HOME = {
     "stages_before": "_stale",
     "store_around": "_repository",
     "what_changed": "pages._assumptions",
+    "Changed": "pages._assumptions",
 }
 
 __all__ = [
     "FORMATS",
     "BoundStudy",
+    "Changed",
     "Control",
     "Estimate",
     "Explained",
+    "Explorable",
     "Explored",
     "Explorer",
     "Foretold",
     "JobLog",
+    "Moved",
     "QuickLook",
     "Reproduction",
     "Rerun",

@@ -23,6 +23,7 @@ from modelworks.website._guard import Guard, headers
 from modelworks.website._house import opened
 from modelworks.website._render import page
 from modelworks.website._settings import Settings
+from modelworks.website._team_code import NoAnswerError
 from modelworks.website.access.visits import SAFE
 from modelworks.website.api import routes as api
 from modelworks.website.feeds import routes as feeds
@@ -73,6 +74,8 @@ STATUS = {
     "J103": 409, "R170": 409, "R171": 409, "R173": 409, "R174": 409, "R175": 409, "R176": 409, "R177": 409, "R179": 403,
     "Y551": 404, "Y164": 403,
 }  # fmt: skip
+# What does not answer now may in a moment.
+COME_AGAIN_SECONDS = 5
 _LOG = logging.getLogger("modelworks.website")
 
 
@@ -82,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(ModelworksError, _letters)
+    app.add_exception_handler(NoAnswerError, _in_trouble)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(Exception, _broken)
@@ -117,6 +121,11 @@ def _lifespan(settings: Settings) -> Any:
 async def _letters(request: Request, error: Exception) -> Response:
     letters = error.letters if isinstance(error, ModelworksError) else ()
     return _told(request, letters, max((STATUS.get(letter.code, 422) for letter in letters), default=422))
+
+
+async def _in_trouble(request: Request, error: Exception) -> Response:
+    """A model that did not answer."""
+    return _told(request, (error.letter,) if isinstance(error, NoAnswerError) else (), 503)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -156,9 +165,14 @@ def _told(request: Request, letters: Any, status: int) -> Response:
     if status == 401 and wants_page and request.method in SAFE and request.url.path != "/sign-in":
         return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
     if wants_page:
-        return page(request, "letters.html.j2", status, letters=letters, number=status)
-    asked = {"WWW-Authenticate": 'Basic realm="modelworks", charset="UTF-8"'} if status == 401 else None
-    return JSONResponse({"verdict": "stop", "mistakes": [each.as_dict() for each in letters]}, status, asked)
+        answer = page(request, "letters.html.j2", status, letters=letters, number=status)
+    else:
+        answer = JSONResponse({"verdict": "stop", "mistakes": [each.as_dict() for each in letters]}, status)
+    if status == 401 and not wants_page:
+        answer.headers["WWW-Authenticate"] = 'Basic realm="modelworks", charset="UTF-8"'
+    if status == 503:
+        answer.headers["Retry-After"] = str(COME_AGAIN_SECONDS)
+    return answer
 
 
 def _quoted(request: Request) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection
 
@@ -20,9 +20,13 @@ from modelworks.jobs import Queue
 from modelworks.runs import Index, Run, Store
 from modelworks.study import index_around, jobs_of, queue_around, store_around
 from modelworks.website._settings import Settings
+from modelworks.website._team_code import TeamCode
 from modelworks.website.access.people import People
 
+P = ParamSpec("P")
 T = TypeVar("T")
+# What models and studies are written in: the process of each begins anew when such a file changes.
+_OF_MODELS = frozenset({".py", ".yaml"})
 # How many things of a kind are kept that were read and may be asked for again; a page holds the data of its figures.
 REMEMBERED = 2000
 OF_LARGE_KINDS = {"page": 20, "svg": 100, "data": 1, "drawn": 20}
@@ -31,9 +35,10 @@ OF_LARGE_KINDS = {"page": 20, "svg": 100, "data": 1, "drawn": 20}
 class Workspace:
     """A repository as the website sees it: what is asked often is opened once, and may be used by many threads."""
 
-    def __init__(self, name: str, root: Path) -> None:
+    def __init__(self, name: str, root: Path, team_code: TeamCode | None = None) -> None:
         self.name = name
         self.root = root
+        self._team_code = team_code or TeamCode()
         self._kept: dict[str, OrderedDict[Hashable, Any]] = {}
         self._lock = threading.Lock()
 
@@ -69,6 +74,18 @@ class Workspace:
         found = self.index.keys(run_id) if run_id else []
         is_one = len(found) == 1 and self.store.stamp(found[0]) is not None
         return self.store.open(found[0]) if is_one else self.store.find(run_id)
+
+    def of_study(self, study: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What a function gives that runs a study's model, as its files are now; in a child process, see `TeamCode`."""
+        folders = (self.root / "models", self.root / "studies")
+        files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in _OF_MODELS)
+        version = tuple((file, found.st_mtime_ns, found.st_size) for file in files for found in [file.stat()])
+        return self._team_code.call((self.name, "study", study), version, function, *arguments, **named)
+
+    def of_run(self, run: Run, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """The same with the model that a run keeps, which never changes."""
+        stamp = self.store.stamp(run.key)
+        return self._team_code.call((self.name, "run", run.key), stamp, function, *arguments, **named)
 
     def remembered(self, key: tuple[str, *tuple[Hashable, ...]], make: Callable[[], T]) -> T:
         """What was made for this key before; of each kind, which it begins with, what was asked for long ago goes."""
@@ -116,13 +133,12 @@ def nothing_can_be_made(folder: Path, error: OSError) -> NoReturn:
 def opened(settings: Settings) -> Iterator[House]:
     """A house whose doors are open for as long as the block lasts."""
     people = People(settings.database, settings.session_days)
+    team_code = TeamCode(settings.model_seconds, settings.model_gb)
+    named = workspace_names(settings.folders)
     try:
-        yield House(
-            settings,
-            people,
-            {name: Workspace(name, folder) for name, folder in workspace_names(settings.folders).items()},
-        )
+        yield House(settings, people, {name: Workspace(name, folder, team_code) for name, folder in named.items()})
     finally:
+        team_code.close()
         people.close()
 
 

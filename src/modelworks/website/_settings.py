@@ -15,6 +15,8 @@ from modelworks.inputs.repository import Repository
 HOST, PORT = "127.0.0.1", 8420
 SESSION_DAYS = 14.0
 UPLOAD_MB = 100.0
+# A large model is compiled in some ten seconds.
+MODEL_SECONDS, MODEL_GB = 60.0, 4.0
 SECRET_BYTES = 32
 
 
@@ -23,8 +25,8 @@ class Settings:
     """Everything a website has to know before it can answer.
 
     `folders` are the team's repositories, each a workspace; `address` is where readers find the site, `database` the
-    address of what is known of people, `key` what sessions are signed with. `work` says that this process carries jobs
-    out, too.
+    address of what is known of people, `key` what sessions are signed with. A page waits so many `model_seconds` for a
+    team's model, which takes no more than `model_gb`. `work` says that this process carries jobs out, too.
     """
 
     folders: tuple[Path, ...]
@@ -36,6 +38,8 @@ class Settings:
     proxies: tuple[str, ...] = ()
     session_days: float = SESSION_DAYS
     upload_mb: float = UPLOAD_MB
+    model_seconds: float = MODEL_SECONDS
+    model_gb: float = MODEL_GB
     work: bool = False
 
     @property
@@ -82,6 +86,8 @@ def read_settings(
         proxies=tuple(said.get("proxies", ())),
         session_days=said.get("session_days", SESSION_DAYS),
         upload_mb=said.get("upload_mb", UPLOAD_MB),
+        model_seconds=said.get("model_seconds", MODEL_SECONDS),
+        model_gb=said.get("model_gb", MODEL_GB),
         work=work,
     )
 

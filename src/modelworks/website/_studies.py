@@ -14,7 +14,7 @@ from modelworks.errors import Letter
 from modelworks.inputs import check_files
 from modelworks.jobs import Job
 from modelworks.report import words
-from modelworks.runs import Row, Wanted
+from modelworks.runs import Row, Run, Wanted
 from modelworks.study import stages_before
 from modelworks.website._house import Workspace
 
@@ -93,6 +93,11 @@ def record(workspace: Workspace, key: str) -> Mapping[str, Any]:
 def studies(workspace: Workspace) -> list[Study]:
     """Every study of a workspace, by name; its files are read again when one of them changed."""
     return [study_in(workspace, folder) for folder in workspace.repository.studies()]
+
+
+def study_of(run: Run) -> str:
+    """The folder of the study that a run is of; for a variant, that which it is a variant of."""
+    return str(run.record.get("study") or run.study)
 
 
 def study_in(workspace: Workspace, folder: Path) -> Study:

@@ -79,6 +79,21 @@ class Explored:
         return f"{self.draws} of the projection's {self.of_draws} draws, evenly spaced"
 
 
+@dataclass(frozen=True)
+class Explorable:
+    """What a page of an explorer is made of: what one can move and look at, and from how many draws.
+
+    `scenarios` are the declared ones, each with its title and where the controls stand in it; `unlike` says where the
+    numbers of the run are not what comes out now.
+    """
+
+    outputs: tuple[str, ...]
+    controls: tuple[Control, ...]
+    scenarios: tuple[tuple[str, Moved], ...]
+    of_draws: int
+    unlike: str
+
+
 class Explorer:
     """A finished run that answers what if; it may be used by several threads at once.
 
@@ -126,6 +141,13 @@ class Explorer:
     def scenarios(self) -> dict[str, dict[str, float | str]]:
         """Where the controls stand in each declared scenario."""
         return {name: moved_by(each) for name, each in self.study.inputs.study.scenarios.items()}
+
+    @property
+    def about(self) -> Explorable:
+        """What may be known of it elsewhere."""
+        declared = self.study.inputs.study.scenarios
+        titled = tuple((declared[name].title, moved) for name, moved in self.scenarios.items())
+        return Explorable(self.outputs, self.controls, titled, self.of_draws, self.unlike)
 
     def answer(self, moved: Moved, outputs: Sequence[str], *, all_draws: bool = False) -> Explored:
         """The outputs asked for with some controls moved, from 200 draws, or from all of the projection's.

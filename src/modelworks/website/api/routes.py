@@ -18,7 +18,7 @@ from modelworks.runs import Wanted, compare, condition, promotion_of, promotions
 from modelworks.study import order_study, promote, sign_run, withdraw_run
 from modelworks.website._house import Workspace, house
 from modelworks.website._studies import Study as KnownStudy
-from modelworks.website._studies import changed_since, latest, studies
+from modelworks.website._studies import changed_since, latest, studies, study_of
 from modelworks.website.access.people import Person, Role
 from modelworks.website.access.visits import Reader, Visit, memberships, needs, person
 from modelworks.website.api import _models as models
@@ -37,7 +37,7 @@ _WHY = {
     409: "things are not so that this could be done",
     413: "too much came at once",
     422: "a mistake in what was asked for",
-    503: "a database or store behind the website does not answer",
+    503: "a database, a store or a model behind the website does not answer, or too many ask at once",
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     status: {"model": models.Mistakes, "description": why} for status, why in _WHY.items()
@@ -155,8 +155,9 @@ def list_jobs(
 def submit(request: Request, visit: Modeller, order: models.JobOrder) -> models.Job:
     """Hand a study over as it is now; what is edited afterwards is not seen by the job."""
     workspace = visit.workspace
-    made = order_study(
-        _known_study(workspace, order.study).folder,
+    known = _known_study(workspace, order.study)
+    made = workspace.of_study(
+        known.name, order_study, known.folder,
         until=order.until, changes=order.changes, executor=order.executor, priority=order.priority,
     )  # fmt: skip
     [job] = workspace.queue.submit([replace(made, by=visit.person.title)])
@@ -231,7 +232,8 @@ def list_promotions(visit: Reader) -> list[models.Promotion]:
 def put_forward(request: Request, visit: Modeller, proposal: models.Proposal) -> models.Promotion:
     """Put a run forward as the one to be stood behind, once all that its study requires of it holds."""
     run = visit.workspace.run(proposal.run)
-    made = promote(visit.workspace.root, run.id, comment=proposal.comment, by=visit.person.title)
+    root, by = visit.workspace.root, visit.person.title
+    made = visit.workspace.of_study(study_of(run), promote, root, run.id, comment=proposal.comment, by=by)
     visit.note(request, "put a run forward", run.id)
     return said.promotion(made)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -13,7 +14,8 @@ from modelworks.runs import Promotion, Requirement, Run, promotion_of, promotion
 from modelworks.study import needs_of, promote, requirements, sign_run, withdraw_run
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
-from modelworks.website._studies import changed_since, record
+from modelworks.website._studies import changed_since, record, study_of
+from modelworks.website._team_code import NoAnswerError
 from modelworks.website.access.visits import Reader, Runner, Visit
 
 router = APIRouter()
@@ -41,10 +43,12 @@ def ask(request: Request, visit: Reader, run_id: str) -> Response:
 def put_forward(request: Request, visit: Runner, run_id: str, comment: Comment = "") -> Response:
     """Put a run forward, once all that is required holds."""
     run = visit.workspace.run(run_id)
-    by = visit.person.title
-    return _done(
-        request, visit, run, "put forward", lambda: promote(visit.workspace.root, run.key, comment=comment, by=by)
-    )
+    root, by, study = visit.workspace.root, visit.person.title, study_of(run)
+
+    def put() -> Promotion:
+        return visit.workspace.of_study(study, promote, root, run.key, comment=comment, by=by)
+
+    return _done(request, visit, run, "put forward", put)
 
 
 @router.post("/w/{workspace}/runs/{run_id}/sign")
@@ -108,8 +112,16 @@ def _required(workspace: Workspace, run: Run) -> tuple[Collection[Requirement], 
 
     def look() -> tuple[Collection[Requirement], Collection[str]]:
         try:
-            return requirements(workspace.root, run), needs_of(workspace.root, run)
+            return workspace.of_study(study_of(run), _requirements_and_needs, workspace.root, run)
         except ModelworksError as error:
             return (Requirement("study", False, error.letters[0].message),), ()
 
-    return workspace.remembered(("required", *known), look)
+    try:
+        return workspace.remembered(("required", *known), look)
+    except NoAnswerError as error:
+        # Asked again the next time.
+        return (Requirement("study", False, error.letter.message),), ()
+
+
+def _requirements_and_needs(root: Path, run: Run) -> tuple[Collection[Requirement], Collection[str]]:
+    return requirements(root, run), needs_of(root, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,9 +15,22 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from modelworks import plots
 from modelworks.errors import Letter, ModelworksError
 from modelworks.inputs import read_study
+from modelworks.jobs import Order
 from modelworks.plots import Figure
-from modelworks.study import Explored, Explorer, Ribbon, explored_copy, explorer_of, order_study, read_moved
+from modelworks.runs import Run
+from modelworks.study import (
+    Explorable,
+    Explored,
+    Moved,
+    Ribbon,
+    explored_copy,
+    explorer_of,
+    order_study,
+    read_moved,
+)
+from modelworks.website._house import Workspace
 from modelworks.website._render import at, page, rendered
+from modelworks.website._studies import study_of
 from modelworks.website.access.visits import Reader, Runner, Visit
 
 if TYPE_CHECKING:
@@ -38,11 +52,10 @@ def show(request: Request, visit: Reader, run_id: str) -> Response:
 @router.get("/w/{workspace}/runs/{run_id}/explore.json")
 def answer(request: Request, visit: Reader, run_id: str) -> Response:
     """The same for a slider that is moved: the figure's panels, the table, and which draws these are."""
-    explorer = explorer_of(visit.workspace.run(run_id))
-    found = _explored(explorer, request.query_params)
+    found = _explored(visit.workspace, visit.workspace.run(run_id), request.query_params)
     told = rendered(request, "explored.html.j2", explored=found, rows=_rows(found.ribbons[0]))
     return JSONResponse(
-        {"panels": list(_figure(explorer, found).panels), "told": told, "seconds": found.seconds},
+        {"panels": list(_figure(found).panels), "told": told, "seconds": found.seconds},
         headers={"Cache-Control": "no-store"},
     )
 
@@ -50,8 +63,7 @@ def answer(request: Request, visit: Reader, run_id: str) -> Response:
 @router.get("/w/{workspace}/runs/{run_id}/explore.png")
 def picture(request: Request, visit: Reader, run_id: str) -> Response:
     """The figure for who runs no scripts."""
-    explorer = explorer_of(visit.workspace.run(run_id))
-    drawn = _figure(explorer, _explored(explorer, request.query_params)).png()
+    drawn = _figure(_explored(visit.workspace, visit.workspace.run(run_id), request.query_params)).png()
     return Response(drawn, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
@@ -65,11 +77,10 @@ async def make_run(request: Request, visit: Runner, run_id: str) -> Response:
 def _submitted(request: Request, visit: Visit, run_id: str, said: Mapping[str, str]) -> Response:
     workspace = visit.workspace
     run = workspace.run(run_id)
-    explorer = explorer_of(run)
     try:
-        moved = read_moved(explorer.controls, _controls_in(explorer, said))
-        folder = workspace.repository.find_study(str(run.record.get("study") or run.study))
-        order = order_study(explored_copy(read_study(folder), explorer.scenario(moved)))
+        moved = _moved(_about(workspace, run), said)
+        folder = workspace.repository.find_study(study_of(run))
+        order = workspace.of_run(run, _ordered, run, folder, moved)
     except ModelworksError as error:
         return _shown(request, visit, run_id, said, error.letters)
     [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
@@ -81,15 +92,14 @@ def _shown(
     request: Request, visit: Visit, run_id: str, said: Mapping[str, str], letters: tuple[Letter, ...] = ()
 ) -> Response:
     run = visit.workspace.run(run_id)
-    explorer = explorer_of(run)
+    explorer = _about(visit.workspace, run)
     try:
-        found = _explored(explorer, said)
+        found = _explored(visit.workspace, run, said)
     except ModelworksError as error:
         letters = letters or error.letters
-        found = _explored(explorer, {})
+        found = _explored(visit.workspace, run, {})
     chosen = found.ribbons[0].output
-    scenarios = explorer.study.inputs.study.scenarios
-    presets = [(each.title, _query(explorer, explorer.scenarios[name], chosen)) for name, each in scenarios.items()]
+    presets = [(title, _query(explorer, moved, chosen)) for title, moved in explorer.scenarios]
     return page(
         request, "explore.html.j2", 422 if letters else 200,
         run=run, explorer=explorer, explored=found, chosen=chosen, letters=letters, presets=presets,
@@ -97,12 +107,41 @@ def _shown(
     )  # fmt: skip
 
 
-def _explored(explorer: Explorer, said: Mapping[str, str]) -> Explored:
-    moved = read_moved(explorer.controls, _controls_in(explorer, said))
-    return explorer.answer(moved, [said.get(OUTPUT) or explorer.outputs[0]], all_draws=bool(said.get(ALL)))
+def _about(workspace: Workspace, run: Run) -> Explorable:
+    """What can be moved in a run; read once."""
+    known = ("explorable", run.key, workspace.store.stamp(run.key))
+    return workspace.remembered(known, lambda: workspace.of_run(run, _read, run))
 
 
-def _controls_in(explorer: Explorer, said: Mapping[str, str]) -> dict[str, str]:
+def _explored(workspace: Workspace, run: Run, said: Mapping[str, str]) -> Explored:
+    explorer = _about(workspace, run)
+    output = said.get(OUTPUT) or explorer.outputs[0]
+    return workspace.of_run(run, _answered, run, _moved(explorer, said), output, all_draws=bool(said.get(ALL)))
+
+
+# -- in the process of the run's model ---------------------------------------------------------------------
+
+
+def _read(run: Run) -> Explorable:
+    return explorer_of(run).about
+
+
+def _answered(run: Run, moved: Moved, output: str, *, all_draws: bool) -> Explored:
+    return explorer_of(run).answer(moved, [output], all_draws=all_draws)
+
+
+def _ordered(run: Run, folder: Path, moved: Moved) -> Order:
+    return order_study(explored_copy(read_study(folder), explorer_of(run).scenario(moved)))
+
+
+# -- what was moved ----------------------------------------------------------------------------------------
+
+
+def _moved(explorer: Explorable, said: Mapping[str, str]) -> Moved:
+    return read_moved(explorer.controls, _controls_in(explorer, said))
+
+
+def _controls_in(explorer: Explorable, said: Mapping[str, str]) -> dict[str, str]:
     """What a form or an address says of controls; a calibrated parameter counts where it is set at all."""
     as_calibrated = {each.name for each in explorer.controls if each.kind == "value" and each.baseline is None}
     others = {OUTPUT, ALL, "form_token"}
@@ -110,7 +149,7 @@ def _controls_in(explorer: Explorer, said: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in named.items() if name not in as_calibrated or said.get(SET + name)}
 
 
-def _query(explorer: Explorer, moved: Mapping[str, Any], output: str) -> str:
+def _query(explorer: Explorable, moved: Mapping[str, Any], output: str) -> str:
     """What stands in the address of something explored."""
     calibrated = [each.name for each in explorer.controls if each.kind == "value" and each.baseline is None]
     is_set = {SET + name: "on" for name in calibrated if name in moved}
@@ -126,7 +165,7 @@ def _rows(ribbon: Ribbon) -> list[tuple[Any, ...]]:
     return [("In all", *(ribbon.totals[name] for name in ("baseline", "explored", "difference"))), last]
 
 
-def _figure(explorer: Explorer, found: Explored) -> Figure:
+def _figure(found: Explored) -> Figure:
     """The output beside its difference from the baseline."""
     import pandas as pd
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -12,17 +12,19 @@ from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError
 from modelworks.inputs import PriorEntry
+from modelworks.jobs import Order
 from modelworks.study import (
     BoundStudy,
+    Changed,
     StageStudy,
     assumptions_of,
     check_study,
     estimate,
     executor_names,
     order_study,
+    queue_around,
     what_changed,
 )
-from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
 from modelworks.website._studies import latest, study_in
 from modelworks.website.access.visits import FORM_TOKEN, Runner, Visit
@@ -115,13 +117,17 @@ def _submitted(request: Request, visit: Visit, study: str, typed: Mapping[str, s
     workspace = visit.workspace
     folder = workspace.repository.find_study(study)
     try:
-        form = form_of(check_study(folder), typed)
-        order = order_study(folder, until=form.until, changes=form.changes, executor=form.executor)
+        order = workspace.of_study(study, _ordered, folder, typed)
     except ModelworksError as error:
         return _shown(request, visit, study, typed, error.letters)
     [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
     visit.note(request, "submitted", f"job {job}: {order.title}")
     return RedirectResponse(at(workspace.name, "jobs", job), 303)
+
+
+def _ordered(folder: Path, typed: Mapping[str, str]) -> Order:
+    form = form_of(check_study(folder), typed)
+    return order_study(folder, until=form.until, changes=form.changes, executor=form.executor)
 
 
 def _shown(
@@ -130,23 +136,40 @@ def _shown(
     workspace = visit.workspace
     folder = workspace.repository.find_study(study)
     own = study_in(workspace, folder)
+    row = latest(workspace, own.name)
     try:
-        bound = check_study(folder)
+        known = workspace.of_study(study, _known, folder, typed, row.id if row is not None else None)
     except ModelworksError as error:
         # Until its files are mended there is nothing to fill in.
         form = Form(letters=error.letters)
         return page(
             request, "new_run.html.j2", 422, study=own, form=form, expected="", changed=(), stages={}, executors=()
         )
-    form = form_of(bound, typed).with_letters(letters)
-    row = latest(workspace, own.name)
     return page(
         request, "new_run.html.j2", 422 if letters else 200,
-        study=own, form=form, expected=_expected(workspace, bound, form), row=row,
-        changed=_changed(workspace, own.name, row.id) if row is not None else (),
-        stages=STAGES if isinstance(bound, BoundStudy) else {"report": STAGES["report"]},
+        study=own, form=known.form.with_letters(letters), expected=known.expected, row=row, changed=known.changed,
+        stages=STAGES if known.has_model else {"report": STAGES["report"]},
         executors=executor_names(workspace.repository),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the form is made of: how long it will take in words, and what differs from the last run."""
+
+    form: Form
+    expected: str
+    changed: Sequence[Changed]
+    has_model: bool
+
+
+def _known(folder: Path, typed: Mapping[str, str], last: str | None) -> Known:
+    study = check_study(folder)
+    form = form_of(study, typed)
+    until = form.until if form.until in STAGES else "report"
+    with queue_around(folder) as queue:
+        expected = estimate(study, until, queue).in_words()
+    return Known(form, expected, _changed(folder, last) if last is not None else (), isinstance(study, BoundStudy))
 
 
 def form_of(study: BoundStudy | StageStudy, typed: Mapping[str, str]) -> Form:
@@ -178,16 +201,10 @@ def _fields(study: BoundStudy, typed: Mapping[str, str]) -> Iterable[Field]:
         )  # fmt: skip
 
 
-def _expected(workspace: Workspace, study: BoundStudy | StageStudy, form: Form) -> str:
-    """How long it will take here as it stands, and how much memory."""
-    until = form.until if form.until in STAGES else "report"
-    return estimate(study, until, workspace.queue).in_words()
-
-
-def _changed(workspace: Workspace, study: str, run_id: str) -> list[Any]:
+def _changed(folder: Path, run_id: str) -> Sequence[Changed]:
     """What the study assumes otherwise than its last run did."""
     try:
-        return what_changed(assumptions_of(run_id, workspace.root), assumptions_of(study, workspace.root))
+        return what_changed(assumptions_of(run_id, folder), assumptions_of(str(folder), folder))
     except ModelworksError:
         # A run of long ago, or of no model, has no table of assumptions to compare with.
-        return []
+        return ()
