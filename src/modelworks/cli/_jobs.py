@@ -28,6 +28,7 @@ LOOK_SECONDS = 0.5
 @click.option("--all", "everything", is_flag=True, help="Every study of the repository.")
 @click.option("--region", "regions", multiple=True, help="Only studies of this region; may be given again.")
 @click.option("--model", "models", multiple=True, help="Only studies of this model; may be given again.")
+@click.option("--scenario", "scenarios", multiple=True, help="Only this scenario, or `all`; may be given again.")
 @click.option("--matrix", is_flag=True, help="All that is chosen, and a table of all their numbers afterwards.")
 @click.option("--estimate", "only_estimate", is_flag=True, help="Only say how long it will take, and how much memory.")
 @click.option("--stage", default="report", show_default=True, help="Up to which stage; a study's own, too.")
@@ -48,11 +49,13 @@ def submit(studies: Sequence[str], as_json: bool, **asked: Any) -> None:
         everything=asked["everything"] or (asked["matrix"] and not studies),
         regions=asked["regions"],
         models=asked["models"],
+        scenarios=asked["scenarios"],
     )
     orders = order_studies(
         folders,
         until=asked["stage"],
         changes=[*asked["changes"], *asked["values"]],
+        scenarios=asked["scenarios"],
         matrix=asked["matrix"],
         executor=asked["executor"],
         priority=asked["priority"],
@@ -234,7 +237,7 @@ def _tell_batch(jobs: Sequence[Job]) -> None:
     summary = next((each for each in jobs if "rows" in (each.outcome.get("result") or {})), None)
     if summary is not None:
         rows = summary.outcome["result"]["rows"]
-        header = ("study", "region", "run", "verdict", "number", "median", "95 % interval", "unit")
+        header = ("study", "region", "scenario", "run", "verdict", "number", "median", "95 % interval", "unit")
         table(header, [_row_in_words(row) for row in rows])
         say(f"the table: {summary.outcome['result']['table']}")
     over = Counter(each.state for each in jobs)
@@ -244,7 +247,7 @@ def _tell_batch(jobs: Sequence[Job]) -> None:
 
 
 def _row_in_words(row: Mapping[str, Any]) -> tuple[str, ...]:
-    told = [str(row[name] or "") for name in ("study", "region", "run", "verdict", "number")]
+    told = [str(row[name] or "") for name in ("study", "region", "scenario", "run", "verdict", "number")]
     low, median, high = (_figure(row[name]) for name in ("low", "median", "high"))
     return (*told, median, f"{low} to {high}" if low and high else "", str(row["unit"] or ""))
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from modelworks.dates import TimeUnit
 from modelworks.errors import Letters, near
+from modelworks.inputs._chosen import check_chosen, only_chosen
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._layers import Layers, merged
 from modelworks.inputs._nodes import Earlier, MappingNode, Place, histories, places, shortened
@@ -97,10 +98,11 @@ class CalibrationSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionSettings:
-    """How many draws are carried into the scenarios, and until when; None is the end of the study."""
+    """How many draws are carried into which scenarios (all, where empty), and until when; None is the study's end."""
 
     draws: int = 200
     end: date | None = None
+    scenarios: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
     _check_drawn(calibration, projection, draft.places, letters)
     asked, figures = _question(fields, title, question, stages, where, layers.file), fields.texts("figures")
     _check_scenario_names(draft, letters)
+    check_chosen(projection.scenarios, draft.scenarios, fields.place("projection"), letters)
     decisions = read_decisions(fields, draft.quantities, draft.scenarios)
     hub = read_hub(fields)
     if answer is not None:
@@ -211,7 +214,7 @@ def read_study_file(layers: Layers, letters: Letters) -> StudyDraft:
         hub=hub,
         figures=figures,
     )
-    return replace(draft, study=study)
+    return replace(draft, study=only_chosen(study))
 
 
 def _question(
@@ -406,7 +409,7 @@ def _r_hat(fields: Fields) -> float | None:
 
 
 def _projection(owner: Fields, time: TimeSpan | None) -> ProjectionSettings:
-    fields = owner.below("projection", ("draws", "end"), "{draws: 200}")
+    fields = owner.below("projection", ("draws", "end", "scenarios"), "{draws: 200}")
     end = fields.day("end")
     if end is not None and time is not None and end < time.end:
         fields.say(
@@ -415,7 +418,8 @@ def _projection(owner: Fields, time: TimeSpan | None) -> ProjectionSettings:
             "move one of them; without `end` the projection ends with the study",
             "end",
         )
-    return ProjectionSettings(fields.whole("draws", 1, 100_000, ProjectionSettings().draws), end)
+    draws = fields.whole("draws", 1, 100_000, ProjectionSettings().draws)
+    return ProjectionSettings(draws, end, fields.texts("scenarios"))
 
 
 def _check_drawn(

@@ -197,6 +197,27 @@ def explored_copy(inputs: StudyInputs, scenario: Scenario) -> Path:
     return folder
 
 
+def scenarios_copy(inputs: StudyInputs, names: Sequence[str]) -> Path:
+    """The folder of a study that is this one with some of its scenarios; nothing of it is calibrated again.
+
+    Of one scenario, the numbers that this study tells of its baseline are those of the scenario.
+    """
+    said = ", ".join(names)
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-in-{_mark(said)}"
+    files: dict[str, dict[str, Any]] = _extending(inputs, folder)
+    files["study.yaml"]["projection"] = {"scenarios": list(names)}
+    alone = {
+        name: {"scenario": names[0]}
+        for name, each in inputs.study.quantities.items()
+        if each.output is not None and not each.scenarios
+    }
+    if alone and len(names) == 1:
+        files["study.yaml"]["quantities"] = alone
+    title = f"{inputs.study.title}, in {' and '.join(inputs.study.scenarios[name].title for name in names)}"
+    _write(folder, files, inputs, [f"scenarios {said}"], title)
+    return folder
+
+
 # -- the copy ----------------------------------------------------------------------------------------
 
 
@@ -234,7 +255,10 @@ def _write(
     files["study.yaml"]["title"] = title
     for name, content in files.items():
         (folder / name).write_text(_yaml(content), encoding="utf-8")
-    told = {"of": inputs.folder.name, "changes": changes}
+    before = inputs.folder / RERUN
+    # A copy of a copy is one of the study that both began with.
+    earlier = json.loads(before.read_text(encoding="utf-8")) if before.is_file() else {}
+    told = {"of": earlier.get("of", inputs.folder.name), "changes": [*earlier.get("changes", ()), *changes]}
     (folder / RERUN).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 

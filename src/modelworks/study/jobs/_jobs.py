@@ -23,10 +23,10 @@ from modelworks.study._record import input_files
 from modelworks.study._stale import check_until
 from modelworks.study._store import open_store
 from modelworks.study.binding._binding import BoundStudy, bind
-from modelworks.study.inquiries._rerun import changed_copy
+from modelworks.study.inquiries._rerun import changed_copy, scenarios_copy
 from modelworks.study.jobs._estimate import MEMORY_GB, estimate
 from modelworks.study.jobs._pinned import pin
-from modelworks.study.own_stages._stage_study import open_study
+from modelworks.study.own_stages._stage_study import Study, open_study
 
 
 def queue_around(folder: Path) -> Queue:
@@ -40,6 +40,7 @@ def order_study(
     *,
     until: str = stages.REPORT,
     changes: Sequence[str] = (),
+    scenarios: Sequence[str] = (),
     executor: str = "process",
     resources: Resources | None = None,
     labels: Mapping[str, str] | None = None,
@@ -51,6 +52,8 @@ def order_study(
     ----------
     changes : sequence of str
         As `rerun` takes them: `value recovery_rate = 0.4`.
+    scenarios : sequence of str
+        Those that are run, beside the baseline; all, when left out.
     more
         What else an `Order` takes, such as `priority` or `needs`.
 
@@ -63,7 +66,7 @@ def order_study(
     if executor not in known:
         hint = "write [slurm] into modelworks.toml, with what your cluster wants" if executor == "slurm" else ""
         fail("J131", f"there is no executor `{executor}` here", hint=hint or near(executor, known))
-    study = bind(changed_copy(bind(folder).inputs, changes)) if changes else open_study(folder)
+    study = _assumed(folder, changes, scenarios)
     check_until(study, until)
     pinned = pin(study, input_files(study))
     repository = study.inputs.repository
@@ -72,7 +75,7 @@ def order_study(
     with queue_around(folder) as queue:
         expected = estimate(study, until, queue, cores if resources is None else resources.cores)
     return Order(
-        title=f"{study.name}: {until}" + (f", with {'; '.join(changes)}" if changes else ""),
+        title=_title(folder.name if scenarios else study.name, until, changes, scenarios),
         command=(sys.executable, "-m", "modelworks", "work"),
         environment={"PYTHONPATH": str(pinned.code)},
         task={
@@ -87,7 +90,8 @@ def order_study(
         executor=executor,
         resources=resources or Resources(cores, memory_gb=max(expected.memory_gb, MEMORY_GB)),
         labels={
-            "study": study.name,
+            "study": folder.name if scenarios else study.name,
+            "scenario": ", ".join(scenarios),
             "region": study.inputs.study.region or "",
             "model": study.model.name if isinstance(study, BoundStudy) else "",
             "until": until,
@@ -95,6 +99,23 @@ def order_study(
         },
         by=person(repository.root),
         **more,
+    )
+
+
+def _assumed(folder: Path, changes: Sequence[str], scenarios: Sequence[str]) -> Study:
+    """The study, or the copy of it in which something is assumed otherwise or only some scenarios are run."""
+    if not changes and not scenarios:
+        return open_study(folder)
+    if changes:
+        folder = changed_copy(bind(folder).inputs, changes)
+    return bind(scenarios_copy(bind(folder).inputs, scenarios) if scenarios else folder)
+
+
+def _title(name: str, until: str, changes: Sequence[str], scenarios: Sequence[str]) -> str:
+    return (
+        f"{name}: {until}"
+        + (f", in {', '.join(scenarios)}" if scenarios else "")
+        + (f", with {'; '.join(changes)}" if changes else "")
     )
 
 
