@@ -170,7 +170,7 @@ def test_an_index_of_another_edition_is_made_anew(
     run = publish()
     url = f"sqlite:///{tmp_path / 'index.sqlite'}"
     assert ids(Index(store, url).select()) == [run.id]
-    monkeypatch.setattr("modelworks.runs._index.EDITION", 0)
+    monkeypatch.setattr("modelworks.runs._index_upkeep.EDITION", 0)
     assert ids(Index(store, url).select()) == [run.id]
 
 

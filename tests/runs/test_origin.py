@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
-from modelworks.runs import Origin, Run, Store, origins_of, trace_file, trace_number, write_with_origin
+from modelworks.runs import Index, Origin, Run, Store, origins_of, trace_file, trace_number, write_with_origin
 
 ORIGIN = Origin("flu/sir/uk/20261121T051500Z/0f3c2ab-7f3a21", "figures/a--b.png", "ab" * 32)
 # A picture of one black pixel: header, data, end (W3C PNG, 11.2).
@@ -76,45 +77,67 @@ def test_a_table_is_still_the_same(tmp_path: Path) -> None:
 
 @pytest.fixture
 def run(store: Store, stage: Path) -> Run:
-    deaths = {"median": 1234.5678, "low": 1000.0, "high": 1500.0, "unit": "people"}
+    deaths = {"median": 1234.5678, "low": 1000.0, "high": 1500.0, "mean": 1240.25, "unit": "people"}
     return store.publish(("flu", "sir", "uk"), stages={"simulate": stage}, record={"quantities": {"deaths": deaths}})
+
+
+@pytest.fixture
+def index(store: Store, tmp_path: Path) -> Iterator[Index]:
+    with Index(store, f"sqlite:///{tmp_path / 'index.sqlite'}") as index:
+        yield index
 
 
 BOTH = pytest.mark.parametrize("kind", ["folder", pytest.param("bucket", marks=pytest.mark.needs("weed"))])
 
 
 @BOTH
-def test_a_copy_is_known_by_its_checksum(store: Store, run: Run, tmp_path: Path) -> None:
+def test_a_copy_is_known_by_its_checksum(index: Index, run: Run, tmp_path: Path) -> None:
     copy = tmp_path / "of-somebody.csv"
     copy.write_bytes((run.path / "simulate" / "table.csv").read_bytes())
-    assert [(each.key, each.name, each.how) for each in trace_file(store, copy)] == [
+    assert [(each.key, each.name, each.how) for each in trace_file(index, copy)] == [
         (run.key, "simulate/table.csv", "checksum")
     ]
     copy.write_text("a,b\n1,3\n", encoding="utf-8")
-    assert trace_file(store, copy) == []
+    assert list(trace_file(index, copy)) == []
 
 
-def test_a_run_that_is_not_here_is_named_all_the_same(store: Store, run: Run, tmp_path: Path) -> None:
+def test_a_run_that_is_not_here_is_named_all_the_same(index: Index, run: Run, tmp_path: Path) -> None:
     write_with_origin(SVG, tmp_path / "theirs.svg", ORIGIN)
     write_with_origin(SVG, tmp_path / "ours.svg", Origin.of(run, "simulate/table.csv"))
-    assert [(each.key, each.there) for each in trace_file(store, tmp_path / "theirs.svg")] == [(ORIGIN.key, False)]
-    (ours,) = trace_file(store, tmp_path / "ours.svg")
+    assert [(each.key, each.there) for each in trace_file(index, tmp_path / "theirs.svg")] == [(ORIGIN.key, False)]
+    (ours,) = trace_file(index, tmp_path / "ours.svg")
     assert (ours.key, ours.name, ours.there) == (run.key, "simulate/table.csv", True)
 
 
 def test_a_file_that_says_something_else_under_our_name_is_traced_by_its_checksum(
-    store: Store, run: Run, tmp_path: Path
+    index: Index, run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "a.html").write_text('<!-- modelworks-run: {"key": 1,, "x"} -->', encoding="utf-8")
     assert origins_of(tmp_path / "a.html") == []
-    assert trace_file(store, tmp_path / "a.html") == []
+    assert list(trace_file(index, tmp_path / "a.html")) == []
 
 
-@pytest.mark.parametrize("text", ["1,235", "1235", "1234.57", "1,234.568"])
-def test_a_number_of_a_report_leads_to_its_run(store: Store, run: Run, text: str) -> None:
+@pytest.mark.parametrize("text", ["1,235", "1235", "1234.57", "1,234.568", "1,000", "1500.0", "1,240.25"])
+def test_a_number_of_a_report_leads_to_its_run(index: Index, run: Run, text: str) -> None:
     """To as many digits as somebody copied, with commas or without."""
-    assert [(each.key, each.name) for each in trace_number(store, text)] == [(run.key, "deaths")]
+    assert [(each.key, each.name) for each in trace_number(index, text)] == [(run.key, "deaths")]
 
 
-def test_another_number_leads_nowhere(store: Store, run: Run) -> None:
-    assert trace_number(store, "1236") == []
+def test_another_number_leads_nowhere(index: Index, run: Run) -> None:
+    assert list(trace_number(index, "1236")) == []
+
+
+def test_the_latest_comes_first_and_what_is_gone_not_at_all(
+    store: Store, index: Index, run: Run, stage: Path, tmp_path: Path
+) -> None:
+    """Also of a run that was published, or taken away, after somebody had asked before."""
+    table = run.path / "simulate" / "table.csv"
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(table.read_bytes())
+    assert [each.key for each in trace_file(index, copy)] == [run.key]
+    again = store.publish(("tb", "sir", "uk"), stages={"simulate": stage}, record=dict(run.record))
+    for found in (trace_file(index, copy), trace_number(index, "1235")):
+        assert [each.key for each in found] == [again.key, run.key]
+    store.discard(run.key, "Ada", store.now())
+    for found in (trace_file(index, copy), trace_number(index, "1235")):
+        assert [each.key for each in found] == [again.key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -352,12 +353,15 @@ def where_from(what: str, as_json: bool) -> None:
     A file says so itself where it was exported by us; one that was copied is known by its checksum.
     """
     from modelworks.runs import is_number, trace_file, trace_number
-    from modelworks.study import store_around
+    from modelworks.study import index_around
 
-    path, store = Path(what), store_around(Path.cwd())
+    path = Path(what)
     if not path.is_file() and not is_number(what):
         fail("R164", f"`{what}` is no file and no number", hint="look for a slip in the path; write a number as 3.20")
-    found = trace_file(store, path) if path.is_file() else trace_number(store, what)
+    with index_around(Path.cwd()) as index:
+        traces = trace_file(index, path) if path.is_file() else trace_number(index, what)
+        # One more than is shown, to say that there are more: a common number may be one of every run.
+        found = list(traces if as_json else itertools.islice(traces, ROWS_SHOWN + 1))
     if as_json:
         show_json([dataclasses.asdict(each) for each in found])
         return
@@ -365,6 +369,8 @@ def where_from(what: str, as_json: bool) -> None:
         hint = "a file that was edited has another checksum; a pruned run comes back with `modelworks restore RUN`"
         fail("R164", f"no run here is one that `{what}` comes from", hint=hint)
     table(("run", "file or number", "how", ""), [_trace_cells(each) for each in found[:ROWS_SHOWN]])
+    if len(found) > ROWS_SHOWN:
+        say(f"the latest {ROWS_SHOWN}; --json has all")
     next_step(f"modelworks show {found[0].key.rpartition('-')[2]}")
 
 

@@ -139,8 +139,9 @@ def _data(run: Run) -> dict[str, str]:
 
 
 def _settings(run: Run) -> dict[str, str]:
-    """How it was calibrated: the sampler, how many chains and draws, the seed."""
-    return {name: str(value) for name, value in (run.record.get("calibration") or {}).items()}
+    """How it was calibrated: the sampler, how many chains and draws, the seed; what is not set is as if unsaid."""
+    said = run.record.get("calibration") or {}
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def _code(run: Run) -> dict[str, str]:

@@ -18,6 +18,8 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
 }
+# What an index keeps of a number; `value` is the median where there is one.
+PARTS = ("value", "low", "high", "mean")
 _CONDITION = re.compile(r"\s*(?P<name>[^\s<>=!]+)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<number>\S+)\s*")
 _DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
@@ -99,5 +101,4 @@ def numbers_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             numbers = said if isinstance(said, Mapping) else {"value": said}
             value = numbers.get("value", numbers.get("median"))
             if isinstance(value, (int, float)):
-                low, high = numbers.get("low"), numbers.get("high")
-                yield {"kind": kind, "name": name, "value": value, "low": low, "high": high}
+                yield {"kind": kind, "name": name, **{part: numbers.get(part) for part in PARTS}, "value": value}

@@ -6,62 +6,24 @@ where a name was added or removed since; deleting its file costs one slow listin
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import DatabaseError, OperationalError
 
-from modelworks.databases import answering, changing, open_database
 from modelworks.errors import Letter, ModelworksError, fail, near
-from modelworks.runs._find import COMPARISONS, Condition, Wanted, day, numbers_of
-from modelworks.runs._marks import Mark, standing
+from modelworks.runs._find import COMPARISONS, PARTS, Condition, Wanted, day
+from modelworks.runs._index_tables import FILES, NUMBERS, RUNS, TAGS, WORDS, beginning, portions
+from modelworks.runs._index_upkeep import Upkeep
 from modelworks.runs._promotion import APPROVED, Promotion, by_run, what_holds
 from modelworks.runs._run import id_of
 from modelworks.runs._store import DEPTH, folder_name
 from modelworks.runs._words import Word, word_of
 
 if TYPE_CHECKING:
-    from modelworks.runs._store import Changes, Store
-
-# Of another edition an index is thrown away and made anew.
-EDITION = 2
-# A lock of PostgreSQL that all who refresh an index of runs agree upon.
-LOCK = 0x6D77_7275
-
-_schema = sql.MetaData()
-_TEXT, _NUMBER = sql.Text(), sql.Float(53)
-
-
-def _table(name: str, keys: Mapping[str, Any], **columns: Any) -> sql.Table:
-    return sql.Table(
-        f"modelworks_{name}",
-        _schema,
-        sql.Column("store", _TEXT, primary_key=True),
-        *(sql.Column(each, kind, primary_key=True) for each, kind in keys.items()),
-        *(sql.Column(each, kind) for each, kind in columns.items()),
-    )
-
-
-RUNS = _table(
-    "runs",
-    {"key": _TEXT},
-    id=_TEXT, study=_TEXT, model=_TEXT, region=_TEXT, time=_TEXT, commit=_TEXT, dirty=sql.Boolean(), until=_TEXT,
-    verdict=_TEXT, finished=_TEXT, seconds=_NUMBER, title=_TEXT, answer=_TEXT, person=_TEXT, pinned=sql.Boolean(),
-    damage=_TEXT, stamp=_TEXT,
-)  # fmt: skip
-NUMBERS = _table("numbers", {"key": _TEXT, "kind": _TEXT, "name": _TEXT}, value=_NUMBER, low=_NUMBER, high=_NUMBER)
-TAGS = _table("tags", {"key": _TEXT, "tag": _TEXT})
-FOLDERS = _table("folders", {"folder": _TEXT}, changed=sql.BigInteger(), settled=sql.Boolean())
-MARKS = _table("marks", {"name": _TEXT}, run=_TEXT, kind=_TEXT, text=_TEXT, by=_TEXT, when=_TEXT)
-WORDS = _table("words", {"name": _TEXT}, said=_TEXT)
-ABOUT = _table("about", {"name": _TEXT}, value=_TEXT)
-
-sql.Index("modelworks_runs_in_order", RUNS.c.store, RUNS.c.time.desc(), RUNS.c.id.desc())
-sql.Index("modelworks_numbers_by_name", NUMBERS.c.store, NUMBERS.c.name, NUMBERS.c.value)
+    from modelworks.runs._store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +58,12 @@ class Listing:
     damaged: tuple[Letter, ...] = ()
 
 
-class Index:
-    """The runs of one store in a table of SQLite or PostgreSQL.
+class Index(Upkeep):
+    """The runs of one store in a table of SQLite or PostgreSQL, and what one may ask of it.
 
     `url` is one of SQLAlchemy's. Several processes may use one index at once, and each brings it up to date by
     itself: nobody has to tell it of a run.
     """
-
-    def __init__(self, store: Store, url: str) -> None:
-        self._store = store
-        self._url = url
-        self._engine = open_database(url)
-
-    def __enter__(self) -> Index:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._engine.dispose()
 
     def select(self, wanted: Wanted | None = None) -> Listing:
         """The runs asked for, after a look at what the folders hold now.
@@ -123,7 +74,7 @@ class Index:
             R150 when the database does not answer, R151 for a condition on a number no run has.
         """
         asked = wanted or Wanted()
-        with _letters(self._url):
+        with self._answering():
             self.refresh()
             while changed := self._changed(asked):
                 # What somebody changed or removed by hand inside a run leaves no trace where we look for changes.
@@ -131,45 +82,10 @@ class Index:
                     self._take(connection, changed)
             return self._selected(asked)
 
-    def refresh(self) -> None:
-        """Bring the table up to date with the folders."""
-        with _letters(self._url):
-            self._made()
-            with self._engine.connect() as connection:
-                changes, damaged, marks = self._look(connection)
-                words = self._known_words(connection)
-            said, spoken = self._store.mark_names(), self._store.word_names()
-            new_marks, lost_marks = said - marks, marks - said
-            if not (changes or damaged or new_marks or lost_marks or spoken != words):
-                return
-            with self._changing() as connection:
-                if changes.removed:
-                    # Somebody else may have seen meanwhile that one is back, and would then not look again.
-                    changes, damaged, _ = self._look(connection)
-                self._drop(connection, sorted(changes.removed))
-                self._take(connection, sorted({*changes.added, *damaged}))
-                self._remember(connection, changes.looked, changes.forgotten)
-                self._say(connection, new_marks, lost_marks)
-                self._speak(connection, spoken - words, words - spoken)
-
-    def _look(self, connection: sql.Connection) -> tuple[Changes, list[str], set[str]]:
-        """What came and went since the last look, which runs could not be read, and the remarks that are known."""
-        seen, damaged, marks = self._remembered(connection)
-        return self._store.changes(seen, lambda region: self._known(connection, region)), damaged, marks
-
-    def rebuild(self) -> None:
-        """Forget everything and read all folders anew."""
-        with _letters(self._url):
-            self._made()
-            with self._changing() as connection:
-                for table in (RUNS, NUMBERS, TAGS, FOLDERS, MARKS, WORDS):
-                    connection.execute(sql.delete(table).where(table.c.store == self._store.address))
-            self.refresh()
-
     def spoken(self) -> list[Word]:
         """All that was said on the way to an approval, after a look at what is there now."""
         self.refresh()
-        with _letters(self._url):
+        with self._answering():
             return self._spoken()
 
     def _spoken(self) -> list[Word]:
@@ -185,7 +101,34 @@ class Index:
         """The keys of runs whose id begins so, after a look at what is there now; two of them, where there are more."""
         self.refresh()
         asked = self._keys(RUNS, RUNS.c.id.startswith(digits.lower(), autoescape=True)).limit(2)
-        with _letters(self._url), self._engine.connect() as connection:
+        with self._answering(), self._engine.connect() as connection:
+            return list(connection.execute(asked).scalars())
+
+    def part(self, key: str, name: str) -> Mapping[str, Any]:
+        """A file of a run that holds a mapping as JSON; R103 where it can not be read."""
+        return self._store.part(key, name)
+
+    def with_number(self, low: float, high: float) -> list[str]:
+        """The keys of runs that have a number, or an end or the mean of its interval, between two; the latest first."""
+        self.refresh()
+        # One question for each part, so that each has its own index; one with `or` reads the whole table.
+        found = (self._keys(NUMBERS, NUMBERS.c[part].between(low, high)) for part in PARTS)
+        return self._with(sql.union(*found))
+
+    def with_file(self, checksum: str) -> list[str]:
+        """The keys of runs that probably have a file with this SHA-256, the latest first."""
+        self.refresh()
+        self.read_checksums()
+        return self._with(self._keys(FILES, FILES.c.checksums.contains(beginning(checksum), autoescape=True)))
+
+    def there(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that are of runs which are there now."""
+        self.refresh()
+        return set(self._with(list(keys)))
+
+    def _with(self, keys: Any) -> list[str]:
+        asked = self._keys(RUNS, RUNS.c.key.in_(keys)).order_by(RUNS.c.time.desc(), RUNS.c.id.desc())
+        with self._answering(), self._engine.connect() as connection:
             return list(connection.execute(asked).scalars())
 
     def names_of_numbers(self) -> list[str]:
@@ -256,151 +199,15 @@ class Index:
         with self._engine.connect() as connection:
             return connection.execute(self._keys(NUMBERS, NUMBERS.c.name == name).limit(1)).first() is not None
 
-    def _keys(self, table: sql.Table, *conditions: Any) -> Any:
-        return sql.select(table.c.key).where(table.c.store == self._store.address, *conditions)
-
     def _tags(self, connection: sql.Connection, keys: list[str]) -> dict[str, tuple[str, ...]]:
         tags: dict[str, tuple[str, ...]] = {}
-        for some in _portions(keys):
+        for some in portions(keys):
             found = connection.execute(
                 sql.select(TAGS).where(TAGS.c.store == self._store.address, TAGS.c.key.in_(some)).order_by(TAGS.c.tag)
             )
             for row in found:
                 tags[row.key] = (*tags.get(row.key, ()), row.tag)
         return tags
-
-    # -- keeping up ----------------------------------------------------------------------------------
-
-    def _made(self) -> None:
-        """The tables, of this edition; one that can not be read is made anew, for nothing in it is the truth."""
-        try:
-            if self._edition() != str(EDITION):
-                with self._changing() as connection:
-                    # Somebody else may have made them meanwhile.
-                    if self._edition() != str(EDITION):
-                        _schema.drop_all(connection)
-                        _schema.create_all(connection)
-                        connection.execute(sql.insert(ABOUT).values(store="", name="edition", value=str(EDITION)))
-        except DatabaseError as error:
-            # A server that does not answer, and what its owner has to mend there, are not ours to throw away.
-            if isinstance(error, OperationalError) or self._engine.dialect.name != "sqlite":
-                raise
-            self._throw_away()
-            self._made()
-
-    def _edition(self) -> str | None:
-        """The edition of the tables that are there."""
-        with self._engine.connect() as connection:
-            if not sql.inspect(connection).has_table(ABOUT.name):
-                return None
-            asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == "", ABOUT.c.name == "edition")
-            return connection.execute(asked).scalar()
-
-    def _throw_away(self) -> None:
-        """Remove a file that is no database."""
-        self._engine.dispose()
-        file = str(self._engine.url.database)
-        for each in (file, f"{file}-wal", f"{file}-shm"):
-            Path(each).unlink(missing_ok=True)
-
-    def _changing(self) -> contextlib.AbstractContextManager[sql.Connection]:
-        """A transaction that no other refresh of any process overlaps."""
-        return changing(self._engine, LOCK)
-
-    def _remembered(self, connection: sql.Connection) -> tuple[dict[str, tuple[int, bool]], list[str], set[str]]:
-        """What was looked at and when; the runs that could not be read; the remarks known."""
-        here = self._store.address
-        folders = connection.execute(sql.select(FOLDERS).where(FOLDERS.c.store == here))
-        seen = {row.folder: (row.changed, row.settled) for row in folders}
-        damaged = connection.execute(sql.select(RUNS.c.key).where(RUNS.c.store == here, RUNS.c.damage.is_not(None)))
-        marks = connection.execute(sql.select(MARKS.c.name).where(MARKS.c.store == here))
-        return seen, list(damaged.scalars()), set(marks.scalars())
-
-    def _known(self, connection: sql.Connection, region: str) -> list[str]:
-        """The keys of the runs known below a folder `study/model/region`."""
-        of_region = RUNS.c.key.startswith(f"{region}/", autoescape=True)
-        return list(connection.execute(self._keys(RUNS, of_region)).scalars())
-
-    def _remember(
-        self, connection: sql.Connection, looked: Mapping[str, tuple[int, bool]], forgotten: Iterable[str]
-    ) -> None:
-        self._delete(connection, FOLDERS, FOLDERS.c.folder, [*looked, *forgotten])
-        _insert(
-            connection,
-            FOLDERS,
-            [
-                {"store": self._store.address, "folder": folder, "changed": changed, "settled": settled}
-                for folder, (changed, settled) in looked.items()
-            ],
-        )
-
-    def _drop(self, connection: sql.Connection, keys: list[str]) -> None:
-        for table in (RUNS, NUMBERS, TAGS):
-            self._delete(connection, table, table.c.key, keys)
-
-    def _delete(self, connection: sql.Connection, table: sql.Table, column: Any, values: list[str]) -> None:
-        for some in _portions(values):
-            connection.execute(sql.delete(table).where(table.c.store == self._store.address, column.in_(some)))
-
-    def _take(self, connection: sql.Connection, keys: list[str]) -> None:
-        """Read these runs anew, and forget those that are gone."""
-        self._drop(connection, keys)
-        runs: list[dict[str, Any]] = []
-        numbers: list[dict[str, Any]] = []
-        for key in keys:
-            stamp = self._store.stamp(key)
-            if stamp is None:
-                continue
-            told, found = _told(self._store, key)
-            told["stamp"] = stamp
-            runs.append({"store": self._store.address, **told})
-            numbers.extend({"store": self._store.address, "key": key, **each} for each in found)
-        _insert(connection, RUNS, runs)
-        _insert(connection, NUMBERS, numbers)
-        self._stand(connection, keys)
-
-    def _say(self, connection: sql.Connection, new: set[str], lost: set[str]) -> None:
-        """Take up new remarks, and what they change about the runs they are of."""
-        about: set[str] = set()
-        for some in _portions(sorted(lost)):
-            gone = sql.select(MARKS.c.run).where(MARKS.c.store == self._store.address, MARKS.c.name.in_(some))
-            about.update(connection.execute(gone).scalars())
-        self._delete(connection, MARKS, MARKS.c.name, sorted(lost))
-        said = [{"store": self._store.address, "name": name, **_fields(mark)} for name, mark in self._store.marks(new)]
-        self._delete(connection, MARKS, MARKS.c.name, [each["name"] for each in said])
-        _insert(connection, MARKS, said)
-        self._stand(connection, sorted(about | {each["run"] for each in said}))
-
-    def _known_words(self, connection: sql.Connection) -> set[str]:
-        return set(connection.execute(sql.select(WORDS.c.name).where(WORDS.c.store == self._store.address)).scalars())
-
-    def _speak(self, connection: sql.Connection, new: set[str], lost: set[str]) -> None:
-        """Take up what was said on the way to an approval."""
-        self._delete(connection, WORDS, WORDS.c.name, sorted(new | lost))
-        said = [{"name": name, "said": word.as_text()} for name, word in self._store.words(new)] if new else []
-        _insert(connection, WORDS, [{"store": self._store.address, **each} for each in said])
-
-    def _stand(self, connection: sql.Connection, keys: list[str]) -> None:
-        """Tags and pins of some runs, from all that was said of them."""
-        here = self._store.address
-        for some in _portions(keys):
-            self._delete(connection, TAGS, TAGS.c.key, some)
-            found = connection.execute(
-                sql.select(MARKS).where(MARKS.c.store == here, MARKS.c.run.in_(some)).order_by(MARKS.c.name)
-            ).fetchall()
-            said: dict[str, list[Mark]] = {key: [] for key in some}
-            for row in found:
-                said[row.run].append(Mark(row.run, row.kind, row.text, row.by, row.when))
-            stands = {key: standing(marks) for key, marks in said.items() if marks}
-            _insert(
-                connection,
-                TAGS,
-                [{"store": here, "key": key, "tag": tag} for key, each in stands.items() for tag in each.tags],
-            )
-            for key, each in stands.items():
-                connection.execute(
-                    sql.update(RUNS).where(RUNS.c.store == here, RUNS.c.key == key).values(pinned=each.pinned)
-                )
 
 
 def _after(key: str) -> Any:
@@ -426,42 +233,6 @@ def _why_not(store: Store, key: str) -> tuple[Letter, ...]:
     return ()
 
 
-def _told(store: Store, key: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What a list shows of a run, and its numbers; of one that can not be read, why."""
-    study, model, region, moment, folder = key.split("/")
-    row: dict[str, Any] = dict.fromkeys(column.name for column in RUNS.columns if column.name != "store")
-    row |= {"key": key, "id": id_of(Path(key)), "study": study, "model": model, "region": region, "time": moment}
-    row |= {"commit": folder[:7], "pinned": False, "dirty": False}
-    try:
-        record = store.record(key)
-    except ModelworksError as error:
-        return {**row, "damage": str(error.letters[0])}, []
-    known = record.get("provenance") or {}
-    row |= {name: record.get(name) for name in ("until", "verdict", "finished", "seconds", "title", "answer")}
-    row |= {"person": known.get("person"), "dirty": bool(known.get("dirty"))}
-    return row, list(numbers_of(record))
-
-
 def _row(found: Mapping[str, Any], tags: tuple[str, ...], promotion: Promotion | None) -> Row:
     fields = {name: found[name] for name in Row.__dataclass_fields__ if name not in ("tags", "promotion")}
     return Row(**fields, tags=tags, promotion=promotion)
-
-
-def _fields(mark: Mark) -> dict[str, str]:
-    return {name: getattr(mark, name) for name in Mark.__dataclass_fields__}
-
-
-def _insert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(sql.insert(table), rows)
-
-
-def _portions(values: list[str], size: int = 500) -> Iterator[list[str]]:
-    """Values in portions; an old SQLite takes 999 in one question."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
-def _letters(url: str) -> contextlib.AbstractContextManager[None]:
-    hint = "see whether its server runs and who may use it; without one, take `index` out of modelworks.toml"
-    return answering(url, "R150", "the index of runs", hint)

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from modelworks.errors import ModelworksError
 from modelworks.runs._fingerprint import file_hash
 from modelworks.runs._origin import beside, origins_of
-from modelworks.runs._run import CHECKSUMS
-from modelworks.runs._store import Store
+from modelworks.runs._run import CHECKSUMS, RECORD
+
+if TYPE_CHECKING:
+    from modelworks.runs._index import Index
 
 # A number as somebody copied it out of a report, with our minus or that of a keyboard, and commas at the thousands.
 _NUMBER = re.compile(r"[-−]?\d[\d,]*(\.\d+)?")
@@ -33,32 +35,33 @@ class Trace:
     text: str = ""
 
 
-def trace_file(store: Store, path: Path) -> list[Trace]:
-    """The runs of a store that a file comes from, the latest first."""
-    there = set(store.published())
-    found = [Trace(each.key, each.file, "says so", each.key in there) for each in origins_of(path)]
-    if found or beside(path).is_file():
-        return found
+def trace_file(index: Index, path: Path) -> Iterator[Trace]:
+    """The runs that a file comes from, the latest first."""
+    origins = origins_of(path)
+    if origins or beside(path).is_file():
+        there = index.there(each.key for each in origins)
+        yield from (Trace(each.key, each.file, "says so", each.key in there) for each in origins)
+        return
     wanted = file_hash(path)
-    return [
-        Trace(key, name, "checksum")
-        for key in sorted(there, key=_moment, reverse=True)
-        for name, checksum in _checksums(store, key).items()
-        if checksum == wanted
-    ]
+    for key in index.with_file(wanted):
+        for name, checksum in _part(index, key, CHECKSUMS).items():
+            if checksum == wanted:
+                yield Trace(key, name, "checksum")
 
 
-def trace_number(store: Store, text: str) -> list[Trace]:
-    """The runs of a store with a number that reads so, to as many digits as it was given with; the latest first.
+def trace_number(index: Index, text: str) -> Iterator[Trace]:
+    """The runs with a number that reads so, to as many digits as it was given with; the latest first.
 
     >>> is_number("3.20"), is_number("1,234"), is_number("figure.png")
     (True, True, False)
     """
-    return [
-        Trace(key, name, "number", text=said)
-        for key in sorted(store.published(), key=_moment, reverse=True)
-        for name, said in _numbers(_record(store, key), text.strip())
-    ]
+    plain = text.strip().replace("−", "-").replace(",", "")
+    decimals = len(plain.partition(".")[2])
+    # A little more than what is rounded to it; the record itself has the last word.
+    half = 0.5000001 * 10.0**-decimals + abs(float(plain)) * 1e-12
+    for key in index.with_number(float(plain) - half, float(plain) + half):
+        for name, said in _numbers(_part(index, key, RECORD), plain, decimals):
+            yield Trace(key, name, "number", text=said)
 
 
 def is_number(text: str) -> bool:
@@ -66,9 +69,7 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
-def _numbers(record: Mapping[str, Any], text: str) -> Iterator[tuple[str, str]]:
-    plain = text.replace("−", "-").replace(",", "")
-    decimals = len(plain.partition(".")[2])
+def _numbers(record: Mapping[str, Any], plain: str, decimals: int) -> Iterator[tuple[str, str]]:
     for group in ("quantities", "parameters"):
         for name, said in (record.get(group) or {}).items():
             parts = {part: said[part] for part in _PARTS if isinstance(said.get(part), (int, float))}
@@ -77,21 +78,9 @@ def _numbers(record: Mapping[str, Any], text: str) -> Iterator[tuple[str, str]]:
                 yield name, f"its {met} is {parts[met]!r}" + (f" {said['unit']}" if said.get("unit") else "")
 
 
-def _moment(key: str) -> tuple[str, str]:
-    moment, _, name = key.rpartition("/")
-    return moment.rpartition("/")[2], name
-
-
-def _checksums(store: Store, key: str) -> Mapping[str, Any]:
+def _part(index: Index, key: str, name: str) -> Mapping[str, Any]:
     try:
-        return store.part(key, CHECKSUMS)
+        return index.part(key, name)
     except ModelworksError:
         # A run that can not be read, or went meanwhile, is none that anything can be traced to.
-        return {}
-
-
-def _record(store: Store, key: str) -> Mapping[str, Any]:
-    try:
-        return store.record(key)
-    except ModelworksError:
         return {}

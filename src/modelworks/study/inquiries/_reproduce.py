@@ -40,7 +40,8 @@ from modelworks.study.stages import REPORT
 Verdict = Literal["bit-identical", "statistically identical", "different"]
 Array = NDArray[np.float64]
 
-# What the stages computed; pages and figures are made from these, and say when they were made.
+# What the stages computed, in their order, of which the draws are the second; pages and figures are made from these,
+# and say when they were made.
 RESULTS = (
     "simulate/outputs.parquet",
     "calibrate/posterior.nc",
@@ -206,10 +207,11 @@ def judge(run: Run, again: Run) -> tuple[Verdict, tuple[str, ...]]:
         largest = max(unlike.values())
         return "statistically identical", (f"The results differ by round-off: at most {largest:.1g} of their size.",)
     moved = [name for name in _posteriors(run) if name in unlike]
-    # What was made from other draws differs too; what was not must not.
-    after = {name for name in unlike if name in RESULTS} if RESULTS[1] in moved else set()
+    # What was made from other draws differs too; what was not must not, beyond round-off.
+    after = {name for name, distance in unlike.items() if distance < ROUND_OFF}
+    after |= set(RESULTS[1:]) if RESULTS[1] in moved else set()
     after |= {name for name in unlike for each in moved if name.split("/")[0] == each.split("/")[0]}
-    if moved and after == unlike.keys():
+    if moved and after >= unlike.keys():
         told = [_judge_posteriors(run, again, name) for name in moved]
         return next((each for each in told if each[0] == "different"), told[0])
     return "different", tuple(f"{name} differs by up to {each:.2g} of its size." for name, each in unlike.items())

@@ -1,0 +1,242 @@
+"""How an index of runs keeps up with the folders: what came is read, what went is forgotten, nothing is read twice."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import sqlalchemy as sql
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from modelworks.databases import answering, changing, open_database
+from modelworks.runs._index_tables import (
+    ABOUT,
+    EDITION,
+    FILES,
+    FOLDERS,
+    LOCK,
+    MARKS,
+    NUMBERS,
+    RUNS,
+    SCHEMA,
+    TAGS,
+    WORDS,
+    checksums_of,
+    insert,
+    portions,
+    row_of,
+)
+from modelworks.runs._marks import Mark, standing
+
+if TYPE_CHECKING:
+    from modelworks.runs._store import Changes, Store
+
+
+class Upkeep:
+    """The tables of an index of one store, at a database's address, brought up to date by whoever asks."""
+
+    def __init__(self, store: Store, url: str) -> None:
+        self._store = store
+        self._url = url
+        self._engine = open_database(url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+    def refresh(self) -> None:
+        """Bring the table up to date with the folders."""
+        with self._answering():
+            self._made()
+            with self._engine.connect() as connection:
+                changes, damaged, marks = self._look(connection)
+                words = self._known_words(connection)
+            said, spoken = self._store.mark_names(), self._store.word_names()
+            new_marks, lost_marks = said - marks, marks - said
+            if not (changes or damaged or new_marks or lost_marks or spoken != words):
+                return
+            with self._changing() as connection:
+                if changes.removed:
+                    # Somebody else may have seen meanwhile that one is back, and would then not look again.
+                    changes, damaged, _ = self._look(connection)
+                self._drop(connection, sorted(changes.removed))
+                self._take(connection, sorted({*changes.added, *damaged}))
+                self._remember(connection, changes.looked, changes.forgotten)
+                self._say(connection, new_marks, lost_marks)
+                self._speak(connection, spoken - words, words - spoken)
+
+    def _look(self, connection: sql.Connection) -> tuple[Changes, list[str], set[str]]:
+        """What came and went since the last look, which runs could not be read, and the remarks that are known."""
+        seen, damaged, marks = self._remembered(connection)
+        return self._store.changes(seen, lambda region: self._known(connection, region)), damaged, marks
+
+    def rebuild(self) -> None:
+        """Forget everything and read all folders anew."""
+        with self._answering():
+            self._made()
+            with self._changing() as connection:
+                for table in (RUNS, NUMBERS, FILES, TAGS, FOLDERS, MARKS, WORDS):
+                    connection.execute(sql.delete(table).where(table.c.store == self._store.address))
+            self.refresh()
+
+    def read_checksums(self) -> None:
+        """Take up the checksums of runs whose have not been read yet: a list of runs needs none of them."""
+        with self._answering(), self._engine.connect() as connection:
+            unread = self._keys(RUNS, RUNS.c.key.not_in(self._keys(FILES)))
+            keys = list(connection.execute(unread).scalars())
+        for some in portions(keys):
+            found = [
+                {"store": self._store.address, "key": key, "checksums": checksums_of(self._store, key)} for key in some
+            ]
+            with self._answering(), self._changing() as connection:
+                # Somebody else may have read them meanwhile, or a run may have gone.
+                self._delete(connection, FILES, FILES.c.key, some)
+                there = set(connection.execute(self._keys(RUNS, RUNS.c.key.in_(some))).scalars())
+                insert(connection, FILES, [each for each in found if each["key"] in there])
+
+    def _made(self) -> None:
+        """The tables, of this edition; one that can not be read is made anew, for nothing in it is the truth."""
+        try:
+            if self._edition() != str(EDITION):
+                with self._changing() as connection:
+                    # Somebody else may have made them meanwhile.
+                    if self._edition() != str(EDITION):
+                        SCHEMA.drop_all(connection)
+                        SCHEMA.create_all(connection)
+                        connection.execute(sql.insert(ABOUT).values(store="", name="edition", value=str(EDITION)))
+        except DatabaseError as error:
+            # A server that does not answer, and what its owner has to mend there, are not ours to throw away.
+            if isinstance(error, OperationalError) or self._engine.dialect.name != "sqlite":
+                raise
+            self._throw_away()
+            self._made()
+
+    def _edition(self) -> str | None:
+        """The edition of the tables that are there."""
+        with self._engine.connect() as connection:
+            if not sql.inspect(connection).has_table(ABOUT.name):
+                return None
+            asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == "", ABOUT.c.name == "edition")
+            return connection.execute(asked).scalar()
+
+    def _throw_away(self) -> None:
+        """Remove a file that is no database."""
+        self._engine.dispose()
+        file = str(self._engine.url.database)
+        for each in (file, f"{file}-wal", f"{file}-shm"):
+            Path(each).unlink(missing_ok=True)
+
+    def _changing(self) -> contextlib.AbstractContextManager[sql.Connection]:
+        """A transaction that no other refresh of any process overlaps."""
+        return changing(self._engine, LOCK)
+
+    def _remembered(self, connection: sql.Connection) -> tuple[dict[str, tuple[int, bool]], list[str], set[str]]:
+        """What was looked at and when; the runs that could not be read; the remarks known."""
+        here = self._store.address
+        folders = connection.execute(sql.select(FOLDERS).where(FOLDERS.c.store == here))
+        seen = {row.folder: (row.changed, row.settled) for row in folders}
+        damaged = connection.execute(sql.select(RUNS.c.key).where(RUNS.c.store == here, RUNS.c.damage.is_not(None)))
+        marks = connection.execute(sql.select(MARKS.c.name).where(MARKS.c.store == here))
+        return seen, list(damaged.scalars()), set(marks.scalars())
+
+    def _known(self, connection: sql.Connection, region: str) -> list[str]:
+        """The keys of the runs known below a folder `study/model/region`."""
+        of_region = RUNS.c.key.startswith(f"{region}/", autoescape=True)
+        return list(connection.execute(self._keys(RUNS, of_region)).scalars())
+
+    def _remember(
+        self, connection: sql.Connection, looked: Mapping[str, tuple[int, bool]], forgotten: Iterable[str]
+    ) -> None:
+        self._delete(connection, FOLDERS, FOLDERS.c.folder, [*looked, *forgotten])
+        insert(
+            connection,
+            FOLDERS,
+            [
+                {"store": self._store.address, "folder": folder, "changed": changed, "settled": settled}
+                for folder, (changed, settled) in looked.items()
+            ],
+        )
+
+    def _drop(self, connection: sql.Connection, keys: list[str]) -> None:
+        for table in (RUNS, NUMBERS, FILES, TAGS):
+            self._delete(connection, table, table.c.key, keys)
+
+    def _delete(self, connection: sql.Connection, table: sql.Table, column: Any, values: list[str]) -> None:
+        for some in portions(values):
+            connection.execute(sql.delete(table).where(table.c.store == self._store.address, column.in_(some)))
+
+    def _take(self, connection: sql.Connection, keys: list[str]) -> None:
+        """Read these runs anew, and forget those that are gone."""
+        self._drop(connection, keys)
+        runs: list[dict[str, Any]] = []
+        numbers: list[dict[str, Any]] = []
+        for key in keys:
+            stamp = self._store.stamp(key)
+            if stamp is None:
+                continue
+            told, found = row_of(self._store, key)
+            told["stamp"] = stamp
+            runs.append({"store": self._store.address, **told})
+            numbers.extend({"store": self._store.address, "key": key, **each} for each in found)
+        insert(connection, RUNS, runs)
+        insert(connection, NUMBERS, numbers)
+        self._stand(connection, keys)
+
+    def _say(self, connection: sql.Connection, new: set[str], lost: set[str]) -> None:
+        """Take up new remarks, and what they change about the runs they are of."""
+        about: set[str] = set()
+        for some in portions(sorted(lost)):
+            gone = sql.select(MARKS.c.run).where(MARKS.c.store == self._store.address, MARKS.c.name.in_(some))
+            about.update(connection.execute(gone).scalars())
+        self._delete(connection, MARKS, MARKS.c.name, sorted(lost))
+        said = [{"store": self._store.address, "name": name, **_fields(mark)} for name, mark in self._store.marks(new)]
+        self._delete(connection, MARKS, MARKS.c.name, [each["name"] for each in said])
+        insert(connection, MARKS, said)
+        self._stand(connection, sorted(about | {each["run"] for each in said}))
+
+    def _known_words(self, connection: sql.Connection) -> set[str]:
+        return set(connection.execute(sql.select(WORDS.c.name).where(WORDS.c.store == self._store.address)).scalars())
+
+    def _speak(self, connection: sql.Connection, new: set[str], lost: set[str]) -> None:
+        """Take up what was said on the way to an approval."""
+        self._delete(connection, WORDS, WORDS.c.name, sorted(new | lost))
+        said = [{"name": name, "said": word.as_text()} for name, word in self._store.words(new)] if new else []
+        insert(connection, WORDS, [{"store": self._store.address, **each} for each in said])
+
+    def _stand(self, connection: sql.Connection, keys: list[str]) -> None:
+        """Tags and pins of some runs, from all that was said of them."""
+        here = self._store.address
+        for some in portions(keys):
+            self._delete(connection, TAGS, TAGS.c.key, some)
+            found = connection.execute(
+                sql.select(MARKS).where(MARKS.c.store == here, MARKS.c.run.in_(some)).order_by(MARKS.c.name)
+            ).fetchall()
+            said: dict[str, list[Mark]] = {key: [] for key in some}
+            for row in found:
+                said[row.run].append(Mark(row.run, row.kind, row.text, row.by, row.when))
+            stands = {key: standing(marks) for key, marks in said.items() if marks}
+            insert(
+                connection,
+                TAGS,
+                [{"store": here, "key": key, "tag": tag} for key, each in stands.items() for tag in each.tags],
+            )
+            for key, each in stands.items():
+                connection.execute(
+                    sql.update(RUNS).where(RUNS.c.store == here, RUNS.c.key == key).values(pinned=each.pinned)
+                )
+
+    def _keys(self, table: sql.Table, *conditions: Any) -> Any:
+        return sql.select(table.c.key).where(table.c.store == self._store.address, *conditions)
+
+    def _answering(self) -> contextlib.AbstractContextManager[None]:
+        """A database that does not answer is a letter."""
+        hint = "see whether its server runs and who may use it; without one, take `index` out of modelworks.toml"
+        return answering(self._url, "R150", "the index of runs", hint)
+
+
+def _fields(mark: Mark) -> dict[str, str]:
+    return {name: getattr(mark, name) for name in Mark.__dataclass_fields__}
