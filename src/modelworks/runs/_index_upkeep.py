@@ -172,6 +172,12 @@ class Upkeep:
     def _take(self, connection: sql.Connection, keys: list[str]) -> None:
         """Read these runs anew, and forget those that are gone."""
         self._drop(connection, keys)
+        # In portions, so that a store of very many runs is never whole in memory.
+        for some in portions(keys):
+            self._read(connection, some)
+        self._stand(connection, keys)
+
+    def _read(self, connection: sql.Connection, keys: list[str]) -> None:
         runs: list[dict[str, Any]] = []
         numbers: list[dict[str, Any]] = []
         for key in keys:
@@ -184,7 +190,6 @@ class Upkeep:
             numbers.extend({"store": self._store.address, "key": key, **each} for each in found)
         insert(connection, RUNS, runs)
         insert(connection, NUMBERS, numbers)
-        self._stand(connection, keys)
 
     def _say(self, connection: sql.Connection, new: set[str], lost: set[str]) -> None:
         """Take up new remarks, and what they change about the runs they are of."""
