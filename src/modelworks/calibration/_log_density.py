@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,9 @@ from modelworks.calibration._threads import in_order
 from modelworks.calibration.groups import Group
 from modelworks.calibration.priors import Prior
 from modelworks.errors import Letter, ModelworksError, fail
+
+if TYPE_CHECKING:
+    from modelworks.calibration.native import NativeDensity
 
 Array = NDArray[np.float64]
 
@@ -184,6 +188,16 @@ class LogDensity:
         if doubtful and not np.isfinite(gradient).all():
             self._tell_of_gradient(gradient, at.values)
         return total, gradient
+
+    def native(self) -> Callable[..., NativeDensity] | None:
+        """The same as machine code in white coordinates, made by what is given; None where it is not to be had."""
+        from modelworks.calibration.native import native
+
+        return native(self)
+
+    def places_of(self, parameters: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where parameters of the simulator, by their places among its own, stand among all values."""
+        return self._of_simulator[parameters].astype(np.int64)
 
     def estimate(self, positions: Array, particles: int, seed: int) -> Estimates:
         """The log density at positions (row, coordinate) of a model that runs by chance, each by so many particles.

@@ -21,13 +21,14 @@ class Observation:
 
     `places` is where the likelihood's arguments that are parameters stand among the study's values, and
     `multipliers` where what each prediction is multiplied by does. `seen` looks at the points that were observed,
-    `every` at all points.
+    `every` at all points; `columns` are the outputs of those that were observed.
     """
 
     target: Target
     family: Likelihood
     places: Mapping[str, int]
     multipliers: NDArray[np.intp] | None
+    columns: NDArray[np.intp]
     every: Looks
     seen: Looks
     observed: Array
@@ -47,6 +48,7 @@ class Observation:
             family=target.family,
             places={argument: names.index(name) for argument, name in target.parameters.items()},
             multipliers=multipliers,
+            columns=columns[present],
             every=Looks(target.weights, columns),
             seen=Looks(target.weights[present], columns[present]),
             observed=target.observed[present],

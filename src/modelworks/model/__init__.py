@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from modelworks.model._stochastic import StochasticModel, simulate_stochastic
     from modelworks.model._written import Written, written_numbers
     from modelworks.model.backends._cache import kernel_folder
+    from modelworks.model.backends._native_run import NativeRun
     from modelworks.model.backends.jax import jax_function
 
 _WHERE = {
@@ -156,6 +157,7 @@ _WHERE = {
     "_stochastic": ("StochasticModel", "simulate_stochastic"),
     "_written": ("Written", "written_numbers"),
     "backends._cache": ("kernel_folder",),
+    "backends._native_run": ("NativeRun",),
     "backends.jax": ("jax_function",),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -176,6 +178,7 @@ __all__ = [
     "Infection",
     "Model",
     "Move",
+    "NativeRun",
     "Output",
     "OutputColumn",
     "Outputs",

@@ -24,6 +24,7 @@ from modelworks.model._model import Model, counted_in
 from modelworks.model._program import Guard, Program
 from modelworks.model._quasi_steady import program_of
 from modelworks.model.backends.controlled import ControlledKernel
+from modelworks.model.backends._native_run import NativeRun
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.backends.native import Kernel, Tape
 from modelworks.model.solvers import solver as method_of
@@ -207,6 +208,12 @@ class CompiledModel:
             return kernel.backward(grid, vector, tape, full)
 
         return self._finished(raw).copy(), pullback
+
+    def native_run(self) -> NativeRun | None:
+        """A run and its adjoint for kernels of one's own; None where Python has a part in it."""
+        if not isinstance(self.kernel, Kernel) or self._later is not None or self._suspect_data:
+            return None
+        return NativeRun.of(self.kernel, self.grid, self._data)
 
     def _finished(self, raw: Array) -> Array:
         """Outputs (..., time, column) from all that the kernel wrote."""

@@ -3,7 +3,8 @@
 Samplers and the loops of a stochastic run branch at every turn, which is painful to write instruction by
 instruction and easy to read as Python. A routine is a function whose annotations are the kinds below and
 whose body holds assignments, arithmetic, comparisons, `if`, `while`, `for ... in range(...)`, `break`,
-`continue`, `return`, elements of arrays, and calls: of other routines, and of `exp`, `log`, `sqrt` and `floor`.
+`continue`, `return`, elements of arrays, and calls: of other routines, of `exp`, `log`, `sqrt`, `floor`, `log1p` and
+`erfc`, and of what `_addresses.py` adds.
 It means the same as in Python, but that whole numbers have 64 bits (`//` and `%` are for those not below zero), that
 `floor` gives a real number, and that nothing checks an index. Called as it stands it can be tested without a compiler.
 
@@ -26,13 +27,15 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
+from modelworks.model.backends._addresses import WRITTEN
 from modelworks.model.backends._cache import Library
 from modelworks.model.backends._emit import DOUBLE, INTEGER, POINTER
 
-# The kinds of values: real numbers, whole numbers, 64 bits without a sign, and arrays of each.
+# The kinds of values: real numbers, whole numbers, 64 bits without a sign, yes or no, and arrays of the first three.
 Real: TypeAlias = float
 Whole: TypeAlias = int
 Word: TypeAlias = int
+Truth: TypeAlias = bool
 Reals: TypeAlias = NDArray[np.float64]
 Wholes: TypeAlias = NDArray[np.int64]
 Words: TypeAlias = NDArray[np.uint64]
@@ -43,6 +46,8 @@ _TYPES |= dict.fromkeys(("Reals", "Wholes", "Words"), POINTER)
 _ELEMENTS = {"Reals": "Real", "Wholes": "Whole", "Words": "Word"}
 _C_KINDS: dict[str, Any] = {"Whole": ctypes.c_int64, "Word": ctypes.c_uint64, "Real": ctypes.c_double}
 _INTRINSICS = {math.exp: "exp", math.log: "log", math.sqrt: "sqrt", math.floor: "floor"}
+# Of the C library, which every process has.
+_LIBRARY = {math.log1p: "log1p", math.erfc: "erfc"}
 _REAL = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
 _WHOLE = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.LShift: "shl", ast.BitXor: "xor", ast.BitOr: "or_"}
 _WHOLE |= {ast.FloorDiv: "sdiv", ast.Mod: "srem"}
@@ -353,7 +358,12 @@ class _Body:
         if called in (abs, min, max):
             return self._chosen(called, arguments)
         if called in _INTRINSICS:
-            return self._intrinsic(_INTRINSICS[called], [self._as(each, "Real") for each in arguments])
+            return self._intrinsic(f"llvm.{_INTRINSICS[called]}.f64", [self._as(each, "Real") for each in arguments])
+        if called in _LIBRARY:
+            return self._intrinsic(_LIBRARY[called], [self._as(each, "Real") for each in arguments])
+        if called in WRITTEN:
+            kind, write = WRITTEN[called]  # type: ignore[index]
+            return Value(kind, write(self.builder, *(each.value for each in arguments)))
         if isinstance(called, ir.Function):
             self.builder.call(called, [each.value for each in arguments])
             return Value("None", ir.Constant(INTEGER, 0))
@@ -364,7 +374,7 @@ class _Body:
 
     def _chosen(self, called: object, arguments: list[Value]) -> Value:
         if called is abs:
-            return self._intrinsic("fabs", arguments)
+            return self._intrinsic("llvm.fabs.f64", arguments)
         left, right = self._alike(arguments[0], arguments[1])
         sign = "<" if called is min else ">"
         compare = self.builder.fcmp_ordered if left.kind == "Real" else self.builder.icmp_signed
@@ -372,9 +382,8 @@ class _Body:
         return Value(left.kind, self.builder.select(compare(sign, right.value, left.value), right.value, left.value))
 
     def _intrinsic(self, name: str, arguments: list[Value]) -> Value:
-        full = f"llvm.{name}.f64"
         kind = ir.FunctionType(DOUBLE, [DOUBLE] * len(arguments))
-        function = self.routines.module.globals.get(full) or ir.Function(self.routines.module, kind, full)
+        function = self.routines.module.globals.get(name) or ir.Function(self.routines.module, kind, name)
         return Value("Real", self.builder.call(function, [each.value for each in arguments]))
 
     def _truth(self, each: ast.expr) -> ir.Value:

@@ -59,7 +59,7 @@ class Kernel:
         self._adjoint: _cache.Library | None = None
         self._writing = threading.Lock()
         # What is tolerated is a part of everybody, and where the lanes are runs everybody is in all of them.
-        self._tolerated = TOLERATED / (program.width if program.graph.runs else 1)
+        self.tolerated = TOLERATED / (program.width if program.graph.runs else 1)
 
     def _writer(self) -> Writer:
         return Writer(self.program, self.layout, self.method)
@@ -71,6 +71,13 @@ class Kernel:
                 library = _cache.library(f"backward {self._content}", lambda: str(self._writer().backward()))
                 self._backward = _signature(None, BACKWARD)(library.address("backward"))
                 self._adjoint = library
+
+    def addresses(self) -> tuple[int, int]:
+        """Where the machine code of a run and of its adjoint lie."""
+        if self._adjoint is None:
+            self._compile_adjoint()
+        assert self._adjoint is not None
+        return self._library.address("forward"), self._adjoint.address("backward")
 
     def data(self, grid: Grid) -> Array:
         """What depends on time alone, for each moment of the grid, shape (moment, slot)."""
@@ -107,7 +114,7 @@ class Kernel:
             work,
             ctypes.addressof(suspect),
             -number if keep else number,
-            self._tolerated,
+            self.tolerated,
         )
         told = (bool(suspect.value), data, grid.moments, grid.longest)
         return status, outputs, Tape(run, moment, starts, at_outputs, *told, (*inputs, at_start, at_seen))
@@ -139,7 +146,7 @@ class Kernel:
             work,
             ctypes.addressof(suspect),
             number,
-            self._tolerated,
+            self.tolerated,
             runs,
         )
         return outputs if failed < 0 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ from modelworks.model import (
     Accuracy,
     CompiledModel,
     FunctionRuns,
+    NativeRun,
     Particles,
     StochasticModel,
     run_in_blocks,
@@ -71,6 +73,11 @@ class ScaledModel(_InStudysUnits):
             return gradient
 
         return outputs, scaled
+
+    def native_run(self) -> NativeRun | None:
+        """The same for kernels of one's own; None where Python has a part in it."""
+        found = self.compiled.native_run()
+        return None if found is None else replace(found, places=self._places, factors=self._factors)
 
     def run_rows(self, rows: Array, *, cores: int | None, progress: Callable[[int], None] | None = None) -> Array:
         """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter)."""
