@@ -135,11 +135,10 @@ class Beliefs:
         at = np.asarray(positions, dtype=np.float64)
         flat = at.reshape(-1, len(self.coordinates))
         found = np.empty((len(flat), len(self.free)))
-        for row, position in zip(found, flat, strict=True):
-            row[: len(self._scalars)] = [
-                move[0](u)[0] for move, u in zip(self._scalars, position.tolist(), strict=False)
-            ]
-            for each in self._members:
+        for k, prior in enumerate(self.priors.values()):
+            found[:, k] = prior.bijection.values(flat[:, k])
+        for each in self._members:
+            for row, position in zip(found, flat, strict=True):
                 given = _given(each, self.everything(row))
                 row[each.members] = each.group.place(position[each.coordinates], given).members
         return found.reshape(*at.shape[:-1], len(self.free))

@@ -66,7 +66,7 @@ class Remembered:
         self.afresh = density
         # An empty memory is one, too.
         self._memory = Forgetful() if memory is None else memory
-        self._time_is_up = time_is_up or (lambda: False)
+        self.time_is_up = time_is_up or (lambda: False)
         # A quick model's gradient takes not much longer than the key it would be kept under.
         self._is_transparent = memory is None and time_is_up is None
 
@@ -136,7 +136,7 @@ class Remembered:
                 for each in json.loads(letters):
                     failed.add(ModelworksError([Letter(**each)]))
             return np.frombuffer(numbers).copy()
-        if self._time_is_up():
+        if self.time_is_up():
             raise TimeIsUp
         if failed is not None:
             failed.latest()  # what failed before in this thread is none of ours

@@ -23,8 +23,8 @@ from modelworks.model._lower import lower
 from modelworks.model._model import Model, counted_in
 from modelworks.model._program import Guard, Program
 from modelworks.model._quasi_steady import program_of
-from modelworks.model.backends.controlled import ControlledKernel
 from modelworks.model.backends._native_run import NativeRun
+from modelworks.model.backends.controlled import ControlledKernel
 from modelworks.model.backends.interpreter import evaluate
 from modelworks.model.backends.native import Kernel, Tape
 from modelworks.model.solvers import solver as method_of

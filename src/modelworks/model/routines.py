@@ -1,4 +1,4 @@
-"""Machine code of one's own around a model: functions in plain Python that become a kernel, and a run that they can make.
+"""Machine code of one's own around a model: plain Python that becomes a kernel, and a run that it can make.
 
 A routine is annotated with the kinds below; what else it may hold says `backends/_routines.py`.
 """

@@ -90,7 +90,7 @@ class NativeDensity:
 
 
 def native(density: LogDensity) -> Callable[..., NativeDensity] | None:
-    """The density's machine code, to be given white coordinates; None where a part of it has none, or is not worth it."""
+    """The density's machine code, to be given white coordinates; None where a part has none, or it is not worth it."""
     asked = getattr(density.simulator, "native_run", None)
     if asked is None or density.beliefs.groups:
         return None

@@ -6,7 +6,6 @@ family here has one argument at most: the first of its own.
 
 from __future__ import annotations
 
-
 from collections.abc import Callable
 from math import log, log1p
 
@@ -49,7 +48,8 @@ def total_and_slopes(
     found: Reals,
 ) -> Real:
     """The log likelihood of a target; adds its derivatives by outputs and values to the two arrays."""
-    total, by_argument, weight = 0.0, 0.0, reals[target[AT_WEIGHT]]
+    total, by_argument = 0.0, 0.0
+    weight: Real = reals[target[AT_WEIGHT]]
     begins: Wholes = part(wholes, target[AT_BEGINS])
     rows: Wholes = part(wholes, target[AT_ROWS])
     weights: Reals = part(reals, target[AT_WEIGHTS])

@@ -5,16 +5,37 @@ Thirteen families are six shapes, up to a constant that is taken from the family
 
 from __future__ import annotations
 
-from math import erfc, exp, log, log1p
 from collections.abc import Callable
+from math import erfc, exp, log, log1p
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelworks.calibration.priors import beta, cauchy, exponential, gamma, half_cauchy, half_normal, log_normal
-from modelworks.calibration.priors import log_uniform, logit_normal, normal, student_t, truncated_normal, uniform
-from modelworks.calibration.priors._bijection import LOG_ROOT_TWO_PI, ROOT_TWO
-from modelworks.calibration.priors._bijection import Above, Below, Between, BetweenLogarithms, Evenly, Identity
+from modelworks.calibration.priors import (
+    beta,
+    cauchy,
+    exponential,
+    gamma,
+    half_cauchy,
+    half_normal,
+    log_normal,
+    log_uniform,
+    logit_normal,
+    normal,
+    student_t,
+    truncated_normal,
+    uniform,
+)
+from modelworks.calibration.priors._bijection import (
+    LOG_ROOT_TWO_PI,
+    ROOT_TWO,
+    Above,
+    Below,
+    Between,
+    BetweenLogarithms,
+    Evenly,
+    Identity,
+)
 from modelworks.model.routines import Real, Reals, Whole
 
 if TYPE_CHECKING:
@@ -153,7 +174,7 @@ def row_of(prior: Prior) -> tuple[tuple[int, int], tuple[float, ...]] | None:
     map_kind, ends = _MAPS[type(map_)]
     shape, arguments = _SHAPES[type(family)]
     of_map = (*(getattr(map_, end) for end in ends), 0.0, 0.0)[:2]
-    of_shape = (*arguments(family), 0.0)[:3]
+    one, two, three = (*arguments(family), 0.0)[:3]
     middle = float(prior.quantile(np.float64(0.5)))
-    constant = family.log_density(middle) - log_shape(shape, *of_shape, middle)
-    return (map_kind, shape), (*of_map, *of_shape, constant)
+    constant = family.log_density(middle) - log_shape(shape, one, two, three, middle)
+    return (map_kind, shape), (*of_map, one, two, three, constant)

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
 # The largest exponent whose exponential is still a number.
 LARGEST_EXPONENT = 709.0
 ROOT_TWO = math.sqrt(2.0)
@@ -35,6 +40,10 @@ class Bijection(Protocol):
         """The value that a point of the line stands for, with the Jacobian's terms."""
         ...
 
+    def values(self, u: Array) -> Array:
+        """The values alone of many points of the line, in their shape."""
+        ...
+
     def to_line(self, x: float) -> float:
         """The point of the line that stands for a value; infinite at the ends of the support."""
         ...
@@ -46,6 +55,9 @@ class Identity:
 
     def from_line(self, u: float) -> Image:
         return Image(u, 1.0, 0.0, 0.0)
+
+    def values(self, u: Array) -> Array:
+        return u
 
     def to_line(self, x: float) -> float:
         return x
@@ -65,6 +77,10 @@ class Above:
         distance = math.exp(u) if u < LARGEST_EXPONENT else math.inf
         return Image(self.lower + distance, distance, u, 1.0)
 
+    def values(self, u: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return self.lower + np.exp(u)
+
     def to_line(self, x: float) -> float:
         return math.log(x - self.lower) if x > self.lower else -math.inf
 
@@ -78,6 +94,10 @@ class Below:
     def from_line(self, u: float) -> Image:
         distance = math.exp(-u) if -u < LARGEST_EXPONENT else math.inf
         return Image(self.upper - distance, distance, -u, -1.0)
+
+    def values(self, u: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return self.upper - np.exp(-u)
 
     def to_line(self, x: float) -> float:
         return -math.log(self.upper - x) if x < self.upper else math.inf
@@ -104,6 +124,11 @@ class Between:
         log_jacobian = math.log(width) - abs(u) - 2.0 * math.log1p(tail)
         rise = 1.0 - 2.0 * near
         return Image(value, width * near / (1.0 + tail), log_jacobian, -rise if u > 0 else rise)
+
+    def values(self, u: Array) -> Array:
+        tail = np.exp(-np.abs(u))
+        near = (self.upper - self.lower) * (tail / (1.0 + tail))
+        return np.where(u > 0, self.upper - near, self.lower + near)
 
     def to_line(self, x: float) -> float:
         below, above = x - self.lower, self.upper - x
@@ -135,6 +160,12 @@ class Evenly:
         value = self.upper - near if u > 0 else self.lower + near
         return Image(value, width * math.exp(log_rise), math.log(width) + log_rise, -u)
 
+    def values(self, u: Array) -> Array:
+        from scipy.special import erfc
+
+        near = 0.5 * (self.upper - self.lower) * erfc(np.abs(u) / ROOT_TWO)
+        return np.where(u > 0, self.upper - near, self.lower + near)
+
     def to_line(self, x: float) -> float:
         below, above = x - self.lower, self.upper - x
         if below <= 0 or above <= 0:
@@ -163,6 +194,10 @@ class BetweenLogarithms:
             logarithm.value + logarithm.log_jacobian,
             logarithm.slope + logarithm.log_jacobian_slope,
         )
+
+    def values(self, u: Array) -> Array:
+        logarithms = Evenly(math.log(self.lower), math.log(self.upper)).values(u)
+        return np.clip(np.exp(logarithms), self.lower, self.upper)
 
     def to_line(self, x: float) -> float:
         if x <= 0:

@@ -24,7 +24,7 @@ class Turns:
     """
 
     def __init__(self, chains: int, cores: int, warmup: int, looks: Sequence[int]) -> None:
-        self._chains = chains
+        self.chains = chains
         self._free = cores
         self._warmup = warmup
         self._looks = tuple(looks)
@@ -55,7 +55,7 @@ class Turns:
 
     def in_all(self, draws: int) -> int:
         """How many draws all chains have made after so many of each, warm-up included."""
-        return self._chains * (self._warmup + draws)
+        return self.chains * (self._warmup + draws)
 
     @property
     def done(self) -> int:
@@ -95,7 +95,7 @@ class Turns:
 
     def all_wait(self) -> bool:
         """Whether every chain has made the draws of the next look."""
-        return len(self._drawn) == self._chains and all(len(each) > self._limit for each in self._drawn)
+        return len(self._drawn) == self.chains and all(len(each) > self._limit for each in self._drawn)
 
     def drawn(self) -> Array:
         """The draws so far without warm-up, shape (chain, draw, parameter).

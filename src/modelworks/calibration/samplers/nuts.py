@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from modelworks.calibration._progress import Progress
 from modelworks.calibration.samplers._enough import FEWEST_DRAWS, Enough, cut_short, looks
 from modelworks.calibration.samplers._map import Search, find_map
-from modelworks.calibration.samplers._nutpie import Begun, begin
+from modelworks.calibration.samplers._nutpie import Begun, MachineCode, begin
 from modelworks.calibration.samplers._sampler import Density, Draws, TimeIsUp
 from modelworks.calibration.samplers._turns import Turns
 from modelworks.errors import fail
@@ -103,8 +103,10 @@ def confirm(
     target_accept: float = TARGET_ACCEPT,
 ) -> Draws:
     """Draws by NUTS around the optima of a search, in the coordinates of its shape."""
-    turns = Turns(chains, _worth_using(density, search, cores), warmup, looks(draws, enough))
-    white = _White(density, search, turns)
+    machine = density.native() if isinstance(density, HasMachineCode) else None
+    # Machine code knows no lock.
+    used = _worth_using(density, search, cores) if machine is None else cores
+    white = _White(density, search, Turns(chains, used, warmup, looks(draws, enough)), machine)
     batches = _drawn(white, chains, draws, warmup, target_accept, key, enough, progress)
     progress.finish()
     batches, number = _kept(white, batches, warmup)
@@ -154,6 +156,19 @@ def _worth_using(density: Density, search: Search, cores: int) -> int:
     return cores if min(seconds) > WORTH_A_THREAD else 1
 
 
+class Machine(MachineCode, Protocol):
+    def stop(self) -> None:
+        """Ask Python from now on."""
+        ...
+
+
+@runtime_checkable
+class HasMachineCode(Protocol):
+    """A density that may have machine code, to be made of the origin, the factor and the like of white coordinates."""
+
+    def native(self) -> Callable[..., Machine] | None: ...
+
+
 class _White:
     """The density in the coordinates of the search, as nutpie calls it.
 
@@ -163,11 +178,17 @@ class _White:
     between the decision that there are enough and their end; they are not kept.
     """
 
-    def __init__(self, density: Density, search: Search, turns: Turns) -> None:
+    def __init__(self, density: Density, search: Search, turns: Turns, machine: Callable[..., Machine] | None) -> None:
         self.density = density
         self.search = search
         self.turns = turns
         self.error: Exception | None = None
+        # What nutpie calls in its place where there is machine code, which comes back to it in case of doubt.
+        self.machine = (
+            None
+            if machine is None
+            else machine(search.shape.position, search.shape.factor, self.value_and_gradient, turns.chains)
+        )
         # By the first draw of each chain, how many draws it had made when the time was up.
         self.made: dict[bytes, int] | None = None
         self._lock = threading.Lock()
@@ -188,6 +209,14 @@ class _White:
                 # Counted before anybody can make a draw of what is no longer the density.
                 self.made = self.turns.made_so_far() if isinstance(error, TimeIsUp) else None
                 self.error = error
+                if self.machine is not None:
+                    self.machine.stop()
+
+    def look_at_the_clock(self) -> None:
+        """Stop if the time is up: of machine code nobody asks it at each point."""
+        time_is_up: Callable[[], bool] | None = getattr(self.density, "time_is_up", None)
+        if self.machine is not None and time_is_up is not None and time_is_up():
+            self._stop(TimeIsUp())
 
     def start(self, seed: int) -> Array:
         """Where one chain starts: near an optimum, wider than the posterior, possible."""
@@ -233,7 +262,7 @@ def _drawn(
     progress.start("draw from the posterior", total=chains * (warmup + draws))
     begun = begin(
         white.density.dimension,
-        white.value_and_gradient,
+        white.machine or white.value_and_gradient,
         white.keeping,
         white.start,
         chains=chains,
@@ -264,6 +293,7 @@ def _awaited(begun: Begun, white: _White, enough: Enough | None, progress: Progr
             total = turns.in_all(enough.expected(turns.draws, turns.most_draws, mixing))
             turns.go_on()
         progress.update(turns.done, total, note)
+        white.look_at_the_clock()
         turns.wait(POLL_SECONDS)
     if white.error is not None and white.made is None:
         raise white.error

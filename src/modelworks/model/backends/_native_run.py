@@ -6,15 +6,14 @@ large its buffers are; whoever calls it brings the working memory, a piece for e
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.model._graph import Array
-from modelworks.model.backends._addresses import called, reals_at, wholes_at
-from modelworks.model.backends._routines import Real, Reals, Whole, Wholes, part
+from modelworks.model.backends._addresses import called, reals_at
+from modelworks.model.backends._routines import Reals, Whole, Wholes, part
 from modelworks.model.backends.native import Kernel
 from modelworks.model.solvers._grid import Grid
 

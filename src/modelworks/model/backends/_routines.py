@@ -362,7 +362,7 @@ class _Body:
         if called in _LIBRARY:
             return self._intrinsic(_LIBRARY[called], [self._as(each, "Real") for each in arguments])
         if called in WRITTEN:
-            kind, write = WRITTEN[called]  # type: ignore[index]
+            kind, write = WRITTEN[called]
             return Value(kind, write(self.builder, *(each.value for each in arguments)))
         if isinstance(called, ir.Function):
             self.builder.call(called, [each.value for each in arguments])
