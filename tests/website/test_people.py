@@ -15,7 +15,8 @@ from modelworks.databases import open_database
 from modelworks.errors import ModelworksError
 from modelworks.study import new_repository
 from modelworks.website import read_settings
-from modelworks.website.access.people import DAY, MOST_FAILURES, People
+from modelworks.website.access.people import DAY, People
+from modelworks.website.access.tries import MOST_FAILURES
 
 
 class Clock:

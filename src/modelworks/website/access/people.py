@@ -21,8 +21,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from modelworks.databases import answering, changing, open_database
 from modelworks.errors import fail
 from modelworks.logs import stamp, utc_now
-from modelworks.website.access import tables
-from modelworks.website.access.tables import FAILURES, LINKS, LOCK, MEMBERS, PEOPLE, SESSIONS, TOKENS, TRAIL, hashed
+from modelworks.website.access import tables, tries
+from modelworks.website.access.mail import one_address
+from modelworks.website.access.tables import LINKS, LOCK, MEMBERS, PEOPLE, SESSIONS, TOKENS, TRAIL, hashed
 
 Role = Literal["viewer", "modeller", "reviewer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "modeller", "reviewer", "admin")
@@ -34,9 +35,6 @@ LONGEST_PASSWORD = 1000
 DAY = 86400.0
 # Long enough to open a browser or to read a letter, and no longer.
 LINK_SECONDS: dict[Purpose, float] = {"enter": 300.0, "invite": 7 * DAY, "reset": DAY / 12}
-# So many failures in so many seconds, of one name from one address, of one address, and of one name from anywhere.
-FAILURE_SECONDS = 900.0
-MOST_FAILURES = {"pair": 8, "address": 40, "name": 80}
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 
 
@@ -120,13 +118,13 @@ class People:
     # -- people ----------------------------------------------------------------------------------------
 
     def add(self, name: str, title: str, *, mail: str = "") -> Person:
-        """A new person, who can not come in yet; W110 for a name that is taken or is none."""
+        """A new person, who can not come in yet; W110 for a name that is taken or is none, W125 for an address."""
         wanted = name.strip().lower()
         if not _NAME.fullmatch(wanted):
             hint = "letters, digits, dots and hyphens, as in ada.lovelace; an address of mail will do"
             fail("W110", f"`{name}` is no name to sign in with", hint=hint)
         row = {
-            "id": secrets.token_hex(6), "name": wanted, "title": title.strip() or wanted, "mail": mail.strip(),
+            "id": secrets.token_hex(6), "name": wanted, "title": title.strip() or wanted, "mail": one_address(mail),
             "password": "", "since": _now(), "active": True,
         }  # fmt: skip
         with self._change() as connection:
@@ -142,6 +140,11 @@ class People:
     def get(self, person: str) -> Person | None:
         """The person of this id."""
         return self._one(PEOPLE.c.id == person)
+
+    def set_mail(self, person: str, mail: str) -> None:
+        """Where somebody gets mail, or (empty) nowhere; W125 for what is no address."""
+        with self._change() as connection:
+            connection.execute(sql.update(PEOPLE).where(PEOPLE.c.id == person).values(mail=one_address(mail)))
 
     def everybody(self, workspace: str) -> list[tuple[Person, Role]]:
         """Who belongs to a workspace, with their roles there."""
@@ -204,17 +207,17 @@ class People:
         """
         name = name.strip().lower()[:200]
         watched = {"pair": f"{name} {address}", "address": address, "name": name}
-        self._not_too_often(watched)
+        with self._change() as connection:
+            tries.refuse_too_many(connection, self._clock(), watched, tries.MOST_FAILURES)
         with self._look() as connection:
             found = connection.execute(sql.select(PEOPLE).where(PEOPLE.c.name == name)).first()
         kept = found.password if found is not None and found.password and found.active else self._nobody
         if not self._fits(kept, password[: LONGEST_PASSWORD + 1]) or kept is self._nobody or found is None:
             with self._change() as connection:
-                rows = [{"about": f"{what} {about}", "time": self._clock()} for what, about in watched.items()]
-                connection.execute(sql.insert(FAILURES), rows)
+                tries.count(connection, self._clock(), watched)
             fail("W113", "this name and this password do not belong together", hint="type both again")
         with self._change() as connection:
-            connection.execute(sql.delete(FAILURES).where(FAILURES.c.about == f"pair {watched['pair']}"))
+            tries.forget(connection, "pair", watched["pair"])
         return _person(found)
 
     def _fits(self, kept: str, password: str) -> bool:
@@ -224,15 +227,20 @@ class People:
         except (VerificationError, InvalidHashError):
             return False
 
-    def _not_too_often(self, watched: dict[str, str]) -> None:
-        since = self._clock() - FAILURE_SECONDS
+    def count_asking(self, text: str, address: str) -> None:
+        """Count that somebody asked for a link by mail; W114 after too many, whether or not there is such a name."""
+        watched = {"asked-address": address, "asked-name": text.strip().lower()[:200]}
         with self._change() as connection:
-            connection.execute(sql.delete(FAILURES).where(FAILURES.c.time < since))
-            for what, about in watched.items():
-                asked = sql.select(sql.func.count()).where(FAILURES.c.about == f"{what} {about}")
-                if connection.execute(asked).scalar_one() >= MOST_FAILURES[what]:
-                    minutes = round(FAILURE_SECONDS / 60)
-                    fail("W114", "that was tried too often", hint=f"try again in {minutes} minutes")
+            tries.refuse_too_many(connection, self._clock(), watched, tries.MOST_ASKED)
+            tries.count(connection, self._clock(), watched)
+
+    def reached_by(self, text: str) -> list[Person]:
+        """Those with an address of mail whose name or address this is; several may share one."""
+        wanted = text.strip().lower()
+        named = sql.or_(PEOPLE.c.name == wanted, sql.func.lower(PEOPLE.c.mail) == wanted)
+        asked = sql.select(PEOPLE).where(named, PEOPLE.c.mail != "", PEOPLE.c.active)
+        with self._look() as connection:
+            return [_person(row) for row in connection.execute(asked.order_by(PEOPLE.c.name))]
 
     # -- sessions --------------------------------------------------------------------------------------
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError, fail
-from modelworks.jobs.channels import Notice
-from modelworks.jobs.channels.mail import Mail
 from modelworks.runs import usage
-from modelworks.study import channels_of, executor_names, retention_around
+from modelworks.study import executor_names, retention_around
 from modelworks.website._house import no_such_place
 from modelworks.website._render import at, page
+from modelworks.website.access.mail import mail_server, send
 from modelworks.website.access.people import ROLES, Person, Role
 from modelworks.website.access.visits import Admin, Reader, Visit
 
@@ -70,6 +67,19 @@ def change(request: Request, visit: Admin, person_id: str, role: Annotated[Liter
     return RedirectResponse(at(visit.workspace.name, "people"), 303)
 
 
+@router.post("/w/{workspace}/people/{person_id}/mail")
+def set_mail(request: Request, visit: Admin, person_id: str, mail: Annotated[str, Form()] = "") -> Response:
+    """Where a member gets mail: a link for a password that they forgot is sent there."""
+    someone = _member(visit, person_id)
+    _check_everywhere(visit, someone)
+    try:
+        visit.house.people.set_mail(someone.id, mail)
+    except ModelworksError as error:
+        return _shown(request, visit, 422, letters=error.letters)
+    visit.note(request, "set an address of mail", f"{someone.name}: {mail or 'none'}")
+    return RedirectResponse(at(visit.workspace.name, "people"), 303)
+
+
 @router.post("/w/{workspace}/people/{person_id}/link")
 def link(request: Request, visit: Admin, person_id: str) -> Response:
     """A link by which a member chooses a new password, for an admin to hand over."""
@@ -81,14 +91,7 @@ def link(request: Request, visit: Admin, person_id: str) -> Response:
 def _with_link(request: Request, visit: Visit, someone: Person, purpose: Literal["invite", "reset"]) -> Response:
     """The link, sent by mail where that is set up, and shown once to be handed over."""
     known = visit.house.people
-    # Whoever holds the link is that person everywhere.
-    elsewhere = [name for name in known.workspaces_of(someone.id) if known.role(visit.person.id, name) != "admin"]
-    if elsewhere:
-        fail(
-            "W121",
-            f"{someone.title} belongs to another workspace, too, of which you are no admin",
-            hint="an admin of all their workspaces can make the link",
-        )
+    _check_everywhere(visit, someone)
     made = f"{visit.house.settings.address}/password/{known.make_link(someone.id, purpose)}"
     letters: tuple[Letter, ...] = ()
     if someone.mail:
@@ -99,13 +102,24 @@ def _with_link(request: Request, visit: Visit, someone: Person, purpose: Literal
     return _shown(request, visit, letters=letters, link=made, of=someone.title)
 
 
+def _check_everywhere(visit: Visit, someone: Person) -> None:
+    """Whoever holds a link, or gets somebody's mail, is that person everywhere: W121 for an admin of less than that."""
+    known = visit.house.people
+    if any(known.role(visit.person.id, name) != "admin" for name in known.workspaces_of(someone.id)):
+        fail(
+            "W121",
+            f"{someone.title} belongs to another workspace, too, of which you are no admin",
+            hint="an admin of all their workspaces can do this",
+        )
+
+
 def _send(visit: Visit, someone: Person, made: str) -> None:
     """By the server of [notify.mail]; where none is set up, the admin hands the link over."""
-    mail = channels_of(visit.workspace.repository).get("mail")
-    if isinstance(mail, Mail):
+    server = mail_server([visit.workspace.repository])
+    if server is not None:
         subject = f"[{visit.workspace.title}] choose a password"
         text = f"{visit.person.title} lets you in. Choose a password here, once:\n\n{made}"
-        replace(mail, to=(someone.mail,)).send(Notice(secrets.token_hex(8), "link", subject, text, {}))
+        send(server, someone.mail, subject, text)
 
 
 def _member(visit: Visit, person_id: str) -> Person:

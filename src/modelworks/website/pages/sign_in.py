@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
+from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response
 
-from modelworks.errors import ModelworksError
-from modelworks.website._house import house
+from modelworks.errors import Letter, ModelworksError
+from modelworks.website._house import House, house
 from modelworks.website._render import at, page
+from modelworks.website.access.mail import mail_server, send
 from modelworks.website.access.people import Person
 from modelworks.website.access.tables import hashed
 from modelworks.website.access.visits import (
@@ -23,6 +26,14 @@ from modelworks.website.access.visits import (
 )
 
 router = APIRouter()
+
+FORGOTTEN = """\
+Somebody, you most likely, asked for a new password for {}. Choose it here, once, within two hours:
+
+{}
+
+If it was not you, nothing has changed, and nothing is to be done."""
+_LOG = logging.getLogger("modelworks.website")
 
 
 @router.get("/")
@@ -80,6 +91,48 @@ def enter_by_link(request: Request, secret: str) -> Response:
     response = RedirectResponse("/", 303)
     sign_in(request, response, someone)
     return response
+
+
+@router.get("/forgotten")
+def forgotten(request: Request) -> Response:
+    """The form that asks for a link by mail."""
+    return _asked(request)
+
+
+@router.post("/forgotten", dependencies=[Depends(check_form)])
+def send_link(request: Request, name: Annotated[str, Form()] = "") -> Response:
+    """Send a link for a new password, if anybody is called so; the answer is the same, and as soon, if nobody is."""
+    here = house(request)
+    try:
+        here.people.count_asking(name, address_of(request))
+    except ModelworksError as error:
+        return _asked(request, 429, letters=error.letters)
+    response = _asked(request, sent=True)
+    # Looked for and sent once the answer is on its way: how long that takes would tell who there is.
+    response.background = BackgroundTask(_send_links, here, name, address_of(request))
+    return response
+
+
+def _asked(request: Request, status: int = 200, *, sent: bool = False, letters: tuple[Letter, ...] = ()) -> Response:
+    by_mail = mail_server(each.repository for each in house(request).workspaces.values()) is not None
+    return page(request, "forgotten.html.j2", status, by_mail=by_mail, sent=sent, letters=letters)
+
+
+def _send_links(here: House, text: str, address: str) -> None:
+    """A link for each person with that name or address, by the mail server of one of their workspaces."""
+    for someone in here.people.reached_by(text):
+        mine = [here.workspaces[name] for name in here.people.workspaces_of(someone.id) if name in here.workspaces]
+        server = mail_server(each.repository for each in mine)
+        if server is None:
+            continue
+        link = f"{here.settings.address}/password/{here.people.make_link(someone.id, 'reset')}"
+        try:
+            send(server, someone.mail, f"[{mine[0].title}] a new password", FORGOTTEN.format(someone.name, link))
+        except ModelworksError as error:
+            _LOG.warning("no link for a password was sent: %s", error)
+            here.people.note(someone.name, "", "could not be sent a link", str(error.letters[0]), address)
+        else:
+            here.people.note(someone.name, "", "was sent a link for a password", address=address)
 
 
 @router.get("/password/{secret}")
