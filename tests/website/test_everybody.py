@@ -21,7 +21,7 @@ PUBLIC = {
 
 
 # What takes a run with draws, which this site has none of; `test_explore.py` asks it.
-OF_DRAWS = ("/explore", "/explore.json", "/explore.png")
+OF_DRAWS = ("/explore", "/explore.json", "/explore.png", "/scenarios/{scenario}")
 
 
 def routes() -> list[APIRoute]:
@@ -59,6 +59,7 @@ def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
         "study": "first-study", "dataset": "nothing", "person_id": "none", "token_id": "none", "session": "none",
+        "scenario": "none",
     }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     query = f"?run={site.run.id}&run={site.run.id}" if route.path.endswith("/compare") else ""

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from visitors import let_in, token_on
 
+from modelworks.inputs import read_study
 from modelworks.runs import Run
 from modelworks.study import new_repository, run_study
 from modelworks.website import create_app, read_settings
@@ -104,6 +105,69 @@ def test_a_found_scenario_becomes_a_real_run(explored: Any, tmp_path: Path) -> N
     assert "explored" in set(pd.read_parquet(made.path / "project" / "outputs.parquet")["scenario"])
     wrong = {"times.contact_rate": "7", "form_token": data["form_token"]}
     assert browser.post(address(run), data=wrong, headers={"accept": "text/html"}).status_code == 422
+
+
+def save(browser: TestClient, run: Run, title: str, **moved: str) -> Any:
+    data = {"called:": title, "output": "incidence", "form_token": token_on(browser, address(run)), **moved}
+    return browser.post(f"/w/ours/runs/{run.id}/scenarios", data=data, headers={"accept": "text/html"})
+
+
+def test_a_found_scenario_is_saved_shared_and_becomes_a_run_of_that_name(explored: Any) -> None:
+    """Its link leads to the controls as they stood, the list names it, and so does the study of the real run."""
+    browser, run = explored
+    title = "Half <b>the</b> contacts"
+    made = save(browser, run, title, **{"times.contact_rate": "0.5"})
+    assert made.status_code == 303
+    place = made.headers["location"]
+    leads = browser.get(place).headers["location"]
+    assert leads.startswith(address(run) + "?")
+    assert "output=incidence&times.contact_rate=0.5" in leads
+    page = browser.get(leads, headers={"accept": "text/html"}).text
+    assert "Half &lt;b&gt;the&lt;/b&gt; contacts" in page
+    assert f"http://127.0.0.1:8420{place}" in page
+    assert place in browser.get(address(run, ".json"), params={"times.contact_rate": "0.5"}).json()["told"]
+    assert place not in browser.get(address(run, ".json"), params={"times.contact_rate": "0.6"}).json()["told"]
+    people = browser.app.state.house.people
+    token = people.make_token(people.find("modeller").id, "a program", "ours", "viewer", 1)
+    [told] = browser.get("/api/v1/workspaces/ours/scenarios", auth=("x", token)).json()
+    assert (told["title"], told["run"], told["person"]) == (title, run.id, "Modeller")
+    data = {"times.contact_rate": "0.5", "form_token": token_on(browser, address(run))}
+    done = browser.post(address(run), data=data)
+    job = browser.app.state.house.workspaces["ours"].queue.get(done.headers["location"].rpartition("/")[2])
+    study = read_study(Path(job.order.task["study"]))
+    assert study.study.scenarios["explored"].title == title
+    removed = browser.post(f"{place}/remove", data={"form_token": data["form_token"]})
+    assert removed.status_code == 303
+    assert browser.get(place, headers={"accept": "text/html"}).status_code == 404
+    assert "Nothing is saved yet" in browser.get("/w/ours/scenarios", headers={"accept": "text/html"}).text
+
+
+@pytest.mark.parametrize(
+    ("title", "moved"),
+    [("", "0.5"), ("x" * 101, "0.5"), ("As it is", "1"), ("taken", "0.5")],
+    ids=["no name", "too long", "nothing moved", "taken"],
+)
+def test_what_can_not_be_saved_is_told_where_it_was_moved(explored: Any, title: str, moved: str) -> None:
+    browser, run = explored
+    if title == "taken":
+        save(browser, run, "taken", **{"times.contact_rate": "0.4"})
+    answer = save(browser, run, title, **{"times.contact_rate": moved})
+    assert answer.status_code == 422
+    assert "W126" in answer.text
+
+
+def test_a_viewer_reads_what_others_saved_and_another_team_does_not(explored: Any) -> None:
+    browser, run = explored
+    place = save(browser, run, "For all to see", **{"times.contact_rate": "0.3"}).headers["location"]
+    viewer = TestClient(browser.app, base_url="http://127.0.0.1:8420", follow_redirects=False)
+    let_in(viewer, browser.app, "viewer", "viewer")
+    assert viewer.get(place).status_code == 303
+    assert save(viewer, run, "Mine", **{"times.contact_rate": "0.3"}).status_code == 403
+    assert viewer.post(f"{place}/remove", data={"form_token": token_on(viewer, address(run))}).status_code == 403
+    stranger = TestClient(browser.app, base_url="http://127.0.0.1:8420", follow_redirects=False)
+    assert stranger.get(place).status_code == 401
+    let_in(stranger, browser.app, "stranger", "viewer", "theirs")
+    assert stranger.get(place).status_code == 404
 
 
 def test_only_who_is_of_the_workspace_explores(explored: Any) -> None:

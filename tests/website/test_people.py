@@ -15,6 +15,7 @@ from modelworks.databases import open_database
 from modelworks.errors import ModelworksError
 from modelworks.study import new_repository
 from modelworks.website import read_settings
+from modelworks.website._scenarios import saved
 from modelworks.website.access.people import DAY, People
 from modelworks.website.access.tries import MOST_FAILURES
 
@@ -116,6 +117,24 @@ def test_the_trail_can_not_be_changed_even_in_the_database(people: People, tmp_p
         with pytest.raises(sql.exc.DatabaseError, match="kept"), engine.connect() as connection:
             connection.exec_driver_sql(said)
     assert people.trail("ours")[0].what == "signed"
+
+
+def test_people_of_an_earlier_edition_are_read_and_get_what_is_new(people: People, tmp_path: Path) -> None:
+    """A website that was there before goes on with its people."""
+    people.add("ada", "Ada")
+    url = f"sqlite:///{tmp_path / 'people.sqlite'}"
+    with open_database(url).begin() as connection:
+        connection.exec_driver_sql("DROP TABLE modelworks_scenarios")
+        connection.exec_driver_sql("UPDATE modelworks_website SET value = '1' WHERE name = 'edition'")
+    again = People(url, session_days=2)
+    assert again.find("ada") is not None
+    assert saved(again, "ours") == []
+    with open_database(url).begin() as connection:
+        connection.exec_driver_sql("UPDATE modelworks_website SET value = '99' WHERE name = 'edition'")
+    with pytest.raises(ModelworksError) as raised:
+        People(url, session_days=2)
+    assert code(raised) == "W105"
+    again.close()
 
 
 def test_a_workspace_keeps_an_admin(people: People) -> None:

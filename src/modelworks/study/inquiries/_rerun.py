@@ -177,8 +177,11 @@ def changed_copy(inputs: StudyInputs, changes: Sequence[str]) -> Path:
     return _copy(inputs, [read_change(text) for text in changes])
 
 
-def explored_copy(inputs: StudyInputs, scenario: Scenario) -> Path:
-    """The folder of a study that is this one with one more scenario; nothing of it has to be calibrated again."""
+def explored_copy(inputs: StudyInputs, scenario: Scenario, *, title: str = "") -> Path:
+    """The folder of a study that is this one with one more scenario; nothing of it has to be calibrated again.
+
+    `title` is what the scenario is called; left out, it is what it changes.
+    """
     changes: dict[str, Any] = {}
     told = [f"{name}: {dataset}" for name, dataset in scenario.data.items()]
     for name, change in scenario.parameters.items():
@@ -189,11 +192,11 @@ def explored_copy(inputs: StudyInputs, scenario: Scenario) -> Path:
             changes[name] = float(change)
             told.append(f"{name} = {change:g}")
     said = "; ".join(told)
-    entry = {"title": said[:1].upper() + said[1:], "parameters": changes, "data": dict(scenario.data)}
-    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-explored-{_mark(said)}"
+    entry = {"title": title or said[:1].upper() + said[1:], "parameters": changes, "data": dict(scenario.data)}
+    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-explored-{_mark(said + title)}"
     files: dict[str, dict[str, Any]] = _extending(inputs, folder)
     files["study.yaml"]["scenarios"] = {"explored": {name: each for name, each in entry.items() if each}}
-    _write(folder, files, inputs, [f"scenario {said}"], f"{inputs.study.title}, with the scenario {said}")
+    _write(folder, files, inputs, [f"scenario {said}"], f"{inputs.study.title}, with the scenario {title or said}")
     return folder
 
 

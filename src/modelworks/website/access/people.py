@@ -127,7 +127,7 @@ class People:
             "id": secrets.token_hex(6), "name": wanted, "title": title.strip() or wanted, "mail": one_address(mail),
             "password": "", "since": _now(), "active": True,
         }  # fmt: skip
-        with self._change() as connection:
+        with self.change() as connection:
             if connection.execute(sql.select(PEOPLE.c.id).where(PEOPLE.c.name == wanted)).first():
                 fail("W110", f"`{wanted}` is taken", hint="choose another name to sign in with")
             connection.execute(sql.insert(PEOPLE).values(row))
@@ -143,7 +143,7 @@ class People:
 
     def set_mail(self, person: str, mail: str) -> None:
         """Where somebody gets mail, or (empty) nowhere; W125 for what is no address."""
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(sql.update(PEOPLE).where(PEOPLE.c.id == person).values(mail=one_address(mail)))
 
     def everybody(self, workspace: str) -> list[tuple[Person, Role]]:
@@ -153,24 +153,24 @@ class People:
             .join(MEMBERS, MEMBERS.c.person == PEOPLE.c.id)
             .where(MEMBERS.c.workspace == workspace)
         )
-        with self._look() as connection:
+        with self.look() as connection:
             return [(_person(row), row.role) for row in connection.execute(asked.order_by(PEOPLE.c.name))]
 
     def role(self, person: str, workspace: str) -> Role | None:
         """What somebody may do in a workspace; None where they are no member of it."""
         asked = sql.select(MEMBERS.c.role).where(MEMBERS.c.person == person, MEMBERS.c.workspace == workspace)
-        with self._look() as connection:
+        with self.look() as connection:
             return cast("Role | None", connection.execute(asked).scalar())
 
     def workspaces_of(self, person: str) -> dict[str, Role]:
         """Where somebody is a member, and as what."""
         asked = sql.select(MEMBERS.c.workspace, MEMBERS.c.role).where(MEMBERS.c.person == person)
-        with self._look() as connection:
+        with self.look() as connection:
             return {row.workspace: row.role for row in connection.execute(asked)}
 
     def set_role(self, person: str, workspace: str, role: Role | None) -> None:
         """Make somebody a member, or (None) no more; W111 where a workspace would be left without an admin."""
-        with self._change() as connection:
+        with self.change() as connection:
             mine = (MEMBERS.c.person == person, MEMBERS.c.workspace == workspace)
             before = connection.execute(sql.select(MEMBERS.c.role).where(*mine)).scalar()
             if before == "admin" and role != "admin" and not self._other_admin(connection, person, workspace):
@@ -192,7 +192,7 @@ class People:
             fail("W112", f"a password has at least {SHORTEST_PASSWORD} letters", hint=hint)
         with self._checking:
             kept = self._hasher.hash(password)
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(sql.update(PEOPLE).where(PEOPLE.c.id == person).values(password=kept))
             connection.execute(sql.delete(SESSIONS).where(SESSIONS.c.person == person))
             connection.execute(sql.delete(LINKS).where(LINKS.c.person == person))
@@ -207,16 +207,16 @@ class People:
         """
         name = name.strip().lower()[:200]
         watched = {"pair": f"{name} {address}", "address": address, "name": name}
-        with self._change() as connection:
+        with self.change() as connection:
             tries.refuse_too_many(connection, self._clock(), watched, tries.MOST_FAILURES)
-        with self._look() as connection:
+        with self.look() as connection:
             found = connection.execute(sql.select(PEOPLE).where(PEOPLE.c.name == name)).first()
         kept = found.password if found is not None and found.password and found.active else self._nobody
         if not self._fits(kept, password[: LONGEST_PASSWORD + 1]) or kept is self._nobody or found is None:
-            with self._change() as connection:
+            with self.change() as connection:
                 tries.count(connection, self._clock(), watched)
             fail("W113", "this name and this password do not belong together", hint="type both again")
-        with self._change() as connection:
+        with self.change() as connection:
             tries.forget(connection, "pair", watched["pair"])
         return _person(found)
 
@@ -230,7 +230,7 @@ class People:
     def count_asking(self, text: str, address: str) -> None:
         """Count that somebody asked for a link by mail; W114 after too many, whether or not there is such a name."""
         watched = {"asked-address": address, "asked-name": text.strip().lower()[:200]}
-        with self._change() as connection:
+        with self.change() as connection:
             tries.refuse_too_many(connection, self._clock(), watched, tries.MOST_ASKED)
             tries.count(connection, self._clock(), watched)
 
@@ -239,7 +239,7 @@ class People:
         wanted = text.strip().lower()
         named = sql.or_(PEOPLE.c.name == wanted, sql.func.lower(PEOPLE.c.mail) == wanted)
         asked = sql.select(PEOPLE).where(named, PEOPLE.c.mail != "", PEOPLE.c.active)
-        with self._look() as connection:
+        with self.look() as connection:
             return [_person(row) for row in connection.execute(asked.order_by(PEOPLE.c.name))]
 
     # -- sessions --------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class People:
         secret = secrets.token_urlsafe(32)
         row = {"hash": hashed(secret), "person": person, "until": self._clock() + self._session_seconds}
         said = {"since": _now(), "agent": agent[:200], "address": address[:100]}
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(sql.delete(SESSIONS).where(SESSIONS.c.until < self._clock()))
             connection.execute(sql.insert(SESSIONS).values(**row, **said))
         return secret
@@ -258,19 +258,19 @@ class People:
         """Whose session it is; None where it has ended."""
         alive = (SESSIONS.c.hash == hashed(secret), SESSIONS.c.until > self._clock(), PEOPLE.c.active)
         asked = sql.select(PEOPLE).join(SESSIONS, SESSIONS.c.person == PEOPLE.c.id).where(*alive)
-        with self._look() as connection:
+        with self.look() as connection:
             found = connection.execute(asked).first()
         return None if found is None else _person(found)
 
     def sessions(self, person: str) -> list[Session]:
         """Where somebody is signed in, the latest first."""
         asked = sql.select(SESSIONS).where(SESSIONS.c.person == person, SESSIONS.c.until > self._clock())
-        with self._look() as connection:
+        with self.look() as connection:
             return [Session(**row._mapping) for row in connection.execute(asked.order_by(SESSIONS.c.since.desc()))]
 
     def end_session(self, person: str, hash: str) -> None:
         """One browser is signed out."""
-        with self._change() as connection:
+        with self.change() as connection:
             mine = (SESSIONS.c.person == person, SESSIONS.c.hash == hash)
             connection.execute(sql.delete(SESSIONS).where(*mine))
 
@@ -283,7 +283,7 @@ class People:
             "hash": hashed(secret), "id": secrets.token_hex(6), "person": person, "title": title.strip()[:100],
             "workspace": workspace, "scope": scope, "until": self._clock() + days * DAY, "since": _now(), "used": "",
         }  # fmt: skip
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(sql.insert(TOKENS).values(row))
         return secret
 
@@ -295,14 +295,14 @@ class People:
         labels = {name: f"token_{name}" for name in Token.__dataclass_fields__}
         wanted = [TOKENS.c[name].label(label) for name, label in labels.items()]
         asked = sql.select(PEOPLE, *wanted).join(TOKENS, TOKENS.c.person == PEOPLE.c.id).where(*alive)
-        with self._look() as connection:
+        with self.look() as connection:
             found = connection.execute(asked).first()
         if found is None:
             return None
         token = Token(**{name: getattr(found, label) for name, label in labels.items()})
         if token.used != today:
             # Once a day is enough to see which nobody uses any more.
-            with self._change() as connection:
+            with self.change() as connection:
                 connection.execute(sql.update(TOKENS).where(TOKENS.c.id == token.id).values(used=today))
         return _person(found), replace(token, used=today)
 
@@ -310,12 +310,12 @@ class People:
         """Somebody's tokens, the latest first."""
         wanted = [TOKENS.c[name] for name in Token.__dataclass_fields__]
         asked = sql.select(*wanted).where(TOKENS.c.person == person, TOKENS.c.until > self._clock())
-        with self._look() as connection:
+        with self.look() as connection:
             return [Token(**row._mapping) for row in connection.execute(asked.order_by(TOKENS.c.since.desc()))]
 
     def end_token(self, person: str, token: str) -> None:
         """A token opens nothing any more."""
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(sql.delete(TOKENS).where(TOKENS.c.person == person, TOKENS.c.id == token))
 
     # -- one-time links --------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ class People:
         """The secret of a link that opens once, and not for long."""
         secret = secrets.token_urlsafe(32)
         row = {"hash": hashed(secret), "person": person, "purpose": purpose}
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(sql.delete(LINKS).where(LINKS.c.until < self._clock()))
             connection.execute(sql.insert(LINKS).values(**row, until=self._clock() + LINK_SECONDS[purpose]))
         return secret
@@ -332,7 +332,7 @@ class People:
     def follow_link(self, secret: str, purposes: Sequence[Purpose], *, use: bool) -> Person:
         """Whom a link lets in; with `use` it opens nothing any more. W115 where it has been used, or is too old."""
         alive = (LINKS.c.hash == hashed(secret), LINKS.c.until > self._clock(), LINKS.c.purpose.in_(purposes))
-        with self._change() as connection:
+        with self.change() as connection:
             asked = sql.select(PEOPLE).join(LINKS, LINKS.c.person == PEOPLE.c.id).where(*alive, PEOPLE.c.active)
             found = connection.execute(asked).first()
             if found is not None and use:
@@ -346,7 +346,7 @@ class People:
     def note(self, person: str, workspace: str, what: str, about: str = "", address: str = "") -> None:
         """Write down that somebody did something; nothing of it is ever taken out again."""
         row = {"time": _now(), "person": person, "workspace": workspace, "what": what}
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(sql.insert(TRAIL).values(**row, about=about[:500], address=address[:100]))
 
     def trail(self, workspace: str, *, before: int | None = None, limit: int = 100) -> list[Deed]:
@@ -362,24 +362,26 @@ class People:
         asked = sql.select(TRAIL).where(sql.or_(TRAIL.c.workspace == workspace, at_the_door))
         if before is not None:
             asked = asked.where(TRAIL.c.number < before)
-        with self._look() as connection:
+        with self.look() as connection:
             found = connection.execute(asked.order_by(TRAIL.c.number.desc()).limit(limit))
             return [Deed(**row._mapping) for row in found]
 
     # -- how -------------------------------------------------------------------------------------------
 
     def _one(self, condition: sql.ColumnElement[bool]) -> Person | None:
-        with self._look() as connection:
+        with self.look() as connection:
             found = connection.execute(sql.select(PEOPLE).where(condition)).first()
         return None if found is None else _person(found)
 
     @contextmanager
-    def _look(self) -> Iterator[sql.Connection]:
+    def look(self) -> Iterator[sql.Connection]:
+        """A connection to the database, to read."""
         with self._letters(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _change(self) -> Iterator[sql.Connection]:
+    def change(self) -> Iterator[sql.Connection]:
+        """A connection to the database whose changes are kept together, or not at all."""
         with self._letters(), changing(self._engine, LOCK) as connection:
             yield connection
 

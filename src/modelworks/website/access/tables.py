@@ -10,7 +10,9 @@ import sqlalchemy as sql
 from modelworks.databases import changing
 from modelworks.errors import fail
 
-EDITION = 1
+EDITION = 2
+# Editions that this one makes its own by adding the tables that they have not.
+EARLIER = ("1",)
 # A lock of PostgreSQL that all who change these tables agree upon.
 LOCK = 0x6D77_7765
 
@@ -56,6 +58,13 @@ TRAIL = _table(
     sql.Column("number", sql.Integer, primary_key=True, autoincrement=True), _text("time"), _text("person"),
     _text("workspace", index=True), _text("what"), _text("about"), _text("address"),
 )  # fmt: skip
+# What somebody found by exploring a run: where its controls stand, as they are said in an address.
+SCENARIOS = _table(
+    "scenarios",
+    _text("id", primary_key=True), _text("workspace", index=True), _text("run"), _text("title"), _text("query"),
+    _text("person"), _text("since"),
+    sql.UniqueConstraint("workspace", "run", "title", name="modelworks_scenarios_named"),
+)  # fmt: skip
 ABOUT = _table("website", _text("name", primary_key=True), _text("value"))
 
 # What was done is never written over nor taken out; the database itself refuses.
@@ -87,6 +96,8 @@ def make(engine: sql.Engine) -> None:
         if found is None:
             _keep_the_trail(connection)
             connection.execute(sql.insert(ABOUT).values(name="edition", value=str(EDITION)))
+        elif found in EARLIER:
+            connection.execute(sql.update(ABOUT).where(ABOUT.c.name == "edition").values(value=str(EDITION)))
         elif found != str(EDITION):
             hint = "install the modelworks that made it, or give the website a new `database`"
             fail(

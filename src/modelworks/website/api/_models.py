@@ -133,6 +133,18 @@ class Comparison(BaseModel):
     same_inputs: bool
 
 
+class SavedScenario(Told):
+    """What somebody found by exploring a run, and gave a name."""
+
+    id: str
+    title: str
+    run: str = Field(description="id of the run")
+    study: str
+    query: str = Field(description="where its controls stand, as the address of the run's page of exploring says it")
+    person: str
+    since: str = Field(description="when it was saved, UTC")
+
+
 class Dataset(Told):
     """An entry of the catalogue."""
 

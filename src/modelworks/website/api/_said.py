@@ -9,6 +9,7 @@ from modelworks.jobs import Job
 from modelworks.runs import Comparison, Promotion, Row
 from modelworks.study import JobLog
 from modelworks.website._house import Workspace
+from modelworks.website._scenarios import Found
 from modelworks.website.api import _models as models
 
 # A program that looks on reads so many lines at a time.
@@ -35,6 +36,11 @@ def comparison(of: Comparison) -> models.Comparison:
         code=of.code,
         same_inputs=of.same_inputs,
     )
+
+
+def scenario(of: Found) -> models.SavedScenario:
+    names = ("id", "title", "study", "query", "person", "since")
+    return models.SavedScenario(run=of.run_id, **{name: getattr(of, name) for name in names})
 
 
 def dataset(of: Dataset) -> models.Dataset:

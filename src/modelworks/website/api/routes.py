@@ -17,6 +17,7 @@ from modelworks.inputs import Catalogue
 from modelworks.runs import Wanted, compare, condition, promotion_of, promotions
 from modelworks.study import order_study, promote, sign_run, withdraw_run
 from modelworks.website._house import Workspace, house
+from modelworks.website._scenarios import saved
 from modelworks.website._studies import Study as KnownStudy
 from modelworks.website._studies import changed_since, latest, studies, study_of
 from modelworks.website.access.people import Person, Role
@@ -136,6 +137,12 @@ def compare_runs(
 ) -> models.Comparison:
     """Two runs to six side by side: what was assumed, seen and written differently, and which numbers moved."""
     return said.comparison(compare([visit.workspace.run(each) for each in run]))
+
+
+@router.get("/workspaces/{workspace}/scenarios", responses=ANSWERS)
+def list_scenarios(visit: Reader) -> list[models.SavedScenario]:
+    """Scenarios that somebody found by exploring a run and saved under a name, the latest first."""
+    return [said.scenario(each) for each in saved(visit.house.people, visit.workspace.name)]
 
 
 # -- jobs ----------------------------------------------------------------------------------------------------

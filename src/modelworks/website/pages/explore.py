@@ -30,6 +30,7 @@ from modelworks.study import (
 )
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page, rendered
+from modelworks.website._scenarios import LONGEST_TITLE, named, remove, save, saved, saved_one
 from modelworks.website._studies import study_of
 from modelworks.website.access.visits import Reader, Runner, Visit
 
@@ -40,6 +41,8 @@ router = APIRouter()
 
 # Besides the controls: which output, all draws or some, and which calibrated parameters are set to a value.
 OUTPUT, ALL, SET = "output", "all", "set."
+# What a scenario that is saved shall be called; no control has a colon in its name.
+NAME = "called:"
 LEVELS = ("q025", "q25", "q50", "q75", "q975")
 
 
@@ -52,8 +55,11 @@ def show(request: Request, visit: Reader, run_id: str) -> Response:
 @router.get("/w/{workspace}/runs/{run_id}/explore.json")
 def answer(request: Request, visit: Reader, run_id: str) -> Response:
     """The same for a slider that is moved: the figure's panels, the table, and which draws these are."""
-    found = _explored(visit.workspace, visit.workspace.run(run_id), request.query_params)
-    told = rendered(request, "explored.html.j2", explored=found, rows=_rows(found.ribbons[0]))
+    run = visit.workspace.run(run_id)
+    found = _explored(visit.workspace, run, request.query_params)
+    query = _query(_about(visit.workspace, run), found.moved, found.ribbons[0].output)
+    known = named(saved(visit.house.people, visit.workspace.name, run.key), query)
+    told = rendered(request, "explored.html.j2", explored=found, rows=_rows(found.ribbons[0]), known=known)
     return JSONResponse(
         {"panels": list(_figure(found).panels), "told": told, "seconds": found.seconds},
         headers={"Cache-Control": "no-store"},
@@ -78,14 +84,62 @@ def _submitted(request: Request, visit: Visit, run_id: str, said: Mapping[str, s
     workspace = visit.workspace
     run = workspace.run(run_id)
     try:
-        moved = _moved(_about(workspace, run), said)
+        explorer = _about(workspace, run)
+        moved = _moved(explorer, said)
         folder = workspace.repository.find_study(study_of(run))
-        order = workspace.of_run(run, _ordered, run, folder, moved)
+        known = named(saved(visit.house.people, workspace.name, run.key), _query(explorer, moved, ""))
+        order = workspace.of_run(run, _ordered, run, folder, moved, known.title if known is not None else "")
     except ModelworksError as error:
         return _shown(request, visit, run_id, said, error.letters)
     [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
     visit.note(request, "submitted", f"job {job}: {order.title}")
     return RedirectResponse(at(workspace.name, "jobs", job), 303)
+
+
+# -- what was found is kept -------------------------------------------------------------------------------
+
+
+@router.post("/w/{workspace}/runs/{run_id}/scenarios")
+async def keep(request: Request, visit: Runner, run_id: str) -> Response:
+    """Save where the controls stand under a name."""
+    said = {name: str(value)[:300] for name, value in (await request.form()).items()}
+    return await run_in_threadpool(_kept, request, visit, run_id, said)
+
+
+def _kept(request: Request, visit: Visit, run_id: str, said: Mapping[str, str]) -> Response:
+    run, people = visit.workspace.run(run_id), visit.house.people
+    try:
+        explorer = _about(visit.workspace, run)
+        moved = _moved(explorer, said)
+        output = said.get(OUTPUT)
+        query = _query(explorer, moved, output if output in explorer.outputs else explorer.outputs[0])
+        made = save(people, visit.workspace.name, run.key, said.get(NAME, ""), query, visit.person.title)
+    except ModelworksError as error:
+        return _shown(request, visit, run_id, said, error.letters)
+    visit.note(request, "saved a scenario", f"{said[NAME]} of run {run.id}")
+    return RedirectResponse(at(visit.workspace.name, "scenarios", made), 303)
+
+
+@router.get("/w/{workspace}/scenarios")
+def scenarios(request: Request, visit: Reader) -> Response:
+    """Everything that was found and saved in this workspace."""
+    return page(request, "scenarios.html.j2", found=saved(visit.house.people, visit.workspace.name))
+
+
+@router.get("/w/{workspace}/scenarios/{scenario}")
+def scenario(visit: Reader, scenario: str) -> Response:
+    """The link to share: leads to the controls as they were saved."""
+    found = saved_one(visit.house.people, visit.workspace.name, scenario)
+    return RedirectResponse(f"{at(visit.workspace.name, 'runs', found.run_id, 'explore')}?{found.query}", 303)
+
+
+@router.post("/w/{workspace}/scenarios/{scenario}/remove")
+def forget(request: Request, visit: Runner, scenario: str) -> Response:
+    """Take a name back; runs that were made of it stay."""
+    found = saved_one(visit.house.people, visit.workspace.name, scenario)
+    remove(visit.house.people, visit.workspace.name, found.id)
+    visit.note(request, "removed a scenario", f"{found.title} of run {found.run_id}")
+    return RedirectResponse(at(visit.workspace.name, "scenarios"), 303)
 
 
 def _shown(
@@ -99,11 +153,13 @@ def _shown(
         letters = letters or error.letters
         found = _explored(visit.workspace, run, {})
     chosen = found.ribbons[0].output
+    query = _query(explorer, found.moved, chosen)
+    kept = saved(visit.house.people, visit.workspace.name, run.key)
     presets = [(title, _query(explorer, moved, chosen)) for title, moved in explorer.scenarios]
     return page(
         request, "explore.html.j2", 422 if letters else 200,
         run=run, explorer=explorer, explored=found, chosen=chosen, letters=letters, presets=presets,
-        rows=_rows(found.ribbons[0]), query=_query(explorer, found.moved, chosen),
+        rows=_rows(found.ribbons[0]), query=query, kept=kept, known=named(kept, query), longest=LONGEST_TITLE,
     )  # fmt: skip
 
 
@@ -130,8 +186,8 @@ def _answered(run: Run, moved: Moved, output: str, *, all_draws: bool) -> Explor
     return explorer_of(run).answer(moved, [output], all_draws=all_draws)
 
 
-def _ordered(run: Run, folder: Path, moved: Moved) -> Order:
-    return order_study(explored_copy(read_study(folder), explorer_of(run).scenario(moved)))
+def _ordered(run: Run, folder: Path, moved: Moved, title: str) -> Order:
+    return order_study(explored_copy(read_study(folder), explorer_of(run).scenario(moved), title=title))
 
 
 # -- what was moved ----------------------------------------------------------------------------------------
@@ -144,7 +200,7 @@ def _moved(explorer: Explorable, said: Mapping[str, str]) -> Moved:
 def _controls_in(explorer: Explorable, said: Mapping[str, str]) -> dict[str, str]:
     """What a form or an address says of controls; a calibrated parameter counts where it is set at all."""
     as_calibrated = {each.name for each in explorer.controls if each.kind == "value" and each.baseline is None}
-    others = {OUTPUT, ALL, "form_token"}
+    others = {OUTPUT, ALL, NAME, "form_token"}
     named = {name: value for name, value in said.items() if name not in others and not name.startswith(SET)}
     return {name: value for name, value in named.items() if name not in as_calibrated or said.get(SET + name)}
 

@@ -4,7 +4,7 @@
   const form = document.getElementById("controls");
   const figure = document.getElementById("explored-figure");
   const told = document.getElementById("told");
-  const carried = document.querySelector("#real-run .carried");
+  const carried = document.querySelectorAll(".carried");
   let asked = null;
   let again = false;
 
@@ -28,11 +28,12 @@
   }
 
   function carry(said) {
-    if (!carried) return;
-    const kept = [...said].filter(([name]) => name !== "output" && name !== "all");
-    carried.replaceChildren(
-      ...kept.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
-    );
+    const kept = [...said].filter(([name]) => name !== "all");
+    for (const each of carried) {
+      each.replaceChildren(
+        ...kept.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })),
+      );
+    }
   }
 
   // One question at a time: what moved meanwhile is asked when the answer has come.
