@@ -60,13 +60,33 @@ class Outbox:
             return
         with self._queue.together() as connection:
             notices = [each for jobs in self._ended(connection, int(mark), latest) if (each := words(jobs))]
-            if not self._agenda.advance(MARK, mark, str(latest)):
-                return
-            for notice in notices:
-                kept = {"id": notice.id, "notice": json.dumps(notice.as_dict(), ensure_ascii=False), "text": ""}
-                for channel in channels:
-                    row = {**kept, "channel": channel, "state": "waiting", "tries": 0, "not_before": 0.0}
-                    connection.execute(sql.insert(NOTICES).values(row))
+            self._write(connection, MARK, (mark, str(latest)), channels, notices)
+
+    def write(
+        self, mark: str, before: str | None, after: str, channels: Collection[str], notices: Sequence[Notice]
+    ) -> None:
+        """Write down, for each channel, what followed since a mark of its own, which moves; nothing where it has moved.
+
+        So whoever looks at what is no job writes it down once, as `collect` does of jobs.
+        """
+        with self._queue.together() as connection:
+            self._write(connection, mark, (before, after), channels, notices)
+
+    def _write(
+        self,
+        connection: sql.Connection,
+        mark: str,
+        moved: tuple[str | None, str],
+        channels: Collection[str],
+        notices: Sequence[Notice],
+    ) -> None:
+        if not self._agenda.advance(mark, *moved):
+            return
+        for notice in notices:
+            kept = {"id": notice.id, "notice": json.dumps(notice.as_dict(), ensure_ascii=False), "text": ""}
+            for channel in channels:
+                row = {**kept, "channel": channel, "state": "waiting", "tries": 0, "not_before": 0.0}
+                connection.execute(sql.insert(NOTICES).values(row))
 
     def deliver(self, channels: Mapping[str, Channel]) -> None:
         """Tell all that is to be told now.

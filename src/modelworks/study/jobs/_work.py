@@ -12,6 +12,7 @@ from modelworks.inputs.repository import Repository
 from modelworks.jobs import Agenda, Attempt, Capacity, Chores, JobWorker
 from modelworks.runs import ProgressLog, machine
 from modelworks.study._line import run_study
+from modelworks.study.jobs._approval_notices import tell_of_approvals
 from modelworks.study.jobs._batch import summarise
 from modelworks.study.jobs._clean import clean_daily
 from modelworks.study.jobs._jobs import executors_of, jobs_of, queue_around
@@ -62,8 +63,8 @@ def worker_around(
 ) -> JobWorker:
     """A worker for the jobs of the repository around a folder, with all of this machine, or so much of it.
 
-    Beside its jobs it looks whether a schedule is due, and tells who wants to hear of those that ended. `say`
-    hears of what can not be done now.
+    Beside its jobs it looks whether a schedule is due, and tells who wants to hear of those that ended and of runs
+    that were approved. `say` hears of what can not be done now.
     """
     repository = Repository.around(folder)
     here = machine()
@@ -73,6 +74,7 @@ def worker_around(
         cores or here["cores_allowed"] or 1,
         memory_gb or here["memory_gb"] or 4.0,
     )
-    looks = (look_at_schedules, tell_of_jobs, clean_daily)
+    # What is written down of approvals is told with what is told of jobs.
+    looks = (look_at_schedules, tell_of_approvals, tell_of_jobs, clean_daily)
     chores = Chores([functools.partial(look, repository.root) for look in looks], say=say)
     return JobWorker(queue_around(folder), jobs_of(repository), executors, capacity, say=say, chores=chores, **more)
