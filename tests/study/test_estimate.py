@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from modelworks.jobs import Pace, Queue
-from modelworks.study import Estimate, check_study, estimate, explain_job, order_study, queue_around, run_study
+from modelworks.jobs import Capacity, Order, Pace, Queue
+from modelworks.study import (
+    Estimate,
+    check_study,
+    estimate,
+    estimates,
+    explain_job,
+    order_study,
+    queue_around,
+    run_study,
+    store_around,
+)
 from modelworks.study import worker_around as worker_of
 
 
@@ -42,6 +52,28 @@ def test_a_calibration_never_done_is_reckoned_from_one_run_of_the_model(quick: P
     assert many.stages["calibrate"] is not None
     assert "from a run of the model" in many.grounds
     assert 1.0 < alone / many.stages["calibrate"] < 4 * study.inputs.study.calibration.chains
+
+
+def test_each_executor_is_told_what_it_took_there_or_else_elsewhere(quick: Path, repository: Path) -> None:
+    """A cluster is not a laptop: of each its own history counts, and how long jobs waited there."""
+    study, store = check_study(quick), store_around(repository)
+    with queue_around(repository) as queue:
+        for executor, took, memory in (("process", 40.0, 1.5), ("slurm", 10.0, 6.0)):
+            stages = [{"name": "simulate", "seconds": took, "reused": False}]
+            run = store.publish((study.name, "sir", "here"), stages={}, record={"stages": stages})
+            queue.submit([Order("x", ("true",), executor=executor, labels={"study": study.name})])
+            [claim] = queue.claim(queue.enter("here"), Capacity((executor,), cores=8, memory_gb=64.0))
+            result = {"result": {"run": run.id}, "took": {"seconds": took, "memory_gb": memory, "cpu_seconds": took}}
+            queue.finish(claim, "done", result)
+        found = {each.executor: each for each in estimates(study, "simulate", queue, ("process", "slurm", "dask"))}
+    expected = {name: (each.expected.seconds, each.expected.memory_gb) for name, each in found.items()}
+    # The latest run anywhere is the cluster's.
+    assert expected == {"process": (40.0, 1.5), "slurm": (10.0, 6.0), "dask": (10.0, 6.0)}
+    assert found["slurm"].expected.grounds == "simulate as the last time"
+    assert found["dask"].expected.grounds == "simulate as the last time, elsewhere"
+    assert found["dask"].wait_seconds is None
+    assert found["slurm"].wait_seconds is not None
+    assert found["slurm"].wait_seconds < 60.0
 
 
 @pytest.mark.slow

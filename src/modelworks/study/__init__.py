@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from modelworks.study.inquiries._sensitivity import Sensitivity, sensitivity
     from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary
     from modelworks.study.jobs._clean import clean, leftovers
-    from modelworks.study.jobs._estimate import Estimate, estimate, took_in_words
+    from modelworks.study.jobs._estimate import Estimate, Place, estimate, estimates, took_in_words
     from modelworks.study.jobs._here import run_here
     from modelworks.study.jobs._job_log import JobLog, log_in_words
     from modelworks.study.jobs._jobs import executor_names, jobs_of, order_study, queue_around
@@ -86,7 +86,9 @@ _HOME = {
     "SimulatedCalibration": "inquiries._sbc",
     "carry_out": "jobs._work",
     "Estimate": "jobs._estimate",
+    "Place": "jobs._estimate",
     "estimate": "jobs._estimate",
+    "estimates": "jobs._estimate",
     "took_in_words": "jobs._estimate",
     "choose_studies": "jobs._batch",
     "new_batch": "jobs._batch",
@@ -146,6 +148,7 @@ __all__ = [
     "Foretold",
     "JobLog",
     "Moved",
+    "Place",
     "QuickLook",
     "Reproduction",
     "Rerun",
@@ -164,6 +167,7 @@ __all__ = [
     "damaged_runs",
     "data_pages",
     "estimate",
+    "estimates",
     "executor_names",
     "explain_job",
     "explored_copy",

@@ -80,6 +80,11 @@ def latest(workspace: Workspace, study: str) -> Row | None:
     return next((row for row in own if row.verdict), own[0] if own else None)
 
 
+def approved(workspace: Workspace, study: str) -> Row | None:
+    """The run of a study that the team stands behind; of several regions' the latest."""
+    return next(iter(workspace.index.select(Wanted(study=study, approved=True, limit=1)).rows), None)
+
+
 def is_variant(workspace: Workspace, key: str) -> bool:
     """Whether a run assumed something otherwise than its study's files."""
     return "rerun" in record(workspace, key)

@@ -6,9 +6,12 @@ was is reckoned from the time of the model, run at one point with its gradient.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from modelworks.calibration import Settings, warmup_of
 from modelworks.calibration.samplers import choose
 from modelworks.errors import counted
 from modelworks.jobs import Job, Queue
-from modelworks.runs import StageCache, duration
+from modelworks.runs import Run, StageCache, duration
 from modelworks.study import stages
 from modelworks.study._stale import fingerprints, needed
 from modelworks.study._store import open_store
@@ -31,6 +34,8 @@ STEPS_OF_NUTS = 10
 # Those of samplers that compare simulated data, however many draws are asked of them.
 SIMULATIONS = {"abc": 20_000, "sbi": 10_000}
 TRIES = 5
+# So many of the latest jobs say how it is at an executor.
+LOOKED_AT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,58 @@ class Estimate:
         return {**asdict(self), "stages": dict(self.stages)}
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a study is expected to take where an executor carries it out, with so many cores.
+
+    `wait_seconds` is how long jobs there waited until they began, in the median of the latest; None where none did.
+    """
+
+    executor: str
+    cores: int
+    expected: Estimate
+    wait_seconds: float | None
+
+
 def estimate(study: Study, until: str, queue: Queue, cores: int = 1) -> Estimate:
     """What running a study up to a stage will take, with so many cores."""
+    taken = _of_runs(open_store(study.inputs.repository).runs(study.name))
+    return _estimate(study, until, taken, _memory(queue.jobs(limit=10, said={"study": study.name})), cores, set())
+
+
+def estimates(study: Study, until: str, queue: Queue, executors: Iterable[str]) -> list[Place]:
+    """What running a study up to a stage will take at each executor, from what it took there, or else elsewhere."""
+    runs, cores = open_store(study.inputs.repository).runs(study.name), usual_cores(study)
+    jobs = queue.jobs(limit=LOOKED_AT, said={"study": study.name})
+    latest = queue.jobs(["done"], LOOKED_AT)
+    elsewhere, found = _of_runs(runs), []
+    for name in executors:
+        of_study = [job for job in jobs if job.order.executor == name]
+        made = {(job.outcome.get("result") or {}).get("run") for job in of_study}
+        here = _of_runs(run for run in runs if run.id in made)
+        memory = _memory([job for job in of_study if took_of(job)] or jobs)
+        expected = _estimate(study, until, {**elsewhere, **here}, memory, cores, set(elsewhere) - set(here))
+        found.append(Place(name, cores, expected, _waited(job for job in latest if job.order.executor == name)))
+    return found
+
+
+def usual_cores(study: Study) -> int:
+    """The cores that a job of a study asks for where nobody says: one for each chain, if there are so many here."""
+    return min(study.inputs.study.calibration.chains, os.cpu_count() or 1) if isinstance(study, BoundStudy) else 1
+
+
+def _estimate(
+    study: Study, until: str, before: Mapping[str, float], memory_gb: float, cores: int, elsewhere: Collection[str]
+) -> Estimate:
+    """From what stages took before (some of them elsewhere), and where that is not known, from the model."""
     repository = study.inputs.repository
     cache, marks = StageCache(repository.kept / "stages"), fingerprints(study)
     to_do = [name for name in needed(study, until) if cache.get(marks[name]) is None]
-    before = _of_runs(study)
     expected: dict[str, float | None] = {name: before.get(name) for name in to_do}
-    grounds = [f"{', '.join(known)} as the last time"] if (known := [name for name in to_do if name in before]) else []
+    grounds = []
+    for there, words in ((False, "as the last time"), (True, "as the last time, elsewhere")):
+        if known := [name for name in to_do if name in before and (name in elsewhere) == there]:
+            grounds.append(f"{', '.join(known)} {words}")
     if stages.CALIBRATE in to_do and expected[stages.CALIBRATE] is None and isinstance(study, BoundStudy):
         expected[stages.CALIBRATE], said = _of_the_model(study, cores)
         grounds.append(said)
@@ -70,17 +119,26 @@ def estimate(study: Study, until: str, queue: Queue, cores: int = 1) -> Estimate
     if len(to_do) < len(needed(study, until)):
         grounds.append(f"{counted(len(needed(study, until)) - len(to_do), 'stage')} kept from before")
     told = [each for each in expected.values() if each is not None]
-    return Estimate(sum(told) if told or not to_do else None, _memory(study, queue), "; ".join(grounds), expected)
+    return Estimate(sum(told) if told or not to_do else None, memory_gb, "; ".join(grounds), expected)
 
 
-def _of_runs(study: Study) -> dict[str, float]:
-    """What each stage took when it was last done, by the runs of the study."""
+def _of_runs(runs: Iterable[Run]) -> dict[str, float]:
+    """What each stage took when it was last done, by the runs of a study, the latest first."""
     found: dict[str, float] = {}
-    for run in open_store(study.inputs.repository).runs(study.name):
+    for run in runs:
         for stage in run.record.get("stages", []):
             if not stage.get("reused"):
                 found.setdefault(stage["name"], float(stage["seconds"]))
     return found
+
+
+def _waited(jobs: Iterable[Job]) -> float | None:
+    """How long jobs waited until they began, in the median; those that need others wait for these, and do not count."""
+    moments = ((job.submitted, job.started) for job in jobs if job.started and not job.order.needs)
+    waits = [
+        (datetime.fromisoformat(began) - datetime.fromisoformat(ready)).total_seconds() for ready, began in moments
+    ]
+    return max(0.0, median(waits)) if waits else None
 
 
 def _of_the_model(study: BoundStudy, cores: int) -> tuple[float, str]:
@@ -107,9 +165,8 @@ def _seconds(work: Callable[[Any], object], position: Any) -> float:
     return time.perf_counter() - began
 
 
-def _memory(study: Study, queue: Queue) -> float:
-    """The most that a job of the study took, of the latest that said so."""
-    jobs = queue.jobs(limit=10, said={"study": study.name})
+def _memory(jobs: Iterable[Job]) -> float:
+    """The most that a job of the study took, of those that said so."""
     used = [took["memory_gb"] for job in jobs if (took := took_of(job))]
     return max(used, default=MEMORY_GB)
 

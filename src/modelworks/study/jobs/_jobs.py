@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
@@ -24,7 +23,7 @@ from modelworks.study._stale import check_until
 from modelworks.study._store import open_store
 from modelworks.study.binding._binding import BoundStudy, bind
 from modelworks.study.inquiries._rerun import changed_copy, scenarios_copy
-from modelworks.study.jobs._estimate import MEMORY_GB, estimate
+from modelworks.study.jobs._estimate import MEMORY_GB, estimate, usual_cores
 from modelworks.study.jobs._pinned import pin
 from modelworks.study.own_stages._stage_study import Study, open_study
 
@@ -70,8 +69,7 @@ def order_study(
     check_until(study, until)
     pinned = pin(study, input_files(study))
     repository = study.inputs.repository
-    chains = study.inputs.study.calibration.chains if isinstance(study, BoundStudy) else 1
-    cores = min(chains, os.cpu_count() or 1)
+    cores = usual_cores(study)
     with queue_around(folder) as queue:
         expected = estimate(study, until, queue, cores if resources is None else resources.cores)
     return Order(

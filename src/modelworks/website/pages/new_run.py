@@ -16,17 +16,19 @@ from modelworks.jobs import Order
 from modelworks.study import (
     BoundStudy,
     Changed,
+    Place,
     StageStudy,
     assumptions_of,
     check_study,
-    estimate,
+    estimates,
     executor_names,
     order_study,
     queue_around,
     what_changed,
 )
 from modelworks.website._render import at, page
-from modelworks.website._studies import latest, study_in
+from modelworks.website._studies import approved, changed_since, latest, study_in
+from modelworks.website._workflow import spoken
 from modelworks.website.access.visits import FORM_TOKEN, Runner, Visit
 
 router = APIRouter()
@@ -136,40 +138,39 @@ def _shown(
     workspace = visit.workspace
     folder = workspace.repository.find_study(study)
     own = study_in(workspace, folder)
-    row = latest(workspace, own.name)
+    stands = approved(workspace, own.name)
+    row = stands or latest(workspace, own.name)
     try:
         known = workspace.of_study(study, _known, folder, typed, row.id if row is not None else None)
     except ModelworksError as error:
         # Until its files are mended there is nothing to fill in.
         form = Form(letters=error.letters)
-        return page(
-            request, "new_run.html.j2", 422, study=own, form=form, expected="", changed=(), stages={}, executors=()
-        )
+        return page(request, "new_run.html.j2", 422, study=own, form=form, stages={}, places=())
     return page(
         request, "new_run.html.j2", 422 if letters else 200,
-        study=own, form=known.form.with_letters(letters), expected=known.expected, row=row, changed=known.changed,
+        study=own, form=known.form.with_letters(letters), places=known.places, row=row, stands=stands, spoken=spoken,
+        changed=known.changed, files=list(changed_since(workspace, row.key)) if row is not None else (),
         stages=STAGES if known.has_model else {"report": STAGES["report"]},
-        executors=executor_names(workspace.repository),
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the form is made of: how long it will take in words, and what differs from the last run."""
+    """What the form is made of: what it will take at each executor, and what differs from the run compared with."""
 
     form: Form
-    expected: str
+    places: Sequence[Place]
     changed: Sequence[Changed]
     has_model: bool
 
 
-def _known(folder: Path, typed: Mapping[str, str], last: str | None) -> Known:
+def _known(folder: Path, typed: Mapping[str, str], before: str | None) -> Known:
     study = check_study(folder)
     form = form_of(study, typed)
     until = form.until if form.until in STAGES else "report"
     with queue_around(folder) as queue:
-        expected = estimate(study, until, queue).in_words()
-    return Known(form, expected, _changed(folder, last) if last is not None else (), isinstance(study, BoundStudy))
+        places = estimates(study, until, queue, executor_names(study.inputs.repository))
+    return Known(form, places, _changed(folder, before) if before is not None else (), isinstance(study, BoundStudy))
 
 
 def form_of(study: BoundStudy | StageStudy, typed: Mapping[str, str]) -> Form:
@@ -202,7 +203,7 @@ def _fields(study: BoundStudy, typed: Mapping[str, str]) -> Iterable[Field]:
 
 
 def _changed(folder: Path, run_id: str) -> Sequence[Changed]:
-    """What the study assumes otherwise than its last run did."""
+    """What the study assumes otherwise than a run of it did."""
     try:
         return what_changed(assumptions_of(run_id, folder), assumptions_of(str(folder), folder))
     except ModelworksError:
