@@ -6,6 +6,7 @@ a dead one. A number together with the moment its process began, on this boot an
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ class Process:
 
 def this_place() -> str:
     """Twelve hexadecimal digits for this boot of this machine, and this container, whose processes we can see."""
+    return _place(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _place(_pid: int) -> str:
+    """The place of this process, which stays where it is; one that it begins may be elsewhere."""
     told = [os.uname().nodename if hasattr(os, "uname") else ""]
     for source in (_boot, _namespace):
         try:
