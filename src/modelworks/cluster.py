@@ -26,10 +26,11 @@ LOOK_SECONDS = 0.5
 # What clocks may differ by before moments in logs mislead; no rule of ours compares the clocks of two machines.
 CLOCKS_SECONDS = 5.0
 
-# A name and its value, which may be in quotes, and those in a text of JSON.
+# A name and its value, which may be in quotes, and those in a text of JSON; what follows an option or a scheme's name.
+_NAMED = r"[\w-]*(?:token|secret|passw|key|credential|authorization)[\w-]*"
 _SECRET = re.compile(
-    r"""(\w*(?:token|secret|passw|key|credential)\w*["']?\s*[=:]\s*)(\\?["']).*?\2|"""
-    r"""(\w*(?:token|secret|passw|key|credential)\w*\s*=\s*)[^\s"',\\]+""",
+    rf"""({_NAMED}["']?\s*[=:]\s*)(\\?["']).*?\2|"""
+    rf"""({_NAMED}\s*=\s*|--{_NAMED}\s+|\b(?:bearer|basic)\s+)[^\s"',\\]+""",
     re.IGNORECASE,
 )
 

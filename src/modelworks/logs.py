@@ -29,6 +29,8 @@ def stamp(moment: datetime) -> str:
 # How a variable of the environment is called whose value is nobody's business.
 SECRET_NAME = re.compile(r"token|secret|passw|credential|key", re.IGNORECASE)
 _NAMES_A_FILE = re.compile(r"_(file|path|dir)$", re.IGNORECASE)
+# Who asks, in an address: for a server of the web it may all be a token; for others only the password is one.
+_IN_ADDRESS = re.compile(r"(?P<web>https?://)[^/\s@\"']+@|(?P<user>://[^/\s:@\"']*):[^/\s@\"']+@", re.IGNORECASE)
 # A shorter one would be found in words that have nothing to do with it.
 SHORTEST_SECRET = 6
 
@@ -37,12 +39,15 @@ def without_secrets(text: str) -> str:
     """A text in which the secrets that this process was given are left out, also as JSON and addresses write them.
 
     These are the values of variables of the environment that are named like a secret, and what the files hold that
-    such a variable ending with `_FILE` names.
+    such a variable ending with `_FILE` names. Passwords in addresses are nobody's business, whoever gave them.
+
+    >>> without_secrets("from https://ada:hush@git.org/a to postgresql://ada:hush@db/a, not git@git.org:a")
+    'from https://…@git.org/a to postgresql://ada:…@db/a, not git@git.org:a'
     """
     for secret in sorted(set(_secrets()), key=len, reverse=True):
         for written in (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")):
             text = text.replace(written, "…")
-    return text
+    return _IN_ADDRESS.sub(lambda found: f"{found['web'] or found['user'] + ':'}…@", text)
 
 
 def _secrets() -> Iterator[str]:
