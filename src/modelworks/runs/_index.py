@@ -157,7 +157,7 @@ class Index(Upkeep):
             found = connection.execute(self._asked(wanted, RUNS)).fetchall()
             total = len(found)
             if wanted.after is not None or total == wanted.limit:
-                count = sql.select(sql.func.count(RUNS.c.key)).where(*self._conditions(wanted))
+                count = sql.select(sql.func.count()).select_from(RUNS).where(*self._conditions(wanted))
                 total = connection.execute(count).scalar_one()
             tags = self._tags(connection, [row.key for row in found])
             damaged = connection.execute(self._keys(RUNS, RUNS.c.damage.is_not(None)).order_by(RUNS.c.key)).scalars()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import time
@@ -212,8 +213,8 @@ class Store:
         innermost folder by hand, and nothing else, does not show here; `stamp` tells of it.
         """
         look = _Look(self.root, seen)
-        for folder in self._levels(DEPTH - 2):
-            look.at(folder.relative_to(self.root).as_posix(), known)
+        for region in self._regions():
+            look.at(region, known)
         look.at_what_is_gone(known)
         return look.changes()
 
@@ -290,6 +291,13 @@ class Store:
             levels = [above / name for above in levels for name in _names(above)]
         return levels
 
+    def _regions(self) -> list[str]:
+        """Every folder `study/model/region`; by texts alone, for each listing of runs begins here."""
+        found = _names(self.root)
+        for _ in range(DEPTH - 3):
+            found = [f"{above}/{name}" for above in found for name in _names(f"{self.root}/{above}")]
+        return found
+
     def new_id(self) -> str:
         """An id that no published run has."""
         taken = {id_of(Path(key)) for key in self.published()}
@@ -303,6 +311,9 @@ class _Look:
 
     def __init__(self, root: Path, seen: Looked) -> None:
         self.root, self.seen = root, seen
+        self.seen_below: dict[str, set[str]] = {}
+        for folder in seen:
+            self.seen_below.setdefault(folder.rpartition("/")[0], set()).add(folder)
         self.added: set[str] = set()
         self.removed: set[str] = set()
         self.looked: dict[str, tuple[int, bool]] = {}
@@ -313,7 +324,7 @@ class _Look:
         """Look at a folder `study/model/region`, and into those folders below it that may have changed."""
         self.there.add(region)
         # Only what had changed just before the last look can have changed again without a trace.
-        doubtful = {folder for folder in self.seen if folder.startswith(f"{region}/")}
+        doubtful = set(self.seen_below.get(region, ()))
         changed = not self._is_as_seen(region)
         if not (changed or doubtful):
             return
@@ -349,7 +360,7 @@ class _Look:
         """Whether a folder's list of names is surely the one of the last look; if not, it is looked at now."""
         try:
             # Asked before the names are read: what changes in between is then found the next time.
-            changed = (self.root / folder).stat().st_mtime_ns
+            changed = os.stat(f"{self.root}/{folder}").st_mtime_ns
         except FileNotFoundError:
             return False
         if self.seen.get(folder) == (changed, True):
@@ -359,7 +370,7 @@ class _Look:
         return False
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: str | Path) -> list[str]:
     return [name for name in names_in(folder) if not name.startswith(".")]
 
 

@@ -122,7 +122,7 @@ def run_folders(top: Path) -> list[Path]:
     return sorted(each for each in found if each.is_dir())
 
 
-def names_in(folder: Path) -> list[str]:
+def names_in(folder: str | Path) -> list[str]:
     """What lies in a folder; nothing where there is none, or none any more."""
     try:
         return os.listdir(folder)
