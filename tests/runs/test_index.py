@@ -296,3 +296,14 @@ def test_a_run_that_comes_to_a_moment_long_past_is_found(store: Store, url: str,
         assert ids(index.select()) == [second.id]
         store.bring_back(first.key)
         assert ids(index.select()) == [second.id, first.id]
+
+
+def test_of_many_who_ask_at_once_everybody_sees_what_was_there_when_they_asked(publish: Publish, index: Index) -> None:
+    """One looks for several, and yet nobody is told of the time before they asked."""
+
+    def publish_and_ask(_: int) -> bool:
+        key = publish().key
+        return key in {row.key for row in index.select(Wanted(limit=1000)).rows}
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(publish_and_ask, range(30)))

@@ -153,11 +153,13 @@ class Index(Upkeep):
         return asked if wanted.after is None else asked.where(_after(wanted.after))
 
     def _selected(self, wanted: Wanted) -> Listing:
+        # Made first, for they ask something themselves: nobody who holds a connection waits for another.
+        asked = self._asked(wanted, RUNS)
+        count = sql.select(sql.func.count()).select_from(RUNS).where(*self._conditions(wanted))
         with self._engine.connect() as connection:
-            found = connection.execute(self._asked(wanted, RUNS)).fetchall()
+            found = connection.execute(asked).fetchall()
             total = len(found)
             if wanted.after is not None or total == wanted.limit:
-                count = sql.select(sql.func.count()).select_from(RUNS).where(*self._conditions(wanted))
                 total = connection.execute(count).scalar_one()
             tags = self._tags(connection, [row.key for row in found])
             damaged = connection.execute(self._keys(RUNS, RUNS.c.damage.is_not(None)).order_by(RUNS.c.key)).scalars()

@@ -52,9 +52,7 @@ ABOUT = _table("about", {"name": _TEXT}, value=_TEXT)
 
 sql.Index("modelworks_runs_in_order", RUNS.c.store, RUNS.c.time.desc(), RUNS.c.id.desc())
 # Counts those of a study, gives them in order, and finds the damaged ones, without a look at any row.
-sql.Index(
-    "modelworks_runs_of_studies", RUNS.c.store, RUNS.c.damage, RUNS.c.study, RUNS.c.time.desc(), RUNS.c.id.desc()
-)
+sql.Index("modelworks_runs_of_studies", RUNS.c.store, RUNS.c.damage, RUNS.c.study, RUNS.c.time.desc(), RUNS.c.id.desc())
 sql.Index("modelworks_numbers_by_name", NUMBERS.c.store, NUMBERS.c.name, NUMBERS.c.value)
 for _part in PARTS:
     sql.Index(f"modelworks_numbers_by_{_part}", NUMBERS.c.store, NUMBERS.c[_part])

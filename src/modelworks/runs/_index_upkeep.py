@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -41,6 +42,8 @@ class Upkeep:
         self._store = store
         self._url = url
         self._engine = open_database(url)
+        self._turn = threading.Lock()
+        self._begun = self._done = 0
 
     def __enter__(self) -> Self:
         return self
@@ -49,7 +52,19 @@ class Upkeep:
         self._engine.dispose()
 
     def refresh(self) -> None:
-        """Bring the table up to date with the folders."""
+        """Bring the table up to date with the folders.
+
+        Where several threads ask at once, one looks for all who asked before it began: a website of many readers looks
+        no more often than it can.
+        """
+        mine = self._begun + 1
+        with self._turn:
+            if self._done < mine:
+                self._begun += 1
+                self._refresh()
+                self._done = self._begun
+
+    def _refresh(self) -> None:
         with self._answering():
             self._made()
             with self._engine.connect() as connection:
