@@ -22,6 +22,8 @@ import nutpie  # noqa: F401 - once, and not in each child
 from numpy.typing import NDArray
 from tests.calibration.conftest import Linear
 from tests.calibration.test_calibrate import DESIGN, BlackBox, density
+from tests.calibration.test_pmmh import chance_model
+from tests.calibration.test_pmmh import density as by_chance
 
 from modelworks.calibration import Enough, LogDensity, Settings, calibrate
 from modelworks.runs import Ledger
@@ -29,8 +31,10 @@ from modelworks.runs import Ledger
 Array = NDArray[np.float64]
 
 SETTINGS = {"chains": 2, "draws": 500, "warmup": 80, "seed": 11, "enough": Enough(effective_draws=100, r_hat=1.1)}
-# At the search, while the chains warm up, and while they draw.
+# At the search, while the chains warm up, and while they draw; of particle MCMC at its estimates, which are fewer.
 KILLS = (40, 700, 1500)
+KILLS_OF_PMMH = (20, 150, 300)
+REPORTED = [0.0, 1.0, 3.0, 2.0]
 
 
 @dataclass
@@ -60,8 +64,17 @@ class CountedWithGradient(Counted):
         return found
 
 
-def counted(sampler: str, last: int | None) -> tuple[LogDensity, Counted]:
+class CountedByChance(Counted):
+    def particles(self, rows: Array, number: int, seed: int, /) -> Any:
+        self._count()
+        return self.model.particles(rows, number, seed)
+
+
+def counted(sampler: str, last: int | None, cores: int = 1) -> tuple[LogDensity, Counted]:
     """The black box fails now and then, which is counted too."""
+    if sampler == "pmmh":
+        model = CountedByChance(chance_model(len(REPORTED), cores=cores), last)
+        return by_chance(REPORTED, simulator=model), model
     if sampler in ("demcz", "abc", "sbi"):
         model = Counted(BlackBox(), last)
     else:
@@ -70,7 +83,7 @@ def counted(sampler: str, last: int | None) -> tuple[LogDensity, Counted]:
 
 
 def drawn(sampler: str, folder: Path, last: int | None, cores: int) -> dict[str, Any]:
-    target, model = counted(sampler, last)
+    target, model = counted(sampler, last, cores)
     with Ledger(folder / "a.ledger", clock=itertools.count().__next__) as ledger:
         posterior = calibrate(target, Settings(sampler, cores=cores, **SETTINGS), None, ledger)
     draws = {name: posterior.draws(name).tolist() for name in posterior.parameters}
@@ -90,7 +103,8 @@ def main(folder: Path, sampler: str) -> None:
     results = folder / "whole.json", folder / "continued.json"
     (folder / "whole").mkdir()
     assert in_child(lambda: drawn(sampler, folder / "whole", None, 1), results[0])
-    for cores, last in zip((1, 2, 2), KILLS, strict=True):
+    kills = KILLS_OF_PMMH if sampler == "pmmh" else KILLS
+    for cores, last in zip((1, 2, 2), kills, strict=True):
         assert not in_child(lambda cores=cores, last=last: drawn(sampler, folder, last, cores), results[1])  # type: ignore[misc]
     assert in_child(lambda: drawn(sampler, folder, None, 1), results[1])
     whole, continued = (json.loads(each.read_text(encoding="utf-8")) for each in results)
@@ -100,6 +114,7 @@ def main(folder: Path, sampler: str) -> None:
                 "same_draws": whole["draws"] == continued["draws"],
                 "same_attributes": whole["attributes"] == continued["attributes"],
                 "runs": [whole["runs"], continued["runs"]],
+                "killed_at": kills,
                 "failed": whole["attributes"]["failed_runs"],
             }
         )

@@ -16,24 +16,27 @@ from tests.calibration.test_pmmh import density as by_chance
 
 from modelworks.calibration import LogDensity, Settings, calibrate
 from modelworks.calibration._estimate import Estimates
+from modelworks.calibration.samplers import AUTO, SAMPLERS
 from modelworks.runs import Ledger
 
 ROOT = Path(__file__).parents[2]
-OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("nuts", "auto", "laplace_is", "smc", "abc", "sbi")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["demcz", *OTHERS])
+@pytest.mark.parametrize("sampler", [AUTO, *SAMPLERS])
 def test_killed_again_and_again_it_gives_the_same_draws(sampler: str, tmp_path: Path) -> None:
-    """By SIGKILL, in the search, the warm-up and the draws; the last one hardly has to run the model any more."""
+    """Each sampler by SIGKILL, in the search, the warm-up and the draws, on one core and on two.
+
+    The last process hardly has to run the model any more.
+    """
     program = [sys.executable, "-m", "tests.calibration.killed", str(tmp_path), sampler]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+    done = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["same_draws"]
     assert report["same_attributes"]
     whole, continued = report["runs"]
-    assert continued < whole - 1000 + report["failed"]
+    assert continued < whole - 0.4 * sum(report["killed_at"]) + report["failed"]
 
 
 @pytest.mark.parametrize("sampler", ["demcz", pytest.param("nuts", marks=pytest.mark.slow)])

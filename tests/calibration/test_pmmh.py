@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import comb
 from tests.calibration.conftest import boarding_school
 
-from modelworks.calibration import ChanceModel, LogDensity, Posterior, Prior, Settings, Target, calibrate
+from modelworks.calibration import ChanceModel, LogDensity, Posterior, Prior, Settings, Simulator, Target, calibrate
 from modelworks.errors import ModelworksError
 from modelworks.model import Infection, Model, Output, Parameter, StochasticModel, Transition, events, people
 
@@ -40,17 +40,20 @@ def twenty() -> Model:
     )
 
 
-def density(observed: list[float], *, cores: int = 1) -> LogDensity:
-    times = np.arange(len(observed) + 1.0)
+def chance_model(days: int, *, cores: int = 1) -> ChanceModel:
+    return ChanceModel(StochasticModel(twenty(), np.arange(days + 1.0), step=STEP, cores=cores))
+
+
+def density(observed: list[float], *, cores: int = 1, simulator: Simulator | None = None) -> LogDensity:
     return LogDensity(
         priors=PRIORS,
-        simulator=ChanceModel(StochasticModel(twenty(), times, step=STEP, cores=cores)),
+        simulator=simulator or chance_model(len(observed), cores=cores),
         targets=[
             Target(
                 name="reports",
                 output="reports",
                 observed=np.array(observed),
-                weights=np.eye(times.size)[1:],
+                weights=np.eye(len(observed) + 1)[1:],
                 likelihood="poisson",
             )
         ],
