@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,9 @@ def test_a_calibration_never_done_is_reckoned_from_one_run_of_the_model(quick: P
 def test_each_executor_is_told_what_it_took_there_or_else_elsewhere(quick: Path, repository: Path) -> None:
     """A cluster is not a laptop: of each its own history counts, and how long jobs waited there."""
     study, store = check_study(quick), store_around(repository)
+    # Of runs of the same second nobody could say which is the latest.
+    hours = itertools.count()
+    store._clock = lambda: datetime(2026, 11, 21, tzinfo=UTC) + timedelta(hours=next(hours))
     with queue_around(repository) as queue:
         for executor, took, memory in (("process", 40.0, 1.5), ("slurm", 10.0, 6.0)):
             stages = [{"name": "simulate", "seconds": took, "reused": False}]
