@@ -1,79 +1,65 @@
-"""The website in a real browser: a newcomer's way to a run, every page on a desk and a phone, nothing in the way.
+"""The website in a real browser: a newcomer's whole story, every page on a desk and a phone, keys alone, no scripts.
 
-Where `MODELWORKS_SCREENSHOTS` names a folder, a picture of each page is left there for somebody to look at.
+Where `MODELWORKS_SCREENSHOTS` names a folder, pictures of each page are left there for somebody to look at.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from modelworks.study import new_repository
+from browsers import PATIENCE_MS, Served, Visit, assert_fit, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium", "playwright", "axe_playwright_python")]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium", "playwright", "axe_playwright_python", "git")]
 
-PATIENCE = 120_000
-SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-PAGES = (
-    "", "/runs", "/runs/RUN", "/jobs", "/jobs/JOB", "/workflow", "/studies/first-study/run", "/data", "/people",
-    "/settings",
-)  # fmt: skip
+PAGES = {
+    "home": "", "runs": "/runs", "run": "/runs/RUN", "approve": "/runs/RUN/approve", "explore": "/runs/RUN/explore",
+    "compare-none": "/compare", "compare": "/compare?run=RUN&run=OTHER", "approvals": "/approvals", "jobs": "/jobs",
+    "job": "/jobs/JOB", "workflow": "/workflow", "new-run": "/studies/first-study/run", "data": "/data",
+    "feeds": "/feeds", "people": "/people", "settings": "/settings",
+}  # fmt: skip
+PASSWORD = "four words that rhyme"
 
 
 @dataclass
-class Served:
-    """A website that runs as a process of its own, and the link that let its owner in."""
+class Story:
+    """Where the newcomer has come to: the two runs, and the jobs that made them."""
 
-    folder: Path
-    address: str
-    link: str
-    process: subprocess.Popen[str]
-    run: str = ""
-    job: str = ""
+    served: Served
+    owner: Visit
+    reviewer: Visit
+    runs: list[str] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
 
+    @property
+    def home(self) -> str:
+        return f"{self.served.address}/w/our-studies"
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = new_repository(tmp_path_factory.mktemp("served") / "ours")
-    with _serving(folder, "/enter/") as here:
-        yield here
+    def at(self, place: str) -> str:
+        """The address of a page, where `RUN`, `OTHER` and `JOB` are those of the story."""
+        assert len(self.runs) == 2, "the newcomer did not come so far"
+        run, other = self.runs
+        return self.home + place.replace("RUN", run).replace("OTHER", other).replace("JOB", self.jobs[0])
 
+    def follow(self) -> None:
+        """From a job that has just been handed over to its run, without ever loading a page again."""
+        from playwright.sync_api import expect
 
-@contextmanager
-def _serving(folder: Path, kind: str) -> Iterator[Served]:
-    """`modelworks serve` in a folder, for as long as the block lasts; the link it says is of this kind."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "modelworks", "serve", "--port", str(port), "--no-browser"]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    yield Served(folder, f"http://127.0.0.1:{port}", _link(process, kind), process)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode in (0, 130)
-
-
-def _link(process: subprocess.Popen[str], kind: str = "/enter/") -> str:
-    """What the process says when it answers."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if kind in line:
-            return line.strip()
-    raise AssertionError("the website did not start")
+        tab = self.owner.tab
+        tab.wait_for_url(re.compile("/jobs/"))
+        self.jobs.append(tab.url.rpartition("/")[2])
+        expect(tab.locator("#log")).to_contain_text("begun, as process", timeout=PATIENCE_MS)
+        tab.get_by_role("link", name=re.compile("Look at run")).click()
+        tab.wait_for_url(re.compile("/runs/"))
+        self.runs.append(tab.url.rpartition("/")[2])
 
 
 @pytest.fixture(scope="module")
@@ -87,130 +73,251 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def owner(browser: Browser, served: Served) -> Any:
-    """The cookies of the owner, who followed the link."""
-    context = browser.new_context()
-    context.new_page().goto(served.link)
-    state = context.storage_state()
-    context.close()
-    return state
+def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A website in a folder that holds nothing, and two who have not come yet."""
+    with serving(tmp_path_factory.mktemp("story")) as served:
+        yield Story(served, Visit(browser, served), Visit(browser, served))
 
 
-class Visit:
-    """A tab of the owner's, with all that its pages complained of and asked others for."""
-
-    def __init__(self, browser: Browser, served: Served, owner: Any, **options: Any) -> None:
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
-        self.tab: Page = browser.new_context(storage_state=owner, **options).new_page()
-        self.tab.set_default_timeout(PATIENCE)
-        self.tab.on("console", lambda message: self.complaints.append(message.text))
-        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.tab.on("request", lambda each: self._ask(each.url, served.address))
-
-    def _ask(self, url: str, home: str) -> None:
-        if not url.startswith((home, "data:", "blob:")):
-            self.foreign.append(url)
-
-
-def test_who_has_nothing_comes_to_a_live_job_without_a_terminal(browser: Browser, tmp_path: Path) -> None:
-    """One button makes a repository, the next runs its study; with a mistake in the name on the way."""
-    from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import expect
-
-    with _serving(tmp_path, "/begin/") as served:
-        visit = Visit(browser, served, None, viewport=SIZES["phone"])
-        tab = visit.tab
-        tab.goto(served.link)
-        found = Axe().run(tab, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
-        assert found.violations_count == 0, found.generate_report()
-        assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-        if folder := os.environ.get("MODELWORKS_SCREENSHOTS"):
-            tab.screenshot(path=Path(folder) / "first.png", full_page=True)
-        tab.get_by_label("Name of the repository").fill("Our Studies")
-        tab.get_by_role("button", name="Make it").click()
-        expect(tab.get_by_role("alert")).to_contain_text("Y303")
-        visit.complaints[:] = [each for each in visit.complaints if "422" not in each]
-        tab.get_by_label("Name of the repository").fill("our-studies")
-        tab.get_by_role("button", name="Make it").click()
-        tab.get_by_role("button", name=re.compile("as it is")).click()
-        tab.wait_for_url(re.compile("/jobs/"))
-        # A worker is there: it begins by itself. That a job comes to its run is told below.
-        expect(tab.locator("#log")).to_contain_text("begun, as process")
-        tab.get_by_role("button", name="Cancel").click()
-        expect(tab.get_by_role("heading", name="It was cancelled")).to_be_visible()
+def test_a_newcomer_comes_from_nothing_to_a_number_that_others_read(browser: Browser, story: Story) -> None:
+    """Without a terminal, with mistakes on the way, and with a second person to sign."""
+    makes_a_repository(story)
+    runs_the_study(story)
+    looks_on(browser, story)
+    reads_the_verdict(story)
+    asks_again_with_a_mistake(story)
+    compares(story)
+    explores(story)
+    lets_somebody_in(story)
+    has_it_signed(story)
+    reads_its_number_elsewhere(story)
+    for visit in (story.owner, story.reviewer):
         assert (visit.complaints, visit.foreign) == ([], [])
-        tab.context.close()
 
 
-def test_a_newcomer_comes_from_a_question_to_a_run(browser: Browser, served: Served, owner: Any) -> None:
-    """With a mistake on the way, which is told at its field."""
+def makes_a_repository(story: Story) -> None:
     from playwright.sync_api import expect
 
-    visit = Visit(browser, served, owner, viewport=SIZES["desk"])
-    tab = visit.tab
-    tab.goto(served.address)
-    tab.get_by_role("link", name=re.compile("New run")).first.click()
-    field = tab.locator(".field input").first
-    before = field.input_value()
-    field.fill("normal(a lot)")
-    tab.locator("select[name=until]").select_option("simulate")
+    tab = story.owner.tab
+    tab.goto(story.served.link)
+    assert_fit(story.owner, "first")
+    name = tab.get_by_label("Name of the repository")
+    name.fill("Our Studies")
+    tab.get_by_role("button", name="Make it").click()
+    expect(tab.get_by_role("alert")).to_contain_text("Y303", timeout=PATIENCE_MS)
+    name.fill("our-studies")
+    tab.get_by_role("button", name="Make it").click()
+    tab.wait_for_url(story.home)
+    assert_fit(story.owner, "home-before")
+
+
+def runs_the_study(story: Story) -> None:
+    story.owner.tab.get_by_role("button", name=re.compile("as it is")).click()
+
+
+def looks_on(browser: Browser, story: Story) -> None:
+    """Somebody whose connection is cut sees how far it was, and the newcomer how it ends."""
+    tab = story.owner.tab
+    tab.wait_for_url(re.compile("/jobs/"))
+    cut_off = Visit(browser, story.served, storage_state=tab.context.storage_state())
+    cut_off.tab.route("**/events?*", lambda route: route.fulfill(status=204))
+    cut_off.tab.goto(tab.url)
+    assert_fit(cut_off, "job-live")
+    cut_off.tab.context.close()
+    story.follow()
+
+
+def reads_the_verdict(story: Story) -> None:
+    from playwright.sync_api import expect
+
+    expect(story.owner.tab.locator("#verdict")).to_contain_text("can be used")
+    expect(story.owner.tab.locator("#answer .answer")).to_contain_text("One case infects")
+
+
+def asks_again_with_a_mistake(story: Story) -> None:
+    from playwright.sync_api import expect
+
+    tab = story.owner.tab
+    tab.goto(story.home)
+    tab.get_by_role("link", name=re.compile("New run")).click()
+    tab.locator(".field input").first.fill("normal(a lot)")
     tab.get_by_role("button", name="Start the run").click()
     wrong = tab.locator(".field.wrong")
-    expect(wrong).to_contain_text("Y521", timeout=PATIENCE)
+    expect(wrong).to_contain_text("Y521", timeout=PATIENCE_MS)
     assert wrong.locator("input").input_value() == "normal(a lot)"
-    # That the browser logs the answer's status is no complaint of the page.
-    visit.complaints[:] = [each for each in visit.complaints if "422" not in each]
-    wrong.locator("input").fill(before)
+    assert_fit(story.owner, "new-run-mistake")
+    wrong.locator("input").fill("log_normal(median=0.4, sigma=0.05)")
     tab.get_by_role("button", name="Start the run").click()
-    tab.wait_for_url(re.compile("/jobs/"))
-    served.job = tab.url.rpartition("/")[2]
-    # Nobody loads this page again: the job's own words bring the end.
-    link = tab.get_by_role("link", name=re.compile("Look at run"))
-    link.wait_for(timeout=PATIENCE)
-    expect(tab.locator("#log")).to_contain_text("ended: done")
-    link.click()
-    tab.wait_for_url(re.compile("/runs/"))
-    served.run = tab.url.rpartition("/")[2]
-    expect(tab.get_by_role("heading", level=1)).to_be_visible()
-    assert (visit.complaints, visit.foreign) == ([], [])
+    story.follow()
 
 
-@pytest.mark.parametrize("place", PAGES)
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_fit_for_everybody(
-    browser: Browser, served: Served, owner: Any, place: str, size: str, scheme: Any
-) -> None:
-    """No wider than the window, no complaint, nothing from elsewhere, and nothing that axe holds against WCAG AA."""
-    from axe_playwright_python.sync_playwright import Axe
+def compares(story: Story) -> None:
+    from playwright.sync_api import expect
 
-    assert served.run, "the newcomer did not come to a run"
-    visit = Visit(browser, served, owner, viewport=SIZES[size], color_scheme=scheme)
-    visit.tab.goto(served.address + "/w/ours" + place.replace("RUN", served.run).replace("JOB", served.job))
-    assert visit.tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-    found = Axe().run(visit.tab, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
-    assert found.violations_count == 0, found.generate_report()
-    assert (visit.complaints, visit.foreign) == ([], [])
-    if folder := os.environ.get("MODELWORKS_SCREENSHOTS"):
-        name = place.strip("/").replace(served.run, "run").replace("/", "-") or "home"
-        visit.tab.screenshot(path=Path(folder) / f"{name}-{size}-{scheme}.png", full_page=True)
+    tab = story.owner.tab
+    tab.get_by_role("link", name="Runs", exact=True).click()
+    for run in story.runs:
+        tab.get_by_label(f"Compare run {run}").check()
+    tab.get_by_role("button", name="Compare").click()
+    for words in ("contact_rate", *story.runs):
+        expect(tab.locator("main")).to_contain_text(words)
+
+
+def explores(story: Story) -> None:
+    """What was found is shared by its address."""
+    from playwright.sync_api import expect
+
+    tab = story.owner.tab
+    tab.goto(story.at("/runs/RUN"))
+    tab.locator("#answer").get_by_role("link", name="What if?").click()
+    tab.locator("html[data-explored]").wait_for()
+    told = tab.locator("#told")
+    before = told.inner_text()
+    slider = tab.get_by_role("slider").first
+    slider.press("ArrowLeft")
+    expect(told).not_to_have_text(before, use_inner_text=True, timeout=PATIENCE_MS)
+    expect(tab).to_have_url(re.compile(r"\?.*="))
+    stands = slider.input_value()
+    tab.goto(tab.url)
+    assert tab.get_by_role("slider").first.input_value() == stands
+
+
+def lets_somebody_in(story: Story) -> None:
+    """By a link that is handed over."""
+    tab = story.owner.tab
+    tab.goto(f"{story.home}/people")
+    tab.get_by_label("Signs in as", exact=True).fill("ada")
+    tab.get_by_label("Name", exact=True).fill("Ada Lovelace")
+    tab.locator("form.filters").get_by_label("Role").select_option("reviewer")
+    tab.get_by_role("button", name="Let in").click()
+    link = tab.locator(".once code").inner_text()
+    assert_fit(story.owner, "people-link")
+    new = story.reviewer.tab
+    new.goto(link)
+    assert_fit(story.reviewer, "password")
+    new.get_by_label("Password").fill(PASSWORD)
+    new.get_by_role("button", name="Choose it").click()
+    new.wait_for_url(story.home)
+
+
+def has_it_signed(story: Story) -> None:
+    from playwright.sync_api import expect
+
+    tab, other = story.owner.tab, story.reviewer.tab
+    tab.goto(story.at("/runs/RUN"))
+    tab.get_by_role("link", name="Approve", exact=True).click()
+    assert_fit(story.owner, "approve-before")
+    tab.get_by_role("button", name="Put forward").click()
+    expect(tab.locator(".stands")).to_contain_text("Waiting for signatures")
+    other.get_by_role("link", name="Approved", exact=True).click()
+    other.get_by_role("link", name=re.compile(f"run {story.runs[0]}")).click()
+    assert_fit(story.reviewer, "approve-sign")
+    other.get_by_label(re.compile("Comment")).fill("The ribbons cover what was seen.")
+    other.get_by_role("button", name=re.compile("Sign as Ada Lovelace")).click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("We stand behind this result")
+    tab.goto(story.home)
+    expect(tab.locator(".stands")).to_contain_text("Approved")
+
+
+def reads_its_number_elsewhere(story: Story) -> None:
+    """As Excel does: by a token, and from what is approved alone."""
+    import httpx
+
+    tab = story.reviewer.tab
+    answer = story.owner.tab.locator(".answer").inner_text()
+    tab.get_by_role("link", name="Ada Lovelace").click()
+    tab.get_by_label("What it is for").fill("Excel")
+    tab.get_by_role("button", name="Make a token").click()
+    token = tab.locator(".once pre").inner_text()
+    assert_fit(story.reviewer, "account")
+    found = httpx.get(
+        f"{story.home}/feeds/approved/odata/quantities", auth=("ada", token),
+        params={"$filter": "quantity eq 'reproduction_number'"}, timeout=PATIENCE_MS / 1000,
+    )  # fmt: skip
+    [row] = found.json()["value"]
+    assert row["run"] == story.runs[0]
+    assert f"One case infects {row['median']:.3g} ({row['low']:.3g} to {row['high']:.3g}) others" in answer
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_fit_for_everybody(story: Story, name: str) -> None:
+    story.owner.tab.goto(story.at(PAGES[name]))
+    assert_fit(story.owner, name)
+
+
+def test_the_way_in_is_fit_for_everybody(browser: Browser, story: Story) -> None:
+    visit = Visit(browser, story.served)
+    visit.tab.goto(story.served.address)
+    assert_fit(visit, "sign-in")
     visit.tab.context.close()
 
 
-def test_without_scripts_everything_can_be_read(browser: Browser, served: Served, owner: Any) -> None:
+def test_keys_alone_suffice(browser: Browser, story: Story) -> None:
+    """A run is asked for and cancelled, two are compared, a slider is moved; wherever one is, one sees it."""
+    from playwright.sync_api import expect
+
+    visit = Visit(browser, story.served, storage_state=story.owner.tab.context.storage_state())
+    tab = visit.tab
+    tab.goto(story.at(""))
+    tab.keyboard.press("Tab")
+    expect(tab.get_by_role("link", name="Skip to the content")).to_be_focused()
+    tab.keyboard.press("Enter")
+    press(tab, tab.get_by_role("link", name=re.compile("New run")), "Enter")
+    press(tab, tab.locator(".field input").first, "Control+A")
+    tab.keyboard.type("0.35")
+    press(tab, tab.get_by_role("button", name="Start the run"), "Enter")
+    tab.wait_for_url(re.compile("/jobs/"))
+    press(tab, tab.get_by_role("button", name="Cancel"), "Enter")
+    expect(tab.get_by_role("heading", name="It was cancelled")).to_be_visible(timeout=PATIENCE_MS)
+    press(tab, tab.get_by_role("link", name="Runs", exact=True), "Enter")
+    for run in reversed(story.runs):
+        press(tab, tab.get_by_label(f"Compare run {run}"), "Space")
+    press(tab, tab.get_by_role("button", name="Compare"), "Enter")
+    tab.wait_for_url(re.compile("/compare"))
+    tab.goto(story.at("/runs/RUN/explore"))
+    tab.locator("html[data-explored]").wait_for()
+    press(tab, tab.get_by_role("slider").first, "ArrowRight")
+    tab.wait_for_url(re.compile(r"/explore\?"))
+    assert (visit.complaints, visit.foreign) == ([], [])
+    tab.context.close()
+
+
+def press(tab: Page, target: Any, key: str) -> None:
+    """Come to something by the tabulator, seeing all the way where one is, and press a key there."""
+    target.wait_for()
+    for _ in range(200):
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        if target.evaluate("each => each === document.activeElement"):
+            tab.keyboard.press(key)
+            return
+    raise AssertionError(f"no key leads to {target}")
+
+
+def test_without_scripts_everything_can_be_read(browser: Browser, story: Story) -> None:
     """Some ministries run none."""
-    visit = Visit(browser, served, owner, viewport=SIZES["phone"], java_script_enabled=False)
-    for place in ("", "/runs", f"/jobs/{served.job}"):
-        visit.tab.goto(served.address + "/w/ours" + place)
-        assert visit.tab.locator("main").inner_text().strip()
-    assert "ended: done" in visit.tab.locator("#log").inner_text()
+    known = story.owner.tab.context.storage_state()
+    visit = Visit(browser, story.served, storage_state=known, java_script_enabled=False)
+    tab = visit.tab
+    for place in PAGES.values():
+        tab.goto(story.at(place))
+        assert len(tab.locator("main").inner_text()) > 80, place
+    tab.goto(story.at("/jobs/JOB"))
+    assert "ended: done" in tab.locator("#log").inner_text()
+    for place in ("/runs/RUN", "/runs/RUN/explore"):
+        tab.goto(story.at(place))
+        still = tab.locator("figure img").first
+        still.scroll_into_view_if_needed()
+        assert still.is_visible()
+    tab.context.close()
 
 
-def test_a_second_start_finds_the_first(served: Served) -> None:
+def test_a_second_start_finds_the_first(story: Story) -> None:
     """And lets its owner in again."""
     command = [sys.executable, "-m", "modelworks", "serve", "--no-browser"]
-    ended = subprocess.run(command, cwd=served.folder, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(
+        command, cwd=story.served.folder, capture_output=True, text=True, check=False, timeout=PATIENCE_MS / 1000
+    )
     assert ended.returncode == 0
-    assert f"{served.address}/enter/" in ended.stderr
-    assert f"process {served.process.pid}" in ended.stderr
+    assert f"{story.served.address}/enter/" in ended.stderr
+    assert f"process {story.served.process.pid}" in ended.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from visitors import Site, token_on
 
 from modelworks.errors import ModelworksError
 from modelworks.inputs.repository import Repository
+from modelworks.runs import ask_git, person
 from modelworks.study import check_study, new_repository
 from modelworks.website import repository_here, serve_first
 from modelworks.website._first import First, made_in
@@ -67,6 +69,19 @@ def test_who_clicks_twice_gets_one(browser: TestClient, first: First, tmp_path: 
     # The second may come when the website is there already, and the page no more.
     assert sorted(each.status_code for each in answers) in ([303, 303], [303, 404])
     assert [each.name for each in tmp_path.iterdir()] == ["ours"]
+
+
+@pytest.mark.needs("git")
+def test_what_is_made_is_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nothing could be approved; also for somebody whose name git was never told."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    made = made_in(tmp_path, "ours")
+    assert ask_git(made, "log", "--format=%an: %s") == f"{person(made)}: A first study"
+    assert ask_git(made, "status", "--porcelain") == ""
+    # In a folder that is under version control already nobody commits for its owner.
+    below = made_in(made, "below")
+    assert ask_git(below, "status", "--porcelain") == "?? below/"
 
 
 @pytest.mark.parametrize(

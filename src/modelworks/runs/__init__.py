@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from modelworks.runs._find import Condition, Wanted, condition, numbers_of
     from modelworks.runs._fingerprint import fingerprint
-    from modelworks.runs._git import ask_git, branch_tip, files_of_commit
+    from modelworks.runs._git import ask_git, begin_history, branch_tip, files_of_commit
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
     from modelworks.runs._origin import Origin, origins_of, with_origin, write_with_origin
@@ -52,6 +52,7 @@ _HOME = {
     "APPROVED": "_promotion",
     "approved_runs": "_promotion",
     "ask_git": "_git",
+    "begin_history": "_git",
     "branch_tip": "_git",
     "BucketStore": "_bucket",
     "compare": "_compare",
@@ -148,6 +149,7 @@ __all__ = [
     "Word",
     "approved_runs",
     "ask_git",
+    "begin_history",
     "branch_tip",
     "compare",
     "condition",

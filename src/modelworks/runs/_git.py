@@ -32,6 +32,24 @@ def ask_git(folder: Path, *words: str, raw: bool = False, fine: tuple[int, ...] 
     return text if raw else text.strip()
 
 
+def begin_history(folder: Path, words: str, *, by: str) -> bool:
+    """Put a new folder under version control, with a first commit of all that it holds.
+
+    False where there is no git, or where the folder lies in a repository of git already, which is its owner's to use.
+    """
+    if ask_git(folder, "rev-parse", "--is-inside-work-tree") is not None:
+        return False
+    # Who never used git has not told it a name, and it makes no commit without one.
+    is_known = all(ask_git(folder, "config", f"user.{each}") for each in ("name", "email"))
+    named = () if is_known else ("-c", f"user.name={by}", "-c", "user.email=")
+    steps = (
+        ("-c", "init.defaultBranch=main", "init", "--quiet"),
+        ("add", "--all"),
+        (*named, "commit", "--quiet", "--no-verify", "--no-gpg-sign", f"--message={words}"),
+    )
+    return all(ask_git(folder, *step) is not None for step in steps)
+
+
 def branch_tip(folder: Path, branch: str) -> str | None:
     """The commit that a branch is at now, of the repository or of a remote (`origin/main`), which is asked.
 

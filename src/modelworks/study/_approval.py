@@ -151,6 +151,8 @@ def _data(study: Study) -> Requirement:
         return Requirement("data", False, f"{', '.join(closed)} is sensitive")
     aggregate = [name for name in used if catalogue[name].sensitivity == "aggregate"]
     also = f", {', '.join(aggregate)} as an aggregate of what is not" if aggregate else ""
+    if not used:
+        return Requirement("data", True, "it uses no dataset of the catalogue")
     return Requirement("data", True, f"{counted(len(used), 'dataset')} for everybody to see{also}")
 
 

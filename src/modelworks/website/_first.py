@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelworks.errors import Letter, ModelworksError, fail
 from modelworks.inputs.repository import SETTINGS, Repository
+from modelworks.runs import begin_history, person
 from modelworks.study import new_repository, repository_around
 from modelworks.website._app import create_app
 from modelworks.website._guard import Guard
@@ -118,6 +119,9 @@ class First:
 def made_in(folder: Path, name: str) -> Path:
     """A new repository with a first study, of this name and directly below a folder.
 
+    It is committed, where git is there: only what a commit holds can be approved, and who begins on a page does not
+    type the command.
+
     Raises
     ------
     ModelworksError
@@ -127,9 +131,11 @@ def made_in(folder: Path, name: str) -> Path:
     if root.parent != folder:
         fail("W123", f"`{name}` leads to no folder below {folder}", hint=f"write a name alone, as in {NAME}")
     try:
-        return new_repository(root)
+        new_repository(root)
     except OSError as error:
         nothing_can_be_made(folder, error)
+    begin_history(root, "A first study", by=person(root))
+    return root
 
 
 def _page_of(first: First) -> FastAPI:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from importlib import resources
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from modelworks.report import environment, figure_scripts, stylesheet
+from modelworks.report import environment, figure_scripts, stylesheet, words
 from modelworks.website._house import house
 from modelworks.website.access.people import Role
 from modelworks.website.access.visits import FORM_TOKEN, Visit, form_token, welcome_stranger, who
@@ -31,6 +32,8 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("People", "people", "viewer"),
     ("Settings", "settings", "admin"),
 )
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TYPED = re.compile(r"`([^`\n]+)`")
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -76,9 +79,28 @@ def at(workspace: str, *parts: str) -> str:
     return "/".join(["/w", quote(workspace, safe=""), *(quote(part, safe="") for part in parts)])
 
 
+def coded(text: str) -> Markup:
+    """A sentence for a page, in which what stands between backticks is set as something that one types.
+
+    >>> print(coded("`a < b` is no name"))
+    <code>a &lt; b</code> is no name
+    """
+    return Markup(_TYPED.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def dated(text: str) -> str:
+    """A sentence with its days as one reads them.
+
+    >>> dated("approved by Ada on 2026-11-21")
+    'approved by Ada on 21 November 2026'
+    """
+    return _DAY.sub(lambda day: words.moment(day[0]).partition(",")[0], text)
+
+
 @functools.cache
 def _templates() -> Environment:
     made = environment("modelworks.website")
+    made.filters |= {"coded": coded, "dated": dated}
     made.globals |= {"static": _static, "pages": PAGES, "version": version("modelworks")}
     return made
 

@@ -39,8 +39,12 @@
       const panels = specs.map(() => place.appendChild(document.createElement("div")));
       for (const [k, panel] of panels.entries()) {
         panel.className = "panel";
+        // What is drawn is one picture, whose words are those of the still one.
+        panel.setAttribute("aria-hidden", "true");
         await window.vegaEmbed(panel, specs[k], options);
       }
+      place.setAttribute("role", "img");
+      place.setAttribute("aria-label", figure.querySelector(".still").alt);
       figure.classList.add("is-live");
     } catch (error) {
       place.replaceChildren();

@@ -25,6 +25,27 @@ SCOPES: dict[Role, str] = {
     "admin": "everything you may",
 }
 LONGEST_DAYS = 366
+# What a browser says of itself holds the names of others too, so the order matters.
+_BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+_SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
+
+def browser_in_words(agent: str) -> str:
+    """What a browser says of itself, as its owner would; as it is, where it is none of the usual.
+
+    >>> browser_in_words("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36")
+    'Chrome on Linux'
+    """
+    browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
+    return f"{browser} on {system}" if browser and system else agent or "a browser"
 
 
 @router.get("/account")
@@ -41,7 +62,7 @@ def _shown(
     return page(
         request, "account.html.j2", status, mine=mine, scopes=SCOPES, letters=letters, token=token,
         tokens=people.tokens(someone.id), sessions=people.sessions(someone.id),
-        here=hashed(session_secret(request) or ""),
+        browser_in_words=browser_in_words, here=hashed(session_secret(request) or ""),
     )  # fmt: skip
 
 
