@@ -12,7 +12,7 @@ from tests.calibration.conftest import boarding_school, day_by_day
 
 from modelworks.calibration import LogDensity, Posterior, Prior, Settings, Target, calibrate
 from modelworks.calibration._progress import Silence
-from modelworks.calibration.samplers import BY_CHANCE, SAMPLERS, sampler
+from modelworks.calibration.samplers import AUTO, BY_CHANCE, SAMPLERS, sampler
 from modelworks.model import CompiledModel, Entry, Exit, Model, Output, Parameter, people, settle_step
 from modelworks.model.library.sir import sir
 
@@ -68,7 +68,7 @@ def moments(posterior: Posterior, name: str) -> tuple[float, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WITH_LIKELIHOOD)
+@pytest.mark.parametrize("name", [AUTO, *WITH_LIKELIHOOD])
 def test_the_boarding_school_s_posterior_is_that_of_quadrature(name: str, entry: dict[str, Any]) -> None:
     """Means to a tenth of a standard deviation, standard deviations to a tenth, by every sampler."""
     found = calibrate(school(entry["data"]["cases"]), Settings(sampler=name, seed=1978, draws=1500))
@@ -149,7 +149,7 @@ def lynx_and_hare(data: dict[str, Any]) -> LogDensity:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WITH_LIKELIHOOD)
+@pytest.mark.parametrize("name", [AUTO, *WITH_LIKELIHOOD])
 def test_lynx_and_hare_have_stan_s_posterior(name: str, posteriors: dict[str, dict[str, Any]]) -> None:
     """Eight parameters, correlated to 0.94, from priors alone (posteriordb's reference draws), by every sampler.
 
