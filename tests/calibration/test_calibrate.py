@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,22 @@ def test_what_was_written_is_what_is_read(tmp_path: Path, posterior: Posterior) 
     assert back.attributes == posterior.attributes
     for name, group in posterior.groups.items():
         assert group.identical(back.groups[name]) or group.equals(back.groups[name])
+
+
+def test_a_file_is_read_once_while_it_is_the_same(tmp_path: Path, posterior: Posterior) -> None:
+    """Under another name of the same file too, and anew when it was written anew."""
+    file, link = tmp_path / "posterior.nc", tmp_path / "link.nc"
+    posterior.to_netcdf(file)
+    link.hardlink_to(file)
+    read = Posterior.read_once(file)
+    assert read.groups["posterior"].equals(posterior.groups["posterior"])
+    assert Posterior.read_once(link) is read
+    file.unlink()
+    replace(posterior, attributes={**posterior.attributes, "note": "another"}).to_netcdf(file)
+    assert Posterior.read_once(file).attributes["note"] == "another"
+    with pytest.raises(ModelworksError) as raised:
+        Posterior.read_once(tmp_path / "nowhere.nc")
+    assert raised.value.codes == ("C601",)
 
 
 @pytest.mark.needs("arviz")

@@ -7,12 +7,13 @@ import itertools
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelworks.report import Page, render_html, stylesheet
-from modelworks.report._html import script_json
+from modelworks.report._html import bundle, script_json
 
 VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
 
@@ -205,3 +206,16 @@ def test_text_stands_out_from_its_paper(theme: str) -> None:
     pairs += [("ink", f"{tone}-paper") for tone in ("fine", "look", "stop", "unjudged")]
     weak = [f"{a} on {b}" for a, b in pairs if contrast(colours[a], colours[b]) < 4.5]
     assert weak == []
+
+
+def test_the_script_of_figures_is_put_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept from one process to the next, and made again where what was kept is damaged."""
+    made = iter(["first\r\nline", "second"])
+    monkeypatch.setenv("MODELWORKS_CACHE", str(tmp_path))
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda: next(made))
+    anew = bundle.__wrapped__
+    assert anew() == "first\nline"
+    assert anew() == "first\nline"
+    (kept,) = (tmp_path / "scripts").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert anew() == "second"

@@ -116,6 +116,24 @@ class Posterior:
             )
         return cls(groups, attributes)
 
+    @classmethod
+    def read_once(cls, path: Path | str) -> Posterior:
+        """The same, but the last file that was read so is not read again while it is the same, under whatever name.
+
+        Several are given it, so it is not to be changed.
+        """
+        try:
+            told = Path(path).stat()
+        except OSError:
+            return cls.read(path)
+        mark = told.st_dev, told.st_ino, told.st_mtime_ns, told.st_size
+        found = _LAST.get(mark)
+        if found is None:
+            found = cls.read(path)
+            _LAST.clear()
+            _LAST[mark] = found
+        return found
+
     def _array(self, group: str, name: str) -> Array:
         dataset = self.groups[group]
         if name not in dataset.data_vars:
@@ -132,3 +150,7 @@ class Posterior:
             values = np.asarray(each.to_numpy(), dtype=np.float64)
             found[str(name)] = values.reshape(-1, values.shape[-1])
         return found
+
+
+# By the marks of its file; one at most.
+_LAST: dict[tuple[int, ...], Posterior] = {}

@@ -7,10 +7,12 @@ import functools
 import json
 import re
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from markupsafe import Markup
 
+from modelworks.caches import cache_folder, read_entry, write_entry
 from modelworks.plots import Figure
 from modelworks.report import _views, words
 from modelworks.report._templates import asset, environment, policy, stylesheet
@@ -104,15 +106,24 @@ def figure_scripts() -> tuple[str, str]:
 
 @functools.cache
 def bundle() -> str:
-    """Vega, Vega-Lite and their embedding as one script (BSD 3-clause), from a package on this machine."""
+    """Vega, Vega-Lite and their embedding as one script (BSD 3-clause), from a package on this machine.
+
+    To put it together takes longer than all else of a small report, so it is kept from one process to the next.
+    """
     import vl_convert
 
+    kept = cache_folder("scripts") / f"vega-{version('vl-convert-python')}.js"
+    known = read_entry(kept)
+    if known is not None:
+        return known.decode("utf-8")
     # The stubs forget that the snippet has a default.
     script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
     if "</script" in script.lower() or "<!--" in script:
         raise RuntimeError("this version of Vega can not stand inside a page: it would end its own script element")
     # A browser reads every line end as one character, and the policy's checksum is of what it reads.
-    return script.replace("\r\n", "\n").replace("\r", "\n")
+    script = script.replace("\r\n", "\n").replace("\r", "\n")
+    write_entry(kept, script.encode("utf-8"))
+    return script
 
 
 def script_json(value: Any) -> Markup:

@@ -48,8 +48,10 @@ def assemble(
 
 def installed() -> dict[str, str]:
     """Every installed distribution with its version, by name."""
+    # Read once each: the file of a distribution is parsed again whenever it is asked for.
+    told = [each.metadata for each in metadata.distributions()]
     # A broken installation can leave a distribution without a name; it can not be asked for again, so it is left out.
-    named = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
+    named = {each["Name"]: each["Version"] for each in told if each["Name"]}
     return dict(sorted(named.items(), key=lambda item: item[0].lower()))
 
 

@@ -78,7 +78,7 @@ def rerun_record(study: Study) -> dict[str, Any]:
 
 def _calibrated(study: BoundStudy, folder: Path) -> dict[str, Any]:
     """Where the draws of each calibrated parameter lie, in the parameter's unit."""
-    posterior = Posterior.read(folder / "posterior.nc")
+    posterior = Posterior.read_once(folder / "posterior.nc")
     return {
         name: {"median": float(median), "low": float(low), "high": float(high), "unit": _unit(study, name)}
         for name in study.free

@@ -54,7 +54,7 @@ def _outputs(study: BoundStudy, folder: Path) -> Table:
 
 
 def _posterior(study: BoundStudy, folder: Path) -> Table:
-    posterior = Posterior.read(folder / "posterior.nc")
+    posterior = Posterior.read_once(folder / "posterior.nc")
     rows: list[tuple[str, ...]] = [
         (
             row.name,

@@ -63,7 +63,7 @@ class Work:
     known: Mapping[str, NDArray[np.float64]] | None = None
 
     def posterior(self) -> Posterior:
-        return Posterior.read(self.finished[CALIBRATE] / "posterior.nc")
+        return Posterior.read_once(self.finished[CALIBRATE] / "posterior.nc")
 
     def diagnosis(self) -> dict[str, Any]:
         return dict(json.loads((self.finished[DIAGNOSE] / "diagnosis.json").read_text(encoding="utf-8")))

@@ -1,17 +1,13 @@
 """Compiled machine code, kept on disk by the content it was made from.
 
-A file's name is the hash of the instructions, the processor and the compiler's version, and it begins
-with the hash of its own content: LLVM ends the whole process over a damaged object. So an entry is
-never wrong, only absent. A cache that can not be read or written costs time, not correctness.
+A file's name is the hash of the instructions, the processor and the compiler's version. That it is whole is looked at
+each time, for LLVM ends the whole process over a damaged object.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import os
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +15,7 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
-DIGEST = hashlib.sha256().digest_size
+from modelworks.caches import cache_folder, read_entry, write_entry
 
 # What is in use stays alive with its user; this many are kept for whoever comes next.
 MOST_LOADED = 64
@@ -67,7 +63,7 @@ def forget() -> None:
 def _loaded(key: str, write: Callable[[], str]) -> Library:
     machine = _target_machine()
     cached = kernel_folder() / f"{key}.o"
-    known = _read(cached)
+    known = read_entry(cached)
     module = llvm.parse_assembly(
         f'target triple = "{machine.triple}"\n{_without_triple(write()) if known is None else ""}'
     )
@@ -79,7 +75,7 @@ def _loaded(key: str, write: Callable[[], str]) -> Library:
         passes.getModulePassManager().run(module, passes)
     engine = llvm.create_mcjit_compiler(module, machine)
     if known is None:
-        engine.set_object_cache(notify_func=lambda _, code: _write(cached, code))
+        engine.set_object_cache(notify_func=lambda _, code: write_entry(cached, code))
     else:
         engine.add_object_file(llvm.ObjectFileRef.from_data(known))
     engine.finalize_object()
@@ -98,31 +94,8 @@ def of_code() -> str:
 
 
 def kernel_folder() -> Path:
-    """Where compiled kernels are kept: `MODELWORKS_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("MODELWORKS_CACHE")
-    if chosen:
-        return Path(chosen) / "kernels"
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "modelworks" / "kernels"
-
-
-def _read(path: Path) -> bytes | None:
-    """The machine code a file holds, or nothing where it is absent or damaged."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    digest, code = content[:DIGEST], content[DIGEST:]
-    return code if hashlib.sha256(code).digest() == digest else None
-
-
-def _write(path: Path, code: bytes) -> None:
-    """Publish by rename, so that another process never reads half a file."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-            part.write(hashlib.sha256(code).digest() + code)
-        os.replace(part.name, path)
+    """Where compiled kernels are kept."""
+    return cache_folder("kernels")
 
 
 def _key(text: str) -> str:
