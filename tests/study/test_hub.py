@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hub_rules import broken
 
 from modelworks.errors import ModelworksError
 from modelworks.report import export_hubverse
@@ -115,6 +116,67 @@ def test_the_file_is_as_hubs_take_it(run: Callable[..., Run], tmp_path: Path) ->
     assert medians["1"] == pytest.approx(left(0.1, 14, 21), rel=0.1)
 
 
+def tasks(targets: list[str], days: str = "reference_date") -> dict[str, Any]:
+    """As its administrator writes a hub's `tasks.json`: what each column may hold, and what has to be there."""
+    ids = {
+        days: {"required": ["2021-01-14"], "optional": ["2021-01-21"]},
+        "target": {"required": targets, "optional": None},
+        "horizon": {"required": [0, 1, 2], "optional": [3]},
+        "location": {"required": ["07"], "optional": ["US"]},
+        "target_end_date": {"required": None, "optional": ["2021-01-14", "2021-01-21", "2021-01-28"]},
+    }
+    levels = [0.01, 0.025, *(round(k / 20, 2) for k in range(1, 20)), 0.975, 0.99]
+    samples = {"min_samples_per_task": 100, "max_samples_per_task": 100}
+    return {
+        "round_id": days,
+        "task_ids": ids,
+        "output_type": {
+            "quantile": {"output_type_id": {"required": levels}},
+            "sample": {"output_type_id_params": {**samples, "compound_taskid_set": [days, "target", "location"]}},
+        },
+    }
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_hub_takes_the_file(run: Callable[..., Run], tmp_path: Path, form: Any, several: bool) -> None:
+    """By the rules of its documentation, which a reader of its `tasks.json` holds the file to."""
+    found = run(HUB + "  columns: [reference_date, target, horizon, location, target_end_date]\n")
+    if several:
+        path = found.path / "project" / "forecasts.parquet"
+        path.chmod(0o644)
+        draws = pd.read_parquet(path)
+        pd.concat([draws, draws.assign(target="other")]).to_parquet(path)
+    asked = tasks(["wk inc left", "other"] if several else ["wk inc left"])
+    file = export_hubverse(found, tmp_path / "hub", form)
+    assert broken(tmp_path / "hub", file, asked) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        (",07,", ",7,", "valid_vals: location"),
+        (",0,07,", ",4,07,", "valid_vals: horizon"),
+        ("quantile,0.01,", "quantile,0.02,", "req_vals"),
+        ("quantile,0.99,", "quantile,0.99,-", "value_col"),
+        ("sample,1,", "sample,one,", "valid_vals"),
+        ("sample,2,", "sample,1,", "rows_unique"),
+        ("output_type_id", "type_id", "colnames"),
+        ("2021-01-14,wk", "2021-01-21,wk", "match_round_id"),
+    ],
+)
+def test_those_rules_refuse_what_is_wrong(
+    run: Callable[..., Run], tmp_path: Path, old: str, new: str, rule: str
+) -> None:
+    """What is always satisfied proves nothing."""
+    found = run(HUB + "  columns: [reference_date, target, horizon, location, target_end_date]\n")
+    file = export_hubverse(found, tmp_path / "hub")
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    assert any(each.startswith(rule) for each in broken(tmp_path / "hub", file, tasks(["wk inc left"])))
+
+
 def test_samples_of_two_targets_have_numbers_of_their_own(run: Callable[..., Run], tmp_path: Path) -> None:
     """A hub whose samples are joint over horizons alone holds each number to one target."""
     found = run()
@@ -133,7 +195,7 @@ def test_a_hub_chooses_its_columns_and_the_form(run: Callable[..., Run], tmp_pat
     found = run(HUB + f"  columns: [{columns}]\n  samples: 0\n  levels: [0.25, 0.5]\n")
     table = pd.read_parquet(export_hubverse(found, tmp_path / "hub", "parquet"))
     assert ", ".join(list(table)[:4]) == columns
-    assert list(table["target_end_date"][:3]) == ["2021-01-14", "2021-01-14", "2021-01-21"]
+    assert [str(each) for each in table["target_end_date"][:3]] == ["2021-01-14", "2021-01-14", "2021-01-21"]
     assert table["output_type_id"].tolist() == ["0.25", "0.5"] * 3
 
 

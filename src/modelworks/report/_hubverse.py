@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,10 @@ from modelworks.runs import Origin, Run, write_with_origin
 if TYPE_CHECKING:
     import pandas as pd
 
+# The names that hubs give to the day a forecast counts from, and to the day it is for.
+FROM_DAY = ("reference_date", "origin_date", "forecast_date")
+FOR_DAY = ("target_end_date", "target_date")
+DAYS = (*FROM_DAY, *FOR_DAY)
 OUTPUT_COLUMNS = ("output_type", "output_type_id", "value")
 Form = Literal["csv", "parquet"]
 
@@ -46,7 +51,7 @@ def export_hubverse(run: Run, hub: Path, form: Form = "csv") -> Path:
         if form == "csv":
             table.to_csv(file, index=False, lineterminator="\n")
         else:
-            table.to_parquet(file, index=False)
+            _typed(table).to_parquet(file, index=False)
             write_with_origin(file.read_bytes(), file, Origin.of(run, "project/forecasts.parquet"))
     except OSError as error:
         raise ModelworksError([disk_letter(error, file)]) from error
@@ -71,6 +76,13 @@ def forecasts_of(run: Run) -> tuple[dict[str, Any], pd.DataFrame]:
     return asked, rows[[*asked["columns"], *OUTPUT_COLUMNS]].astype({"output_type_id": "string"})
 
 
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """With days as days and horizons as 32-bit integers: the types that a hub's check derives from its tasks."""
+    days = {name: table[name].map(date.fromisoformat) for name in table.columns if name in DAYS}
+    kinds = {"horizon": "int32"} if "horizon" in table else {}
+    return table.assign(**days).astype(kinds)
+
+
 def _rows(asked: Mapping[str, Any], draws: pd.DataFrame) -> Iterator[dict[str, Any]]:
     levels, number = asked["levels"], asked["samples"]
     targets = list(dict.fromkeys(draws["target"]))
@@ -89,5 +101,5 @@ def _rows(asked: Mapping[str, Any], draws: pd.DataFrame) -> Iterator[dict[str, A
 def _task(asked: Mapping[str, Any], target: str, horizon: int, day: str) -> dict[str, Any]:
     """What is foretold, under every name that a hub may give its columns."""
     task: dict[str, Any] = {"target": target, "horizon": horizon, "location": asked["location"]}
-    task |= dict.fromkeys(("reference_date", "origin_date", "forecast_date"), asked["reference_date"])
-    return task | dict.fromkeys(("target_end_date", "target_date"), day)
+    task |= dict.fromkeys(FROM_DAY, asked["reference_date"])
+    return task | dict.fromkeys(FOR_DAY, day)
