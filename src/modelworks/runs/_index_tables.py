@@ -54,6 +54,9 @@ sql.Index("modelworks_runs_in_order", RUNS.c.store, RUNS.c.time.desc(), RUNS.c.i
 # Counts those of a study, gives them in order, and finds the damaged ones, without a look at any row.
 sql.Index("modelworks_runs_of_studies", RUNS.c.store, RUNS.c.damage, RUNS.c.study, RUNS.c.time.desc(), RUNS.c.id.desc())
 sql.Index("modelworks_numbers_by_name", NUMBERS.c.store, NUMBERS.c.name, NUMBERS.c.value)
+# Few are damaged, and every list asks which.
+_DAMAGED = RUNS.c.damage.is_not(None)
+sql.Index("modelworks_runs_damaged", RUNS.c.store, RUNS.c.key, sqlite_where=_DAMAGED, postgresql_where=_DAMAGED)
 for _part in PARTS:
     sql.Index(f"modelworks_numbers_by_{_part}", NUMBERS.c.store, NUMBERS.c[_part])
 
