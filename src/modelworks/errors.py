@@ -101,7 +101,7 @@ def near(name: str, known: Iterable[str]) -> str:
     >>> near("contact_rat", ["contact_rate", "recovery_rate"])
     'did you mean `contact_rate`?'
     """
-    names = [str(each) for each in known]
+    names = list(dict.fromkeys(str(each) for each in known))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"

@@ -63,7 +63,7 @@ def test_what_is_asked_for_is_found(index: Index, publish: Publish) -> None:
         "tb",
         verdict="look",
         parameters={"rate": {"median": 2.5, "low": 2.0, "high": 3.0}},
-        quantities={"deaths": {"median": 40.0, "low": 30.0, "high": 55.0}},
+        quantities={"deaths": {"median": 40.0, "low": 30.0, "high": 55.0}, "train.accuracy": {"value": 0.93}},
         measures={"divergences": 0.0},
     )
     for wanted, expected in {
@@ -78,6 +78,7 @@ def test_what_is_asked_for_is_found(index: Index, publish: Publish) -> None:
         Wanted(until="2026-11-20"): [],
         Wanted(conditions=(condition("rate > 2"),)): [late],
         Wanted(conditions=(condition("rate<=1.2"),)): [early],
+        Wanted(conditions=(condition("train.accuracy>0.9"),)): [late],
         Wanted(conditions=(condition("rate > 1"), condition("deaths=40"))): [late],
         Wanted(conditions=(condition("divergences == 0"),)): [late],
     }.items():

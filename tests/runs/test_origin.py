@@ -117,14 +117,17 @@ def test_a_file_that_says_something_else_under_our_name_is_traced_by_its_checksu
     assert list(trace_file(index, tmp_path / "a.html")) == []
 
 
-@pytest.mark.parametrize("text", ["1,235", "1235", "1234.57", "1,234.568", "1,000", "1500.0", "1,240.25"])
+@pytest.mark.parametrize(
+    "text", ["1,235", "1235", "1234.57", "1,234.568", "1,000", "1500.0", "1,240.25", "1,230", "1,235 (1,000 to 1,500)"]
+)
 def test_a_number_of_a_report_leads_to_its_run(index: Index, run: Run, text: str) -> None:
     """To as many digits as somebody copied, with commas or without."""
     assert [(each.key, each.name) for each in trace_number(index, text)] == [(run.key, "deaths")]
 
 
 def test_another_number_leads_nowhere(index: Index, run: Run) -> None:
-    assert list(trace_number(index, "1236")) == []
+    for text in ("1236", "1,220", "1,270", "12", "1,000,000"):
+        assert list(trace_number(index, text)) == []
 
 
 def test_the_latest_comes_first_and_what_is_gone_not_at_all(

@@ -188,7 +188,7 @@ def check_data(names: Sequence[str], as_json: bool) -> None:
         try:
             found.extend(_findings(catalogue, name, closed))
         except ModelworksError as error:
-            letters.extend(error.letters)
+            letters.extend(catalogue[name].placed(error))
     stopping = [each for each in found if each.stops]
     if as_json:
         show_json(

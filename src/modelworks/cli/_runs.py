@@ -53,9 +53,15 @@ def list_runs(where: Sequence[str], limit: int | None, pruned: bool, as_json: bo
     wanted = Wanted(**asked, conditions=tuple(condition(text) for text in where), limit=shown)
     with index_around(Path.cwd()) as index:
         listing = index.select(wanted)
+        others = 0 if listing.rows else index.select(Wanted(limit=1)).total
     if as_json:
         show_json([_as_dict(row) for row in listing.rows])
         say_letters(listing.damaged)
+        return
+    if others:
+        say(f"no run is so, of {counted(others, 'run')} here")
+        say_letters(listing.damaged)
+        next_step("modelworks list")
         return
     header = ("run", "study", "region", "finished", "verdict", "tags", "answer")
     table(header, [_cells(row) for row in listing.rows])

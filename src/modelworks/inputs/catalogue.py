@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from modelworks.errors import Letters, ModelworksError, fail, near
+from modelworks.errors import Letter, Letters, ModelworksError, fail, near
 from modelworks.inputs._cells import ENCODINGS, SEPARATORS, USUAL_FORM, TextForm
 from modelworks.inputs._fields import Fields, groups
 from modelworks.inputs._nodes import MappingNode, Place, shortened
@@ -146,6 +146,10 @@ class Dataset:
         found = raw_bytes(self.path, self.root)
         hold_to_checksum(found, self.checksum, shown(self.path, self.root))
         return found
+
+    def placed(self, error: ModelworksError) -> tuple[Letter, ...]:
+        """The letters of a mistake, each at a line: that of the entry where nothing nearer is known."""
+        return tuple(letter if letter.file else letter.at(*self.place) for letter in error.letters)
 
     def content(self) -> bytes:
         """The bytes of the table's file in the clear, held to their checksum.
@@ -395,11 +399,10 @@ def _checksum(fields: Fields) -> str | None:
 
 def check_dataset(catalogue: Catalogue, name: str, letters: Letters) -> None:
     """Whether a dataset's table can be had, with all its columns as declared, and its own checks hold."""
-    place = catalogue[name].place
     try:
         found = catalogue.findings(name)
     except ModelworksError as error:
-        letters.extend(letter if letter.file else letter.at(*place) for letter in error.letters)
+        letters.extend(catalogue[name].placed(error))
         return
     for each in found:
         if each.stops:

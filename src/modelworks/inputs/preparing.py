@@ -69,7 +69,7 @@ def prepare(
                     stale.append(name)
             except ModelworksError as error:
                 failed.add(name)
-                letters.extend(error.letters)
+                letters.extend(catalogue[name].placed(error))
         for name, wrong in _made(catalogue, stale, cores):
             if wrong:
                 failed.add(name)
@@ -94,8 +94,9 @@ def _made(catalogue: Catalogue, names: list[str], cores: int | None) -> Iterable
 
 def _make(root: Path, name: str) -> tuple[Letter, ...]:
     """Make one table; what is wrong comes back as letters, for exceptions do not travel well between processes."""
+    dataset = Catalogue.read(root)[name]
     try:
-        Catalogue.read(root)[name].content()
+        dataset.content()
     except ModelworksError as error:
-        return error.letters
+        return dataset.placed(error)
     return ()
