@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -308,3 +309,20 @@ def test_of_many_who_ask_at_once_everybody_sees_what_was_there_when_they_asked(p
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(publish_and_ask, range(30)))
+
+
+@pytest.mark.needs("postgres", "psycopg")
+def test_a_server_knows_at_once_how_much_came(
+    store: Store, publish: Publish, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes a table of 10,000 runs for an empty one needs a second for each list, until it looks by itself."""
+    monkeypatch.setattr("modelworks.runs._index_upkeep.MANY", 2)
+    publish()
+    publish()
+    with Index(store, postgres_url) as index:
+        assert len(index.select().rows) == 2
+    engine = sqlalchemy.create_engine(postgres_url)
+    with engine.connect() as connection:
+        asked = "SELECT reltuples FROM pg_class WHERE relname = 'modelworks_runs'"
+        assert connection.execute(sqlalchemy.text(asked)).scalar_one() >= 2
+    engine.dispose()

@@ -34,6 +34,9 @@ from modelworks.runs._marks import Mark, standing
 if TYPE_CHECKING:
     from modelworks.runs._store import Changes, Store
 
+# So many runs at once are a part of a table that its server has to know of.
+MANY = 500
+
 
 class Upkeep:
     """The tables of an index of one store, at a database's address, brought up to date by whoever asks."""
@@ -83,6 +86,15 @@ class Upkeep:
                 self._remember(connection, changes.looked, changes.forgotten)
                 self._say(connection, new_marks, lost_marks)
                 self._speak(connection, spoken - words, words - spoken)
+                if len(changes.added) >= MANY:
+                    self._count(connection)
+
+    def _count(self, connection: sql.Connection) -> None:
+        """Let a server see how much came: until it has looked by itself, it takes new tables for empty ones, and goes
+        through them once for each run (a list of 10,000 took 0.7 s so, and 0.003 s afterwards)."""
+        if self._engine.dialect.name == "postgresql":
+            for table in (RUNS, NUMBERS, TAGS):
+                connection.execute(sql.text(f"ANALYZE {table.name}"))
 
     def _look(self, connection: sql.Connection) -> tuple[Changes, list[str], set[str]]:
         """What came and went since the last look, which runs could not be read, and the remarks that are known."""
