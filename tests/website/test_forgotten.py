@@ -125,6 +125,18 @@ def test_a_mail_server_that_is_away_stands_in_the_trail(
     assert "J151" in deed.about
 
 
+def test_a_stranger_does_not_read_of_a_mistake_in_the_settings(
+    mailing: tuple[TestClient, Any, Postbox], tmp_path: Path
+) -> None:
+    browser, _, _ = mailing
+    with (tmp_path / "ours" / "modelworks.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[pigeon]\nhome = "the roof"\n')
+    answer = browser.get("/forgotten", headers={"accept": "text/html"})
+    assert answer.status_code == 200
+    assert "pigeon" not in answer.text
+    assert "sends no mail" in answer.text
+
+
 def test_without_a_mail_server_the_page_says_who_helps(site: Site) -> None:
     text = site.browsers["nobody"].get("/forgotten", headers={"accept": "text/html"}).text
     assert "sends no mail" in text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
 from dataclasses import replace
 
 from modelworks.errors import fail
@@ -29,10 +28,10 @@ def one_address(text: str) -> str:
     return text
 
 
-def mail_server(repositories: Iterable[Repository]) -> Mail | None:
-    """The first server that takes mail for one of these repositories."""
-    found = (channels_of(each).get("mail") for each in repositories)
-    return next((each for each in found if isinstance(each, Mail)), None)
+def mail_server(repository: Repository) -> Mail | None:
+    """The server that takes mail for a repository, where its settings name one."""
+    found = channels_of(repository).get("mail")
+    return found if isinstance(found, Mail) else None
 
 
 def send(server: Mail, to: str, subject: str, text: str) -> None:

@@ -115,7 +115,7 @@ def _check_everywhere(visit: Visit, someone: Person) -> None:
 
 def _send(visit: Visit, someone: Person, made: str) -> None:
     """By the server of [notify.mail]; where none is set up, the admin hands the link over."""
-    server = mail_server([visit.workspace.repository])
+    server = mail_server(visit.workspace.repository)
     if server is not None:
         subject = f"[{visit.workspace.title}] choose a password"
         text = f"{visit.person.title} lets you in. Choose a password here, once:\n\n{made}"

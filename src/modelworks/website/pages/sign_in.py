@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -10,7 +11,8 @@ from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError
-from modelworks.website._house import House, house
+from modelworks.jobs.channels.mail import Mail
+from modelworks.website._house import House, Workspace, house
 from modelworks.website._render import at, page
 from modelworks.website.access.mail import mail_server, send
 from modelworks.website.access.people import Person
@@ -114,7 +116,7 @@ def send_link(request: Request, name: Annotated[str, Form()] = "") -> Response:
 
 
 def _asked(request: Request, status: int = 200, *, sent: bool = False, letters: tuple[Letter, ...] = ()) -> Response:
-    by_mail = mail_server(each.repository for each in house(request).workspaces.values()) is not None
+    by_mail = _first_server(house(request).workspaces.values()) is not None
     return page(request, "forgotten.html.j2", status, by_mail=by_mail, sent=sent, letters=letters)
 
 
@@ -122,17 +124,33 @@ def _send_links(here: House, text: str, address: str) -> None:
     """A link for each person with that name or address, by the mail server of one of their workspaces."""
     for someone in here.people.reached_by(text):
         mine = [here.workspaces[name] for name in here.people.workspaces_of(someone.id) if name in here.workspaces]
-        server = mail_server(each.repository for each in mine)
+        server = _first_server(mine)
         if server is None:
             continue
         link = f"{here.settings.address}/password/{here.people.make_link(someone.id, 'reset')}"
         try:
-            send(server, someone.mail, f"[{mine[0].title}] a new password", FORGOTTEN.format(someone.name, link))
+            send(
+                server, someone.mail, f"A new password at {here.settings.address}", FORGOTTEN.format(someone.name, link)
+            )
         except ModelworksError as error:
             _LOG.warning("no link for a password was sent: %s", error)
             here.people.note(someone.name, "", "could not be sent a link", str(error.letters[0]), address)
         else:
             here.people.note(someone.name, "", "was sent a link for a password", address=address)
+
+
+def _first_server(workspaces: Iterable[Workspace]) -> Mail | None:
+    """The first server that takes mail for one of these workspaces."""
+    for each in workspaces:
+        try:
+            server = mail_server(each.repository)
+        except ModelworksError as error:
+            # Whoever asks is nobody yet, and is not to read of a mistake in a team's settings.
+            _LOG.warning("no mail for %s: %s", each.name, error)
+        else:
+            if server is not None:
+                return server
+    return None
 
 
 @router.get("/password/{secret}")
