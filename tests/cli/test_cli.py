@@ -47,7 +47,7 @@ def test_a_new_repository_has_no_mistakes(team: Path, capsys: pytest.CaptureFixt
     status, _, err = call(capsys, "check")
     assert status == 0, err
     assert "first-study" in err
-    assert "1 target with 8 values" in err
+    assert "1 target with 14 values" in err
     assert "next: modelworks run" in err
 
 

@@ -16,6 +16,7 @@ from modelworks.diagnostics._guide import GUIDES
 from modelworks.diagnostics.checks.fit_features import fit_features, p_values
 from modelworks.diagnostics.checks.identifiability import identifiability
 from modelworks.diagnostics.checks.prior_sensitivity import sensitivity
+from modelworks.diagnostics.checks.repeats import repeats
 from modelworks.diagnostics.checks.target_influence import without
 from modelworks.diagnostics.loo import difference, loo
 from modelworks.diagnostics.reliance import reliance
@@ -116,6 +117,15 @@ def test_p_values_of_a_sound_model_are_spread_evenly() -> None:
     for name in ("mean", "maximum", "dispersion"):
         share = np.mean([each[name][0] < 0.1 for each in found])
         assert share == pytest.approx(0.1, abs=0.06), name
+
+
+@pytest.mark.parametrize("mean", [0.3, 3.0, 50.0])
+def test_counts_that_come_twice_by_chance_are_not_called_copied(mean: float) -> None:
+    """Small counts repeat themselves: so do the model's own, and few of forty series are told of."""
+    random = np.random.default_rng(19)
+    samples = random.poisson(mean, size=(1000, 60)).astype(float)
+    told = [repeats("cases", samples, random.poisson(mean, size=60)).verdict for _ in range(40)]
+    assert told.count("look") <= 2
 
 
 def test_the_observation_that_decides_is_told_by_its_date() -> None:
@@ -323,7 +333,7 @@ def wrong_dispersion() -> dict[str, Any]:
         (two_modes, {"convergence"}, "slope"),
         (factor_of_ten, {"influence"}, "without number 5"),
         (prior_elsewhere, {"prior_conflict", "prior_sensitivity"}, "level exclude each other"),
-        (no_peak, {"coverage", "residual_pattern"}, "cases misses the model in a pattern"),
+        (no_peak, {"coverage", "residual_pattern"}, "The model misses cases in a pattern"),
         (too_short, {"data_points"}, "1 observation can not settle 2 parameters"),
         (constant, {"coverage", "fit_features"}, "the model is less sure than it could be"),
         (wrong_dispersion, {"coverage", "fit_features"}, "cases scatters more"),

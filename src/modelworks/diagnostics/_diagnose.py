@@ -18,6 +18,7 @@ from modelworks.diagnostics.checks.at_bounds import at_bounds
 from modelworks.diagnostics.checks.convergence import convergence
 from modelworks.diagnostics.checks.coverage import coverage
 from modelworks.diagnostics.checks.data_points import data_points
+from modelworks.diagnostics.checks.dispersion import dispersion
 from modelworks.diagnostics.checks.divergences import divergences
 from modelworks.diagnostics.checks.effective_draws import effective_draws
 from modelworks.diagnostics.checks.finite import finite
@@ -29,6 +30,7 @@ from modelworks.diagnostics.checks.level_shift import level_shift
 from modelworks.diagnostics.checks.prior_conflict import prior_conflict
 from modelworks.diagnostics.checks.prior_overlap import prior_overlap
 from modelworks.diagnostics.checks.prior_sensitivity import prior_sensitivity
+from modelworks.diagnostics.checks.repeats import repeats
 from modelworks.diagnostics.checks.residual_pattern import residual_pattern
 from modelworks.diagnostics.checks.second_opinion import second_opinion
 from modelworks.diagnostics.checks.solver_steps import solver_steps
@@ -41,9 +43,9 @@ from modelworks.errors import Letters, near
 Floats: TypeAlias = NDArray[np.float64]
 
 OPENING: dict[Verdict, str] = {
-    "fine": "These results can be used; all {asked} checks passed.",
-    "look": "An expert must look before these results are used ({failed} of {asked} checks).",
-    "stop": "Do not use these results ({failed} of {asked} checks failed).",
+    "fine": "These results can be used, as far as what was assumed holds: all {asked} checks passed.",
+    "look": "An expert must look before these results are used ({looks} of {asked} checks).",
+    "stop": "Do not use these results (of {asked} checks {stops} failed{more}).",
 }
 
 # The statistics of a sampler that are looked at; others may be there.
@@ -52,9 +54,12 @@ USED_STATS = ("lp", "diverging", "distance")
 # The checks of the sampler's work.
 OF_THE_SAMPLER = ("stuck_chains", "convergence", "effective_draws", "divergences")
 
-# What a reader is told when nothing is wrong: how many draws, and whether the data are met; where data were held
+# Those that name what is wrong, and where, and not only that something is.
+TELLING = ("repeats", "weekdays", "data_points", "influence")
+
+# What a reader is told when nothing is wrong: whether the data are met, and how many draws; where data were held
 # out, that they were foreseen says more than that those shown are met.
-REASSURING, WITH_HELD_OUT = ("effective_draws", "coverage"), ("held_out", "coverage")
+REASSURING, WITH_HELD_OUT = ("coverage", "effective_draws"), ("held_out", "coverage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +86,18 @@ class Diagnosis:
 
         Whether it can be used; why, or what to be careful of; and, where it can, what is known how well.
         """
-        failed = self.with_verdict(self.verdict)
-        opening = OPENING[self.verdict].format(asked=len(self.checks), failed=len(failed))
+        stops, looks = self.with_verdict("stop"), self.with_verdict("look")
+        more = f", {len(looks)} more ask for a look" if looks else ""
+        opening = OPENING[self.verdict].format(asked=len(self.checks), stops=len(stops), looks=len(looks), more=more)
         if self.verdict == "fine":
             told = tuple(check for name in reassuring(self.forecasts) for check in self.checks if check.name == name)
         else:
             # Where the draws are nearly enough, what the data say matters more to who decides.
-            looks = sorted(self.with_verdict("look"), key=lambda check: check.name in OF_THE_SAMPLER)
-            told = (*self.with_verdict("stop"), *looks)
+            told = (*stops, *sorted(looks, key=lambda each: (each.name in OF_THE_SAMPLER, each.name not in TELLING)))
         reasons = [check.reason for check in told]
         if self.verdict != "stop" and self.known:
-            reasons[1:] = [self.known]
+            harmless = f"If that is harmless, {self.known[0].lower()}{self.known[1:]}"
+            reasons[1:] = [self.known if self.verdict == "fine" else harmless]
         return (opening, *reasons[:2])
 
     def with_verdict(self, verdict: Verdict) -> tuple[Check, ...]:
@@ -202,10 +208,7 @@ def diagnose(
     if solver_shift is not None:
         checks.append(solver_steps(solver_shift))
     for target, samples in predicted.items():
-        checks += [each(target, samples, seen[target]) for each in (coverage, residual_pattern, fit_features)]
-        checks.append(level_shift(target, samples, seen[target], called.get(target)))
-        by_day = weekdays(target, samples, seen[target], called.get(target))
-        checks += [by_day] if by_day is not None else []
+        checks += target_checks(target, samples, seen[target], called.get(target))
     forecasts = tuple(
         forecast(target, samples, unseen[target], last_of(seen.get(target))) for target, samples in later.items()
     )
@@ -250,6 +253,13 @@ def sampler_checks(draws: Mapping[str, Floats], sample_stats: Mapping[str, Array
     if "distance" in sample_stats:
         checks.append(approximation(draws, sample_stats["distance"]))
     return checks
+
+
+def target_checks(target: str, predictive: Floats, observed: Floats, labels: Sequence[str] | None) -> list[Check]:
+    """Does the model make one series as it is?"""
+    plain = [each(target, predictive, observed) for each in (coverage, residual_pattern, fit_features, dispersion)]
+    dated = [each(target, predictive, observed, labels) for each in (level_shift, repeats, weekdays)]
+    return [check for check in (*plain, *dated) if check is not None]
 
 
 def prior_checks(

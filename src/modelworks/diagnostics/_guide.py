@@ -52,6 +52,14 @@ GUIDES = {
         "share of the model's own series",
         "name a group of parameters under `weekday:` of the target, one for each day; or count by weeks",
     ),
+    "dispersion": Guide(
+        "standard deviation beyond counting, of what is expected",
+        "look at the fit and at the data in their order; give the scatter a prior from a source",
+    ),
+    "repeats": Guide(
+        "share of the model's own series",
+        "hold the rows against their source; leave out what was copied, or give the sum that was spread",
+    ),
     "fit_features": Guide(
         "share of the model's own series", "look at the fit, and at the data for slips; let the model make the feature"
     ),
@@ -68,7 +76,7 @@ GUIDES = {
     "identifiability": Guide(
         "range along the line, of the prior's", "fix one of them from a source, or add data that tell them apart"
     ),
-    "data_points": Guide("observations for each parameter", "fix parameters from sources, or add data"),
+    "data_points": Guide("observations more than parameters", "fix parameters from sources, or add data"),
     "influence": Guide("largest Pareto k", "check the observation against its source; rerun without it and compare"),
     "prior_sensitivity": Guide(
         "move when trust is doubled", "check the source of the prior; rerun with a wider one and compare"

@@ -25,7 +25,7 @@ def known(draws: Mapping[str, NDArray[np.float64]]) -> str:
     best, least = min(within, key=lambda name: within[name]), max(within, key=lambda name: within[name])
     told = f"{best} (to within {percent(within[best])})"
     if best == least:
-        return f"Calibrated was {told}."
+        return f"Known to within {percent(within[best])} is {best}."
     return f"Known best is {told}, least {least} (to within {percent(within[least])})."
 
 

@@ -247,7 +247,7 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
         sample_stats=posterior.sample_stats_arrays(),
         predictive=posterior.predictive(),
         observed=posterior.observed(),
-        bounds={name: study.support(name) for name in study.free},
+        bounds={name: limits(study, name) for name in study.free},
         # What draws would be without one observation is a ratio of likelihoods for those alone that came by one.
         log_likelihood={} if posterior.by_distance else posterior.log_likelihood(),
         labels={each.entry.name: each.labels for each in study.observations},
@@ -258,6 +258,13 @@ def judge(study: BoundStudy, posterior: Posterior, progress: Progress, cores: in
         second_spreads=second.get("sd"),
         solver_shift=posterior.attributes.get("solver_shift"),
     )
+
+
+def limits(study: BoundStudy, name: str) -> tuple[float, float]:
+    """Between which values a parameter would be pressed; no overdispersion at all is a Poisson, and no limit."""
+    low, high = study.support(name)
+    scatters = {each.entry.likelihood.arguments.get("overdispersion") for each in study.observations}
+    return (-np.inf if name in scatters and low == 0 else low), high
 
 
 def log_prior(study: BoundStudy, posterior: Posterior) -> NDArray[np.float64] | None:

@@ -91,7 +91,7 @@ def identifiability(
         words = found.in_words
         reason = (
             f"{words[0].upper()}{words[1:]} fits as well: the data do not tell them apart "
-            f"(along this line the range is {percent(found.width)} of what was assumed)."
+            f"(the range in which they can be traded is {percent(found.width)} of the one assumed)."
         )
     return Check("identifiability", TITLE, verdict, reason, found.width, f"{WIDTH.words} of the prior's width", about)
 

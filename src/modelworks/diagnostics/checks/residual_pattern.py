@@ -57,7 +57,7 @@ def residual_pattern(target: str, predictive: ArrayLike, observed: ArrayLike) ->
     else:
         run = max(longest_run(misses > 0), longest_run(misses < 0))
         reason = (
-            f"{target} misses the model in a pattern: {run} observations in a row lie on the same side "
+            f"The model misses {target} in a pattern: {run} observations in a row lie on the same side of it "
             f"({percent(chance)} of the model's own series look so)."
         )
     threshold = f"fine from {AS_PATTERNED.look:.0%} of the model's own series"

@@ -110,7 +110,8 @@ def in_words(found: list[Without]) -> str:
     told = []
     if moves:
         shift, target, name = max(moves)
-        told.append(f"no target pulls against the others (without {target}, {name} would move most: by {shift:.1f} sd)")
+        most = f"{name} would move most: by {shift:.1f} standard deviations"
+        told.append(f"no target pulls against the others (without {target}, {most})")
     if unsaid:
         told.append(f"what comes out without {listed(unsaid)} can not be said from these draws")
     words = "; ".join(told)
