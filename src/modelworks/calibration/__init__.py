@@ -4,7 +4,7 @@
     posterior = calibrate(density, Settings(seed=1978))
 
 Arrays in, arrays out; randomness is a seed. `priors/`, `likelihoods/` and `samplers/` are families with
-one member a file.
+one member a file; `native/` is the log density of a quick model as machine code.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration.native import _density as density_
+from modelworks.calibration.native._density import STOPPED, log_density
 from modelworks.calibration.native._likelihoods import COLUMNS, SCRATCH, Points
 from modelworks.calibration.native._priors import row_of
 from modelworks.model.routines import Library, NativeRun, compiled
@@ -74,11 +74,11 @@ class NativeDensity:
         otherwise_at = ctypes.cast(self._otherwise, ctypes.c_void_p).value
         settled = (0, otherwise_at, threads, memory, dimension, values, parameters, outputs, len(rows))
         self.table = np.array([*settled, *(each.ctypes.data for each in read), *places], dtype=np.int64)
-        self.address = _code().address(density_.log_density.__name__)
+        self.address = _code().address(log_density.__name__)
 
     def stop(self) -> None:
         """From now on everything is asked of `otherwise`."""
-        self.table[density_.STOPPED] = 1
+        self.table[STOPPED] = 1
 
     def __call__(self, z: Array) -> tuple[float, Array]:
         """The value and the gradient (dimension,) at a point, as a sampler hears them."""
@@ -110,7 +110,7 @@ def native(density: LogDensity) -> Callable[..., NativeDensity] | None:
 
 @functools.cache
 def _code() -> Library:
-    return compiled(density_.log_density)
+    return compiled(log_density)
 
 
 def _as_function(otherwise: Callable[[Array], tuple[float, Array]], dimension: int) -> ctypes._CFunctionType:
