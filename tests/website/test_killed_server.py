@@ -1,0 +1,348 @@
+"""The website of a team: several processes, one database, a proxy before it; and what a kill in the middle leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import servers
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from visitors import PASSWORD
+
+from modelworks.processes import Process
+from modelworks.runs import Run, promotion_of, propose
+from modelworks.study import index_around, new_repository, queue_around, store_around
+from modelworks.website import read_settings
+from modelworks.website.access.people import People
+
+# Servers are started and killed.
+pytestmark = pytest.mark.slow
+
+PATIENCE_SECONDS = 120.0
+REGIONS = [f"region-{number}" for number in range(8)]
+ADDRESS = "https://models.example.org"
+HTML = {"accept": "text/html"}
+
+
+def until(holds: Callable[[], object], why: str = "") -> None:
+    """Wait for what must come to be."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < end, why
+        time.sleep(0.05)
+
+
+@dataclass
+class Team:
+    """A repository with runs that wait for a signature, somebody who may do everything, and its website."""
+
+    root: Path
+    runs: list[Run]
+    token: str
+    port: int
+    database: str
+    postgres: servers.Postgres | None = None
+    website: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def at(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "modelworks", "serve", "--no-browser", "--no-jobs", "--workers", "2"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with (self.root.parent / "server.log").open("ab") as log:
+            self.website = subprocess.Popen(
+                [*command, "--port", str(self.port)], cwd=self.root, env=environment, stderr=log, stdout=log
+            )
+        until(self.is_ready, self.log())
+
+    def is_ready(self) -> bool:
+        assert self.website is not None
+        assert self.website.poll() is None, self.log()
+        try:
+            return httpx.get(f"{self.at}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def log(self) -> str:
+        return (self.root.parent / "server.log").read_text(encoding="utf-8", errors="replace")[-4000:]
+
+    def answering(self) -> list[Process]:
+        """The processes that answer, which the first one has started."""
+        assert self.website is not None
+        pid = self.website.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        # One of them only counts what is shared, and has no part in answering.
+        return [
+            Process.of(int(each)) for each in children if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()
+        ]
+
+    def kill(self) -> None:
+        """All of it, with SIGKILL, as a power cut would."""
+        assert self.website is not None
+        all_of_it = self.answering()
+        self.website.kill()
+        for each in all_of_it:
+            with suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGKILL)
+        self.website.wait()
+        until(lambda: all(each.is_gone() for each in all_of_it))
+
+    def stop(self) -> None:
+        if self.website is not None and self.website.poll() is None:
+            self.website.terminate()
+            self.website.wait(PATIENCE_SECONDS)
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=f"{self.at}/api/v1/workspaces/ours",
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=PATIENCE_SECONDS,
+        )
+
+
+@contextmanager
+def opened(top: Path, postgres: servers.Postgres | None) -> Iterator[Team]:
+    root = new_repository(top / "ours")
+    store = store_around(root)
+    stage = top / "stage"
+    stage.mkdir()
+    runs = [store.publish(("flu", "sir", region), stages={"project": stage}, record={}) for region in REGIONS]
+    for run in runs:
+        propose(store, run.key, needs=("reviewer",), found=(), by="Ada")
+    if postgres is not None:
+        file = root / "modelworks.toml"
+        text = file.read_text(encoding="utf-8")
+        text = f'index = "{postgres.url}"\nqueue = "{postgres.url}"\n{text}\n'
+        text += f'[website]\naddress = "{ADDRESS}"\nproxies = ["127.0.0.1"]\ndatabase = "{postgres.url}"\n'
+        file.write_text(text, encoding="utf-8")
+    settings = read_settings(root)
+    people = People(settings.database, settings.session_days)
+    grace = people.add("grace", "Grace")
+    people.set_password(grace.id, PASSWORD)
+    people.set_role(grace.id, "ours", "admin")
+    token = people.make_token(grace.id, "tests", "ours", "admin", 1)
+    people.close()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = int(taken.getsockname()[1])
+    team = Team(root, runs, token, port, settings.database, postgres)
+    team.start()
+    try:
+        yield team
+    finally:
+        team.stop()
+
+
+# -- in the middle of it -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Writers:
+    """Several who sign runs, hand jobs over and write remarks, over and over; what they were told was done."""
+
+    team: Team
+    signed: list[str] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def sign(self) -> None:
+        for run in self.team.runs:
+            answer = self._sent(f"/promotions/{run.id}/sign", {"role": "reviewer"}, 200)
+            if answer is not None:
+                self.signed.append(run.id)
+
+    def submit(self) -> None:
+        for number in range(3):
+            answer = self._sent("/jobs", {"study": "first-study", "until": "simulate", "priority": number}, 201)
+            if answer is not None:
+                self.jobs.append(answer["id"])
+
+    def _sent(self, path: str, said: Any, done: int) -> Any:
+        """What is answered when it is done; None where nobody answered, or said that something does not answer."""
+        try:
+            with self.team.client() as client:
+                answer = client.post(path, json=said)
+        except httpx.TransportError:
+            return None
+        # A run that was signed when the kill cut off the answer, and is asked to be signed again.
+        if answer.status_code not in (done, 409, 503):
+            self.wrong.append(f"{path}: {answer.status_code} {answer.text[:300]}")
+        return answer.json() if answer.status_code == done else None
+
+    @property
+    def done(self) -> int:
+        return len(self.signed) + len(self.jobs)
+
+
+def check(team: Team, writers: Writers) -> None:
+    """What was answered is there; of the rest each is done or not done, and nothing in between."""
+    assert writers.wrong == [], team.log()
+    with team.client() as client:
+        told = {each["run"]: each for each in client.get("/promotions").json()}
+        jobs = {each["id"] for each in client.get("/jobs", params={"limit": 100}).json()}
+    assert set(told) == {run.id for run in team.runs}
+    for run_id, each in told.items():
+        expected = {"approved": ["Grace"], "open": []}
+        assert each["signers"] == expected[each["state"]]
+        assert each["state"] == "approved" or run_id not in writers.signed
+    assert set(writers.jobs) <= jobs
+    # The same told by the files and the tables themselves.
+    store = store_around(team.root)
+    with index_around(team.root) as index, queue_around(team.root) as queue:
+        for run in team.runs:
+            assert store.verify(run.key) == []
+            known = promotion_of(store, run.key)
+            assert known is not None
+            assert known.state == promotion_of(index, run.key).state == told[run.id]["state"]  # type: ignore[union-attr]
+        for job in jobs:
+            found = queue.get(job)
+            assert (found.state, found.order.by) == ("waiting", "Grace")
+            # What it is to run was put aside before it was handed over.
+            assert Path(found.order.task["study"]).is_dir()
+
+
+@contextmanager
+def writing(team: Team) -> Iterator[Writers]:
+    """While the block lasts, and until they have done all."""
+    writers = Writers(team)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(writers.sign), pool.submit(writers.submit)]
+        try:
+            yield writers
+        finally:
+            for each in both:
+                each.result(4 * PATIENCE_SECONDS)
+
+
+def test_killing_the_website_in_the_middle_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    """Whoever was told that a run is signed or a job handed over finds it so; nobody finds half of it."""
+    with opened(tmp_path, None) as team:
+        with writing(team) as writers:
+            until(lambda: writers.done >= 3, team.log())
+            team.kill()
+        team.start()
+        check(team, writers)
+        writers.sign()
+        check(team, writers)
+        with team.client() as client:
+            assert {each["state"] for each in client.get("/promotions").json()} == {"approved"}
+
+
+def kill_one_and_the_database(team: Team, server: servers.Postgres) -> None:
+    """In the middle of it one process that answers, and then the database: both are told, and both pass."""
+    with writing(team) as writers:
+        until(lambda: writers.done >= 2, team.log())
+        [first, *_] = team.answering()
+        os.kill(first.pid, signal.SIGKILL)
+        until(lambda: first.is_gone() and len(team.answering()) == 2, team.log())
+        until(team.is_ready, team.log())
+        server.kill()
+        with team.client() as client:
+            away = client.get("/jobs")
+        assert (away.status_code, away.headers["retry-after"]) == (503, "5"), away.text
+        server.start()
+    # Connections of before the kill are found out one by one.
+    until(lambda: _all_answer(team), team.log())
+    check(team, writers)
+
+
+def _all_answer(team: Team) -> bool:
+    with team.client() as client:
+        return all(client.get(path).status_code == 200 for path in ("/jobs", "/promotions", "/runs") * 10)
+
+
+# -- several processes, one database, a proxy --------------------------------------------------------------
+
+
+@contextmanager
+def proxy(to: str) -> Iterator[str]:
+    """What stands before a team's website: takes HTTPS off, and says for whom it asks."""
+
+    async def forward(request: Request) -> Response:
+        headers = {name: value for name, value in request.headers.items() if name not in ("host", "connection")}
+        headers |= {"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https", "host": "models.example.org"}
+        # A connection of its own for each, so that now one process answers and now the other.
+        async with httpx.AsyncClient(base_url=to, timeout=PATIENCE_SECONDS) as client:
+            path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            got = await client.request(request.method, path, headers=headers, content=await request.body())
+        answer = Response(got.content, got.status_code)
+        hop = ("content-length", "content-encoding", "transfer-encoding", "connection")
+        answer.raw_headers += [(name, value) for name, value in got.headers.raw if name.decode().lower() not in hop]
+        return answer
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        app = Starlette(routes=[Route("/{path:path}", forward, methods=["GET", "POST"])])
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            until(lambda: server.started)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.mark.needs("postgres", "psycopg")
+def test_several_processes_with_one_database_behind_a_proxy_are_one_website(tmp_path: Path) -> None:
+    """Who signs in at one is known to the other, also when one, or the database, was killed in the middle."""
+    with servers.Postgres() as server, opened(tmp_path, server) as team, proxy(team.at) as address:
+        mine = signed_in(address)
+        read_by_forty(address, mine)
+        kill_one_and_the_database(team, server)
+        read_by_forty(address, mine)
+        told = [httpx.get(f"{address}/metrics", headers=mine, timeout=PATIENCE_SECONDS).text for _ in range(20)]
+        lines = [each for text in told for each in text.splitlines() if each.startswith("modelworks_answer_seconds_c")]
+        answered = {each.partition('process="')[2].partition('"')[0] for each in lines}
+        assert answered == {str(each.pid) for each in team.answering()}
+
+
+def signed_in(address: str) -> dict[str, str]:
+    """The headers of a browser in which somebody is signed in; its cookies are for HTTPS alone."""
+    with httpx.Client(base_url=address, timeout=PATIENCE_SECONDS) as browser:
+        page = browser.get("/sign-in", headers=HTML)
+        form = {"name": "grace", "password": PASSWORD, "form_token": token_in(page.text)}
+        done = browser.post("/sign-in", data=form, headers={**HTML, "cookie": cookies_of(page)})
+        assert done.status_code == 303, done.text
+        assert all("secure" in each.lower() for each in done.headers.get_list("set-cookie"))
+        mine = {**HTML, "cookie": cookies_of(done)}
+        # Where somebody comes from is what the proxy says.
+        assert "203.0.113.7" in browser.get("/account", headers=mine).text
+    return mine
+
+
+def read_by_forty(address: str, mine: dict[str, str]) -> None:
+    """Every one of them gets every page."""
+    paths = ["/w/ours", "/w/ours/runs", "/w/ours/approvals", "/w/ours/jobs"] * 20
+    with ThreadPoolExecutor(40) as pool:
+        read = pool.map(lambda path: httpx.get(address + path, headers=mine, timeout=PATIENCE_SECONDS), paths)
+        assert {each.status_code for each in read} == {200}
+
+
+def token_in(page: str) -> str:
+    return page.partition('name="form_token" value="')[2].partition('"')[0]
+
+
+def cookies_of(answer: httpx.Response) -> str:
+    """As a browser keeps them; the client itself does not send by HTTP what is for HTTPS alone."""
+    return "; ".join(each.partition(";")[0] for each in answer.headers.get_list("set-cookie"))
