@@ -91,9 +91,7 @@ class Team:
         pid = self.website.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
         # One of them only counts what is shared, and has no part in answering.
-        return [
-            Process.of(int(each)) for each in children if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()
-        ]
+        return [Process.of(int(each)) for each in children if b"spawn_main" in _command_of(each)]
 
     def kill(self) -> None:
         """All of it, with SIGKILL, as a power cut would."""
@@ -117,6 +115,13 @@ class Team:
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=PATIENCE_SECONDS,
         )
+
+
+def _command_of(pid: str) -> bytes:
+    """How a process was begun; nothing where it has ended meanwhile."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 @contextmanager

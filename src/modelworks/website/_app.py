@@ -170,6 +170,9 @@ def _told(request: Request, letters: Any, status: int) -> Response:
         answer = JSONResponse({"verdict": "stop", "mistakes": [each.as_dict() for each in letters]}, status)
     if status == 401 and not wants_page:
         answer.headers["WWW-Authenticate"] = 'Basic realm="modelworks", charset="UTF-8"'
+    if status in (408, 413):
+        # What is still on its way is not waited for.
+        answer.headers["Connection"] = "close"
     if status == 503:
         answer.headers["Retry-After"] = str(COME_AGAIN_SECONDS)
     return answer

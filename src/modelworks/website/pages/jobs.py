@@ -15,6 +15,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from modelworks.errors import fail
 from modelworks.jobs import OVER, Job, State
@@ -125,22 +126,30 @@ def log(visit: Reader, job_id: str) -> Response:
 @router.get("/w/{workspace}/jobs/{job_id}/events")
 async def events(request: Request, visit: Reader, job_id: str, place: str = "") -> Response:
     """What the job says from a place on, as it says it; ends with the job."""
-    if _streams >= MOST_STREAMS:
-        fail("W120", "too many people look on at once", hint="the page is renewed by itself")
+    _check_room()
     found = await run_in_threadpool(visit.workspace.queue.get, job_id)
     place = request.headers.get("last-event-id", place)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_live(visit.workspace, found.id, place), media_type="text/event-stream", headers=headers)
+    return _Live(_events(visit.workspace, found.id, place), media_type="text/event-stream", headers=headers)
 
 
-async def _live(workspace: Workspace, job_id: str, place: str) -> AsyncIterator[str]:
-    global _streams
-    _streams += 1
-    try:
-        async for each in _events(workspace, job_id, place):
-            yield each
-    finally:
-        _streams -= 1
+class _Live(StreamingResponse):
+    """An answer that counts for as long as it is sent."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        global _streams
+        # Of those who came at once, and were all let in above, many may have begun meanwhile.
+        _check_room()
+        _streams += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            _streams -= 1
+
+
+def _check_room() -> None:
+    if _streams >= MOST_STREAMS:
+        fail("W120", "too many people look on at once", hint="the page is renewed by itself")
 
 
 async def _events(workspace: Workspace, job_id: str, place: str) -> AsyncIterator[str]:
