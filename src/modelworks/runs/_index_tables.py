@@ -60,7 +60,7 @@ sql.Index("modelworks_runs_damaged", RUNS.c.store, RUNS.c.key, sqlite_where=_DAM
 for _part in PARTS:
     sql.Index(f"modelworks_numbers_by_{_part}", NUMBERS.c.store, NUMBERS.c[_part])
 
-# Two files of a store that differ have all these in common once in 10^9 stores of a million files.
+# Enough that hardly ever another file begins so; the run's own list has the last word.
 _DIGITS = 20
 
 
