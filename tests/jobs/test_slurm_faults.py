@@ -115,6 +115,30 @@ def test_a_controller_that_is_killed_loses_nothing(
     assert (done.state, done.outcome["result"]) == ("done", {"n": 1})
 
 
+def test_a_cluster_that_has_forgotten_everything_and_keeps_no_accounts_changes_no_outcome(
+    queue: Queue, worker: JobWorker, breakable: Any, begun: Callable[..., Any]
+) -> None:
+    """What had ended is told by its own files, and what had not is known to be lost as it beats no longer."""
+    ended, number, attempt = begun("result['n'] = order['attempt']")
+    end, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+    while attempt.outcome() is None:
+        assert time.monotonic() < end, breakable.last_words()
+        pause.wait(0.05)
+    lost, _, other = begun(FIRST_WAITS)
+    process = other.process()
+    assert process is not None
+    breakable.renew()
+    # What its node had begun may have outlived it, and would be waited for as long as it beats.
+    if not process.is_gone():
+        os.kill(process.pid, signal.SIGKILL)
+    assert breakable.ask("sacct", "-n", "-j", number).returncode != 0
+    assert SlurmExecutor().poll({number: attempt})[number].standing == "lost"
+    told = until(queue, ended, worker, is_over)
+    assert (told.state, told.attempt, told.outcome["result"]) == ("done", 1, {"n": 1})
+    again = until(queue, lost, worker, is_over)
+    assert (again.state, again.outcome["result"]) == ("done", {"attempt": 2})
+
+
 def test_a_number_that_was_given_a_second_time_is_not_taken_for_ours(
     worker: JobWorker, slurm: Any, begun: Callable[..., Any], tmp_path: Path
 ) -> None:
