@@ -29,14 +29,11 @@ PATIENCE_SECONDS = 30.0
 PROGRAM = """
 import sys
 from pathlib import Path
-from modelworks.jobs import Attempt, NotOursError
+from modelworks.jobs import Attempt
 attempt = Attempt(Path(sys.argv[1]))
 order = attempt.order()
-try:
-    with attempt.at_work() as result:
-        exec(order["task"]["code"])
-except NotOursError as error:
-    sys.exit(str(error))
+with attempt.at_work() as result:
+    exec(order["task"]["code"])
 """
 
 

@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelworks.jobs import Attempt, Claim
 from modelworks.jobs.executors import Executor
 from modelworks.jobs.executors.inline import InlineExecutor
 from modelworks.jobs.executors.process import ProcessExecutor
 from modelworks.jobs.executors.slurm import SlurmExecutor
-from modelworks.testing import ExecutorSuite, look, until
+from modelworks.processes import Process
+from modelworks.testing import PROGRAM, ExecutorSuite, look, ordered, until
 
 
 class TestProcess(ExecutorSuite):
     @pytest.fixture
     def executor(self) -> Executor:
         return ProcessExecutor(grace_seconds=0.5)
+
+    def test_one_that_was_begun_twice_and_killed_is_not_said_to_have_ended_by_itself(self, tmp_path: Path) -> None:
+        """A worker died before it could say what it had begun; what the next began as well stands aside."""
+        forever = ordered("import time; time.sleep(600)")
+        attempt = Attempt.prepare(tmp_path, Claim(forever.id, "a worker", 1, 1, 3, forever))
+        executor, gate = ProcessExecutor(), tmp_path / "gate"
+        late = f"import time\nfrom pathlib import Path\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.02)\n"
+        handle = executor.submit(attempt, replace(forever, command=(sys.executable, "-c", late + PROGRAM)))
+        ProcessExecutor().submit(attempt, forever)
+        until(lambda: attempt.process() is not None, attempt)
+        first = attempt.process()
+        assert first is not None
+        gate.touch()
+        place, pid, started = handle.split(":")
+        until(lambda: bool(Process(place, int(pid), int(started)).is_gone()), attempt)
+        assert look(executor, handle, attempt).standing == "running"
+        os.kill(first.pid, signal.SIGKILL)
+        until(lambda: look(executor, handle, attempt).standing == "ended", attempt)
+        # Which is tried again, as an exit would not be.
+        assert look(executor, handle, attempt).reason == "killed"
 
 
 class TestInline(ExecutorSuite):

@@ -244,6 +244,7 @@ def test_a_disk_that_is_full_on_the_node_is_told_and_waited_for(
         ("7|NAME|COMPLETED|0:0", "lost", ""),
         ("7|NAME|FAILED|3:0", "ended", "exit"),
         ("7|NAME|FAILED|74:0", "ended", "disk"),
+        ("7|NAME|FAILED|75:0", "lost", ""),
         ("7|NAME|FAILED|0:9", "ended", "killed"),
         ("7|NAME|OUT_OF_MEMORY|0:125", "ended", "memory"),
         ("7|NAME|TIMEOUT|0:0", "ended", "walltime"),

@@ -36,6 +36,8 @@ from modelworks.processes import Process
 PULSE_SECONDS = 2.0
 # A process ends with this status where the disk was full: it could not say so in its folder. (EX_IOERR of sysexits.h)
 DISK_STATUS = 74
+# And with this one where another carries the attempt out: what came of that one is not said by it. (EX_TEMPFAIL)
+OTHERS_STATUS = 75
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -114,16 +116,12 @@ class Attempt:
         """Carry the attempt out; what the block puts into the mapping it is given becomes the job's result.
 
         A letter that the block raises is the outcome too, and is not raised again: it is told where the job is looked
-        at. Anything else ends the process without an outcome, and the watcher finds that out; a full disk, which can
-        pass, ends it with a status of its own.
-
-        Raises
-        ------
-        NotOursError
-            Where another process has begun the attempt, or it was given up.
+        at. Anything else ends the process without an outcome, and the watcher finds that out. A full disk, which can
+        pass, ends it with a status of its own, and so does an attempt that another process has begun or that was
+        given up.
         """
         began = time.monotonic()
-        with _or_disk_status(), self._claimed():
+        with _or_status(), self._claimed():
             result: dict[str, Any] = {}
             try:
                 yield result
@@ -188,9 +186,12 @@ class Attempt:
 
 
 @contextlib.contextmanager
-def _or_disk_status() -> Iterator[None]:
+def _or_status() -> Iterator[None]:
     try:
         yield
+    except NotOursError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(OTHERS_STATUS) from error
     except OSError as error:
         if error.errno not in _FULL:
             raise

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelworks.errors import fail
-from modelworks.jobs._attempt import DISK_STATUS, Attempt
+from modelworks.jobs._attempt import DISK_STATUS, OTHERS_STATUS, Attempt
 from modelworks.jobs._job import Order
 from modelworks.jobs.executors import Sight
 from modelworks.processes import Process
@@ -100,6 +100,9 @@ class ProcessExecutor:
         if handle in self._late:
             self._late.discard(handle)
             return Sight("ended", "its time was up", "walltime")
+        if code == OTHERS_STATUS:
+            # Begun twice, as by a worker that died before it could say so; the one that carried it out is gone.
+            return Sight("ended", "its process was killed", "killed")
         if code is None or code < 0:
             by = "" if code is None else f", by {signal.Signals(-code).name}"
             return Sight("ended", f"its process was killed{by}", "killed")

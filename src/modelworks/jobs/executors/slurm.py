@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelworks.errors import fail
-from modelworks.jobs._attempt import DISK_STATUS, Attempt
+from modelworks.jobs._attempt import DISK_STATUS, OTHERS_STATUS, Attempt
 from modelworks.jobs._job import Order
 from modelworks.jobs.executors import Sight, Standing
 
@@ -236,6 +236,8 @@ def _failed(code: int) -> Sight:
     """What its process ended with; below zero it is the signal that ended it."""
     if code == DISK_STATUS:
         return Sight("ended", "the disk was full", "disk")
+    if code == OTHERS_STATUS:
+        return Sight("lost", "Slurm began it twice, and another process carries it out")
     if code == -signal.SIGTERM:
         return Sight("ended", "it was told to end, as Slurm does when its time is nearly up", "walltime")
     if code < 0:

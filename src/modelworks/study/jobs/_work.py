@@ -22,13 +22,7 @@ from modelworks.study.jobs._schedules import hand_over_due, look_at_schedules
 
 
 def carry_out(folder: Path) -> None:
-    """Carry out the attempt of a job that a study was made into: the other end of `order_study`.
-
-    Raises
-    ------
-    NotOursError
-        Where another process carries it out, or it was given up.
-    """
+    """Carry out the attempt of a job that a study was made into: the other end of `order_study`."""
     attempt = Attempt(folder)
     task = attempt.order()["task"]
     with attempt.at_work() as result:
