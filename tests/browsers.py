@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 PATIENCE_MS = 120_000
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+# The letters of a drawing that lie wholly outside it, where nobody sees them.
+CUT_OFF = """[...document.querySelectorAll(".panel svg text")].filter((each) => {
+  const [letters, drawing] = [each, each.ownerSVGElement].map((one) => one.getBoundingClientRect());
+  return letters.width > 0 && letters.bottom <= drawing.top;
+}).map((each) => each.textContent)"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 
@@ -84,16 +89,19 @@ class Visit:
 def assert_fit(visit: Visit, name: str) -> None:
     """A page as it stands is fit for everybody: wide and narrow, light and dark; its pictures are kept for people.
 
-    It is no wider than the window, and axe holds nothing against it.
+    It is no wider than the window, its drawings show their titles, and axe holds nothing against it.
     """
     from axe_playwright_python.sync_playwright import Axe
 
     tab = visit.tab
+    if tab.locator("figure[data-specs]").count():
+        tab.locator("html[data-figures=drawn]").wait_for()
     for size, viewport in SIZES.items():
         tab.set_viewport_size(viewport)  # type: ignore[arg-type]
         for scheme in ("light", "dark"):
             tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, f"{name} on a {size}"
+            assert tab.evaluate(CUT_OFF) == [], f"{name} on a {size}"
             # In the dark only the colours are others.
             rules = RULES if scheme == "light" else ["color-contrast"]
             found = Axe().run(tab, options={"runOnly": rules})

@@ -21,8 +21,10 @@ MOST_ROWS = 200
 # Where two lines lie on each other, the one below shows through the gaps of the one above.
 DASHES = ([1, 0], [7, 5], [2, 4])
 
-# Titles are sentences: on a phone they stand below each other. 0 columns is a single line.
-LEGEND: Spec = {"title": None, "symbolType": "stroke", "symbolSize": 320, "columns": {"expr": "width < 480 ? 1 : 0"}}
+# Titles are sentences: on a phone they stand below each other. 0 columns is a single line. In a page it goes by the
+# room that there is: the width is less once the axis has its own, and a legend that is another then hides the title.
+ROOM = "(containerSize()[0] - 50 || width)"
+LEGEND: Spec = {"title": None, "symbolType": "stroke", "symbolSize": 320, "columns": {"expr": f"{ROOM} < 480 ? 1 : 0"}}
 
 
 def look(names: Sequence[str], colours: Sequence[str], dashes: Sequence[Sequence[int]]) -> Look:
