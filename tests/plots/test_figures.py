@@ -272,9 +272,9 @@ def test_a_figure_is_drawn_in_a_blink() -> None:
     for name, draw in FIGURES.items():
         durations = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             draw()
-            durations.append(time.perf_counter() - start)
+            durations.append(time.process_time() - start)
         assert min(durations) < 0.15, name
 
 
