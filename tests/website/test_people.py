@@ -291,6 +291,17 @@ def test_a_token_opens_what_it_is_for_and_no_more(site: Site) -> None:
     assert program.get(f"{site.at}/runs", headers=bearer).status_code == 401
 
 
+def test_a_token_that_a_browser_remembers_is_not_sent_for_another_site(site: Site) -> None:
+    """Typed once into the browser's own window, it goes along with whatever a page elsewhere makes it send."""
+    token = make_token(site, "modeller", scope="modeller", workspace="ours")
+    program, place = fresh(site), f"{site.at}/jobs/{site.job}/cancel"
+    foreign = {"sec-fetch-site": "cross-site"}
+    assert program.get(f"{site.at}/runs", auth=("anything", token), headers=foreign).status_code == 200
+    answer = program.post(place, auth=("anything", token), headers=foreign)
+    assert answer.status_code == 403
+    assert answer.json()["mistakes"][0]["code"] == "W109"
+
+
 def test_more_than_the_site_takes_is_refused_before_it_is_read(site: Site) -> None:
     """A gigabyte would fill the memory."""
     browser = site.browsers["modeller"]

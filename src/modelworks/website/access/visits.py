@@ -14,7 +14,7 @@ import binascii
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from fastapi import Depends
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -144,6 +144,9 @@ async def _known(request: Request) -> _Known:
         if found is None:
             fail("W107", "this token opens nothing: it is wrong, was taken back, or has run out", hint="make another")
         known = _Known(*found)
+        # A browser remembers a token that was typed into its own window, and sends it whoever asks.
+        if request.method not in SAFE and _is_foreign(request):
+            _refuse_form()
     else:
         someone = await run_in_threadpool(_session_person, request)
         if someone is None:
@@ -238,9 +241,17 @@ async def check_form(request: Request) -> None:
         ("application/x-www-form-urlencoded", "multipart/form-data")
     ):
         given = str((await request.form()).get(FORM_TOKEN, ""))
-    foreign = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-    if foreign or not given or not hmac.compare_digest(given, form_token(request)):
-        fail("W109", "this form is too old, or did not come from here", hint="load its page again and send it anew")
+    if _is_foreign(request) or not given or not hmac.compare_digest(given, form_token(request)):
+        _refuse_form()
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a browser says that a page of another site made it send this."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+
+
+def _refuse_form() -> NoReturn:
+    fail("W109", "this form is too old, or did not come from here", hint="load its page again and send it anew")
 
 
 def welcome_stranger(request: Request, response: Response) -> None:
