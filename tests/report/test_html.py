@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modelworks.report import Page, render_html, stylesheet
+from modelworks.report import Page, render_html, stylesheet, take_picture
 from modelworks.report._html import bundle, script_json
 
 VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
@@ -206,6 +206,21 @@ def test_text_stands_out_from_its_paper(theme: str) -> None:
     pairs += [("ink", f"{tone}-paper") for tone in ("fine", "look", "stop", "unjudged")]
     weak = [f"{a} on {b}" for a, b in pairs if contrast(colours[a], colours[b]) < 4.5]
     assert weak == []
+
+
+def test_a_picture_that_was_drawn_before_is_taken_only_for_the_same_figure(page: Page, tmp_path: Path) -> None:
+    """What an earlier stage drew is not drawn again, and a figure that changed since is."""
+    same = dataclasses.replace(page.figures[0])
+    changed = dataclasses.replace(same, spec={**same.spec, "description": "another"})
+    unknown = dataclasses.replace(same)
+    (tmp_path / f"{same.name}.vl.json").write_text(same.json(), encoding="utf-8")
+    (tmp_path / f"{same.name}.png").write_bytes(b"drawn before")
+    take_picture(same, tmp_path)
+    take_picture(changed, tmp_path)
+    take_picture(unknown, tmp_path / "nowhere")
+    assert same.png() == b"drawn before"
+    assert not changed.pictures
+    assert not unknown.pictures
 
 
 def test_the_script_of_figures_is_put_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

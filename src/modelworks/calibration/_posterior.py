@@ -82,14 +82,15 @@ class Posterior:
 
     def to_netcdf(self, path: Path | str) -> None:
         """Write every group into one file that ArviZ reads. The same posterior gives the same bytes."""
-        import xarray
+        import h5netcdf
+        from xarray.backends import H5NetCDFStore
 
-        file = Path(path)
-        record = json.dumps(self.attributes, sort_keys=True, ensure_ascii=False)
-        xarray.Dataset(attrs={RECORD: record}).to_netcdf(file, mode="w", engine="h5netcdf")
-        for name, group in self.groups.items():
-            encoding = {str(each): {"zlib": True, "shuffle": True, "complevel": 4} for each in group.data_vars}
-            group.to_netcdf(file, mode="a", group=name, engine="h5netcdf", encoding=encoding)
+        # The file is opened here, once: xarray would open it for every group, and ask Dask's cluster for a lock.
+        with h5netcdf.File(str(path), "w") as file:
+            file.attrs[RECORD] = json.dumps(self.attributes, sort_keys=True, ensure_ascii=False)
+            for name, group in self.groups.items():
+                encoding = {str(each): {"zlib": True, "shuffle": True, "complevel": 4} for each in group.data_vars}
+                group.dump_to_store(H5NetCDFStore(file, name, mode="a"), encoding=encoding)
 
     @classmethod
     def read(cls, path: Path | str) -> Posterior:
@@ -100,19 +101,20 @@ class Posterior:
         ModelworksError
             C601, for a file that is not there, is damaged, or is of another kind.
         """
+        import h5netcdf
         import xarray
+        from xarray.backends import H5NetCDFStore
 
-        file = Path(path)
         try:
-            with xarray.open_dataset(file, engine="h5netcdf") as root:
-                attributes = json.loads(root.attrs[RECORD])
-            groups = {name: xarray.load_dataset(file, group=name, engine="h5netcdf") for name in GROUPS}
+            with h5netcdf.File(str(path), "r") as file:
+                attributes = json.loads(file.attrs[RECORD])
+                groups = {name: xarray.open_dataset(H5NetCDFStore(file, name, mode="r")).load() for name in GROUPS}
         except (OSError, KeyError, ValueError) as error:
             fail(
                 "C601",
-                f"`{file.name}` can not be read as a posterior: {error}",
+                f"`{Path(path).name}` can not be read as a posterior: {error}",
                 hint="calibrate again; if the file came from elsewhere, it may not have arrived whole",
-                file=str(file),
+                file=str(path),
             )
         return cls(groups, attributes)
 

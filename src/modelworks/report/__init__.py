@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelworks.report._tables import tables, write_tables
     from modelworks.report._templates import environment, policy, stylesheet
     from modelworks.report._views import views
-    from modelworks.report._write import write_figure, write_report
+    from modelworks.report._write import take_picture, write_figure, write_report
     from modelworks.report.comparison import ComparisonPage, Foresight, comparison_page, render_comparison
     from modelworks.report.data_page import (
         CheckLine,
@@ -90,6 +90,7 @@ _HOME = {
     "render_markdown": "_markdown",
     "stylesheet": "_templates",
     "tables": "_tables",
+    "take_picture": "_write",
     "write_figure": "_write",
     "write_report": "_write",
     "write_tables": "_tables",
@@ -136,6 +137,7 @@ __all__ = [
     "render_markdown",
     "stylesheet",
     "tables",
+    "take_picture",
     "views",
     "write_figure",
     "write_report",

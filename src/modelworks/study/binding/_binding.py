@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from modelworks.calibration import Distance, Prior, Target
 from modelworks.calibration.samplers import BY_CHANCE as SAMPLERS_BY_CHANCE
 from modelworks.dates import Calendar
-from modelworks.errors import Letters, ModelworksError, counted
-from modelworks.inputs import ParameterEntry, PriorEntry, StudyInputs, check_files, with_model
+from modelworks.errors import Letter, Letters, ModelworksError, counted
+from modelworks.inputs import ParameterEntry, PriorEntry, StageInputs, StudyInputs, check_files, with_model
 from modelworks.model import (
     CompiledModel,
     FunctionModel,
@@ -264,7 +264,11 @@ class BoundStudy:
 
 def bind(folder: Path) -> BoundStudy:
     """Read a study and fit it to its model; a `ModelworksError` with every mistake otherwise."""
-    read, found = check_files(folder)
+    return bind_read(*check_files(folder))
+
+
+def bind_read(read: StageInputs | None, found: Sequence[Letter]) -> BoundStudy:
+    """`bind` for inputs that `check_files` gave, with the mistakes that it found in them."""
     letters = Letters(list(found))
     if read is None:
         raise ModelworksError(found)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from modelworks.errors import Letter, Letters, ModelworksError, counted
 from modelworks.inputs import StageInputs, StudyInputs, check_files
 from modelworks.runs import condition
-from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.binding._binding import BoundStudy, bind_read
 from modelworks.study.own_stages._programs import place_of, program_names
 
 # What a run is filed under in place of a model's name.
@@ -41,7 +41,7 @@ def open_study(folder: Path) -> Study:
     """A study with a model bound to it, or one of stages alone; a `ModelworksError` with every mistake otherwise."""
     inputs, letters = check_files(folder)
     if inputs is None or isinstance(inputs, StudyInputs):
-        study: Study = bind(folder)
+        study: Study = bind_read(inputs, letters)
     elif letters:
         raise ModelworksError(letters)
     else:

@@ -18,6 +18,7 @@ from modelworks.report import (
     Page,
     Section,
     ThresholdRow,
+    take_picture,
     write_figure,
     write_report,
 )
@@ -160,6 +161,7 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
         yield Section("Does it fit what was seen?", (fit,))
     foreseen = _foreseen(study, work.finished["simulate"])
     if foreseen is not None:
+        take_picture(foreseen, work.finished["simulate"] / "figures")
         yield Section("Could the assumptions have foreseen it?", (foreseen,))
     shown, split = _shown(study)
     captions = {**_output_labels(study), **_scenario_labels(study)}
