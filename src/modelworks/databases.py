@@ -25,7 +25,9 @@ def open_database(url: str, *, durable: bool = False) -> sql.Engine:
     """
     address = sql.make_url(url)
     if address.get_backend_name() != "sqlite":
-        return sql.create_engine(address, connect_args={"connect_timeout": int(PATIENCE_SECONDS)})
+        # A look is one question, and not three with the beginning and the end of a transaction; `changing` says both.
+        waits = {"connect_timeout": int(PATIENCE_SECONDS)}
+        return sql.create_engine(address, isolation_level="AUTOCOMMIT", connect_args=waits)
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     # A file is opened for each look, so that nobody has to close it; where there are many looks, that takes too long.
@@ -49,7 +51,8 @@ def changing(engine: sql.Engine, lock: int) -> Iterator[sql.Connection]:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            connection.execute(sql.select(sql.func.pg_advisory_xact_lock(lock)))
+            # In one question: each to a server takes a moment.
+            connection.exec_driver_sql(f"BEGIN; SELECT pg_advisory_xact_lock({lock:d})")
         yield connection
         connection.commit()
 

@@ -111,6 +111,32 @@ def test_a_machine_is_never_given_more_than_it_has(queue: Queue) -> None:
     assert taken(queue, machine) == []
 
 
+def test_who_has_no_room_does_not_keep_others_from_the_queue(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four workers of a machine that is full would else wait for one another, again and again, for nothing."""
+    queue.submit([order("one"), order("two")])
+    worker, machine = queue.enter("here"), Capacity(("process",), cores=1, memory_gb=16.0)
+    changes, change = [], Queue._change
+    monkeypatch.setattr(Queue, "_change", lambda self: changes.append(1) or change(self))
+    assert titles(queue.claim(worker, machine)) == ["one"]
+    assert len(changes) == 1
+    assert queue.claim(worker, machine) == []
+    assert len(changes) == 1
+
+
+def test_a_claim_says_how_the_job_stands_now(queue: Queue) -> None:
+    (job,) = queue.submit([order()])
+    (first,) = taken(queue)
+    queue.note(first, handle="x:1:2")
+    queue.again(first, "lost", "", 0.0)
+    worker = queue.enter("here")
+    (second,) = queue.claim(worker, ROOM)
+    assert (second.owner, second.handle, second.attempt) == (worker, None, 2)
+    assert second.token > first.token
+    assert not queue.finish(first, "done", {})
+    assert queue.finish(second, "done", {})
+    assert queue.get(job).attempt == 2
+
+
 def test_memory_is_a_limit_too(queue: Queue) -> None:
     queue.submit([order(str(k), resources=Resources(1, 6.0)) for k in range(3)])
     assert titles(taken(queue, Capacity(("process",), cores=8, memory_gb=12.5))) == ["0", "1"]

@@ -261,23 +261,13 @@ class Queue:
 
     def claim(self, worker: str, capacity: Capacity) -> list[Claim]:
         """Take on waiting jobs, the most urgent first and then in their order, as far as the machine has room."""
-        with self.look() as connection:
-            if capacity.jobs < 1 or connection.execute(self._next(capacity).limit(1)).first() is None:
-                return []
+        if self._shared is None:
+            # Whoever finds nothing does not keep others from the queue.
+            with self.look() as connection:
+                if not self._fitting(connection, worker, capacity):
+                    return []
         with self._change() as connection:
-            if not self._is_known(connection, worker):
-                return []
-            cores, memory = self._free(connection, worker, capacity)
-            chosen: list[str] = []
-            for row in connection.execute(self._next(capacity).limit(LOOKED_AT)).all():
-                if row.executor in capacity.local:
-                    if row.cores > cores or row.memory_gb > memory:
-                        continue
-                    cores, memory = cores - row.cores, memory - row.memory_gb
-                chosen.append(row.id)
-                if len(chosen) == capacity.jobs:
-                    break
-            return self._take(connection, chosen, worker)
+            return self._take(connection, self._fitting(connection, worker, capacity), worker)
 
     def note(self, claim: Claim, *, handle: str | None = None, phase: str | None = None) -> bool:
         """Remember what the executor said; False, and nothing changes, where the claim is void."""
@@ -341,33 +331,52 @@ class Queue:
         wanted = (JOBS.c.id, JOBS.c.executor, JOBS.c.cores, JOBS.c.memory_gb)
         return sql.select(*wanted).where(*ready).order_by(JOBS.c.priority.desc(), JOBS.c.number)
 
-    def _free(self, connection: sql.Connection, worker: str, capacity: Capacity) -> tuple[int, float]:
-        """Cores and memory of the worker's machine that no job of any worker there has."""
+    def _fitting(self, connection: sql.Connection, worker: str, capacity: Capacity) -> list[str]:
+        """Those of the jobs that could begin now for which the worker has room; none where it was given up."""
+        room = self._room(connection, worker, capacity) if capacity.jobs > 0 else None
+        if room is None:
+            return []
+        cores, memory = room
+        # A job of this machine takes a core.
+        if cores < 1 and set(capacity.executors) <= set(capacity.local):
+            return []
+        chosen: list[str] = []
+        for row in connection.execute(self._next(capacity).limit(LOOKED_AT)).all():
+            if row.executor in capacity.local:
+                if row.cores > cores or row.memory_gb > memory:
+                    continue
+                cores, memory = cores - row.cores, memory - row.memory_gb
+            chosen.append(row.id)
+            if len(chosen) == capacity.jobs:
+                break
+        return chosen
+
+    def _room(self, connection: sql.Connection, worker: str, capacity: Capacity) -> tuple[int, float] | None:
+        """Cores and memory of the worker's machine that no job of any worker there has; None for who was given up."""
         place = sql.select(WORKERS.c.place).where(WORKERS.c.id == worker).scalar_subquery()
         there = sql.select(WORKERS.c.id).where(WORKERS.c.place == place)
-        used = sql.select(sql.func.sum(JOBS.c.cores), sql.func.sum(JOBS.c.memory_gb)).where(
+        used = sql.select(place, sql.func.sum(JOBS.c.cores), sql.func.sum(JOBS.c.memory_gb)).where(
             JOBS.c.state == "running", JOBS.c.owner.in_(there), JOBS.c.executor.in_(capacity.local)
         )
-        cores, memory = connection.execute(used).one()
-        return capacity.cores - (cores or 0), capacity.memory_gb - (memory or 0.0)
+        known, cores, memory = connection.execute(used).one()
+        return None if known is None else (capacity.cores - (cores or 0), capacity.memory_gb - (memory or 0.0))
 
     def _take(self, connection: sql.Connection, jobs: Sequence[str], worker: str) -> list[Claim]:
         """The right to carry these out, in their order."""
         if not jobs:
             return []
         these = JOBS.c.id.in_(jobs)
-        rows = {row["id"]: row for row in connection.execute(sql.select(JOBS).where(these)).mappings()}
         began = sql.case((JOBS.c.started == "", self._now()), else_=JOBS.c.started)
         more = {"token": JOBS.c.token + 1, "attempt": JOBS.c.attempt + 1, "started": began}
+        taking = sql.update(JOBS).where(these).values(owner=worker, state="running", handle=None, **more)
         # All in one: each question to a server takes a moment in which no other worker says anything.
-        connection.execute(sql.update(JOBS).where(these).values(owner=worker, state="running", handle=None, **more))
-        return [
-            claim_of({**row, "owner": worker, "token": row["token"] + 1, "attempt": row["attempt"] + 1, "handle": None})
-            for row in (rows[job] for job in jobs)
-        ]
-
-    def _is_known(self, connection: sql.Connection, worker: str) -> bool:
-        return connection.execute(sql.select(WORKERS.c.id).where(WORKERS.c.id == worker)).first() is not None
+        if connection.dialect.name == "sqlite":
+            connection.execute(taking)
+            taken = connection.execute(sql.select(JOBS).where(these))
+        else:
+            taken = connection.execute(taking.returning(JOBS))
+        rows = {row["id"]: row for row in taken.mappings()}
+        return [claim_of(dict(rows[job])) for job in jobs]
 
     def _mine(self, claim: Claim) -> list[Any]:
         return [
