@@ -44,7 +44,7 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         root = new_repository(Path(folder) / "ours")
         ids = _filled(root)
-        token = _token(root)
+        token = reader_token(root)
         port = _free_port()
         command = [sys.executable, "-m", "modelworks", "serve", "--no-browser", "--workers", "2", "--port", str(port)]
         server = subprocess.Popen(command, cwd=root, start_new_session=True, stderr=subprocess.DEVNULL)
@@ -84,7 +84,8 @@ def _with_series(stage: Path, folder: Path) -> str:
     return folder.name.rpartition("-")[2]
 
 
-def _token(root: Path) -> str:
+def reader_token(root: Path) -> str:
+    """What a reader of the repository called `ours` sends with each question."""
     settings = read_settings(root)
     people = People(settings.database, settings.session_days)
     try:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from modelworks.dates import Calendar
 from modelworks.errors import Letters, fail
 from modelworks.model._accuracy import settle_step
+from modelworks.model._batch import RUNS
 from modelworks.model._compiled import CompiledModel
 from modelworks.model._graph import Array
 from modelworks.model._impossible import check_names
@@ -22,6 +23,8 @@ from modelworks.model._simulate import Outputs
 
 # Blocks of runs under way or waiting to be taken, for each core: what bounds the memory.
 AHEAD = 4
+# Few draws go in as many blocks as this, in whole groups of those side by side, so that no core waits for the last.
+FEWEST_BLOCKS = 16
 # So many draws of each scenario settle the solver's step, spread evenly over them.
 SETTLED_BY = 3
 Value = float | ArrayLike
@@ -118,7 +121,7 @@ def run_in_blocks(compiled: CompiledModel, draws: Array, *, cores: int | None = 
     For as many draws as one likes: a few blocks for each core are held, whatever the number of draws.
     """
     # Always the same draws together, on any number of cores.
-    together = compiled.runs_at_once
+    together = min(compiled.runs_at_once, max(-(-len(draws) // (FEWEST_BLOCKS * RUNS)), 1) * RUNS)
     workers = cores or available_cores()
     waiting: deque[Future[Array]] = deque()
     with ThreadPoolExecutor(max_workers=workers) as pool:

@@ -25,6 +25,7 @@ from modelworks.model import (
     FunctionModel,
     FunctionRuns,
     Model,
+    Parameter,
     StochasticModel,
     longest_stable_step,
     settle_step,
@@ -111,6 +112,11 @@ class BoundStudy:
     def members(self, name: str) -> tuple[str, ...]:
         """The parameters that a name of the files stands for: itself, or the members of its group."""
         return tuple(each for each in self.names if each == name or each.startswith(f"{name}["))
+
+    @cached_property
+    def declared(self) -> Mapping[str, Parameter]:
+        """The model's parameters by name; all of a large model is searched for them, which is noticed in a slider."""
+        return self.model.parameters
 
     @cached_property
     def report_times(self) -> Array:

@@ -116,7 +116,7 @@ def told_of(name: str) -> Iterator[None]:
 def _check_taken(study: BoundStudy, scenario: Scenario, name: str, member: str, values: Array) -> None:
     """What a scenario makes of the draws is what the model takes."""
     entry = study.entry(member)
-    limits = allowed(study.model.parameters[member], entry, study.factors[member])
+    limits = allowed(study.declared[member], entry, study.factors[member])
     beyond = [value for value in values if not takes(limits, value)]
     if beyond:
         fail(
