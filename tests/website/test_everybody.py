@@ -15,8 +15,8 @@ from modelworks.website.access.visits import Needs, in_person, person
 
 # For those who are nobody yet: the door, what is the same for all, and whether the site is alive.
 PUBLIC = {
-    "/", "/sign-in", "/forgotten", "/enter/{secret}", "/password/{secret}", "/static/{version}/{name}",
-    "/healthz", "/readyz",
+    "/", "/sign-in", "/sign-in/oidc", "/sign-in/oidc/back", "/forgotten", "/enter/{secret}", "/password/{secret}",
+    "/static/{version}/{name}", "/healthz", "/readyz",
 }  # fmt: skip
 
 

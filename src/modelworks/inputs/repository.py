@@ -85,6 +85,9 @@ WEBSITE: Mapping[str, type] = {
     "upload_mb": float,
     "model_seconds": float,
     "model_gb": float,
+    "oidc_issuer": str,
+    "oidc_client_id": str,
+    "oidc_title": str,
 }
 
 

@@ -21,6 +21,7 @@ from modelworks.runs import Index, Run, Store
 from modelworks.study import index_around, jobs_of, queue_around, store_around
 from modelworks.website._settings import Settings
 from modelworks.website._team_code import TeamCode
+from modelworks.website.access.oidc import Provider
 from modelworks.website.access.people import People
 
 P = ParamSpec("P")
@@ -105,11 +106,12 @@ class Workspace:
 
 @dataclass(frozen=True)
 class House:
-    """All of a server: its settings, its people, and its workspaces by name."""
+    """All of a server: its settings, its people, its workspaces by name, and who else says who somebody is."""
 
     settings: Settings
     people: People
     workspaces: Mapping[str, Workspace]
+    provider: Provider | None = None
 
     def workspace(self, name: str) -> Workspace:
         """The workspace of that name; W104 where there is none."""
@@ -135,8 +137,10 @@ def opened(settings: Settings) -> Iterator[House]:
     people = People(settings.database, settings.session_days)
     team_code = TeamCode(settings.model_seconds, settings.model_gb)
     named = workspace_names(settings.folders)
+    workspaces = {name: Workspace(name, folder, team_code) for name, folder in named.items()}
+    provider = Provider(settings.oidc, settings.address) if settings.oidc else None
     try:
-        yield House(settings, people, {name: Workspace(name, folder, team_code) for name, folder in named.items()})
+        yield House(settings, people, workspaces, provider)
     finally:
         team_code.close()
         people.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from modelworks.errors import fail
 from modelworks.inputs.repository import Repository
@@ -21,12 +23,22 @@ SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Oidc:
+    """A provider of sign-ins: its address, what it calls this website, and what its button says."""
+
+    issuer: str
+    client_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a website has to know before it can answer.
 
     `folders` are the team's repositories, each a workspace; `address` is where readers find the site, `database` the
     address of what is known of people, `key` what sessions are signed with. A page waits so many `model_seconds` for a
     team's model, which takes no more than `model_gb`. `work` says that this process carries jobs out, too.
+    `oidc` is the provider by which people may sign in, where there is one.
     """
 
     folders: tuple[Path, ...]
@@ -41,6 +53,7 @@ class Settings:
     model_seconds: float = MODEL_SECONDS
     model_gb: float = MODEL_GB
     work: bool = False
+    oidc: Oidc | None = None
 
     @property
     def is_secure(self) -> bool:
@@ -60,7 +73,8 @@ def read_settings(
     Raises
     ------
     ModelworksError
-        Y132 and Y133 for the repository, W101 for a host that others can reach without an address for them.
+        Y132 and Y133 for the repository, W101 for a host that others can reach without an address for them, W127 for a
+        provider of sign-ins that is not wholly named.
     """
     repository = Repository.around(folder)
     said = repository.website
@@ -89,6 +103,7 @@ def read_settings(
         model_seconds=said.get("model_seconds", MODEL_SECONDS),
         model_gb=said.get("model_gb", MODEL_GB),
         work=work,
+        oidc=_oidc(said),
     )
 
 
@@ -102,6 +117,26 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _oidc(said: Mapping[str, Any]) -> Oidc | None:
+    """The provider of sign-ins that is said, if one is."""
+    if not any(each.startswith("oidc_") for each in said):
+        return None
+    if missing := [each for each in ("oidc_issuer", "oidc_client_id") if not said.get(each)]:
+        hint = "write the provider's address in `oidc_issuer`, and in `oidc_client_id` what it calls this website"
+        fail("W127", f"`{missing[0]}` is missing below [website]", hint=hint, file="modelworks.toml")
+    issuer = urlsplit(said["oidc_issuer"])
+    is_safe = issuer.scheme == "https" or (issuer.scheme == "http" and is_loopback(issuer.hostname or ""))
+    if not is_safe or not issuer.hostname:
+        hint = 'as in `oidc_issuer = "https://login.example.org"`, letter by letter as the provider writes it'
+        fail(
+            "W127",
+            f"`oidc_issuer` is {said['oidc_issuer']!r}, no address with https",
+            hint=hint,
+            file="modelworks.toml",
+        )
+    return Oidc(said["oidc_issuer"], said["oidc_client_id"], said.get("oidc_title") or issuer.hostname)
 
 
 def _workspace(repository: Repository, path: str) -> Repository:

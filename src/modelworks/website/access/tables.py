@@ -10,9 +10,9 @@ import sqlalchemy as sql
 from modelworks.databases import changing
 from modelworks.errors import fail
 
-EDITION = 2
+EDITION = 3
 # Editions that this one makes its own by adding the tables that they have not.
-EARLIER = ("1",)
+EARLIER = ("1", "2")
 # A lock of PostgreSQL that all who change these tables agree upon.
 LOCK = 0x6D77_7765
 
@@ -51,6 +51,11 @@ LINKS = _table(
     "links",
     _text("hash", primary_key=True), _text("person"), _text("purpose"),
     sql.Column("until", sql.Float(53), nullable=False),
+)  # fmt: skip
+# Who a provider of sign-ins says somebody is: its address, and its name for them, which it never gives to another.
+IDENTITIES = _table(
+    "identities",
+    _text("issuer", primary_key=True), _text("subject", primary_key=True), _text("person", index=True), _text("since"),
 )  # fmt: skip
 FAILURES = _table("failures", _text("about", index=True), sql.Column("time", sql.Float(53), nullable=False, index=True))
 TRAIL = _table(

@@ -1,4 +1,4 @@
-"""How often something may be tried: passwords that did not fit, and links that were asked for by mail.
+"""How often something may be tried: passwords that did not fit, links asked for by mail, sign-ins by a provider.
 
 What is counted is what was typed, whether or not anybody has that name: a refusal tells nothing about who there is.
 """
@@ -17,6 +17,8 @@ SECONDS = 900.0
 MOST_FAILURES = {"pair": 8, "address": 40, "name": 80}
 # Each may send a mail to somebody who did not ask for it.
 MOST_ASKED = {"asked-address": 20, "asked-name": 3}
+# Each is a question to the provider, which counts passwords itself.
+MOST_BY_PROVIDER = {"provider": 40}
 
 
 def refuse_too_many(

@@ -25,9 +25,12 @@ from starlette.responses import Response
 from modelworks.errors import fail
 from modelworks.website._house import House, Workspace, house, no_such_place
 from modelworks.website._settings import Settings
+from modelworks.website.access.oidc import Pending
 from modelworks.website.access.people import DAY, ROLES, Person, Role, Token
 
-SESSION, STRANGER = "modelworks_session", "modelworks_stranger"
+SESSION, STRANGER, PENDING = "modelworks_session", "modelworks_stranger", "modelworks_pending"
+# How long one may take at a provider of sign-ins.
+PENDING_SECONDS = 600
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_TOKEN, FORM_HEADER = "form_token", "x-form-token"
 
@@ -172,18 +175,33 @@ def _bearer(request: HTTPConnection) -> str | None:
 # -- sessions -------------------------------------------------------------------------------------------
 
 
-def sign_in(request: Request, response: Response, someone: Person) -> None:
+def sign_in(request: Request, response: Response, someone: Person, by: str = "") -> None:
     """Let a browser in: it gets a cookie that only this site reads and no script does."""
     here = house(request)
     secret = here.people.begin_session(someone.id, request.headers.get("user-agent", ""), address_of(request))
     signed = _signer(here.settings, SESSION).dumps(secret)
     _set_cookie(response, here.settings, SESSION, signed, here.settings.session_days * DAY)
-    here.people.note(someone.name, "", "signed in", address=address_of(request))
+    here.people.note(someone.name, "", "signed in", by, address_of(request))
 
 
 def sign_out(request: Request, response: Response) -> None:
     """End this browser's session."""
     response.delete_cookie(SESSION)
+
+
+def keep_pending(request: Request, response: Response, pending: Pending) -> None:
+    """Let a browser remember the sign-in that it begins at a provider."""
+    settings = house(request).settings
+    _set_cookie(response, settings, PENDING, _signer(settings, PENDING).dumps(pending.as_dict()), PENDING_SECONDS)
+
+
+def pending_of(request: Request) -> Pending | None:
+    """The sign-in that this browser has begun at a provider, and not too long ago."""
+    given = request.cookies.get(PENDING, "")
+    try:
+        return Pending(**_signer(house(request).settings, PENDING).loads(given, max_age=PENDING_SECONDS))
+    except BadSignature:
+        return None
 
 
 def session_secret(request: HTTPConnection) -> str | None:

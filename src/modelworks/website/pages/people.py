@@ -12,6 +12,7 @@ from modelworks.runs import usage
 from modelworks.study import executor_names, retention_around
 from modelworks.website._house import no_such_place
 from modelworks.website._render import at, page
+from modelworks.website.access.identities import forget
 from modelworks.website.access.mail import mail_server, send
 from modelworks.website.access.people import ROLES, Person, Role
 from modelworks.website.access.visits import Admin, Reader, Visit
@@ -69,13 +70,14 @@ def change(request: Request, visit: Admin, person_id: str, role: Annotated[Liter
 
 @router.post("/w/{workspace}/people/{person_id}/mail")
 def set_mail(request: Request, visit: Admin, person_id: str, mail: Annotated[str, Form()] = "") -> Response:
-    """Where a member gets mail: a link for a password that they forgot is sent there."""
+    """Where a member gets mail: a link for a password is sent there, and a provider of sign-ins knows them by it."""
     someone = _member(visit, person_id)
     _check_everywhere(visit, someone)
     try:
         visit.house.people.set_mail(someone.id, mail)
     except ModelworksError as error:
         return _shown(request, visit, 422, letters=error.letters)
+    forget(visit.house.people, someone.id)
     visit.note(request, "set an address of mail", f"{someone.name}: {mail or 'none'}")
     return RedirectResponse(at(visit.workspace.name, "people"), 303)
 

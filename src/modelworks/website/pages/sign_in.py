@@ -1,4 +1,4 @@
-"""The door: signing in and out, the link a laptop opens for its owner, and links by which one chooses a password."""
+"""The door: signing in and out, here or by a provider, the link a laptop opens, links for a new password."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from modelworks.errors import Letter, ModelworksError
 from modelworks.jobs.channels.mail import Mail
 from modelworks.website._house import House, Workspace, house
 from modelworks.website._render import at, page
+from modelworks.website.access.identities import counting, person_of
 from modelworks.website.access.mail import mail_server, send
+from modelworks.website.access.oidc import BACK, Pending
 from modelworks.website.access.people import Person
 from modelworks.website.access.tables import hashed
 from modelworks.website.access.visits import (
+    PENDING,
     address_of,
     check_form,
+    keep_pending,
+    pending_of,
     person,
     session_secret,
     sign_in,
@@ -73,6 +78,49 @@ def enter(
     response = RedirectResponse(_inside(next), 303)
     sign_in(request, response, someone)
     return response
+
+
+@router.get("/sign-in/oidc")
+def ask_provider(request: Request, next: str = "/") -> Response:
+    """Send a browser to the provider of sign-ins that the settings name."""
+    provider = house(request).provider
+    if provider is None:
+        return RedirectResponse("/sign-in", 303)
+    pending = Pending.begun(_inside(next))
+    try:
+        response = RedirectResponse(provider.way_in(pending), 303)
+    except ModelworksError as error:
+        return _not_by_provider(request, error, pending.next)
+    keep_pending(request, response, pending)
+    return response
+
+
+@router.get(BACK)
+def back_from_provider(request: Request) -> Response:
+    """Let in whoever comes back from the provider and is known here."""
+    here, address = house(request), address_of(request)
+    if here.provider is None:
+        return RedirectResponse("/sign-in", 303)
+    pending = pending_of(request)
+    next = pending.next if pending else "/"
+    try:
+        with counting(here.people, address):
+            came = here.provider.identity(pending, request.query_params)
+            someone = person_of(here.people, came, address)
+    except ModelworksError as error:
+        response = _not_by_provider(request, error, next)
+    else:
+        response = RedirectResponse(next, 303)
+        sign_in(request, response, someone, f"by {came.issuer}")
+    # What was begun is over, however it ended.
+    response.delete_cookie(PENDING)
+    return response
+
+
+def _not_by_provider(request: Request, error: ModelworksError, next: str) -> Response:
+    _LOG.warning("no sign-in by the provider: %s", error)
+    status = {"W114": 429, "W134": 401, "W135": 401, "W136": 401}.get(error.letters[0].code, 503)
+    return page(request, "sign_in.html.j2", status, next=next, name="", letters=error.letters)
 
 
 @router.post("/sign-out")
