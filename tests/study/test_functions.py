@@ -102,7 +102,7 @@ def test_a_coin_has_its_conjugate_posterior(tmp_path: Path) -> None:
     assert found.std() == pytest.approx(expected.std(), rel=0.15)
     told = json.loads((run.path / "diagnose" / "diagnosis.json").read_text("utf-8"))
     assert told["verdict"] != "fine"
-    assert any("within a distance of" in each for each in told["sentences"])
+    assert any("within a distance of" in each["reason"] for each in told["checks"])
     quantities = json.loads((run.path / "project" / "quantities.json").read_text("utf-8"))
     assert quantities["all"]["median"] == pytest.approx(105 * expected.mean(), rel=0.15)
     # Scenarios throw the same dice.

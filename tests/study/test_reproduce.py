@@ -49,7 +49,7 @@ def test_another_seed_is_the_same_posterior_and_another_prior_is_not(quick: Path
     changed(quick, "parameters.yaml", r"normal: {mean: 2, sd: 1}", "normal: {mean: 2.6, sd: 0.05}")
     verdict, sentences = judge(run, made(quick))
     assert verdict == "different"
-    assert any(sentence.startswith("contact_rate: 1.7") for sentence in sentences)
+    assert any(sentence.startswith("contact_rate: 1.7") for sentence in sentences), sentences
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from modelworks.calibration._beliefs import Beliefs
 from modelworks.calibration._by_chance import ChanceFunction, ChanceModel, RandomSimulator
-from modelworks.calibration._calibrate import calibrate
+from modelworks.calibration._calibrate import NO_ANSWER_IN_TIME, calibrate
 from modelworks.calibration._distance import Distance
 from modelworks.calibration._inference import Inference, Simulations
 from modelworks.calibration._log_density import LogDensity
@@ -36,6 +36,7 @@ from modelworks.calibration.priors import Prior
 from modelworks.calibration.samplers import Enough, warmup_of
 
 __all__ = [
+    "NO_ANSWER_IN_TIME",
     "Beliefs",
     "ChanceFunction",
     "ChanceModel",

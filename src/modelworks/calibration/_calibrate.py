@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import xarray
 
 Array = NDArray[np.float64]
+# The code of a calibration that has none when its time is up.
+NO_ANSWER_IN_TIME = "C510"
 
 PRIOR_DRAWS = 1000
 # Each of these needs a run of the model; a few hundred show what the priors allow.
@@ -78,7 +80,7 @@ def calibrate(
         )
     except TimeIsUp:
         fail(
-            "C510",
+            NO_ANSWER_IN_TIME,
             "the time of the calibration was up before it had an answer",
             hint="give it more: run the study again with a longer `time_limit`, and it goes on where it stopped",
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration import Enough, LogDensity, Posterior, Settings, calibrate
+from modelworks.calibration import NO_ANSWER_IN_TIME, Enough, LogDensity, Posterior, Settings, calibrate
 from modelworks.diagnostics import Diagnosis, diagnose
 from modelworks.errors import ModelworksError
 from modelworks.runs import Ledger
@@ -132,7 +132,7 @@ def _again(work: Work, density: LogDensity, file: Path, limit: TimeLimit | None)
     try:
         return _drawn(work, density, file, limit)
     except ModelworksError as error:
-        if error.codes != ("C510",):
+        if error.codes != (NO_ANSWER_IN_TIME,):
             raise
         return None
 

@@ -211,10 +211,12 @@ def judge(run: Run, again: Run) -> tuple[Verdict, tuple[str, ...]]:
     after = {name for name, distance in unlike.items() if distance < ROUND_OFF}
     after |= set(RESULTS[1:]) if RESULTS[1] in moved else set()
     after |= {name for name in unlike for each in moved if name.split("/")[0] == each.split("/")[0]}
-    if moved and after >= unlike.keys():
-        told = [_judge_posteriors(run, again, name) for name in moved]
+    told = [_judge_posteriors(run, again, name) for name in moved]
+    if told and after >= unlike.keys():
         return next((each for each in told if each[0] == "different"), told[0])
-    return "different", tuple(f"{name} differs by up to {each:.2g} of its size." for name, each in unlike.items())
+    parameters = tuple(sentence for verdict, sentences in told if verdict == "different" for sentence in sentences)
+    files = tuple(f"{name} differs by up to {each:.2g} of its size." for name, each in unlike.items())
+    return "different", parameters + files
 
 
 def _own_results(run: Run) -> Iterator[str]:

@@ -51,7 +51,7 @@ def order_studies(
     letters: list[Letter] = []
     for folder in folders:
         try:
-            found = _orders_of(folder, until, scenarios, matrix, said)
+            found = list(_orders_of(folder, until, scenarios, matrix, said))
         except ModelworksError as error:
             letters += error.letters
         else:
