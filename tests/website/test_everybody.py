@@ -23,6 +23,9 @@ PUBLIC = {
 # What takes a run with draws, which this site has none of; `test_explore.py` asks it.
 OF_DRAWS = ("/explore", "/explore.json", "/explore.png", "/scenarios/{scenario}")
 
+# What takes a dataset whose file git has, which this site has none of; `test_proposals.py` asks it.
+OF_DATA = ("{dataset}", "/propose", "/proposals/{proposal}")
+
 
 def routes() -> list[APIRoute]:
     return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
@@ -59,7 +62,7 @@ def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
         "study": "first-study", "dataset": "nothing", "person_id": "none", "token_id": "none", "session": "none",
-        "scenario": "none",
+        "scenario": "none", "proposal": "none",
     }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     query = f"?run={site.run.id}&run={site.run.id}" if route.path.endswith("/compare") else ""
@@ -90,7 +93,7 @@ def test_everybody_gets_of_every_route_what_is_theirs(site: Site, kind: str) -> 
     """One table of answers, made of the roles that the routes themselves ask for."""
     wrong = []
     for route in routes():
-        if route.path.endswith((*OF_DRAWS, "{secret}", "/static/{version}/{name}", "{dataset}")):
+        if route.path.endswith((*OF_DRAWS, "{secret}", "/static/{version}/{name}", *OF_DATA)):
             continue
         for method, path in asked_of(site, route):
             got = site.browsers[kind].request(method, path).status_code

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.inputs._cells import TextForm
+    from modelworks.inputs._changes import Change, Changes, changes
     from modelworks.inputs._guessing import Guess
     from modelworks.inputs._nodes import Earlier, Place
     from modelworks.inputs._reading import InputFile
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from modelworks.inputs.columns import Column
     from modelworks.inputs.decisions import Decision
     from modelworks.inputs.encryption import KEY_FILE_VARIABLE, encrypt_file, new_key
-    from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new, look_for_news, push
+    from modelworks.inputs.fetching import Fetched, accept, fetch, fetch_new, look_for_news, push, with_another_file
     from modelworks.inputs.groups import GroupEntry, group_of
     from modelworks.inputs.hub import Hub
     from modelworks.inputs.likelihoods import ByDate, FromColumn, LikelihoodEntry
@@ -47,6 +48,8 @@ _HOME = {
     "ByDate": "likelihoods",
     "CalibrationSettings": "study_file",
     "Catalogue": "catalogue",
+    "Change": "_changes",
+    "Changes": "_changes",
     "Check": "quality",
     "Column": "columns",
     "Dataset": "catalogue",
@@ -84,6 +87,7 @@ _HOME = {
     "WEEKDAYS": "targets",
     "accept": "fetching",
     "add": "adding",
+    "changes": "_changes",
     "check_files": "study_inputs",
     "encrypt_file": "encryption",
     "fetch": "fetching",
@@ -97,6 +101,7 @@ _HOME = {
     "read_study": "study_inputs",
     "sources": "preparing",
     "turns_sign": "parameters",
+    "with_another_file": "fetching",
     "with_model": "study_inputs",
 }
 
@@ -107,6 +112,8 @@ __all__ = [
     "ByDate",
     "CalibrationSettings",
     "Catalogue",
+    "Change",
+    "Changes",
     "Check",
     "Column",
     "Dataset",
@@ -144,6 +151,7 @@ __all__ = [
     "accept",
     "add",
     "add_schedule",
+    "changes",
     "check_files",
     "encrypt_file",
     "fetch",
@@ -160,6 +168,7 @@ __all__ = [
     "remove_schedule",
     "sources",
     "turns_sign",
+    "with_another_file",
     "with_model",
 ]
 

@@ -152,6 +152,15 @@ def accept(catalogue: Catalogue, name: str, root: Path, today: date) -> str:
     checksum = _hash(news)
     path = root / catalogue.file
     text = path.read_text(encoding="utf-8")
+    changed = with_another_file(text, name, checksum, today)
+    # The file first: with the old checksum it is refused until the catalogue follows.
+    os.replace(news, dataset.path)
+    replace_file(path, changed.encode("utf-8"))
+    return checksum
+
+
+def with_another_file(text: str, name: str, checksum: str, today: date) -> str:
+    """A catalogue's text with another checksum and date for a dataset; D142 where its entry can not be rewritten."""
     entry = re.search(rf"(?ms)^{re.escape(name)}:.*?(?=^\S|\Z)", text)
     changed = entry and re.sub(r"(?m)^(\s+sha256:\s*)\S+", rf"\g<1>{checksum}", entry[0])
     if entry is None or not changed or checksum not in changed:
@@ -159,10 +168,7 @@ def accept(catalogue: Catalogue, name: str, root: Path, today: date) -> str:
             "D142", f"the entry of `{name}` has no line `sha256:` of its own", hint=f"write `sha256: {checksum}` there"
         )
     changed = re.sub(r"(?m)^(\s+retrieved:\s*)\S+", rf"\g<1>{today.isoformat()}", changed)
-    # The file first: with the old checksum it is refused until the catalogue follows.
-    os.replace(news, dataset.path)
-    replace_file(path, (text[: entry.start()] + changed + text[entry.end() :]).encode("utf-8"))
-    return checksum
+    return text[: entry.start()] + changed + text[entry.end() :]
 
 
 def fetch_new(url: str, folder: Path, told: Told = lambda done, total: None) -> Path:

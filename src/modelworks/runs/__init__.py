@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     )
     from modelworks.runs._find import Condition, Wanted, condition, numbers_of
     from modelworks.runs._fingerprint import fingerprint
-    from modelworks.runs._git import ask_git, begin_history, branch_tip, files_of_commit
+    from modelworks.runs._git import (
+        ask_git,
+        begin_history,
+        branch_tip,
+        commit_aside,
+        file_of_commit,
+        files_of_commit,
+    )
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
     from modelworks.runs._origin import Origin, origins_of, with_origin, write_with_origin
@@ -54,6 +61,8 @@ _HOME = {
     "ask_git": "_git",
     "begin_history": "_git",
     "branch_tip": "_git",
+    "commit_aside": "_git",
+    "file_of_commit": "_git",
     "BucketStore": "_bucket",
     "compare": "_compare",
     "Comparison": "_compare",
@@ -151,10 +160,12 @@ __all__ = [
     "ask_git",
     "begin_history",
     "branch_tip",
+    "commit_aside",
     "compare",
     "condition",
     "duration",
     "empty_trash",
+    "file_of_commit",
     "files_of_commit",
     "find_source",
     "fingerprint",

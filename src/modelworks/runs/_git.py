@@ -7,18 +7,33 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PATIENCE_SECONDS = 20.0
+_WHO = ("NAME", "EMAIL")
+# What a branch is at that is not there yet.
+_NO_COMMIT = "0" * 40
 
 
 def ask_git(folder: Path, *words: str, raw: bool = False, fine: tuple[int, ...] = (0,)) -> str | None:
     """What git answers; None where there is no git, no repository, or no answer in good time."""
+    answer = _answer(folder, words, fine)
+    if answer is None:
+        return None
+    text = answer.decode("utf-8", "replace")
+    return text if raw else text.strip()
+
+
+def _answer(
+    folder: Path, words: Sequence[str], fine: tuple[int, ...] = (0,), said: Mapping[str, str] | None = None
+) -> bytes | None:
+    """What git answers, byte by byte; `said` is added to its environment."""
     program = shutil.which("git")
     if program is None:
         return None
     # Looking must not take the locks of the person who is at work in the same repository.
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(said or {})}
     try:
         answer = subprocess.run(
             [program, "-C", str(folder), "-c", "core.quotepath=false", *words],
@@ -26,10 +41,45 @@ def ask_git(folder: Path, *words: str, raw: bool = False, fine: tuple[int, ...] 
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if answer.returncode not in fine:
-        return None
-    text = answer.stdout.decode("utf-8", "replace")
-    return text if raw else text.strip()
+    return answer.stdout if answer.returncode in fine else None
+
+
+def file_of_commit(folder: Path, commit: str, path: str) -> bytes | None:
+    """The bytes that a commit has of a file, by its path from the folder; None where it has none."""
+    return _answer(folder, ("cat-file", "blob", f"{commit}:./{path}"))
+
+
+def commit_aside(
+    folder: Path, branch: str, files: Mapping[str, bytes], words: str, *, upon: str, by: tuple[str, str]
+) -> bool:
+    """Make a new branch with one commit upon another; neither the files at hand nor git's index change.
+
+    `files` are by their paths from the folder, `by` is a name and an address. False where there is such a branch, or
+    where git can not write.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        who = {
+            f"GIT_{role}_{key}": said for role in ("AUTHOR", "COMMITTER") for key, said in zip(_WHO, by, strict=True)
+        }
+
+        def ask(*words: str) -> str | None:
+            answer = _answer(folder, words, said={"GIT_INDEX_FILE": f"{aside}/index", **who})
+            return None if answer is None else answer.decode().strip()
+
+        prefix = ask("rev-parse", "--show-prefix")
+        if prefix is None or ask("read-tree", upon) is None:
+            return False
+        content = Path(aside, "content")
+        for path, found in files.items():
+            content.write_bytes(found)
+            blob = ask("hash-object", "-w", "--no-filters", "--", str(content))
+            if blob is None or ask("update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{path}") is None:
+                return False
+        content.write_text(words, encoding="utf-8")
+        tree = ask("write-tree")
+        commit = tree and ask("commit-tree", tree, "-p", upon, "-F", str(content))
+        # Of two who make the same branch at once the second is refused.
+        return bool(commit) and ask("update-ref", f"refs/heads/{branch}", str(commit), _NO_COMMIT) is not None
 
 
 def begin_history(folder: Path, words: str, *, by: str) -> bool:

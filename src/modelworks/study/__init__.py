@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.study._approval import needs_of, promote, requirements, sign_run, withdraw_run
+    from modelworks.study._data_proposals import (
+        DataProposal,
+        may_be_corrected,
+        proposals,
+        propose_file,
+        proposed_page,
+        withdraw_proposal,
+    )
     from modelworks.study._line import Result, run_study
     from modelworks.study._repository import (
         check_model,
@@ -107,6 +115,12 @@ _HOME = {
     "check_study": "_repository",
     "damaged_runs": "_repository",
     "data_pages": "pages._data_pages",
+    "DataProposal": "_data_proposals",
+    "may_be_corrected": "_data_proposals",
+    "proposals": "_data_proposals",
+    "propose_file": "_data_proposals",
+    "proposed_page": "_data_proposals",
+    "withdraw_proposal": "_data_proposals",
     "find_run": "_repository",
     "foresight": "inquiries._foretold",
     "foretold": "inquiries._foretold",
@@ -140,6 +154,7 @@ __all__ = [
     "BoundStudy",
     "Changed",
     "Control",
+    "DataProposal",
     "Estimate",
     "Explained",
     "Explorable",
@@ -185,6 +200,7 @@ __all__ = [
     "log_in_words",
     "log_of_job",
     "look_at_schedules",
+    "may_be_corrected",
     "missing_program",
     "named_run",
     "needs_of",
@@ -198,6 +214,9 @@ __all__ = [
     "order_summary",
     "other_python",
     "promote",
+    "proposals",
+    "propose_file",
+    "proposed_page",
     "queue_around",
     "quick_look",
     "read_moved",
@@ -217,6 +236,7 @@ __all__ = [
     "store_around",
     "took_in_words",
     "what_changed",
+    "withdraw_proposal",
     "withdraw_run",
     "worker_around",
 ]

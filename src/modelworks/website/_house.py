@@ -88,6 +88,10 @@ class Workspace:
         stamp = self.store.stamp(run.key)
         return self._team_code.call((self.name, "run", run.key), stamp, function, *arguments, **named)
 
+    def of_data(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What a function gives that reads a file of data which somebody sent, in such a process, too."""
+        return self._team_code.call((self.name, "data"), None, function, *arguments, **named)
+
     def remembered(self, key: tuple[str, *tuple[Hashable, ...]], make: Callable[[], T]) -> T:
         """What was made for this key before; of each kind, which it begins with, what was asked for long ago goes."""
         with self._lock:

@@ -38,6 +38,11 @@ def data_pages(folder: Path, names: tuple[str, ...] = ()) -> list[DataPage]:
     return [_page(catalogue, each, used, date.today()) for each in wanted]
 
 
+def data_page(catalogue: Catalogue, name: str) -> DataPage:
+    """The page of one dataset as a catalogue has it, without the studies that use it."""
+    return _page(catalogue, catalogue.dataset(name), {}, date.today())
+
+
 def _studies_by_dataset(repository: Repository) -> dict[str, list[str]]:
     """Who uses what, as far as the studies' files can be read."""
     used: dict[str, list[str]] = {}

@@ -1,0 +1,154 @@
+"""A corrected file of data, proposed: a branch of git with one commit, which a team merges or does not.
+
+The files at hand never change by it, and nothing of a proposal is used before somebody has merged its branch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NoReturn
+
+from modelworks.errors import ModelworksError, fail
+from modelworks.inputs import Catalogue, Changes, Dataset, Repository, changes, with_another_file
+from modelworks.report import DataPage
+from modelworks.runs import ask_git, commit_aside, file_of_commit
+from modelworks.study.pages._data_pages import data_page
+
+FOLDER = "proposal"
+_CATALOGUE = "data/catalogue.yaml"
+# What git says of a branch, with a NUL between; the reason, which may have many lines, comes last.
+_ASKED = "%(refname:strip=2)%00%(authorname)%00%(authoremail:trim)%00%(authordate:iso-strict)%00%(objectname)"
+
+
+@dataclass(frozen=True, slots=True)
+class DataProposal:
+    """A proposed file of a dataset: whose it is (`login` is their account), when and why; `commit` holds it."""
+
+    dataset: str
+    id: str
+    by: str
+    login: str
+    when: str
+    why: str
+    commit: str
+
+    @property
+    def branch(self) -> str:
+        return f"{FOLDER}/{self.dataset}-{self.id}"
+
+
+def proposals(root: Path, dataset: str) -> list[DataProposal]:
+    """What is proposed for a dataset and not merged, the latest first."""
+    form = f"--format={_ASKED}%00%(contents:body)%01"
+    answer = ask_git(root, "for-each-ref", "--no-merged=HEAD", form, f"refs/heads/{FOLDER}") or ""
+    found = []
+    for said in answer.split("\1"):
+        branch, *rest = said.strip("\n").split("\0")
+        name = re.fullmatch(rf"{FOLDER}/{re.escape(dataset)}-([0-9a-f]{{8}})", branch)
+        if name and len(rest) == 5:
+            by, login, when, commit, why = rest
+            found.append(DataProposal(dataset, name[1], by, login, when, why.strip(), commit))
+    return sorted(found, key=lambda each: each.when, reverse=True)
+
+
+def may_be_corrected(root: Path, name: str) -> Dataset:
+    """A dataset for whose file another may be proposed.
+
+    Raises
+    ------
+    ModelworksError
+        D101 where there is none of that name, D147 where its file is not for git, or not in it.
+    """
+    return _with_file(root, name)[0]
+
+
+def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, login: str) -> str:
+    """Keep another file of a dataset as a branch upon the last commit; gives the proposal's id.
+
+    The name that the file had is not asked for: the branch has it under that of the catalogue, with its checksum there.
+
+    Raises
+    ------
+    ModelworksError
+        D101 where there is no such dataset, D147 with why the file can not be proposed.
+    """
+    dataset, tip, before = _with_file(root, name)
+    reason = _printable(why)
+    if not reason:
+        _refuse("nobody said why the file is another", "write what was wrong, and who says so")
+    if not found:
+        _refuse("no file came, or an empty one", "choose the corrected file, and send it again")
+    if found == before:
+        _refuse(f"the file is the one that `{name}` has already", "choose the corrected one")
+    checksum = hashlib.sha256(found).hexdigest()
+    catalogue = (file_of_commit(root, tip, _CATALOGUE) or b"").decode("utf-8")
+    files = {
+        f"data/{dataset.file}": found,
+        _CATALOGUE: with_another_file(catalogue, name, checksum, date.today()).encode("utf-8"),
+    }
+    made = checksum[:8]
+    if any(each.id == made for each in proposals(root, name)):
+        _refuse("this very file is proposed already", "look at that proposal; if it was withdrawn, load the page anew")
+    words = f"Correct the data of {name}\n\n{reason}\n"
+    author = (_printable(by) or login, login)
+    if not commit_aside(root, f"{FOLDER}/{name}-{made}", files, words, upon=tip, by=author):
+        _refuse("git could not make the branch", "whoever runs this site sees whether git can write in its repository")
+    return made
+
+
+def withdraw_proposal(root: Path, proposal: DataProposal) -> bool:
+    """Remove the branch of a proposal; False where it is gone, or no longer what it was."""
+    return ask_git(root, "update-ref", "-d", f"refs/heads/{proposal.branch}", proposal.commit) is not None
+
+
+def proposed_page(root: Path, proposal: DataProposal) -> tuple[DataPage, Changes | None]:
+    """The dataset's page as it would be with the proposed file, and what differs from the present table.
+
+    There is no difference where one of the tables can not be had; the page then says why.
+    """
+    catalogue = Catalogue.read(Repository.around(root).root)
+    dataset = catalogue.dataset(proposal.dataset)
+    found = file_of_commit(root, proposal.commit, f"data/{dataset.file}")
+    if found is None:
+        _refuse(f"`{proposal.branch}` has no file data/{dataset.file}", f"git branch -D {proposal.branch} removes it")
+    tried = catalogue.trying(proposal.dataset, found)
+    page = data_page(tried, proposal.dataset)
+    if dataset.is_sensitive or page.problem:
+        return page, None
+    try:
+        return page, changes(dataset, tried[proposal.dataset])
+    except ModelworksError:
+        # What is wrong with the present file stands on the dataset's own page.
+        return page, None
+
+
+def _with_file(root: Path, name: str) -> tuple[Dataset, str, bytes]:
+    """A dataset whose file the last commit has as the catalogue says, that commit, and the file's bytes."""
+    dataset = Catalogue.read(root).dataset(name)
+    if dataset.is_sensitive:
+        _refuse(
+            f"`{name}` is sensitive, and what is sent here would lie in the clear on its way",
+            "put the file where the other lies, `modelworks data encrypt` it there, and commit that",
+        )
+    if dataset.file is None:
+        _refuse(f"`{name}` is made by {dataset.prepare}", "propose another file of a dataset that it is made from")
+    tip = ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    before = file_of_commit(root, tip, f"data/{dataset.file}") if tip else None
+    if tip is None or before is None or hashlib.sha256(before).hexdigest() != dataset.checksum:
+        _refuse(
+            f"the last commit of git has not the file data/{dataset.file} that the catalogue was written for",
+            f"git add data/{dataset.file} {_CATALOGUE}, and commit; a file that git does not keep is changed by hand",
+        )
+    return dataset, tip, before
+
+
+def _printable(text: str) -> str:
+    return "".join(each for each in text.replace("\r\n", "\n") if each.isprintable() or each == "\n").strip()
+
+
+def _refuse(problem: str, hint: str) -> NoReturn:
+    fail("D147", problem, hint=hint)

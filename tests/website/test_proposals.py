@@ -1,0 +1,234 @@
+"""A corrected file of data that somebody sends becomes a branch of git, which a team merges or does not."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from visitors import KINDS, WICKED, let_in, token_on
+
+from modelworks.errors import ModelworksError
+from modelworks.inputs import Catalogue
+from modelworks.study import new_repository, proposals, propose_file
+from modelworks.website import create_app, read_settings
+
+pytestmark = pytest.mark.needs("git")
+
+WEEKS = ("2021-01-04", "2021-01-11", "2021-01-18", "2021-01-25")
+PRESENT = "week,cases\n" + "".join(f"{week},{cases}\n" for week, cases in zip(WEEKS, (10, 20, 30, 40), strict=True))
+# One cell is another, the first week is gone, two came, the order is another; and one number is below 0.
+CORRECTED = "week,cases\n2021-02-08,60\n2021-02-01,-5\n2021-01-25,40\n2021-01-18,33\n2021-01-11,20\n"
+ENTRY = """
+{name}:
+  title: Cases
+  publisher: Ministry of Health
+  licence: CC BY 4.0
+  source: https://example.org/bulletin
+  retrieved: 2021-02-01
+  {origin}
+  columns:
+    week: {{unit: date, meaning: the Monday}}
+    cases: {{unit: people, meaning: cases reported, lower: -100}}
+  checks:
+    every week once: {{unique: {{columns: [week]}}}}
+    nobody counts backwards: {{between: {{column: cases, at_least: 0}}}}
+"""
+REASON = "The district of N was counted twice."
+
+
+def git(root: Path, *words: str) -> str:
+    named = ("-c", "user.name=Git", "-c", "user.email=git@example.org")
+    found = subprocess.run(["git", "-C", str(root), *named, *words], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of git with `ours` in a folder of it: one raw dataset, one that is prepared, one not committed."""
+    root = new_repository(tmp_path_factory.mktemp("top") / "ours")
+    raw = root / "data" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    (raw / "cases.csv").write_text(PRESENT, encoding="utf-8")
+    (raw / "late.csv").write_text(PRESENT + "2021-02-01,50\n", encoding="utf-8")
+
+    def origin(name: str) -> str:
+        return f"file: raw/{name}.csv\n  sha256: {hashlib.sha256((raw / f'{name}.csv').read_bytes()).hexdigest()}"
+
+    entries = [ENTRY.format(name=name, origin=origin(name)) for name in ("cases", "late")]
+    entries.append(ENTRY.format(name="made", origin="prepare: prepare/x.py:same\n  uses: [raw/cases.csv]"))
+    (root / "data" / "catalogue.yaml").write_text("".join(entries), encoding="utf-8")
+    with (root / "modelworks.toml").open("a", encoding="utf-8") as file:
+        # What is sent is read in a process of its own, which on a busy machine takes its time to begin.
+        file.write("\n[website]\nmodel_seconds = 300\n")
+    top = root.parent
+    git(top, "init", "--quiet", "--initial-branch=main")
+    git(top, "add", "--all")
+    git(top, "rm", "--quiet", "--cached", "ours/data/raw/late.csv")
+    git(top, "commit", "--quiet", "--message=Begin")
+    return root
+
+
+@pytest.fixture
+def root(repository: Path) -> Iterator[Path]:
+    """The same, which is afterwards as it was before."""
+    began = git(repository, "rev-parse", "HEAD")
+    yield repository
+    git(repository, "reset", "--quiet", "--hard", began)
+    for branch in git(repository, "for-each-ref", "--format=%(refname)", "refs/heads/proposal").split():
+        git(repository, "update-ref", "-d", branch)
+    (repository / "data/raw/cases.csv.age").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def site(repository: Path) -> Iterator[dict[str, TestClient]]:
+    """A browser for each kind of person."""
+    app = create_app(read_settings(repository))
+    with TestClient(app, base_url="http://127.0.0.1:8420", follow_redirects=False) as first:
+        browsers = {"nobody": first}
+        for kind in KINDS[1:]:
+            browsers[kind] = TestClient(app, base_url="http://127.0.0.1:8420", follow_redirects=False)
+            let_in(browsers[kind], app, kind, *(("viewer", "theirs") if kind == "stranger" else (kind, "ours")))
+        yield browsers
+
+
+def send(browser: TestClient, found: str = CORRECTED, reason: str = REASON, name: str = "cases.csv") -> Any:
+    page = "/w/ours/data/cases/propose"
+    fields = {"reason": reason, "form_token": token_on(browser, page)}
+    html = {"accept": "text/html"}
+    return browser.post(page, data=fields, files={"file": (name, found.encode(), "text/csv")}, headers=html)
+
+
+def test_a_file_that_is_sent_is_shown_and_changes_nothing(root: Path, site: dict[str, TestClient]) -> None:
+    """Who, when, why, what differs and what the checks find; files, index and branch at hand are as they were."""
+    before = (
+        git(root, "status", "--porcelain"),
+        git(root, "rev-parse", "HEAD"),
+        (root / "data/raw/cases.csv").read_text(),
+    )
+    answer = send(site["modeller"], reason=f"{REASON} {WICKED}", name="../../../models/evil.py")
+    assert answer.status_code == 303
+    text = site["viewer"].get(answer.headers["location"]).text
+    assert "by Modeller" in text
+    assert REASON in text
+    assert "<script>window" not in text
+    assert "2 rows added, 1 row gone, 1 cell changed." in text
+    cells = [
+        re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in re.findall(r'<tr role="row"><th scope="row".*', text)
+    ]
+    assert cells[:4] == [
+        ["week 2021-01-18", "changed", "cases", "30", "33"],
+        ["week 2021-01-04", "gone", "", "", ""],
+        ["week 2021-02-08", "added", "", "", ""],
+        ["week 2021-02-01", "added", "", "", ""],
+    ]
+    assert "`cases` is not at least 0: -5 (row 2)" in text
+    assert "Studies can not use this table as it is." in text
+    [listed] = proposals(root, "cases")
+    assert listed.id in site["viewer"].get("/w/ours/data/cases").text
+    after = (
+        git(root, "status", "--porcelain"),
+        git(root, "rev-parse", "HEAD"),
+        (root / "data/raw/cases.csv").read_text(),
+    )
+    assert after == before
+    assert git(root, "diff", "--name-only", "main", listed.branch).splitlines() == [
+        "ours/data/catalogue.yaml", "ours/data/raw/cases.csv",
+    ]  # fmt: skip
+
+
+def test_merging_its_branch_takes_it(root: Path, site: dict[str, TestClient]) -> None:
+    """One command of git, which the page says; the catalogue has the new checksum, and the proposal is over."""
+    page = site["viewer"].get(send(site["modeller"], CORRECTED.replace("-5", "5")).headers["location"]).text
+    command = re.findall(r"<code>git (merge proposal/[^<]*)</code>", page)
+    git(root, *command[0].split())
+    assert Catalogue.read(root).dataset("cases").table()["cases"].tolist() == [60, 5, 40, 33, 20]
+    assert not [each for each in Catalogue.read(root).findings("cases") if each.problem]
+    assert proposals(root, "cases") == []
+
+
+def test_a_proposal_is_withdrawn_by_its_author_or_a_reviewer(root: Path, site: dict[str, TestClient]) -> None:
+    def withdraw(kind: str, place: str) -> int:
+        token = token_on(site[kind], "/account")
+        return int(site[kind].post(f"{place}/withdraw", data={"form_token": token}).status_code)
+
+    theirs = send(site["reviewer"]).headers["location"]
+    own = send(site["modeller"], CORRECTED.replace("33", "34")).headers["location"]
+    assert [withdraw("viewer", own), withdraw("modeller", theirs)] == [403, 403]
+    assert [withdraw("modeller", own), withdraw("admin", theirs), withdraw("admin", theirs)] == [303, 303, 404]
+    assert git(root, "branch", "--list", "proposal/*") == ""
+    trail = site["admin"].get("/w/ours/settings").text
+    assert "proposed a file" in trail
+    assert "withdrew a proposed file" in trail
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "said"),
+    [
+        (PRESENT, REASON, "is the one that"),
+        ("", REASON, "an empty one"),
+        (CORRECTED, " \n", "nobody said why"),
+    ],
+)
+def test_what_is_no_proposal_is_refused_with_a_letter(
+    root: Path, site: dict[str, TestClient], found: str, reason: str, said: str
+) -> None:
+    answer = send(site["modeller"], found, reason)
+    assert answer.status_code == 422
+    assert "D147" in answer.text
+    assert said in answer.text
+    assert proposals(root, "cases") == []
+
+
+def test_the_same_file_is_proposed_once(root: Path, site: dict[str, TestClient]) -> None:
+    assert send(site["modeller"]).status_code == 303
+    again = send(site["reviewer"])
+    assert again.status_code == 422
+    assert "proposed already" in again.text
+
+
+def test_a_file_that_is_no_table_is_shown_as_such(root: Path, site: dict[str, TestClient]) -> None:
+    place = send(site["modeller"], "PK\3\4 not what one thinks").headers["location"]
+    text = site["viewer"].get(place).text
+    assert "D112" in text
+    assert "That can not be told" in text
+
+
+@pytest.mark.parametrize(("name", "said"), [("made", "is made by"), ("late", "last commit of git has not")])
+def test_a_dataset_without_a_file_of_git_can_not_be_corrected_here(root: Path, name: str, said: str) -> None:
+    with pytest.raises(ModelworksError, match=said):
+        propose_file(root, name, b"week,cases\n", why=REASON, by="Ada", login="ada")
+
+
+def test_a_sensitive_dataset_is_refused(root: Path) -> None:
+    """What comes by a form lies in the clear, and git never forgets."""
+    (root / "data/raw/cases.csv").rename(root / "data/raw/cases.csv.age")
+    path = root / "data" / "catalogue.yaml"
+    text = path.read_text(encoding="utf-8").replace(
+        "file: raw/cases.csv\n", "file: raw/cases.csv.age\n  sensitivity: sensitive\n"
+    )
+    path.write_text(
+        text.replace("uses: [raw/cases.csv]", "uses: [raw/cases.csv.age]\n  sensitivity: aggregate"), encoding="utf-8"
+    )
+    with pytest.raises(ModelworksError, match="is sensitive"):
+        propose_file(root, "cases", CORRECTED.encode(), why=REASON, by="Ada", login="ada")
+    assert git(root, "branch", "--list", "proposal/*") == ""
+
+
+def test_everybody_gets_what_is_theirs(root: Path, site: dict[str, TestClient]) -> None:
+    """Readers read a proposal, modellers make one; a form without its token makes nothing."""
+    made = propose_file(root, "cases", CORRECTED.encode(), why=REASON, by="Ada", login="ada")
+    form, shown = "/w/ours/data/cases/propose", f"/w/ours/data/cases/proposals/{made}"
+    asked = {kind: (site[kind].get(form).status_code, site[kind].get(shown).status_code) for kind in KINDS}
+    assert asked == {
+        "nobody": (401, 401), "stranger": (404, 404), "viewer": (403, 200),
+        "modeller": (200, 200), "reviewer": (200, 200), "admin": (200, 200),
+    }  # fmt: skip
+    forged = {kind: site[kind].post(form, files={"file": b"x"}, data={"reason": "x"}).status_code for kind in KINDS}
+    assert forged == dict.fromkeys(KINDS, 403) | {"nobody": 401}
+    assert len(proposals(root, "cases")) == 1
