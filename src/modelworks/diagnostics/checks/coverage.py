@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Verdict, counted
+from modelworks.diagnostics._series import observed_part
 
 # Chances, under the binomial, of a count as extreme as the one seen. The same data made the posterior, so a sound
 # model covers rather more than it promises, and neighbouring observations are not independent; both ask for
@@ -65,9 +66,7 @@ def coverage(target: str, predictive: ArrayLike, observed: ArrayLike) -> Check:
     >>> coverage("cases", predicted, 4 * random.normal(size=30)).verdict
     'stop'
     """
-    values = np.asarray(observed, dtype=np.float64)
-    there = np.isfinite(values)
-    samples, values = np.asarray(predictive, dtype=np.float64)[:, there], values[there]
+    samples, values, _ = observed_part(predictive, observed)
     if not values.size:
         return answer(target, "look", f"{target} has no observation to compare the model with.", None)
     wide, half = count_inside(samples, values, 0.95), count_inside(samples, values, 0.5)

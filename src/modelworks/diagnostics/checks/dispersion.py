@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelworks.diagnostics._check import Check, Limits, percent
+from modelworks.diagnostics._series import observed_part
 
 # The predictive standard deviation beyond that of a Poisson count, as a share of what is expected. Our own line: at
 # 0.7, an overdispersion of 0.5, the upper end of the 95% range is fifty times the lower. It never stops: some things
@@ -37,7 +38,7 @@ def dispersion(target: str, predictive: ArrayLike, observed: ArrayLike) -> Check
     >>> [dispersion("cases", random.negative_binomial(n, p, (900, 20)), seen).verdict for n, p in zip((50, 1), odds)]
     ['fine', 'look']
     """
-    samples = np.asarray(predictive, dtype=np.float64)[:, np.isfinite(np.asarray(observed, dtype=np.float64))]
+    samples, _, _ = observed_part(predictive, observed)
     if (samples < 0).any() or (samples != np.floor(samples)).any():
         return None
     mean = samples.mean(axis=0)

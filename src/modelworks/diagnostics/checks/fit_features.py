@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Limits, percent
+from modelworks.diagnostics._series import observed_part
 
 Floats = NDArray[np.float64]
 
@@ -81,9 +82,7 @@ def fit_features(target: str, predictive: ArrayLike, observed: ArrayLike) -> Che
     >>> fit_features("cases", predicted, random.negative_binomial(2, 2 / 22, size=30)).verdict
     'look'
     """
-    values = np.asarray(observed, dtype=np.float64)
-    there = np.isfinite(values)
-    samples, values = np.asarray(predictive, dtype=np.float64)[:, there], values[there]
+    samples, values, _ = observed_part(predictive, observed)
     if len(samples) < FEWEST_PREDICTIONS or values.size < FEWEST_POINTS:
         return Check("fit_features", TITLE, "fine", f"{target} is too short to have features.", about=(target,))
     found = p_values(samples, values)

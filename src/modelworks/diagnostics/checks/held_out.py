@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Verdict, counted, percent
+from modelworks.diagnostics._series import observed_part
 from modelworks.diagnostics.checks.coverage import (
     FEWEST_PREDICTIONS,
     TOO_FEW_LOOK,
@@ -76,9 +77,7 @@ def forecast(target: str, predictive: ArrayLike, observed: ArrayLike, last_seen:
     >>> found.inside, round(found.crps, 1), round(found.naive_crps, 1)
     (4, 4.6, 38.8)
     """
-    values = np.asarray(observed, dtype=np.float64)
-    there = np.isfinite(values)
-    samples, values = np.asarray(predictive, dtype=np.float64)[:, there], values[there]
+    samples, values, _ = observed_part(predictive, observed)
     naive = None if last_seen is None or not values.size else float(np.abs(values - last_seen).mean())
     if not samples.size:
         return Forecast(target, values.size, 0, 1.0, None, naive, len(samples))

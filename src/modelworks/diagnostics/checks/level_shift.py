@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Limits, percent
+from modelworks.diagnostics._series import observed_part, share_of_own
 from modelworks.diagnostics.checks.residual_pattern import residuals
 
 Floats = NDArray[np.float64]
@@ -48,9 +49,7 @@ def level_shift(target: str, predictive: ArrayLike, observed: ArrayLike, labels:
     >>> level_shift("cases", predicted, seen - 40 * (np.arange(30) >= 15)).reason.partition(":")[0]
     'From about number 16 on cases lies lower against the model than just before'
     """
-    values = np.asarray(observed, dtype=np.float64)
-    there = np.flatnonzero(np.isfinite(values))
-    samples, values = np.asarray(predictive, dtype=np.float64)[:, there], values[there]
+    samples, values, there = observed_part(predictive, observed)
     if values.size < 2 * BESIDE:
         reason = f"{target} is too short to have a break."
         return Check("level_shift", TITLE, "fine", reason, about=(target,))
@@ -58,7 +57,7 @@ def level_shift(target: str, predictive: ArrayLike, observed: ArrayLike, labels:
     made = made[:: -(-len(made) // MOST_SERIES)]
     shifts = steps(own)
     at = int(np.abs(shifts).argmax())
-    chance = float((1 + (np.abs(steps(made)).max(axis=-1) >= abs(shifts[at])).sum()) / (1 + len(made)))
+    chance = share_of_own(np.abs(steps(made)).max(axis=-1) >= abs(shifts[at]))
     verdict = AS_LARGE.verdict(chance)
     reason = f"{target} keeps its level against the model."
     if verdict != "fine":

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Limits, percent
+from modelworks.diagnostics._series import observed_part, share_of_own
 
 Floats = NDArray[np.float64]
 
@@ -47,14 +48,12 @@ def repeats(target: str, predictive: ArrayLike, observed: ArrayLike, labels: Seq
     >>> repeats("cases", predicted, seen).reason.partition(":")[0]
     'The 7 values of cases from number 21 on are those from number 14 on'
     """
-    values = np.asarray(observed, dtype=np.float64)
-    there = np.flatnonzero(np.isfinite(values))
-    samples, values = np.asarray(predictive, dtype=np.float64)[:, there], values[there]
+    samples, values, there = observed_part(predictive, observed)
     made = _rounded(samples[:: -(-len(samples) // MOST_SERIES)], values)
     length, first, again = longest_repeat(values)
     same = int(_same_as_before(values))
-    long = _chance(np.array([comes_twice(series, length) for series in made])) if length >= SHORTEST else 1.0
-    often = _chance(_same_as_before(made) >= same) if same >= SHORTEST else 1.0
+    long = share_of_own(np.array([comes_twice(series, length) for series in made])) if length >= SHORTEST else 1.0
+    often = share_of_own(_same_as_before(made) >= same) if same >= SHORTEST else 1.0
     # A stretch can be looked up, so it is told of first.
     is_stretch = AS_OFTEN.verdict(2 * long) != "fine"
     chance = min(2 * (long if is_stretch else often), 1.0)
@@ -106,7 +105,3 @@ def _rounded(samples: Floats, values: Floats) -> Floats:
 def _same_as_before(series: Floats) -> NDArray[np.int_]:
     """How many values are the one before them; along the last axis."""
     return np.asarray((np.diff(series, axis=-1) == 0).sum(axis=-1))
-
-
-def _chance(as_extreme: NDArray[np.bool_]) -> float:
-    return float((1 + as_extreme.sum()) / (1 + as_extreme.size))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Limits, percent
+from modelworks.diagnostics._series import observed_part, share_of_own
 from modelworks.diagnostics.checks.stuck_chains import longest_run
 
 # The share of data sets made by the model itself whose residuals follow each other as closely: a posterior
@@ -43,14 +44,12 @@ def residual_pattern(target: str, predictive: ArrayLike, observed: ArrayLike) ->
     >>> residual_pattern("cases", predicted, wave).verdict
     'look'
     """
-    values = np.asarray(observed, dtype=np.float64)
-    there = np.isfinite(values)
-    samples, values = np.asarray(predictive, dtype=np.float64)[:, there], values[there]
+    samples, values, _ = observed_part(predictive, observed)
     if values.size < FEWEST_POINTS:
         return Check("residual_pattern", TITLE, "fine", f"{target} has too few points for a pattern.", about=(target,))
     misses, made_misses = residuals(samples, values)
     own, made = float(neighbour_correlation(misses)), neighbour_correlation(made_misses)
-    chance = float((1 + (made >= own).sum()) / (1 + made.size))
+    chance = share_of_own(made >= own)
     verdict = AS_PATTERNED.verdict(chance)
     if verdict == "fine":
         reason = f"The misses of {target} follow no pattern."

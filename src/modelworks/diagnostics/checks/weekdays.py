@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelworks.diagnostics._check import Check, Limits, listed, percent
+from modelworks.diagnostics._series import observed_part, share_of_own
 from modelworks.diagnostics.checks.residual_pattern import residuals
 
 Floats = NDArray[np.float64]
@@ -48,14 +49,13 @@ def weekdays(target: str, predictive: ArrayLike, observed: ArrayLike, labels: Se
     >>> weekdays("cases", predicted, seen - 50 * (np.arange(28) % 7 == 2), dates).reason.partition(":")[0]
     'cases is lower on Sunday than the model makes it'
     """
-    values = np.asarray(observed, dtype=np.float64)
-    there = np.flatnonzero(np.isfinite(values))
-    day = _days([labels[int(k)] for k in there]) if labels is not None and len(labels) == values.size else None
+    samples, values, there = observed_part(predictive, observed)
+    day = _days([labels[int(k)] for k in there]) if labels is not None and len(labels) == np.size(observed) else None
     if day is None:
         return None
-    own, made = residuals(np.asarray(predictive, dtype=np.float64)[:, there], values[there])
+    own, made = residuals(samples, values)
     share = float(_between(own, day))
-    chance = float((1 + (_between(made, day) >= share).sum()) / (1 + len(made)))
+    chance = share_of_own(_between(made, day) >= share)
     verdict = AS_UNLIKE.verdict(chance)
     reason = f"{target} lies off the model on no day of the week."
     if verdict != "fine":
