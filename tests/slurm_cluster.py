@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_SECONDS = 120.0
+MUNGE_LOCK = Path(tempfile.gettempdir()) / "modelworks-tests-munge.lock"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 PARTS = ("slurmctld", "n1", "n2")
 # What the parts remember over a restart.
@@ -153,6 +156,13 @@ def cluster(folder: Path) -> Iterator[Cluster]:
 
 def _start_munge() -> None:
     """The daemon by which the parts of Slurm know each other; one serves the whole machine."""
+    # Two suites, or two processes of one, may want it at the same moment; who comes second finds it there.
+    with MUNGE_LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _start_munge_alone()
+
+
+def _start_munge_alone() -> None:
     if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode == 0:
         return
     subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", "-m", "755", "/run/munge"], check=True)

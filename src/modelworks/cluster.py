@@ -159,13 +159,13 @@ def _waited(slurm: SlurmExecutor, handle: str, attempt: Attempt, patience: float
     """Until the job has said something, has ended, or patience has; gives what Slurm said of it last."""
     end, pause = time.monotonic() + patience, threading.Event()
     while attempt.outcome() is None:
-        sight = slurm.poll({handle: attempt})[handle]
+        sight = slurm.poll({attempt: handle})[attempt]
         if sight.standing in ("ended", "lost") and attempt.outcome() is None:
             # A shared disk may show a file some seconds after it was written elsewhere.
             pause.wait(10 * LOOK_SECONDS)
             return f"{sight.standing}: {sight.text}"
         if time.monotonic() > end:
-            slurm.cancel({handle: attempt})
+            slurm.cancel({attempt: handle})
             return f"{sight.standing}: {sight.text}"
         pause.wait(LOOK_SECONDS)
     return ""

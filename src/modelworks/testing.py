@@ -69,7 +69,7 @@ class ExecutorSuite:
         handle, attempt = begin("import time; time.sleep(600)")
         until(lambda: attempt.process() is not None, attempt)
         assert look(executor, handle, attempt).standing == "running"
-        executor.cancel({handle: attempt})
+        executor.cancel({attempt: handle})
         until(lambda: look(executor, handle, attempt).standing in ("ended", "lost"), attempt)
 
     def test_what_was_cancelled_ends_and_leaves_no_process(self, executor: Executor, begin: Any) -> None:
@@ -79,7 +79,7 @@ class ExecutorSuite:
         assert process is not None
 
         def has_ended() -> bool:
-            executor.cancel({handle: attempt})
+            executor.cancel({attempt: handle})
             return process.is_gone() is not False
 
         until(has_ended, attempt)
@@ -109,7 +109,7 @@ class ExecutorSuite:
         until(lambda: attempt.process() is not None, attempt)
         another = type(executor)()
         assert look(another, handle, attempt).standing == "running"
-        another.cancel({handle: attempt})
+        another.cancel({attempt: handle})
         until(lambda: look(executor, handle, attempt).standing in ("ended", "lost"), attempt)
 
     def test_time_that_is_up_ends_an_attempt(self, executor: Executor, begin: Any) -> None:
@@ -117,9 +117,9 @@ class ExecutorSuite:
         until(lambda: look(executor, handle, attempt).reason == "walltime", attempt)
 
     def test_several_are_told_apart(self, executor: Executor, begin: Any) -> None:
-        attempts = dict(begin(f"result['n'] = {k}", number=k) for k in range(3))
-        until(lambda: all(attempt.outcome() for attempt in attempts.values()), next(iter(attempts.values())))
-        found = [(attempt.outcome() or {})["result"]["n"] for attempt in attempts.values()]
+        attempts = [begin(f"result['n'] = {k}", number=k)[1] for k in range(3)]
+        until(lambda: all(attempt.outcome() for attempt in attempts), attempts[0])
+        found = [(attempt.outcome() or {})["result"]["n"] for attempt in attempts]
         assert found == [0, 1, 2]
 
 
@@ -132,7 +132,7 @@ def ordered(code: str, **more: Any) -> Order:
 
 def look(executor: Executor, handle: str, attempt: Attempt) -> Sight:
     """What an executor says of one attempt."""
-    return executor.poll({handle: attempt})[handle]
+    return executor.poll({attempt: handle})[attempt]
 
 
 def until(condition: Callable[[], bool], attempt: Attempt) -> None:

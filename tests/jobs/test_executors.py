@@ -74,17 +74,18 @@ class TestSlurm(ExecutorSuite):
         self, begin: Any, slurm: Any, executor: Executor, asked: Callable[[], Counter[str]]
     ) -> None:
         """A cluster's administrators look at who asks their controller all the time."""
-        attempts = dict(begin(f"result['n'] = {k}", number=k) for k in range(24))
+        begun = [begin(f"result['n'] = {k}", number=k) for k in range(24)]
+        handles = {attempt: handle for handle, attempt in begun}
         rounds = 0
 
         def all_are_over() -> bool:
             nonlocal rounds
             rounds += 1
-            executor.poll(attempts)
-            return all(attempt.outcome() for attempt in attempts.values())
+            executor.poll(handles)
+            return all(attempt.outcome() for attempt in handles)
 
-        until(all_are_over, next(iter(attempts.values())))
-        assert sorted((attempt.outcome() or {})["result"]["n"] for attempt in attempts.values()) == list(range(24))
+        until(all_are_over, next(iter(handles)))
+        assert sorted((attempt.outcome() or {})["result"]["n"] for attempt in handles) == list(range(24))
         assert asked() == {"sbatch": 24, "squeue": rounds}
 
 

@@ -108,7 +108,7 @@ def test_a_controller_that_is_killed_loses_nothing(
     waits = f"import time\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.05)\nresult['n'] = order['attempt']"
     job, number, attempt = begun(waits)
     breakable.kill("slurmctld")
-    sight = SlurmExecutor().poll({number: attempt})[number]
+    sight = SlurmExecutor().poll({attempt: number})[attempt]
     assert sight.standing == "unknown"
     gate.touch()
     done = until(queue, job, worker, is_over)
@@ -132,7 +132,7 @@ def test_a_cluster_that_has_forgotten_everything_and_keeps_no_accounts_changes_n
     if not process.is_gone():
         os.kill(process.pid, signal.SIGKILL)
     assert breakable.ask("sacct", "-n", "-j", number).returncode != 0
-    assert SlurmExecutor().poll({number: attempt})[number].standing == "lost"
+    assert SlurmExecutor().poll({attempt: number})[attempt].standing == "lost"
     told = until(queue, ended, worker, is_over)
     assert (told.state, told.attempt, told.outcome["result"]) == ("done", 1, {"n": 1})
     again = until(queue, lost, worker, is_over)
@@ -143,11 +143,12 @@ def test_a_number_that_was_given_a_second_time_is_not_taken_for_ours(
     worker: JobWorker, slurm: Any, begun: Callable[..., Any], tmp_path: Path
 ) -> None:
     """A controller that was killed gives its last numbers again: what happens to that job is not our business."""
-    _, number, _ = begun(FOREVER)
+    _, number, ours = begun(FOREVER)
     another = Attempt(tmp_path / "jobs" / "another" / "attempt-1")
     executor = SlurmExecutor()
-    assert executor.poll({number: another})[number].standing == "lost"
-    executor.cancel({number: another})
+    seen = executor.poll({another: number, ours: number})
+    assert (seen[another].standing, seen[ours].standing) == ("lost", "running")
+    executor.cancel({another: number})
     assert slurm.ask("squeue", "-h", "-j", number, "-o", "%T").stdout.strip() == "RUNNING"
 
 
@@ -264,5 +265,5 @@ def test_what_accounting_remembers_is_understood(
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    sight = SlurmExecutor().poll({"7": attempt})["7"]
+    sight = SlurmExecutor().poll({attempt: "7"})[attempt]
     assert (sight.standing, sight.reason) == (standing, reason)

@@ -234,11 +234,11 @@ class JobWorker:
         """A step with every job that is under way."""
         for name, executor in self._executors.items():
             ours = [claim for claim in self._claims.values() if claim.order.executor == name]
-            attempts = {claim.handle: Attempt.of(self._home, claim) for claim in ours if claim.handle}
-            sights = executor.poll(attempts) if attempts else {}
+            handles = {Attempt.of(self._home, claim): claim.handle for claim in ours if claim.handle}
+            sights = executor.poll(handles) if handles else {}
             for claim in ours:
                 try:
-                    self._step(claim, executor, sights.get(claim.handle or ""), claim.job in self._wishes)
+                    self._step(claim, executor, sights.get(Attempt.of(self._home, claim)), claim.job in self._wishes)
                 except OSError as error:
                     # What ails one job's folder does not keep us from the others.
                     self._say(f"job {claim.job}: {error}; trying again")
@@ -257,7 +257,7 @@ class JobWorker:
         elif sight.standing in ("lost", "unknown") and self._is_silent(claim, attempt):
             self._give_up(claim, attempt, "lost", sight.text or PASSING["lost"])
         elif sight.standing == "running" and self._silent_seconds(claim, attempt) > self._pace.stuck:
-            executor.cancel({str(claim.handle): attempt})
+            executor.cancel({attempt: str(claim.handle)})
         elif sight.text:
             self._words[claim.job, "phase"] = _Word(lambda: self._queue.note(claim, phase=sight.text))
 
@@ -276,7 +276,7 @@ class JobWorker:
 
     def _unwanted(self, claim: Claim, attempt: Attempt, executor: Executor, sight: Sight) -> None:
         if claim.handle:
-            executor.cancel({claim.handle: attempt})
+            executor.cancel({attempt: claim.handle})
         if sight.standing in ("lost", "unknown") and self._is_silent(claim, attempt):
             self._record(claim, attempt.close("cancelled", "cancelled", "cancelled"))
 

@@ -28,14 +28,15 @@ class Executor(Protocol):
 
     `submit` begins an attempt and gives a handle, by which any later process can ask about it; called again for the
     same attempt it begins nothing new that could come to a second result. It raises a `ModelworksError` where it can
-    not, and begins nothing then. `poll` tells of each handle; it never raises for a machine that does not answer, but
-    says `unknown`. `cancel` asks attempts to end; it may be called again, and for those that have ended.
+    not, and begins nothing then. `poll` tells of attempts by their handles; it never raises for a machine that does not
+    answer, but says `unknown`. `cancel` asks attempts to end; it may be called again, and for those that have ended.
+    Two attempts may have come by the same handle, as where a scheduler gives a number again.
     """
 
     name: str
 
     def submit(self, attempt: Attempt, order: Order) -> str: ...
 
-    def poll(self, attempts: Mapping[str, Attempt]) -> Mapping[str, Sight]: ...
+    def poll(self, handles: Mapping[Attempt, str]) -> Mapping[Attempt, Sight]: ...
 
-    def cancel(self, attempts: Mapping[str, Attempt]) -> None: ...
+    def cancel(self, handles: Mapping[Attempt, str]) -> None: ...

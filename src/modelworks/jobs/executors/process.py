@@ -40,14 +40,14 @@ class ProcessExecutor:
         self._children[handle] = pid
         return handle
 
-    def poll(self, attempts: Mapping[str, Attempt]) -> Mapping[str, Sight]:
+    def poll(self, handles: Mapping[Attempt, str]) -> Mapping[Attempt, Sight]:
         self._reap()
-        for handle in self._codes.keys() - attempts.keys():
+        for handle in self._codes.keys() - set(handles.values()):
             del self._codes[handle]
-        return {handle: self._sight(handle, attempt) for handle, attempt in attempts.items()}
+        return {attempt: self._sight(handle, attempt) for attempt, handle in handles.items()}
 
-    def cancel(self, attempts: Mapping[str, Attempt]) -> None:
-        for handle, attempt in attempts.items():
+    def cancel(self, handles: Mapping[Attempt, str]) -> None:
+        for attempt, handle in handles.items():
             self._end(handle, _who(handle, attempt))
 
     def _start(self, words: list[str], order: Order, output: Path) -> int:

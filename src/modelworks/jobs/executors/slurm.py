@@ -122,23 +122,23 @@ class SlurmExecutor:
         command = shlex.join([*words, str(attempt.folder)])
         return "\n".join(["#!/bin/bash -l", *told, "set -e", *modules, *site.before, f"exec {command}", ""])
 
-    def poll(self, attempts: Mapping[str, Attempt]) -> Mapping[str, Sight]:
+    def poll(self, handles: Mapping[Attempt, str]) -> Mapping[Attempt, Sight]:
         """What Slurm says of each: first those it still knows, then those that accounting remembers."""
         columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS)
         asked = self.ask("squeue", "--noheader", "--states=all", f"--Format={columns}", "--me")
         if asked.returncode != 0:
             said = (asked.stderr or asked.stdout).strip().splitlines()
             text = f"the cluster's controller does not answer: {said[-1] if said else 'no word'}"
-            return dict.fromkeys(attempts, Sight("unknown", text))
+            return dict.fromkeys(handles, Sight("unknown", text))
         seen = {seen.number: seen for seen in map(_row, asked.stdout.splitlines())}
-        missing = [handle for handle in attempts if handle not in seen]
+        missing = sorted(set(handles.values()) - seen.keys())
         seen |= self._remembered(missing) if missing else {}
-        return {handle: _of(attempt, seen.get(handle)) for handle, attempt in attempts.items()}
+        return {attempt: _of(attempt, seen.get(handle)) for attempt, handle in handles.items()}
 
-    def cancel(self, attempts: Mapping[str, Attempt]) -> None:
+    def cancel(self, handles: Mapping[Attempt, str]) -> None:
         # By its name too: a controller that was killed may have given the number to another job. One that does not
         # answer is asked again at the worker's next round.
-        for handle, attempt in attempts.items():
+        for attempt, handle in handles.items():
             self.ask("scancel", f"--name={_name(attempt)}", handle)
 
     def _remembered(self, handles: Sequence[str]) -> dict[str, _Seen]:
