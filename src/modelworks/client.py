@@ -134,11 +134,16 @@ class Team:
         *,
         until: str = "report",
         changes: Sequence[str] = (),
+        scenarios: Sequence[str] = (),
         executor: str = "process",
         priority: int = 0,
     ) -> TeamJob:
-        """Hand a study over, as it is in the team's repository now, with some things assumed otherwise."""
-        order = {"study": study, "until": until, "changes": list(changes), "executor": executor, "priority": priority}
+        """Hand a study over, as it is in the team's repository now, with some things assumed otherwise.
+
+        Of its scenarios those that are named are run, beside the baseline; all, where none is.
+        """
+        chosen = {"changes": list(changes), "scenarios": list(scenarios)}
+        order = {"study": study, "until": until, **chosen, "executor": executor, "priority": priority}
         told = _ask(self._client, "POST", self._at("jobs"), json=order).json()
         return TeamJob(self, told["id"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -323,6 +324,29 @@ def test_the_command_line_says_when_it_is_due(
     assert "Y132" in said("add", "odd", "--at", "6", status=1)
     assert "Y148" in said("remove", "odd", status=1)
     assert "no longer" in said("remove", "daily")
+    for words in (["--scenario", "isolaton"], ["--scenario", "isolation", "--stage", "diagnose"]):
+        assert "J132" in said("add", "alone", "--at", "0 6 * * *", *words, status=1)
+    said("add", "alone", "--at", "0 6 * * *", "--study", "boarding-school", "--scenario", "isolation")
+    assert find_schedule(Repository.around(repository), "alone").scenarios == ("isolation",)
+    assert "boarding-school, in isolation" in said("list")
+
+
+def test_a_schedule_runs_only_the_scenarios_that_it_names(repository: Path, quick: Path) -> None:
+    """Of a study that has none of them, nothing."""
+    shutil.copytree(quick, other := quick.with_name("other"))
+    text = (other / "study.yaml").read_text(encoding="utf-8")
+    (other / "study.yaml").write_text(text.replace("isolation", "quarantine"), encoding="utf-8")
+    declared(repository, '[schedule.daily]\nat = "0 6 * * *"\nstage = "project"\nscenarios = ["isolation"]')
+    look(repository, MONDAY)
+    look(repository, MONDAY + timedelta(days=1))
+    order = due_job(repository).order
+    attempt = Attempt.prepare(repository / ".modelworks" / "jobs", Claim(order.id, "a worker", 1, 1, 3, order))
+    carry_out(attempt.folder)
+    outcome = attempt.outcome()
+    assert outcome is not None
+    assert outcome["state"] == "done", outcome
+    made = [each for each in jobs(repository) if each.id != order.id]
+    assert [each.title for each in made] == ["boarding-school: project, in isolation"]
 
 
 def test_several_studies_are_refused_with_all_their_mistakes(

@@ -140,6 +140,15 @@ def test_a_study_is_handed_over_looked_on_cancelled_and_retried(team: Team) -> N
     assert [each["id"] for each in team.get("/jobs", params={"state": "cancelled"}).json()] == [job]
 
 
+def test_a_study_is_handed_over_in_one_of_its_scenarios(team: Team) -> None:
+    made = team.post("/jobs", {"study": "first-study", "scenarios": ["fewer-contacts"]})
+    assert made.json()["title"] == "first-study: report, in fewer-contacts", made.text
+    team.post(f"/jobs/{made.json()['id']}/cancel")
+    unknown = team.post("/jobs", {"study": "first-study", "scenarios": ["fewer-contact"]})
+    assert unknown.status_code == 422
+    assert "J132" in unknown.text
+
+
 @pytest.mark.parametrize("study", ["../theirs/studies/first-study", "/etc", "studies/first-study", ""])
 def test_a_study_is_named_and_never_a_path(team: Team, study: str) -> None:
     assert team.post("/jobs", {"study": study}).status_code in (404, 422)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -138,11 +139,12 @@ def test_a_line_that_is_being_written_is_heard_when_it_is_whole(tmp_path: Path) 
 # -- a new run --------------------------------------------------------------------------------------------
 
 
-def sent(browser: TestClient, site: Site, **typed: str) -> tuple[int, str]:
+def sent(browser: TestClient, site: Site, unticked: Collection[str] = (), **typed: str) -> tuple[int, str]:
     place = f"{site.at}/studies/first-study/run"
     page = browser.get(place, headers={"accept": "text/html"}).text
     fields = {"form_token": token_on(browser, site.at), "until": "simulate", "executor": "process"}
-    ticked = dict.fromkeys(_names(page, "target "), "yes")
+    ticked = dict.fromkeys([*_names(page, "target "), *_names(page, "scenario ")], "yes")
+    ticked = {name: each for name, each in ticked.items() if name not in unticked}
     answer = browser.post(place, data={**fields, **ticked, **typed}, headers={"accept": "text/html"})
     return answer.status_code, answer.text if answer.status_code != 303 else answer.headers["location"]
 
@@ -173,6 +175,42 @@ def test_the_form_hands_the_run_over_with_what_was_changed(site: Site) -> None:
     assert job.order.by == "Modeller"
     assert house.people.trail("ours")[0].about.startswith(f"job {job.id}")
     house.workspace("ours").queue.cancel(job.id)
+
+
+def test_only_the_scenarios_that_are_ticked_are_run(site: Site) -> None:
+    """As `submit --scenario` does; all, where nothing is unticked."""
+    modeller, queue = site.browsers["modeller"], site.app.state.house.workspace("ours").queue
+    assert _names(get(site, "/studies/first-study/run", "modeller"), "scenario ") == [
+        "scenario baseline",
+        "scenario fewer-contacts",
+    ]
+    titles = []
+    for unticked in ([], ["scenario baseline"]):
+        status, place = sent(modeller, site, unticked, until="report")
+        assert status == 303, place
+        job = queue.get(place.rpartition("/")[2])
+        queue.cancel(job.id)
+        titles.append((job.title, job.order.labels["scenario"]))
+    assert titles == [
+        ("first-study: report", ""),
+        ("first-study: report, in fewer-contacts", "fewer-contacts"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unticked", "until", "word"),
+    [
+        (["scenario baseline", "scenario fewer-contacts"], "report", "none is chosen"),
+        (["scenario baseline"], "calibrate", "runs no scenario"),
+    ],
+)
+def test_no_scenario_at_all_or_one_that_is_not_reached_is_a_letter(
+    site: Site, unticked: list[str], until: str, word: str
+) -> None:
+    status, text = sent(site.browsers["modeller"], site, unticked, until=until)
+    assert status == 422
+    assert "J132" in text
+    assert word in text
 
 
 def test_how_chains_mix_is_heard_as_it_grows() -> None:

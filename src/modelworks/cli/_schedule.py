@@ -49,7 +49,7 @@ def list_schedules(as_json: bool) -> None:
 
 
 def _row(each: Any, told: dict[str, Any], last: Any) -> tuple[str, ...]:
-    studies = ", ".join(each.studies) or "all"
+    studies = (", ".join(each.studies) or "all") + (f", in {', '.join(each.scenarios)}" if each.scenarios else "")
     due = (told["next"] or "")[:16].replace("T", " ")
     return (each.name, studies, each.in_words, due, "" if last is None else f"{last.id} {last.state}: {last.title}")
 
@@ -62,20 +62,26 @@ def _row(each: Any, told: dict[str, Any], last: Any) -> tuple[str, ...]:
 @click.option("--on-data", is_flag=True, help="When their data changed; --at says when one looks (every full hour).")
 @click.option("--on-branch", help="When this branch moved: one of the repository, or as in origin/main.")
 @click.option("--stage", help="Up to which stage (report, when left out).")
-@click.option("--matrix", is_flag=True, help="And a table of all their numbers afterwards.")
+@click.option("--scenario", "scenarios", multiple=True, help="Only this scenario, or `all`; may be given again.")
+@click.option("--matrix", is_flag=True, help="A job for each scenario, and a table of all their numbers afterwards.")
 @click.option("--executor", help="Who carries it out (process, when left out).")
 @click.option("--priority", type=int, help="The higher, the sooner.")
-def add(name: str, studies: Sequence[str], **said: Any) -> None:
+def add(name: str, studies: Sequence[str], scenarios: Sequence[str], **said: Any) -> None:
     """Run studies by themselves from now on. It is written into modelworks.toml, for the whole team."""
     from modelworks.inputs import Repository, add_schedule
     from modelworks.logs import utc_now
-    from modelworks.study import find_study, next_time
+    from modelworks.study import choose_studies, find_study, next_time, scenarios_of
 
     repository = Repository.around(Path.cwd())
     for each in studies:
         find_study(each)
+    # A branch may have scenarios that are not here.
+    if scenarios and not said["on_branch"]:
+        for folder in choose_studies(studies, everything=not studies, scenarios=scenarios):
+            scenarios_of(folder, scenarios, said["stage"] or "report")
+    lists = {key: list(value) for key, value in (("studies", studies), ("scenarios", scenarios)) if value}
     wanted = {key: value for key, value in said.items() if value not in (None, False)}
-    added = add_schedule(repository, name, {**({"studies": list(studies)} if studies else {}), **wanted})
+    added = add_schedule(repository, name, {**lists, **wanted})
     due = next_time(added, utc_now())
     soon = "" if due is None else f"; next at {due:%Y-%m-%d %H:%M} UTC"
     say(f"{name}: {', '.join(studies) or 'all studies'} {added.in_words}{soon}")

@@ -28,6 +28,7 @@ FIELDS = 'write five fields, as in `at = "30 6 * * 1-5"`: minute, hour, day of t
 class Schedule:
     """Studies to be run up to a stage, all of them where none is named, and when.
 
+    With `scenarios` those of the studies that have one of them, in these; `all` is every one.
     `at` is written as for cron, in `time_zone`; with `on_data` it says when the data are looked at. `on_branch` is a
     branch of the repository, or one of a remote: `origin/main`.
     """
@@ -39,6 +40,7 @@ class Schedule:
     on_data: bool = False
     on_branch: str = ""
     stage: str = "report"
+    scenarios: tuple[str, ...] = ()
     matrix: bool = False
     executor: str = "process"
     priority: int = 0
@@ -59,6 +61,7 @@ KINDS: Mapping[str, type] = {
     "on_data": bool,
     "on_branch": str,
     "stage": str,
+    "scenarios": list,
     "matrix": bool,
     "executor": str,
     "priority": int,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from modelworks.study.inquiries._rerun import Rerun, explored_copy, rerun
     from modelworks.study.inquiries._sbc import SimulatedCalibration, sbc
     from modelworks.study.inquiries._sensitivity import Sensitivity, sensitivity
-    from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary
+    from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary, scenarios_of
     from modelworks.study.jobs._clean import clean, leftovers
     from modelworks.study.jobs._estimate import Estimate, Place, estimate, estimates, took_in_words
     from modelworks.study.jobs._here import run_here
@@ -101,6 +101,7 @@ _HOME = {
     "choose_studies": "jobs._batch",
     "new_batch": "jobs._batch",
     "order_summary": "jobs._batch",
+    "scenarios_of": "jobs._batch",
     "executor_names": "jobs._jobs",
     "jobs_of": "jobs._jobs",
     "run_here": "jobs._here",
@@ -230,6 +231,7 @@ __all__ = [
     "run_study",
     "runs_of_repository",
     "sbc",
+    "scenarios_of",
     "sensitivity",
     "sign_run",
     "stages_before",

@@ -102,7 +102,7 @@ def scenarios_of(folder: Path, wanted: Collection[str], until: str) -> list[str]
     check_until(study, until)
     if stages.PROJECT not in needed(study, until):
         message = f"the stage `{until}` of `{study.name}` runs no scenario"
-        fail("J132", message, hint="leave --scenario out, or go as far as --stage project")
+        fail("J132", message, hint="choose no scenario, or go as far as the stage `project`")
     if chosen := _chosen(study, wanted):
         return chosen
     fail(

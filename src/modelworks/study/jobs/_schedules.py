@@ -163,7 +163,9 @@ def hand_over_due(job: str, task: Mapping[str, Any], agenda: Agenda) -> dict[str
     repository = Repository.around(Path(task["of"]))
     schedule = find_schedule(repository, task["schedule"])
     root = study_root(repository, task["commit"]) if task["commit"] else repository.root
-    folders = choose_studies(schedule.studies, everything=not schedule.studies, start=root)
+    folders = choose_studies(
+        schedule.studies, everything=not schedule.studies, scenarios=schedule.scenarios, start=root
+    )
     told: dict[str, Any] = {"missed": task["missed"]} if task["missed"] else {}
     marks: dict[str, str] = {}
     if schedule.on_data:
@@ -178,6 +180,7 @@ def hand_over_due(job: str, task: Mapping[str, Any], agenda: Agenda) -> dict[str
     orders = order_studies(
         folders,
         until=schedule.stage,
+        scenarios=schedule.scenarios,
         matrix=schedule.matrix,
         executor=schedule.executor,
         priority=schedule.priority,

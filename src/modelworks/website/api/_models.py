@@ -167,6 +167,7 @@ class JobOrder(BaseModel):
     study: str = Field(min_length=1, max_length=200, examples=["first-study"])
     until: str = Field("report", max_length=200, description="the last stage to be done")
     changes: list[str] = Field([], max_length=100, description="as `modelworks rerun` takes them")
+    scenarios: list[str] = Field([], max_length=100, description="those that are run, beside the baseline; else all")
     executor: str = Field("process", max_length=200)
     priority: int = Field(0, ge=-1000, le=1000)
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from modelworks.errors import fail, near
 from modelworks.inputs import Catalogue
 from modelworks.runs import Wanted, compare, condition, promotion_of, promotions
-from modelworks.study import order_study, promote, sign_run, withdraw_run
+from modelworks.study import order_studies, promote, sign_run, withdraw_run
 from modelworks.website._house import Workspace, house
 from modelworks.website._scenarios import saved
 from modelworks.website._studies import Study as KnownStudy
@@ -163,9 +163,10 @@ def submit(request: Request, visit: Modeller, order: models.JobOrder) -> models.
     """Hand a study over as it is now; what is edited afterwards is not seen by the job."""
     workspace = visit.workspace
     known = _known_study(workspace, order.study)
-    made = workspace.of_study(
-        known.name, order_study, known.folder,
-        until=order.until, changes=order.changes, executor=order.executor, priority=order.priority,
+    (made,) = workspace.of_study(
+        known.name, order_studies, [known.folder],
+        until=order.until, changes=order.changes, scenarios=order.scenarios,
+        executor=order.executor, priority=order.priority,
     )  # fmt: skip
     [job] = workspace.queue.submit([replace(made, by=visit.person.title)])
     visit.note(request, "submitted a job", job)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from modelworks.errors import Letter, ModelworksError
+from modelworks.errors import Letter, ModelworksError, fail
 from modelworks.inputs import PriorEntry
 from modelworks.jobs import Order
 from modelworks.study import (
@@ -22,7 +23,7 @@ from modelworks.study import (
     check_study,
     estimates,
     executor_names,
-    order_study,
+    order_studies,
     queue_around,
     what_changed,
 )
@@ -73,10 +74,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """All that may be said of a run before it begins."""
+    """All that may be said of a run before it begins; of targets and scenarios: name, title, and whether it is used."""
 
     fields: tuple[Field, ...] = ()
     targets: tuple[tuple[str, str, bool], ...] = ()
+    scenarios: tuple[tuple[str, str, bool], ...] = ()
     until: str = "report"
     executor: str = "process"
     letters: tuple[Letter, ...] = field(default=())
@@ -85,6 +87,15 @@ class Form:
     def changes(self) -> list[str]:
         left_out = [f"target {name} without" for name, _, used in self.targets if not used]
         return [*(each.change for each in self.fields if each.change), *left_out]
+
+    @property
+    def chosen(self) -> list[str]:
+        """The scenarios that are run, where these are not all."""
+        used = [name for name, _, used in self.scenarios if used]
+        if self.scenarios and not used:
+            hint = "choose the baseline alone, if no other is to be run"
+            fail("J132", "a run has one scenario at least, and none is chosen", hint=hint)
+        return used if len(used) < len(self.scenarios) else []
 
     def with_letters(self, letters: Iterable[Letter]) -> Form:
         """Each letter at the field that it names, and the others above all of them."""
@@ -129,7 +140,10 @@ def _submitted(request: Request, visit: Visit, study: str, typed: Mapping[str, s
 
 def _ordered(folder: Path, typed: Mapping[str, str]) -> Order:
     form = form_of(check_study(folder), typed)
-    return order_study(folder, until=form.until, changes=form.changes, executor=form.executor)
+    (order,) = order_studies(
+        [folder], until=form.until, changes=form.changes, scenarios=form.chosen, executor=form.executor
+    )
+    return order
 
 
 def _shown(
@@ -174,15 +188,19 @@ def _known(folder: Path, typed: Mapping[str, str], before: str | None) -> Known:
 
 
 def form_of(study: BoundStudy | StageStudy, typed: Mapping[str, str]) -> Form:
-    """The form of a study, with what was typed into it; a target that was unticked is not sent."""
+    """The form of a study, with what was typed into it; what was unticked is not sent."""
     until, executor = typed.get("until", "report"), typed.get("executor", "process")
     if not isinstance(study, BoundStudy):
         return Form(until=until, executor=executor)
-    targets = tuple(
-        (name, each.title or name, not typed or f"target {name}" in typed)
-        for name, each in study.inputs.targets.items()
-    )
-    return Form(tuple(_fields(study, typed)), targets, until, executor)
+    targets = _ticks("target", study.inputs.targets, typed)
+    scenarios = study.inputs.study.scenarios
+    # Of one alone there is nothing to choose.
+    ticks = _ticks("scenario", scenarios, typed) if len(scenarios) > 1 else ()
+    return Form(tuple(_fields(study, typed)), targets, ticks, until, executor)
+
+
+def _ticks(what: str, known: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[tuple[str, str, bool], ...]:
+    return tuple((name, each.title or name, not typed or f"{what} {name}" in typed) for name, each in known.items())
 
 
 def _fields(study: BoundStudy, typed: Mapping[str, str]) -> Iterable[Field]:
