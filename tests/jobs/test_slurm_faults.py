@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,25 @@ def test_somebody_s_scancel_is_told_and_not_tried_again(
     slurm.ask("scancel", number)
     failed = until(queue, job, worker, is_over)
     assert (failed.state, failed.outcome["reason"], failed.attempt) == ("failed", "scancel", 1)
+
+
+def test_what_is_cancelled_just_after_the_controller_was_started_anew_is_tried_again(
+    queue: Queue, worker: JobWorker, breakable: Any, begun: Callable[..., Any]
+) -> None:
+    """Slurm does so itself, where a node asks the new controller about a job that the old one had just begun."""
+    job, number, _ = begun(FIRST_WAITS)
+    submitted = datetime.fromisoformat(breakable.ask("squeue", "-h", "-j", number, "-o", "%V").stdout.strip())
+    breakable.kill("slurmctld")
+    # Slurm tells local times, in whole seconds.
+    end, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+    while datetime.now().replace(microsecond=0) <= submitted:
+        assert time.monotonic() < end
+        pause.wait(0.05)
+    breakable.start("slurmctld")
+    breakable.wait_for_nodes(2)
+    assert breakable.ask("scancel", number).returncode == 0
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2}), queue.events(job)
 
 
 def test_our_own_cancel_is_a_cancellation(queue: Queue, worker: JobWorker, begun: Callable[..., Any]) -> None:

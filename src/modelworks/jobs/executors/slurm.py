@@ -15,6 +15,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from modelworks.errors import fail
 from modelworks.jobs._attempt import DISK_STATUS, OTHERS_STATUS, Attempt
@@ -24,6 +25,8 @@ from modelworks.jobs.executors import Sight, Standing
 PATIENCE_SECONDS = 60.0
 # Slurm sends a signal so long before the time is up.
 WARNING_SECONDS = 30
+# So long after a controller was started anew, a node may tell it to cancel what it had from the one before.
+RESTART_SECONDS = 300.0
 
 _ENDED: Mapping[str, tuple[Standing, str, str]] = {
     "COMPLETED": ("lost", "", "Slurm says that it is complete, and its outcome is not to be seen yet"),
@@ -37,7 +40,16 @@ _ENDED: Mapping[str, tuple[Standing, str, str]] = {
     "REVOKED": ("ended", "preempted", "the cluster took its place for other work"),
 }
 # What squeue is asked for, with room for each: a reason may hold blanks.
-_COLUMNS = (("JobID", 24), ("Name", 48), ("State", 24), ("Reason", 80), ("exit_code", 12), ("NodeList", 80))
+_COLUMNS = (
+    ("JobID", 24),
+    ("Name", 48),
+    ("State", 24),
+    ("Reason", 80),
+    ("exit_code", 12),
+    ("NodeList", 80),
+    ("SubmitTime", 24),
+    ("EndTime", 24),
+)
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 
 # What a reason of Slurm's for not starting a job means to somebody who has never seen a scheduler.
@@ -133,13 +145,28 @@ class SlurmExecutor:
         seen = {seen.number: seen for seen in map(_row, asked.stdout.splitlines())}
         missing = sorted(set(handles.values()) - seen.keys())
         seen |= self._remembered(missing) if missing else {}
-        return {attempt: _of(attempt, seen.get(handle)) for attempt, handle in handles.items()}
+        return {attempt: self._told(attempt, seen.get(handle)) for attempt, handle in handles.items()}
 
     def cancel(self, handles: Mapping[Attempt, str]) -> None:
         # By its name too: a controller that was killed may have given the number to another job. One that does not
         # answer is asked again at the worker's next round.
         for attempt, handle in handles.items():
             self.ask("scancel", f"--name={_name(attempt)}", handle)
+
+    def _told(self, attempt: Attempt, seen: _Seen | None) -> Sight:
+        sight = _of(attempt, seen)
+        if seen is not None and sight.reason == "scancel" and self._was_restarted_about(seen.submitted, seen.ended):
+            # The new controller has no node for it, or another: what the old one did last is not in its files.
+            return Sight("ended", "the cluster cancelled it when its controller was started anew", "node")
+        return sight
+
+    def _was_restarted_about(self, submitted: str, ended: str) -> bool:
+        """Whether the controller was started anew since a job was submitted, and about when that job ended."""
+        said = re.search(r"BOOT_TIME\s*=\s*(\S+)", self.ask("scontrol", "show", "config").stdout)
+        began, restarted, end = (_moment(text) for text in (submitted, said[1] if said else "", ended))
+        if began is None or restarted is None or end is None:
+            return False
+        return began < restarted and abs((restarted - end).total_seconds()) < RESTART_SECONDS
 
     def _remembered(self, handles: Sequence[str]) -> dict[str, _Seen]:
         """Jobs that the controller has forgotten, by accounting; nothing where that is switched off."""
@@ -185,6 +212,8 @@ class _Seen:
     reason: str = ""
     code: int = 0
     nodes: str = ""
+    submitted: str = ""
+    ended: str = ""
 
 
 def _row(line: str) -> _Seen:
@@ -193,8 +222,16 @@ def _row(line: str) -> _Seen:
     for _, width in _COLUMNS:
         words.append(line[start : start + width].strip())
         start += width
-    number, name, state, reason, status, nodes = words
-    return _Seen(number, name, state, reason, os.waitstatus_to_exitcode(int(status or 0)), nodes)
+    number, name, state, reason, status, nodes, submitted, ended = words
+    return _Seen(number, name, state, reason, os.waitstatus_to_exitcode(int(status or 0)), nodes, submitted, ended)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as Slurm writes it, which may be `N/A`; all of one cluster are in one time zone."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _record(line: str) -> _Seen:
@@ -213,7 +250,7 @@ def _of(attempt: Attempt, seen: _Seen | None) -> Sight:
         return Sight("lost", "the cluster has given its number to another job")
     sight = _sight(seen)
     if sight.reason == "scancel" and seen.nodes and attempt.process() is None:
-        # Slurm cancels by itself what a node could not start. Before it has a node, only people cancel a job.
+        # Slurm cancels by itself what a node could not start.
         return Sight("ended", f"{seen.nodes} could not start it", "node")
     return sight
 
