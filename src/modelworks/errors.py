@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ class ModelworksError(Exception):
         if not self.letters:
             raise ValueError("a ModelworksError needs at least one letter")
         super().__init__("\n\n".join(map(str, self.letters)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # From one process to another it goes as its letters.
+        return type(self), (self.letters,)
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from modelworks.model import (
     Model,
     Output,
     Parameter,
+    StochasticModel,
     Stratification,
     Time,
     Transition,
@@ -255,6 +256,16 @@ def test_in_jax_they_are_the_same_numbers_and_derivatives() -> None:
     np.testing.assert_allclose(np.asarray(found), outputs, rtol=1e-8, atol=1e-8)
     cotangent = np.random.default_rng(5).normal(size=outputs.shape) / np.maximum(np.abs(outputs).max(axis=0), 1e-9)
     np.testing.assert_allclose(np.asarray(backwards(cotangent)[0]), pullback(cotangent), rtol=1e-7)
+
+
+def test_by_chance_a_draw_is_the_same_whichever_are_beside_it() -> None:
+    """To the last bit: parts that other machines ran are put together."""
+    compiled = StochasticModel(everything().checked(), DAYS)
+    factors = np.linspace(0.5, 1.5, 7)
+    rows = compiled.rows({name: GIVEN[name] * factors for name in compiled.parameters})
+    whole = compiled.run(rows, 7, 3)
+    parts = [compiled.run(rows[a:b], b - a, 3, first=a) for a, b in ((0, 1), (1, 4), (4, 7))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_by_chance_it_is_what_is_expected_of_the_events_that_happened() -> None:

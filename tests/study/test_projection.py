@@ -282,7 +282,7 @@ def test_a_scenario_far_from_the_priors_is_as_exact_as_the_baseline(
         exact = (left(0.1 * times, 0, 1) + left(0.15 * times, 0, 1)) / 2
         assert by_scenario[scenario] == pytest.approx(exact, rel=CLOSE)
     draws = {"rate": np.array([0.1, 0.15]), "first": np.full(2, 1000.0), "share": np.full(2, 50.0)}
-    values = values_of(study, study.inputs.study.quantities["asked"], draws, 1)
+    values = values_of(study, study.inputs.study.quantities["asked"], draws, 1, Progress(quiet=True))
     np.testing.assert_allclose(values, [left(2, 0, 1), left(3, 0, 1)], rtol=CLOSE)
 
 

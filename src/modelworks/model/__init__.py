@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     )
     from modelworks.model._function import FunctionModel, FunctionOutput, FunctionRuns
     from modelworks.model._interventions import closures, micro_distancing, mobility
-    from modelworks.model._many import run_in_blocks, run_many, simulate_many
+    from modelworks.model._many import run_in_blocks, run_many, runs_in_block, simulate_many
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
     from modelworks.model._particles import Particles
@@ -137,7 +137,7 @@ _WHERE = {
     ),
     "_function": ("FunctionModel", "FunctionOutput", "FunctionRuns"),
     "_interventions": ("closures", "micro_distancing", "mobility"),
-    "_many": ("run_in_blocks", "run_many", "simulate_many"),
+    "_many": ("run_in_blocks", "run_many", "runs_in_block", "simulate_many"),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
     "_particles": ("Particles",),
@@ -232,6 +232,7 @@ __all__ = [
     "reproduction_number_from_interval",
     "run_in_blocks",
     "run_many",
+    "runs_in_block",
     "seasonal",
     "settle_step",
     "simulate",

@@ -104,7 +104,7 @@ class Convolutions:
         for term in self._terms:
             cells = _product(term.cells, seen[..., term.events])
             given = [seen[0][..., place] for place in term.numbers]
-            shares = _trimmed(weights(term.later, given, len(cells)))
+            shares = weights(term.later, given, len(cells))
             late = _convolved(shares, cells)
             found[..., term.target] += np.moveaxis(_product(term.shown, late), 0, -2)
         return found
@@ -147,7 +147,8 @@ class Convolutions:
 
 def _convolved(shares: Array, cells: Array) -> Array:
     """The sum over n of `shares[n]` times the cells n steps before."""
-    return _by_column(lambda share, cell: np.convolve(cell, share)[: cell.size], shares, cells)
+    # Each trimmed by itself: a draw's last digit is no matter of which draws are beside it.
+    return _by_column(lambda share, cell: np.convolve(cell, _trimmed(share))[: cell.size], shares, cells)
 
 
 def _correlated(count: int, cells: Array, bar: Array) -> Array:

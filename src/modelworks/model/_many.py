@@ -115,13 +115,20 @@ def run_many(
     return found
 
 
-def run_in_blocks(compiled: CompiledModel, draws: Array, *, cores: int | None = None) -> Iterator[Array]:
+def runs_in_block(compiled: CompiledModel, number: int) -> int:
+    """How many of so many draws are run together: always the same, on any number of cores."""
+    return min(compiled.runs_at_once, max(-(-number // (FEWEST_BLOCKS * RUNS)), 1) * RUNS)
+
+
+def run_in_blocks(
+    compiled: CompiledModel, draws: Array, *, cores: int | None = None, of: int | None = None
+) -> Iterator[Array]:
     """The outputs (draw, time, column) of `draws` (draw, parameter), some at a time and in order.
 
-    For as many draws as one likes: a few blocks for each core are held, whatever the number of draws.
+    For as many draws as one likes: a few blocks for each core are held, whatever the number of draws. `of` is how many
+    there are in all, where these are a part of them: a multiple of `runs_in_block(compiled, of)`, or the last.
     """
-    # Always the same draws together, on any number of cores.
-    together = min(compiled.runs_at_once, max(-(-len(draws) // (FEWEST_BLOCKS * RUNS)), 1) * RUNS)
+    together = runs_in_block(compiled, of or len(draws))
     workers = cores or available_cores()
     waiting: deque[Future[Array]] = deque()
     with ThreadPoolExecutor(max_workers=workers) as pool:

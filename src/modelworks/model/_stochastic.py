@@ -78,8 +78,11 @@ class StochasticModel:
         """Values by name as rows (draw, parameter): one row where every value is one number."""
         return rows_of_values(self.model, self.parameters, values)
 
-    def begin(self, rows: Array, draws: int, seed: int) -> Flock:
-        """Draws at the start: whole people in every compartment, and a stream of random numbers each."""
+    def begin(self, rows: Array, draws: int, seed: int, first: int = 0) -> Flock:
+        """Draws at the start: whole people in every compartment, and a stream of random numbers each.
+
+        `first` is the number of the first of them among all.
+        """
         check_draws(len(rows), draws, seed)
         program = self.program
         found = evaluate(program.graph, program.initial, parameters=rows)
@@ -95,7 +98,7 @@ class StochasticModel:
             rows_of = [k for k in program.stocks if self.model.pool_of(program.rows[k].compartment) is kind]
             numbers[:, rows_of] = whole_people(numbers[:, rows_of], [program.rows[k].compartment for k in rows_of])
         initial = np.broadcast_to(numbers.reshape(len(rows), -1), (draws, self.kernel.layout.state))
-        return self.kernel.flock(np.array(initial, order="C"), seed)
+        return self.kernel.flock(np.array(initial, order="C"), seed, first)
 
     def advance(self, flock: Flock, rows: Array, first: int, last: int) -> Array:
         """Take draws on to write the outputs `first` to `last` - 1; shape (draw, time, column).
@@ -110,20 +113,23 @@ class StochasticModel:
             )
         return self._advance(flock, rows, first, last)[:, :, : len(self.columns)]
 
-    def _advance(self, flock: Flock, rows: Array, first: int, last: int) -> Array:
+    def _advance(self, flock: Flock, rows: Array, first: int, last: int, cores: int | None = None) -> Array:
         """All that the kernel writes, shape (draw, output, number)."""
-        raw, suspects, failure = self.kernel.run(flock, rows, self.steps, (first, last), cores=self.cores)
+        raw, suspects, failure = self.kernel.run(flock, rows, self.steps, (first, last), cores=cores or self.cores)
         if failure is not None:
-            self._tell_of_failure(failure, rows)
+            self._tell_of_failure(failure, rows, flock.first)
         if suspects.any():
             draw = int(np.argmax(suspects))
             self._check_settled(rows[draw % len(rows)])
             self._check_watched(raw[draw], self._written[first:last])
         return raw
 
-    def run(self, rows: Array, draws: int, seed: int) -> Array:
-        """Outputs (draw, time, column) of whole runs."""
-        raw = self._advance(self.begin(rows, draws, seed), rows, 0, self._written.size)
+    def run(self, rows: Array, draws: int, seed: int, *, first: int = 0, cores: int | None = None) -> Array:
+        """Outputs (draw, time, column) of whole runs.
+
+        `first` is the number of the first draw, where these are some of many: each is the same as among all of them.
+        """
+        raw = self._advance(self.begin(rows, draws, seed, first), rows, 0, self._written.size, cores)
         found = raw if self._later is None else self._later.apply(raw)
         return found[:, :, : len(self.columns)].copy()
 
@@ -153,13 +159,13 @@ class StochasticModel:
             width = self.program.width if self.program.graph.nodes[guard.node].wide else 1
             check_guard(self.model, self.program, self.calendar, guard, raw[:, offset : offset + width], times)
 
-    def _tell_of_failure(self, failure: Failure, rows: Array) -> NoReturn:
+    def _tell_of_failure(self, failure: Failure, rows: Array, first: int) -> NoReturn:
         self._check_settled(rows[failure.draw % len(rows)])
         jump = self.kernel.jumps.jumps[failure.jump]
         when = moment_in_words(self.model, self.calendar, float(self.steps.moments[failure.step]))
         fail(
             "S103",
-            f"the rate of the flow `{jump.flow}` is below zero or not a number{when}, in draw {failure.draw}",
+            f"the rate of the flow `{jump.flow}` is below zero or not a number{when}, in draw {first + failure.draw}",
             hint="it depends on the people in a compartment: look at what it becomes where few or none are left",
         )
 

@@ -24,6 +24,7 @@ from modelworks.study._stale import check_until, fingerprints, ledger_of, needed
 from modelworks.study._store import open_store
 from modelworks.study._summaries import Table, table_of
 from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.jobs._elsewhere import Machines, machines_of
 from modelworks.study.jobs._pinned import pinned_provenance
 from modelworks.study.own_stages import _stage_work
 from modelworks.study.own_stages._stage_study import NO_MODEL, Study, open_study
@@ -183,6 +184,7 @@ def _run(
     finished: dict[str, Path] = {}
     done: list[dict[str, Any]] = []
     marks = fingerprints(study, carried)
+    elsewhere = _elsewhere(study, until, cache, marks)
     for name in needed(study, until):
         started = time.perf_counter()
         found, damaged = _kept(cache, marks[name])
@@ -190,7 +192,7 @@ def _run(
         if found is None:
             with cache.attempt(name, marks[name]) as attempt:
                 begun = utc_now()
-                _done(name, study, attempt, finished, progress, cores, as_read, carried)
+                _done(name, study, attempt, finished, progress, cores, as_read, carried, elsewhere)
                 seconds = time.perf_counter() - started
                 _log(attempt, name, begun, seconds)
                 told = {"name": name, "fingerprint": marks[name], "seconds": round(seconds, 3)}
@@ -210,6 +212,13 @@ def _run(
     return _published(study, until, finished, done, as_read, began)
 
 
+def _elsewhere(study: Study, until: str, cache: StageCache, marks: Mapping[str, str]) -> Machines | None:
+    """The machines that projections are handed to, and the study for them as it is now; None where none are wanted."""
+    if stages.PROJECT not in needed(study, until) or cache.get(marks[stages.PROJECT]) is not None:
+        return None
+    return machines_of(study, input_files(study))
+
+
 def _log(folder: Path, stage: str, begun: datetime, seconds: float) -> None:
     """Say when a stage was done, in the log that becomes a part of every run that has it."""
     Log(folder / LOG, clock=lambda: begun).event("stage begun", stage=stage)
@@ -225,6 +234,7 @@ def _done(
     cores: int | None,
     as_read: _AsRead,
     carried: Carried | Beginning | None,
+    elsewhere: Machines | None,
 ) -> None:
     """Do one stage, ours or the team's own, into a folder."""
     entry = study.inputs.study.stages.get(name)
@@ -238,7 +248,7 @@ def _done(
         run = None if as_read.name is None else as_read.name[1]
         known = carried.known if isinstance(carried, Beginning) else None
         work = stages.Work(
-            study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study), run, known
+            study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study), run, known, elsewhere
         )
         if name == stages.CALIBRATE and isinstance(carried, Carried):
             _carried.write(work, carried)

@@ -27,6 +27,7 @@ from modelworks.study.binding._scaled import ScaledModel
 from modelworks.study.own_stages._stage_study import StageStudy
 from modelworks.study.pages import _pages, _stage_pages
 from modelworks.study.projection import _hub, _projection, _reliance
+from modelworks.study.projection._every_run import Elsewhere
 from modelworks.study.projection._prior_predictive import foresee
 from modelworks.study.projection._step import StepEffect, shorten, step_effect
 from modelworks.study.projection._time_limit import TimeLimit
@@ -50,6 +51,7 @@ class Work:
     `provenance` is of the moment at which the study was read; `ledger` the file in which a calibration keeps what it
     worked out, for the case that it is killed or more draws are asked for; `run` the name of the run, where another
     process may carry it on. With `known`, draws (draw,) by name of a study like it, a calibration begins among these.
+    `elsewhere` are other machines that may be given runs of the model.
     """
 
     study: BoundStudy
@@ -61,6 +63,7 @@ class Work:
     ledger: Path
     run: str | None = None
     known: Mapping[str, NDArray[np.float64]] | None = None
+    elsewhere: Elsewhere | None = None
 
     def posterior(self) -> Posterior:
         return Posterior.read_once(self.finished[CALIBRATE] / "posterior.nc")
@@ -190,7 +193,7 @@ def diagnose_stage(work: Work) -> None:
 
 def project_stage(work: Work) -> None:
     """Every scenario from the same draws, its difference from the baseline, and the study's named numbers."""
-    projected = _projection.project(work.study, work.posterior(), work.progress, work.cores)
+    projected = _projection.project(work.study, work.posterior(), work.progress, work.cores, work.elsewhere)
     projected.outputs.to_parquet(work.folder / "outputs.parquet", index=False)
     projected.differences.to_parquet(work.folder / "differences.parquet", index=False)
     projected.ratios.to_parquet(work.folder / "ratios.parquet", index=False)
@@ -201,6 +204,8 @@ def project_stage(work: Work) -> None:
     work.write_json("quantities.json", projected.quantities)
     _reliance.write(work, projected)
     _hub.write(work)
+    if work.elsewhere is not None:
+        work.elsewhere.forget()
 
 
 def report_stage(work: Work) -> None:

@@ -70,7 +70,8 @@ def _value(
     if node.operation == "shift":
         return _shifted(arguments[0], int(node.data[0]))
     if node.operation == "matvec":
-        return np.asarray(arguments[0] @ graph.matrices[int(node.data[0])].T)
+        # Point by point: of all at once, the last digit of each depends on how many there are.
+        return np.asarray(np.matmul(graph.matrices[int(node.data[0])], arguments[0][:, :, None])[:, :, 0])
     lifted = [_lift(value, graph.nodes[child], node) for value, child in zip(arguments, node.children, strict=True)]
     if node.operation == "is_first":
         return np.asarray(_FIRST[str(node.data[0])](*lifted), dtype=float)

@@ -81,10 +81,14 @@ class Failure:
 
 @dataclass(eq=False)
 class Flock:
-    """Draws on their way: where each is (draw, number), and its stream of random numbers (draw, 4)."""
+    """Draws on their way: where each is (draw, number), and its stream of random numbers (draw, 4).
+
+    `first` is the number of the first of them among all.
+    """
 
     states: Array
     streams: NDArray[np.uint64]
+    first: int = 0
 
 
 class StochasticKernel:
@@ -140,12 +144,15 @@ class StochasticKernel:
             buffer[:, offset : offset + value.shape[1]] = value
         return buffer
 
-    def flock(self, initial: Array, seed: int) -> Flock:
-        """Draws at the start, each with its own stream; `initial` is (draw, number) and goes on to be used."""
+    def flock(self, initial: Array, seed: int, first: int = 0) -> Flock:
+        """Draws at the start, each with its own stream; `initial` is (draw, number) and goes on to be used.
+
+        `first` is the number of the first of them among all.
+        """
         key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
         streams = np.empty((len(initial), 4), dtype=np.uint64)
-        self._start(streams.ctypes.data, key.ctypes.data, 0, len(initial))
-        return Flock(initial, streams)
+        self._start(streams.ctypes.data, key.ctypes.data, first, len(initial))
+        return Flock(initial, streams, first)
 
     def run(
         self, flock: Flock, parameters: Array, steps: Steps, between: tuple[int, int], *, cores: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -18,7 +19,7 @@ from modelworks.model import (
     Particles,
     StochasticModel,
     run_in_blocks,
-    run_many,
+    runs_in_block,
 )
 
 Array = NDArray[np.float64]
@@ -26,7 +27,7 @@ Array = NDArray[np.float64]
 Compiled: TypeAlias = CompiledModel | StochasticModel | FunctionRuns
 
 
-class _InStudysUnits:
+class _InStudysUnits(ABC):
     """Takes parameters as a study's files give them, and hands them to the model in its own units.
 
     `parameters` are the names in the study's order; what the model does not use (an overdispersion) is no part of it.
@@ -44,6 +45,18 @@ class _InStudysUnits:
         """Values (…, parameter) in the model's own order and units."""
         given: Array = np.asarray(values, dtype=float)[..., self._places] * self._factors
         return given
+
+    def together(self, number: int) -> int:
+        """How many of so many draws stay together, however these are parted."""
+        return 1
+
+    @abstractmethod
+    def blocks(self, rows: Array, *, cores: int | None, first: int = 0, of: int | None = None) -> Iterator[Array]:
+        """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter), in order.
+
+        The rows may be a part: the draws from `first` on, of so many. To the last bit they are those of all at once,
+        where each part but the last is a multiple of `together(of)`.
+        """
 
 
 class ScaledModel(_InStudysUnits):
@@ -79,13 +92,13 @@ class ScaledModel(_InStudysUnits):
         found = self.compiled.native_run()
         return None if found is None else replace(found, places=self._places, factors=self._factors)
 
-    def run_rows(self, rows: Array, *, cores: int | None, progress: Callable[[int], None] | None = None) -> Array:
-        """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter)."""
-        return run_many(self.compiled, rows, cores=cores, progress=progress)
+    def together(self, number: int) -> int:
+        """Runs side by side are those alone but for round-off."""
+        return runs_in_block(self.compiled, number)
 
-    def blocks(self, rows: Array, *, cores: int | None) -> Iterator[Array]:
-        """The same, some draws at a time and in order."""
-        return run_in_blocks(self.compiled, rows, cores=cores)
+    def blocks(self, rows: Array, *, cores: int | None, first: int = 0, of: int | None = None) -> Iterator[Array]:
+        """Some draws at a time, in threads."""
+        return run_in_blocks(self.compiled, rows, cores=cores, of=of)
 
 
 class ScaledByChance(_InStudysUnits):
@@ -122,17 +135,10 @@ class ScaledByChance(_InStudysUnits):
         """The time of row `k` in words."""
         return self._simulator.moment(k)
 
-    def run_rows(self, rows: Array, *, cores: int | None, progress: Callable[[int], None] | None = None) -> Array:
-        """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter)."""
+    def blocks(self, rows: Array, *, cores: int | None, first: int = 0, of: int | None = None) -> Iterator[Array]:
+        """In one block: a draw's dice follow from its number among all."""
         checked = self.compiled.rows(dict(zip(self.compiled.parameters, rows.T, strict=True)))
-        found = self.compiled.run(checked, len(rows), self._seed)
-        if progress is not None:
-            progress(len(rows))
-        return found
-
-    def blocks(self, rows: Array, *, cores: int | None) -> Iterator[Array]:
-        """The same, in one block: a draw's dice follow from its number among all."""
-        yield self.run_rows(rows, cores=cores)
+        yield self.compiled.run(checked, len(rows), self._seed, first=first, cores=cores)
 
 
 class ScaledFunction(_InStudysUnits):
@@ -156,20 +162,26 @@ class ScaledFunction(_InStudysUnits):
         """Outputs (time, column)."""
         return self._simulator.run(self.given(values))
 
-    def run_rows(self, rows: Array, *, cores: int | None, progress: Callable[[int], None] | None = None) -> Array:
-        """Outputs (draw, time, column) of values in the model's own order and units (draw, parameter)."""
-        found = np.empty((len(rows), self.times.size, len(self.outputs)))
-        for draw, row in enumerate(rows):
+    def blocks(self, rows: Array, *, cores: int | None, first: int = 0, of: int | None = None) -> Iterator[Array]:
+        """One draw at a time: its key follows from its number among all."""
+        for draw, row in enumerate(rows, first):
             given = dict(zip(self.compiled.parameters, row.tolist(), strict=True))
-            found[draw] = self.compiled.run(given, np.random.default_rng([self._seed, draw]))
-            if progress is not None:
-                progress(draw + 1)
-        return found
-
-    def blocks(self, rows: Array, *, cores: int | None) -> Iterator[Array]:
-        """The same, in one block: a draw's key follows from its number among all."""
-        yield self.run_rows(rows, cores=cores)
+            yield self.compiled.run(given, np.random.default_rng([self._seed, draw]))[np.newaxis]
 
 
 # A study's model for some output times, whichever way it runs.
 Scaled: TypeAlias = ScaledModel | ScaledByChance | ScaledFunction
+
+
+def gathered(blocks: Iterable[Array], number: int, progress: Callable[[int], None] | None = None) -> Array:
+    """Blocks (draw, …) as one array of so many draws; `progress` hears of each block how many it has."""
+    found, done = np.empty(0), 0
+    for block in blocks:
+        if done == 0:
+            # At once in its whole size, for to join them at the end would hold everything twice.
+            found = np.empty((number, *block.shape[1:]))
+        found[done : done + len(block)] = block
+        done += len(block)
+        if progress is not None:
+            progress(len(block))
+    return found

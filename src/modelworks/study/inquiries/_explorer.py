@@ -26,7 +26,7 @@ from modelworks.model import CompiledModel, settle_step
 from modelworks.runs import Run
 from modelworks.study.binding._binding import ACCURACY, BoundStudy, bind
 from modelworks.study.binding._questions import projection_times, row_times
-from modelworks.study.binding._scaled import Scaled, ScaledModel
+from modelworks.study.binding._scaled import Scaled, ScaledModel, gathered
 from modelworks.study.inquiries._controls import Control, Moved, as_scenario, controls_of, moved_by
 from modelworks.study.projection._projection import LEVELS, moments, thinned, thinned_draws
 from modelworks.study.projection._scenario_runs import all_prepared, baseline_name, changed_draws, other_data
@@ -188,7 +188,7 @@ class Explorer:
         rows = model.given(np.column_stack([changed[name] for name in model.parameters]))
         if not settled and isinstance(model, ScaledModel):
             model = self._settled(model, rows[len(rows) // 2])
-        return model.run_rows(rows, cores=None)
+        return gathered(model.blocks(rows, cores=None), len(rows))
 
     def _is_settled(self, moved: Moved) -> bool:
         """Whether all that was moved lies between values for which the solver's step was settled."""

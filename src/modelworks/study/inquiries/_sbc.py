@@ -24,8 +24,7 @@ from modelworks.study import stages
 from modelworks.study._record import input_files
 from modelworks.study._stale import fingerprints
 from modelworks.study.binding._binding import BoundStudy, bind
-from modelworks.study.inquiries._elsewhere import each_elsewhere
-from modelworks.study.jobs._pinned import pin
+from modelworks.study.jobs._elsewhere import machines_of
 from modelworks.study.projection._projection import log_density
 
 if TYPE_CHECKING:
@@ -95,8 +94,8 @@ def sbc(folder: Path, number: int = 50, *, cores: int | None = None, quiet: bool
     Raises
     ------
     ModelworksError
-        Y531: targets or priors from which no data can be simulated; J170 and J171 where the machines that `dask` in
-        the settings names can not be used.
+        Y531: targets or priors from which no data can be simulated; J170, J171 and J172 where the machines that `dask`
+        in the settings names can not be used.
     """
     study = bind(folder)
     progress = Progress(quiet=quiet)
@@ -127,10 +126,9 @@ def _each(
     study: BoundStudy, density: LogDensity, todo: Sequence[int], cores: int | None
 ) -> Iterator[tuple[int, dict[str, int] | None]]:
     """The ranks of each simulated study, as they come: from here, or from the machines that the settings name."""
-    address = study.inputs.repository.dask
-    if address and todo:
-        # As it is now, whatever is edited meanwhile.
-        yield from each_elsewhere(address, ranks_of, todo, str(pin(study, input_files(study)).study))
+    machines = machines_of(study, input_files(study)) if todo else None
+    if machines is not None:
+        yield from machines.each(ranks_of, {k: (k,) for k in todo})
         return
     for k in todo:
         yield k, _ranks(study, density, k, cores)

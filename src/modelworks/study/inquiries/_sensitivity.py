@@ -16,8 +16,10 @@ from modelworks.errors import counted, fail, near
 from modelworks.runs import Progress
 from modelworks.study import stages
 from modelworks.study._line import run_study
+from modelworks.study._record import input_files
 from modelworks.study.binding._binding import BoundStudy, bind
 from modelworks.study.binding._questions import quantity_unit
+from modelworks.study.jobs._elsewhere import machines_of
 from modelworks.study.projection._projection import thinned_draws
 from modelworks.study.projection._quantities import needed_scenarios, said, values_of
 
@@ -91,10 +93,12 @@ def sensitivity(
     Raises
     ------
     ModelworksError
-        Y511: no such quantity; Y512: nothing is uncertain; C711: a number that does not vary.
+        Y511: no such quantity; Y512: nothing is uncertain; C711: a number that does not vary; J170, J171 and J172
+        where the machines that `dask` in the settings names can not be used.
     """
     study = bind(folder)
     asked = _asked(study, quantity)
+    machines = machines_of(study, input_files(study)) if asked.output is not None else None
     varied = [name for name in study.free if name in study.model.parameters or name == asked.parameter]
     if not varied:
         fail("Y512", f"no parameter of the study `{study.name}` that its model uses has a prior", hint="give one")
@@ -104,11 +108,13 @@ def sensitivity(
     values = {name: np.full(len(rows), np.median(draws[name])) for name in study.names}
     for k, name in enumerate(varied):
         values[name] = _quantile(study, name, rows[:, k], draws[name], over)
-    _estimate(study, asked, values, cores, progress)
+    _estimate(study, asked, values, cores, progress, is_timed=machines is None)
     began = time.perf_counter()
     progress.start(method, total=len(rows) * _scenarios(study, asked))
-    found = values_of(study, asked, values, cores, progress)
+    found = values_of(study, asked, values, cores, progress, machines)
     progress.finish()
+    if machines is not None:
+        machines.forget()
     told = _table(method, varied, values, found, np.column_stack([values[name] for name in varied]), study)
     return Sensitivity(
         study, asked, quantity_unit(asked, study.inputs, study.model)[1], method, over,
@@ -168,11 +174,20 @@ def _quantile(study: BoundStudy, name: str, at: Array, draws: Array, over: str) 
 
 
 def _estimate(
-    study: BoundStudy, asked: Quantity, values: Mapping[str, Array], cores: int | None, progress: Progress
+    study: BoundStudy,
+    asked: Quantity,
+    values: Mapping[str, Array],
+    cores: int | None,
+    progress: Progress,
+    *,
+    is_timed: bool,
 ) -> None:
-    """Says how many runs there will be, and about how long they take; a few of them tell."""
+    """Says how many runs there will be, and about how long they take; a few of them tell.
+
+    Not where machines are there to be given them: these time the runs themselves.
+    """
     number = len(next(iter(values.values())))
-    if asked.output is None or number <= TRIED:
+    if asked.output is None or number <= TRIED or not is_timed:
         progress.say(f"{number * _scenarios(study, asked)} runs of the model")
         return
     some = {name: each[:TRIED] for name, each in values.items()}
@@ -180,7 +195,7 @@ def _estimate(
     # The first time the model is compiled; the second time is what each run takes.
     for _ in range(2):
         began = time.perf_counter()
-        values_of(study, asked, some, cores)
+        values_of(study, asked, some, cores, Progress(quiet=True))
         spent.append(time.perf_counter() - began)
     seconds = spent[1] * number / TRIED
     progress.say(f"{number * _scenarios(study, asked):,} runs of the model, at most about {seconds:.0f} s")

@@ -115,7 +115,7 @@ def _attempts(home: Path, kept: Mapping[str, str]) -> Iterator[Leftover]:
 
 
 def _copies(kept: Path, needed: Mapping[Path, str], now: float) -> Iterator[Leftover]:
-    for kind in ("pins", "code", "branches", "environments"):
+    for kind in ("pins", "code", "branches", "environments", "handed"):
         for path in _below(kept / kind):
             # The list of an environment's packages is what it is made from again.
             whose = path.with_suffix("") if kind == "environments" else path

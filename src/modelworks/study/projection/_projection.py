@@ -14,8 +14,9 @@ from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._questions import BASELINE, projection_times, row_times
 from modelworks.study.binding._scaled import Compiled, Scaled
 from modelworks.study.projection._averted import averted_table
+from modelworks.study.projection._every_run import Elsewhere, every_run
 from modelworks.study.projection._quantities import told_of_each, values_by_name
-from modelworks.study.projection._scenario_runs import all_prepared, baseline_name, settle, told_of
+from modelworks.study.projection._scenario_runs import all_prepared, baseline_name, settle
 from modelworks.study.projection._thresholds import threshold_table
 
 if TYPE_CHECKING:
@@ -55,7 +56,13 @@ class Projected:
     thresholds: pd.DataFrame
 
 
-def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: int | None) -> Projected:
+def project(
+    study: BoundStudy,
+    posterior: Posterior,
+    progress: Progress,
+    cores: int | None,
+    elsewhere: Elsewhere | None = None,
+) -> Projected:
     """Run every scenario for the same thinned draws of the posterior."""
     import pandas as pd
 
@@ -63,16 +70,11 @@ def project(study: BoundStudy, posterior: Posterior, progress: Progress, cores: 
     times = projection_times(study.inputs, study.calendar)
     scenarios = study.inputs.study.scenarios
     number = len(next(iter(draws.values()), ()))
-    progress.start("project", total=number * max(len(scenarios), 1))
     made = all_prepared(study, tuple(scenarios) or (BASELINE,), times, draws)
     # Derived numbers are those of the baseline's model: a scenario with other data has a model of its own.
     compiled = made[baseline_name(study)][0].compiled
-    found: dict[str, Array] = {}
-    for name, (model, changed) in made.items():
-        with told_of(name):
-            found[name] = model.run_rows(
-                changed, cores=cores, progress=lambda done: progress.update(number * len(found) + done)
-            )
+    progress.start("project", total=number * len(made))
+    found = every_run(study, made, cores, progress, elsewhere)
     progress.finish()
     tables = [quantile_table(study, compiled, values, name) for name, values in found.items()]
     baseline = found[baseline_name(study)]

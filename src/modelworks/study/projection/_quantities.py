@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from modelworks.calibration import Posterior
 from modelworks.errors import fail
 from modelworks.study.binding._binding import BoundStudy
-from modelworks.study.binding._questions import projection_times, quantity_unit, row_shares, row_times
+from modelworks.study.binding._questions import projection_times, quantity_unit
 from modelworks.study.binding._scaled import Compiled
 from modelworks.study.projection._decisions import numbers_of
-from modelworks.study.projection._scenario_runs import all_prepared, baseline_name, told_of
+from modelworks.study.projection._every_run import Elsewhere, every_run
+from modelworks.study.projection._scenario_runs import all_prepared, baseline_name
+from modelworks.study.projection._statistic import reduced
 from modelworks.study.projection._words import chance, in_words
 
 if TYPE_CHECKING:
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from modelworks.runs import Progress
 
 Array = NDArray[np.float64]
-
-# A row shorter than the others by more than this part of them is cut short; less is round-off.
-SHORT = 1e-3
 
 
 def values_by_name(
@@ -72,7 +71,12 @@ def told_of_each(
 
 
 def values_of(
-    study: BoundStudy, asked: Quantity, draws: Mapping[str, Array], cores: int | None, progress: Progress | None = None
+    study: BoundStudy,
+    asked: Quantity,
+    draws: Mapping[str, Array],
+    cores: int | None,
+    progress: Progress,
+    elsewhere: Elsewhere | None = None,
 ) -> Array:
     """A named number (draw,), in its own unit, for values of every parameter in the files' units, each (draw,)."""
     factor, _ = quantity_unit(asked, study.inputs, study.model)
@@ -81,18 +85,8 @@ def values_of(
     if asked.derived is not None:
         in_model = {name: draws[name] * study.factors[name] for name in study.model.parameters}
         return factor * np.asarray(study.simulator(study.report_times).compiled.derived(in_model)[asked.derived])
-    reduced = {}
     made = all_prepared(study, needed_scenarios(study, asked), projection_times(study.inputs, study.calendar), draws)
-    for name, (model, rows) in made.items():
-        with told_of(name):
-            # Block by block, for the outputs of all runs may not fit into memory.
-            blocks = []
-            for block in model.blocks(rows, cores=cores):
-                blocks.append(_reduce(study, model.compiled, asked, block))
-                if progress is not None:
-                    progress.advance(len(block))
-            reduced[name] = np.concatenate(blocks)
-    return factor * _combined(study, asked, reduced)
+    return factor * _combined(study, asked, every_run(study, made, cores, progress, elsewhere, asked))
 
 
 def needed_scenarios(study: BoundStudy, asked: Quantity) -> list[str]:
@@ -103,16 +97,16 @@ def needed_scenarios(study: BoundStudy, asked: Quantity) -> list[str]:
 def _statistic(study: BoundStudy, compiled: Compiled, asked: Quantity, found: Mapping[str, Array]) -> Array:
     """One number a draw: a statistic of an output in a scenario, less or divided by the same in another."""
     names = needed_scenarios(study, asked)
-    return _combined(study, asked, {name: _reduce(study, compiled, asked, found[name]) for name in names})
+    return _combined(study, asked, {name: reduced(study, compiled, asked, found[name]) for name in names})
 
 
-def _combined(study: BoundStudy, asked: Quantity, reduced: Mapping[str, Array]) -> Array:
-    values = reduced[asked.scenario or baseline_name(study)]
+def _combined(study: BoundStudy, asked: Quantity, numbers: Mapping[str, Array]) -> Array:
+    values = numbers[asked.scenario or baseline_name(study)]
     if asked.minus is not None:
-        values = values - reduced[asked.minus]
+        values = values - numbers[asked.minus]
     if asked.divided_by is None:
         return values
-    below = reduced[asked.divided_by]
+    below = numbers[asked.divided_by]
     if (below == 0).any():
         fail(
             "Y208",
@@ -122,42 +116,6 @@ def _combined(study: BoundStudy, asked: Quantity, reduced: Mapping[str, Array]) 
             line=asked.line,
         )
     return values / below
-
-
-def _reduce(study: BoundStudy, compiled: Compiled, asked: Quantity, values: Array) -> Array:
-    """A statistic of one output (draw, time, column) over the days asked for, one a draw."""
-    if asked.statistic == "sum":
-        column = _column(compiled, asked)
-        return np.asarray(values[:, :, column] @ row_shares(study.calendar, compiled.times, asked, counts_events=True))
-    column, inside = chosen_rows(study, compiled, asked)
-    chosen = values[:, inside, column]
-    if asked.statistic == "max":
-        return np.asarray(chosen.max(axis=1))
-    if asked.statistic == "mean":
-        return np.asarray(chosen.mean(axis=1))
-    if asked.statistic == "peak_date":
-        at = row_times(compiled.times, counts_events=compiled.columns[column].counts_events)[inside]
-        return np.asarray(at[chosen.argmax(axis=1)])
-    return np.asarray(chosen[:, -1])
-
-
-def _column(compiled: Compiled, asked: Quantity) -> int:
-    return [column.name for column in compiled.columns].index(str(asked.output))
-
-
-def chosen_rows(study: BoundStudy, compiled: Compiled, asked: Quantity) -> tuple[int, NDArray[np.bool_]]:
-    """The column a quantity is of, and which rows (time,) belong to its days."""
-    column, times = _column(compiled, asked), compiled.times
-    counting = compiled.columns[column].counts_events
-    share = row_shares(study.calendar, times, asked, counts_events=counting)
-    # A row that lies partly outside belongs to the side that has most of it.
-    inside = share >= min(0.5, share.max())
-    if counting:
-        # Where the end cuts a row short, its count is of less time than the others' and compares with none.
-        length = np.diff(times, prepend=-np.inf)
-        whole = inside & (length >= (1 - SHORT) * np.diff(times).max())
-        inside = whole if whole.any() else inside
-    return column, inside
 
 
 def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._questions import quantity_unit, row_times
 from modelworks.study.binding._scaled import Compiled
-from modelworks.study.projection._quantities import chosen_rows
+from modelworks.study.projection._statistic import chosen_rows
 
 if TYPE_CHECKING:
     import pandas as pd
