@@ -105,6 +105,44 @@ def test_the_list_goes_on_after_a_run(index: Index, publish: Publish) -> None:
     assert told.value.codes == ("R151",)
 
 
+def test_runs_are_listed_in_the_order_asked_for(index: Index, publish: Publish) -> None:
+    """What says nothing comes last either way, and of those that are alike the latest comes first."""
+    said = [("b", 3.0), ("a", 1.0), ("b", 2.0), ("c", None)]
+    b3, a1, b2, c = (publish(study, **({} if seconds is None else {"seconds": seconds})) for study, seconds in said)
+    for order, descending, expected in (
+        ("time", False, [b3, a1, b2, c]),
+        ("seconds", True, [b3, b2, a1, c]),
+        ("seconds", False, [a1, b2, b3, c]),
+        ("study", False, [a1, b2, b3, c]),
+        ("study", True, [c, b2, b3, a1]),
+    ):
+        wanted = Wanted(order=order, descending=descending)
+        assert ids(index.select(wanted)) == [run.id for run in expected], wanted
+    with pytest.raises(ModelworksError) as told:
+        index.select(Wanted(order="colour"))
+    assert told.value.codes == ("R151",)
+
+
+def test_runs_are_counted_by_what_one_would_see_instead(index: Index, publish: Publish) -> None:
+    """What is chosen of a facet narrows the others; its own counts say what another choice would show."""
+    first = publish("a", verdict="fine", parameters={"rate": {"median": 2.0, "low": 1.0, "high": 3.0}})
+    for study, verdict in (("a", "fine"), ("a", "stop"), ("b", "stop")):
+        publish(study, verdict=verdict, provenance={"person": "Ada"})
+    every = index.select().approved
+    counts = index.counts(Wanted(), every)
+    assert counts["study"] == {"a": 3, "b": 1}
+    assert counts["verdict"] == {"fine": 2, "stop": 2}
+    assert counts["person"] == {"Ada": 3}
+    assert counts["approved"] == {"yes": 0}
+    narrowed = index.counts(Wanted(study="a", person="Ada"), [first.key])
+    assert narrowed["study"] == {"a": 2, "b": 1}
+    assert narrowed["verdict"] == {"fine": 1, "stop": 1}
+    assert narrowed["person"] == {"Ada": 2}
+    assert index.counts(Wanted(approved=True), [first.key])["verdict"] == {"fine": 1}
+    assert index.counts(Wanted(conditions=(condition("rate > 1"),)), every)["study"] == {"a": 1}
+    assert index.numbers([first.key])[first.key]["rate"] == {"value": 2.0, "low": 1.0, "high": 3.0, "mean": None}
+
+
 def test_a_run_is_found_by_the_first_digits_of_its_id(index: Index, publish: Publish) -> None:
     runs = [publish() for _ in range(3)]
     assert index.keys(runs[1].id.upper()) == [runs[1].key]

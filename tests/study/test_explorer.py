@@ -77,7 +77,9 @@ def test_without_contacts_the_ill_recover_one_by_one(run: Run) -> None:
     (control,) = explorer.controls
     assert (control.name, control.low, control.high, control.baseline) == ("times.contact_rate", 0.0, 2.0, 1.0)
     answer = explorer.answer({control.name: 0.0}, ["in_bed", "new_infections"], all_draws=True)
-    recovery = np.asarray(Posterior.read(run.path / "calibrate" / "posterior.nc").draws("recovery_rate")).reshape(-1)
+    draws = Posterior.read(run.path / "calibrate" / "posterior.nc")
+    assert control.multiplied == pytest.approx(np.median(draws.draws("contact_rate")), rel=0.02)
+    recovery = np.asarray(draws.draws("recovery_rate")).reshape(-1)
     chosen = recovery[thinned(recovery.size, 40)]
     days = np.arange(answer.ribbons[0].times.size)
     expected = np.quantile(np.exp(-chosen[:, None] * days), 0.5, axis=0)

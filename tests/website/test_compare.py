@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -73,3 +74,44 @@ def test_more_than_six_are_a_letter(browser: TestClient, runs: list[Run]) -> Non
 def test_a_run_that_is_not_there_is_a_letter(browser: TestClient) -> None:
     answer = browser.get(f"{AT}/compare?run=ffffff&run=eeeeee", headers={"accept": "text/html"})
     assert (answer.status_code, "R101" in answer.text) == (404, True)
+
+
+def listed(browser: TestClient, query: str = "", status: int = 200) -> str:
+    answer = browser.get(f"{AT}/runs{query}", headers={"accept": "text/html"})
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+def in_order(said: str, runs: list[Run]) -> list[int]:
+    """Which of the runs a list shows, in its order."""
+    numbers = {run.id: number for number, run in enumerate(runs)}
+    return [numbers[each] for each in re.findall(r'aria-label="Compare run (\w+)"', said)]
+
+
+def test_a_click_on_a_column_sorts_by_it_and_a_second_turns_it_round(browser: TestClient, runs: list[Run]) -> None:
+    by_time = sorted(range(7), key=lambda number: (runs[number].key.split("/")[3], runs[number].id))
+    assert in_order(listed(browser, "?sort=time"), runs) == by_time
+    said = listed(browser)
+    assert in_order(said, runs) == by_time[::-1]
+    assert 'aria-sort="descending"' in said
+    assert f'href="{AT}/runs?sort=time"' in said
+    assert f'href="{AT}/runs?sort=-seconds"' in said
+    assert f'href="{AT}/runs?sort=seconds"' in listed(browser, "?sort=-seconds")
+    assert "R151" in listed(browser, "?sort=colour", status=422)
+
+
+def test_columns_are_chosen_and_kept_in_the_address(browser: TestClient, runs: list[Run]) -> None:
+    """A number of the runs may be one; a name that is none is left out."""
+    said = listed(browser, "?column=study&column=number:rate&column=%3Cb%3E")
+    titles = re.findall(r'role="columnheader"[^>]*>(?:<a[^>]*>)?([^<]+)', said)
+    assert titles == ["Run", "Study", "Rate"]
+    assert f'href="{AT}/runs?sort=-study&amp;column=study' in listed(browser, "?sort=study&column=study")
+    assert "<b>" not in said
+
+
+def test_a_facet_says_how_many_and_is_taken_back(browser: TestClient, runs: list[Run]) -> None:
+    said = listed(browser, "?verdict=look")
+    assert "No run is like that" in said
+    chosen = re.search(r'<a href="([^"]+)" aria-current="true">Look <span class="count">0</span>', said)
+    assert chosen is not None
+    assert chosen[1] == f"{AT}/runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def test_the_page_answers_without_a_script(explored: Any) -> None:
     assert 'type="range"' in page.text
     assert 'value="0.5"' in page.text
     assert "A fifth fewer contacts" in page.text
+    assert re.search(r"0\.\d+ × 0\.5 = 0\.\d+ per day", page.text)
     picture = browser.get(address(run, ".png"), params={"times.contact_rate": "0.5"})
     assert picture.content.startswith(b"\x89PNG")
 

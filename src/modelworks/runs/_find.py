@@ -18,6 +18,9 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
 }
+# By what a list may be ordered, and by which of its values runs are counted.
+ORDERS = ("time", "study", "model", "region", "verdict", "seconds", "person")
+FACETS = ("study", "region", "verdict", "person")
 # What an index keeps of a number; `value` is the median where there is one.
 PARTS = ("value", "low", "high", "mean")
 _CONDITION = re.compile(r"\s*(?P<name>[^\s<>=!]+)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<number>\S+)\s*")
@@ -42,7 +45,8 @@ class Wanted:
     """Which runs to list: what is None or empty asks nothing. `since` and `until` are days, themselves included.
 
     With `approved` only the runs that the team stands behind now. With `after`, the key of a run (which may be gone
-    meanwhile), those that come after it in the list.
+    meanwhile), those that come after it in the list, which has to be in its own order: the latest first. `order` is
+    one of `ORDERS`; what a run says nothing of comes last either way.
     """
 
     study: str | None = None
@@ -59,6 +63,8 @@ class Wanted:
     conditions: tuple[Condition, ...] = ()
     limit: int | None = None
     after: str | None = None
+    order: str = "time"
+    descending: bool = True
 
 
 def condition(text: str) -> Condition:

@@ -6,15 +6,15 @@ where a name was added or removed since; deleting its file costs one slow listin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
 
 from modelworks.errors import Letter, ModelworksError, fail, near
-from modelworks.runs._find import COMPARISONS, PARTS, Condition, Wanted, day
+from modelworks.runs._find import COMPARISONS, FACETS, ORDERS, PARTS, Condition, Wanted, day
 from modelworks.runs._index_tables import FILES, NUMBERS, RUNS, TAGS, WORDS, beginning, portions
 from modelworks.runs._index_upkeep import Upkeep
 from modelworks.runs._promotion import APPROVED, Promotion, by_run, what_holds
@@ -51,11 +51,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The runs asked for, the latest first, and how many there are of them without a limit."""
+    """The runs asked for, and how many there are of them without a limit; `approved` are the keys of all runs, asked
+    for or not, that the team stands behind now."""
 
     rows: tuple[Row, ...]
     total: int
     damaged: tuple[Letter, ...] = ()
+    approved: tuple[str, ...] = ()
 
 
 class Index(Upkeep):
@@ -81,6 +83,37 @@ class Index(Upkeep):
                 with self._changing() as connection:
                     self._take(connection, changed)
             return self._selected(asked)
+
+    def counts(self, wanted: Wanted, approved: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """How many runs there are with each value of each of `FACETS`, and how many are approved.
+
+        What is asked of a facet narrows the others and not itself: its counts say what one would see instead.
+        `approved` is that of a `Listing`, and nothing is looked for that came after it.
+        """
+        free = replace(wanted, study=None, region=None, verdict=None, person=None, approved=False)
+        columns = [RUNS.c[name] for name in FACETS]
+        with self._answering():
+            conditions = tuple(self._conditions(free))
+            counted = sql.select(*columns, sql.func.count()).group_by(*columns)
+            with self._engine.connect() as connection:
+                # With an empty list a database would look through all runs to find none.
+                few = counted.where(*conditions, RUNS.c.key.in_(approved))
+                stands = connection.execute(few).all() if approved else []
+                found = stands if wanted.approved else connection.execute(counted.where(*conditions)).all()
+        asked = [_in_index(wanted, name) for name in FACETS]
+        return {
+            **{name: _tally(found, asked, k) for k, name in enumerate(FACETS)},
+            "approved": {"yes": sum(_tally(stands, asked, None).values())},
+        }
+
+    def numbers(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Mapping[str, float | None]]]:
+        """Of each of some runs its numbers by their names, each with its parts."""
+        asked = sql.select(NUMBERS).where(NUMBERS.c.store == self._store.address, NUMBERS.c.key.in_(keys))
+        found: dict[str, dict[str, Mapping[str, float | None]]] = {key: {} for key in keys}
+        with self._answering(), self._engine.connect() as connection:
+            for row in connection.execute(asked):
+                found[row.key][row.name] = {part: getattr(row, part) for part in PARTS}
+        return found
 
     def spoken(self) -> list[Word]:
         """All that was said on the way to an approval, after a look at what is there now."""
@@ -148,8 +181,7 @@ class Index(Upkeep):
             return [row.key for row in connection.execute(asked) if self._store.stamp(row.key) != row.stamp]
 
     def _asked(self, wanted: Wanted, *columns: Any) -> Any:
-        order = (RUNS.c.time.desc(), RUNS.c.id.desc())
-        asked = sql.select(*columns).where(*self._conditions(wanted)).order_by(*order).limit(wanted.limit)
+        asked = sql.select(*columns).where(*self._conditions(wanted)).order_by(*_order(wanted)).limit(wanted.limit)
         return asked if wanted.after is None else asked.where(_after(wanted.after))
 
     def _selected(self, wanted: Wanted) -> Listing:
@@ -166,17 +198,14 @@ class Index(Upkeep):
             letters = [letter for key in damaged for letter in _why_not(self._store, key)]
         stands = by_run(what_holds(self._spoken(), self))
         rows = tuple(_row(dict(row._mapping), tags.get(row.key, ()), stands.get(row.key)) for row in found)
-        return Listing(rows, total, tuple(letters))
+        approved = tuple(key for key, each in stands.items() if each.state == APPROVED)
+        return Listing(rows, total, tuple(letters), approved)
 
     def _conditions(self, wanted: Wanted) -> Iterator[Any]:
         yield RUNS.c.store == self._store.address
         yield RUNS.c.damage.is_(None)
-        for name in ("study", "model", "region"):
-            value = getattr(wanted, name)
-            if value is not None:
-                yield RUNS.c[name] == folder_name(value)
-        for name in ("verdict", "person", "pinned"):
-            value = getattr(wanted, name)
+        for name in ("study", "model", "region", "verdict", "person", "pinned"):
+            value = _in_index(wanted, name)
             if value is not None:
                 yield RUNS.c[name] == value
         if wanted.commit is not None:
@@ -220,6 +249,35 @@ def _after(key: str) -> Any:
     moment = parts[3]
     earlier = sql.and_(RUNS.c.time == moment, RUNS.c.id < id_of(Path(key)))
     return sql.or_(RUNS.c.time < moment, earlier)
+
+
+def _order(wanted: Wanted) -> Iterator[Any]:
+    """In which order runs are listed; of those that are alike the latest come first."""
+    if wanted.order not in ORDERS:
+        fail("R151", f"runs are not listed by `{wanted.order}`", hint=near(wanted.order, ORDERS))
+    columns = [RUNS.c.time, RUNS.c.id] if wanted.order == "time" else [RUNS.c[wanted.order]]
+    if wanted.order != "time":
+        yield columns[0].is_(None)
+    yield from (each.desc() if wanted.descending else each.asc() for each in columns)
+    if wanted.order != "time":
+        yield from (RUNS.c.time.desc(), RUNS.c.id.desc())
+
+
+def _in_index(wanted: Wanted, name: str) -> Any:
+    """What is asked of a column, as it stands there: studies, models and regions are folders."""
+    value = getattr(wanted, name)
+    return folder_name(value) if value is not None and name in ("study", "model", "region") else value
+
+
+def _tally(counted: Iterable[Sequence[Any]], asked: Sequence[str | None], facet: int | None) -> dict[str, int]:
+    """The runs of each value of a facet, of those that are as asked for in the others; None counts all under one."""
+    others = [(k, value) for k, value in enumerate(asked) if value is not None and k != facet]
+    found: dict[str, int] = {}
+    for row in counted:
+        value = "" if facet is None else row[facet]
+        if value is not None and all(row[k] == wanted for k, wanted in others):
+            found[value] = found.get(value, 0) + row[-1]
+    return found
 
 
 def _compared(condition: Condition) -> Any:

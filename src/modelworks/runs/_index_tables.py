@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sql
 
 from modelworks.errors import ModelworksError
-from modelworks.runs._find import PARTS, numbers_of
+from modelworks.runs._find import FACETS, PARTS, numbers_of
 from modelworks.runs._run import CHECKSUMS, id_of
 
 if TYPE_CHECKING:
     from modelworks.runs._store import Store
 
 # Of another edition an index is thrown away and made anew.
-EDITION = 4
+EDITION = 5
 # A lock of PostgreSQL that all who refresh an index of runs agree upon.
 LOCK = 0x6D77_7275
 
@@ -53,6 +53,8 @@ ABOUT = _table("about", {"name": _TEXT}, value=_TEXT)
 sql.Index("modelworks_runs_in_order", RUNS.c.store, RUNS.c.time.desc(), RUNS.c.id.desc())
 # Counts those of a study, gives them in order, and finds the damaged ones, without a look at any row.
 sql.Index("modelworks_runs_of_studies", RUNS.c.store, RUNS.c.damage, RUNS.c.study, RUNS.c.time.desc(), RUNS.c.id.desc())
+# Counts the runs by what they are narrowed by (`FACETS`) without a look at any row.
+sql.Index("modelworks_runs_of_facets", RUNS.c.store, RUNS.c.damage, *(RUNS.c[name] for name in FACETS))
 sql.Index("modelworks_numbers_by_name", NUMBERS.c.store, NUMBERS.c.name, NUMBERS.c.value)
 # Few are damaged, and every list asks which.
 _DAMAGED = RUNS.c.damage.is_not(None)

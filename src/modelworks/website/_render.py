@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from decimal import Decimal
 from importlib import resources
 from importlib.metadata import version
 from typing import Any
@@ -97,10 +98,19 @@ def dated(text: str) -> str:
     return _DAY.sub(lambda day: words.moment(day[0]).partition(",")[0], text)
 
 
+def short(value: float) -> str:
+    """A number of a form: four digits, and none that says nothing.
+
+    >>> short(0.24), short(2.0), short(12345.6), short(0.00001234567)
+    ('0.24', '2', '12,350', '0.00001235')
+    """
+    return f"{Decimal(f'{value:.4g}'):,f}"
+
+
 @functools.cache
 def _templates() -> Environment:
     made = environment("modelworks.website")
-    made.filters |= {"coded": coded, "dated": dated}
+    made.filters |= {"coded": coded, "dated": dated, "short": short}
     made.globals |= {"static": _static, "pages": PAGES, "version": version("modelworks")}
     return made
 

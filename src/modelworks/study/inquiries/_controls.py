@@ -31,7 +31,8 @@ class Control:
 
     A slider goes from `low` to `high`, in `unit`. `baseline` is where it stands when nothing is changed; None is as
     calibrated, which is another value in each draw. `options` are the datasets of a choice with their titles, the
-    study's own first.
+    study's own first. A factor multiplies `multiplied`, the median of the draws, in `multiplied_unit`; None where it
+    multiplies several parameters at once.
     """
 
     kind: Kind
@@ -42,6 +43,8 @@ class Control:
     high: float = 1.0
     baseline: float | None = None
     options: tuple[tuple[str, str], ...] = ()
+    multiplied: float | None = None
+    multiplied_unit: str = ""
 
     @property
     def name(self) -> str:
@@ -184,7 +187,11 @@ def _factor(study: BoundStudy, name: str, draws: Mapping[str, Array]) -> Control
     limit = _limits(study, name)[1]
     if math.isfinite(limit) and most > 0:
         high = min(high, limit / most)
-    return Control("factor", name, f"{_title(study, name)}, times", "", 0.0, high, 1.0)
+    members = study.members(name)
+    multiplied = float(np.median(draws[members[0]])) if len(members) == 1 else None
+    unit = study.entry(members[0]).unit
+    title = f"{_title(study, name)}, times"
+    return Control("factor", name, title, "", 0.0, high, 1.0, multiplied=multiplied, multiplied_unit=unit)
 
 
 def _choice(study: BoundStudy, name: str) -> Control:

@@ -19,6 +19,7 @@ from modelworks.jobs import Order
 from modelworks.plots import Figure
 from modelworks.runs import Run
 from modelworks.study import (
+    Control,
     Explorable,
     Explored,
     Moved,
@@ -29,7 +30,7 @@ from modelworks.study import (
     read_moved,
 )
 from modelworks.website._house import Workspace
-from modelworks.website._render import at, page, rendered
+from modelworks.website._render import at, page, rendered, short
 from modelworks.website._scenarios import LONGEST_TITLE, named, remove, save, saved, saved_one
 from modelworks.website._studies import study_of
 from modelworks.website.access.visits import Reader, Runner, Visit
@@ -160,6 +161,7 @@ def _shown(
         request, "explore.html.j2", 422 if letters else 200,
         run=run, explorer=explorer, explored=found, chosen=chosen, letters=letters, presets=presets,
         rows=_rows(found.ribbons[0]), query=query, kept=kept, known=named(kept, query), longest=LONGEST_TITLE,
+        stands_at=stands_at,
     )  # fmt: skip
 
 
@@ -211,6 +213,20 @@ def _query(explorer: Explorable, moved: Mapping[str, Any], output: str) -> str:
     is_set = {SET + name: "on" for name in calibrated if name in moved}
     values = {name: f"{value:.12g}" if isinstance(value, float) else value for name, value in moved.items()}
     return urlencode({OUTPUT: output, **values, **is_set})
+
+
+def stands_at(control: Control, value: float) -> str:
+    """Where a slider stands, in words; `explore.js` says the same while it moves.
+
+    >>> stands_at(Control("factor", "contact_rate", "Contacts", multiplied=0.3, multiplied_unit="per day"), 0.8)
+    '0.3 × 0.8 = 0.24 per day'
+    """
+    if control.kind != "factor":
+        return short(value)
+    if control.multiplied is None:
+        return f"× {short(value)}"
+    product = short(value * control.multiplied)
+    return f"{short(control.multiplied)} × {short(value)} = {product} {control.multiplied_unit}".rstrip()
 
 
 def _rows(ribbon: Ribbon) -> list[tuple[Any, ...]]:

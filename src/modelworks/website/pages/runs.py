@@ -1,15 +1,17 @@
-"""The list of runs, and what may be asked of it."""
+"""The list of runs, and what may be asked of it: all of it stands in the address, which can be sent to others."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from modelworks.runs import Wanted, condition
+from modelworks.runs import FACETS, Listing, Wanted, condition
+from modelworks.website._house import Workspace
 from modelworks.website._render import page
 from modelworks.website._studies import studies
 from modelworks.website.access.visits import Reader
@@ -18,29 +20,109 @@ router = APIRouter()
 
 SHOWN = 50
 MOST_SHOWN = 500
+# Of a facet with more values the most frequent are shown.
+VALUES_SHOWN = 8
+LATEST = "-time"
+
+
+class Column(NamedTuple):
+    """A column of the list: its title, and how one sorts by it: as a form says it, the way of a first click first."""
+
+    title: str
+    orders: tuple[tuple[str, str], ...] = ()
+
+
+def _by_letters(name: str, title: str) -> Column:
+    return Column(title, ((name, f"{title}, A to Z"), (f"-{name}", f"{title}, Z to A")))
+
+
+# By their names in an address.
+COLUMNS: Mapping[str, Column] = {
+    "study": _by_letters("study", "Study"),
+    "model": _by_letters("model", "Model"),
+    "region": _by_letters("region", "Region"),
+    "verdict": Column("Verdict", (("-verdict", "Stop, look, fine"), ("verdict", "Fine, look, stop"))),
+    "answer": Column("Answer"),
+    "time": Column("Finished", ((LATEST, "The latest first"), ("time", "The earliest first"))),
+    "seconds": Column("Time taken", (("-seconds", "The longest first"), ("seconds", "The shortest first"))),
+    "person": _by_letters("person", "By"),
+    "approval": Column("Approval"),
+    "commit": Column("Commit"),
+}
+FIRST_COLUMNS = ("study", "verdict", "answer", "time", "seconds", "person")
+TITLES = {"study": "Study", "verdict": "Verdict", "region": "Region", "person": "By", "approved": "Approved"}
+NUMBER = "number:"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person asked of the list; what is empty asks nothing."""
+    """What a person asked of the list; what is empty asks nothing. `sort` has a `-` where the largest come first."""
 
     study: str = ""
     verdict: str = ""
     region: str = ""
     person: str = ""
+    approved: str = ""
     tag: str = ""
     since: str = ""
     until: str = ""
     where: str = ""
+    sort: str = LATEST
+    column: tuple[str, ...] = ()
 
     def wanted(self, limit: int) -> Wanted:
-        """The same, as the index takes it; R151 where a day or a condition is none."""
-        texts = {name: value.strip() or None for name, value in self.said().items() if name != "where"}
+        """The same, as the index takes it; R151 where a day, a condition or an order is none."""
+        texts = {name: getattr(self, name).strip() or None for name in (*FACETS, "tag", "since", "until")}
         conditions = tuple(condition(each) for each in self.where.split(",") if each.strip())
-        return Wanted(**texts, conditions=conditions, limit=limit)  # type: ignore[arg-type]
+        return Wanted(
+            **texts, approved=bool(self.approved), conditions=conditions, limit=limit,
+            order=self.sort.removeprefix("-"), descending=self.sort.startswith("-"),
+        )  # fmt: skip
 
-    def said(self) -> dict[str, str]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns to show, in their order; numbers come after what is known of every run."""
+        chosen = [name for name in COLUMNS if name in self.column]
+        numbers = [name for name in dict.fromkeys(self.column) if name.startswith(NUMBER)]
+        return (*(chosen or FIRST_COLUMNS), *numbers)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is asked that not every run is."""
+        return any(value for name, value in self.said().items() if name not in ("sort", "column"))
+
+    def said(self) -> dict[str, Any]:
+        """What an address has to say of it."""
+        every = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: value for name, value in every.items() if value and (name, value) != ("sort", LATEST)}
+
+    def but(self, **other: Any) -> str:
+        """The query of an address that asks the same but for this; what is empty is left out."""
+        return urlencode({name: value for name, value in (self.said() | other).items() if value}, doseq=True)
+
+    def sorted_by(self, column: str) -> str:
+        """The query behind the title of a column: sorts by it, and the other way round where it does so already."""
+        (first, _), (second, _) = COLUMNS[column].orders
+        chosen = second if self.sort == first else first
+        return self.but(sort="" if chosen == LATEST else chosen)
+
+    def hidden(self, *shown: str) -> list[tuple[str, str]]:
+        """What a form has to carry that shows fields for these."""
+        said = [(name, value) for name, value in self.said().items() if name not in shown]
+        return [(name, each) for name, value in said for each in (value if isinstance(value, tuple) else (value,))]
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A way to narrow the list: each of its values with how many runs there are, and the address that asks for it."""
+
+    name: str
+    values: tuple[tuple[str, int, str, bool], ...]
+    more: int
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.name]
 
 
 @router.get("/w/{workspace}/runs")
@@ -51,16 +133,52 @@ def runs(
     verdict: str = "",
     region: str = "",
     person: str = "",
+    approved: str = "",
     tag: str = "",
     since: str = "",
     until: str = "",
     where: str = "",
+    sort: str = LATEST,
+    column: Annotated[Sequence[str], Query()] = (),
     show: Annotated[int, Query(ge=1, le=MOST_SHOWN)] = SHOWN,
 ) -> Response:
-    """The runs asked for, the latest first."""
-    asked = Asked(study, verdict, region, person, tag, since, until, where)
-    listing = visit.workspace.index.select(asked.wanted(show))
-    said = {name: value for name, value in asked.said().items() if value}
-    more = urlencode({**said, "show": min(2 * show, MOST_SHOWN)}) if listing.total > show < MOST_SHOWN else ""
+    """The runs asked for, the latest first or in the order that was asked for."""
+    index = visit.workspace.index
+    asked = Asked(study, verdict, region, person, approved, tag, since, until, where, sort or LATEST, tuple(column))
+    wanted = asked.wanted(show)
+    listing = index.select(wanted)
     names = [each.name for each in studies(visit.workspace)]
-    return page(request, "runs.html.j2", listing=listing, asked=asked, more=more, studies=names)
+    return page(
+        request, "runs.html.j2",
+        listing=listing, asked=asked, studies=names if len(names) > VALUES_SHOWN else [],
+        facets=_facets(asked, index.counts(wanted, listing.approved)), columns=COLUMNS,
+        more=asked.but(show=min(2 * show, MOST_SHOWN)) if listing.total > show < MOST_SHOWN else "",
+        **_numbers(visit.workspace, listing),
+    )  # fmt: skip
+
+
+def _facets(asked: Asked, counts: Mapping[str, Mapping[str, int]]) -> list[Facet]:
+    """What the list may be narrowed by: of a facet in which all runs are alike there is nothing to choose."""
+    found = []
+    for name in TITLES:
+        chosen = getattr(asked, name)
+        # What is chosen may be a word of which there is no run.
+        counted = {
+            **({chosen: 0} if chosen else {}),
+            **{value: count for value, count in counts[name].items() if count},
+        }
+        if not chosen and len(counted) < (1 if name == "approved" else 2):
+            continue
+        frequent = sorted(counted, key=lambda value: (value != chosen, -counted[value], value))
+        values = tuple(
+            (value, counted[value], asked.but(**{name: "" if value == chosen else value}), value == chosen)
+            for value in frequent[:VALUES_SHOWN]
+        )
+        found.append(Facet(name, values, len(frequent) - len(values)))
+    return found
+
+
+def _numbers(workspace: Workspace, listing: Listing) -> dict[str, Any]:
+    """The numbers of the runs shown, which may stand in columns, and their names."""
+    numbers = workspace.index.numbers([row.key for row in listing.rows])
+    return {"numbers": numbers, "names": sorted({name for each in numbers.values() for name in each})}

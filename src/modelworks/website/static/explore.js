@@ -8,6 +8,14 @@
   let asked = null;
   let again = false;
 
+  const short = (number) => number.toLocaleString("en", { maximumSignificantDigits: 4 });
+
+  // Where a slider stands, as the page said it before it was moved: of a factor with what comes of it.
+  function stands(value, { of, unit }) {
+    if (of === undefined) return short(value);
+    return of ? `${short(Number(of))} × ${short(value)} = ${short(value * of)} ${unit}` : `× ${short(value)}`;
+  }
+
   const query = () => new URLSearchParams(new FormData(form));
 
   async function draw(panels) {
@@ -69,7 +77,8 @@
   form.addEventListener("input", (event) => {
     const control = event.target;
     if (control.type === "range") {
-      control.parentElement.querySelector("output").value = Number(Number(control.value).toPrecision(4));
+      const output = control.parentElement.querySelector("output");
+      output.value = stands(Number(control.value), output.dataset);
       const sets = form.querySelector(`[data-sets="${control.id}"]`);
       if (sets) sets.checked = true;
     }
