@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import struct
+import threading
 from pathlib import Path
 
 import pytest
 
+from modelworks.jobs import Pace
 from modelworks.runs import Ledger
+from modelworks.study import explain_job, order_study, queue_around, worker_around
+from modelworks.study._stale import ledger_of
+from modelworks.study.binding._binding import bind
 from modelworks.study.projection._time_limit import TimeLimit
 
 
@@ -63,3 +70,29 @@ def test_a_second_calibration_goes_on_with_the_same_clock(tmp_path: Path) -> Non
         mine.goes_on_in(second)
         again.now = 1.5
         assert mine.is_over()
+
+
+@pytest.mark.slow
+def test_who_retries_a_job_gives_it_its_time_limit_once_more(quick: Path, repository: Path) -> None:
+    """With what was spent before it would fail at once, however often it is retried."""
+    file = quick / "study.yaml"
+    limited = re.sub(r"(?m)^calibration:\n", "calibration:\n  time_limit: 1 h\n", file.read_text(encoding="utf-8"))
+    file.write_text(limited, encoding="utf-8")
+    order = order_study(quick, until="calibrate")
+    ledger = ledger_of(bind(Path(order.task["study"])))
+    with Ledger(ledger) as spent_before:
+        spent_before.keep(b"spent by " + order.task["run"].encode(), struct.pack("<d", 4000.0))
+    pace = Pace(lease=2.0, backoff=0.01, poll=0.02)
+    with queue_around(repository) as queue:
+        queue.submit([order])
+        said = []
+        for _ in range(2):
+            worker_around(repository, cores=4, memory_gb=8.0, pace=pace).run(threading.Event(), until_idle=True)
+            said.append(queue.get(order.id).state)
+            if said == ["failed"]:
+                told = explain_job(repository, order.id)
+                queue.retry(order.id, by="Ada")
+    assert said == ["failed", "done"]
+    assert "C510" in told.text
+    assert "its whole time limit once more" in told.text
+    assert told.next == f"modelworks retry {order.id}"

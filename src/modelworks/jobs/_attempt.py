@@ -54,13 +54,17 @@ class Attempt:
     # -- the side that watches -----------------------------------------------------------------------
 
     @classmethod
-    def prepare(cls, home: Path, claim: Claim) -> Attempt:
-        """The folder of a claim's attempt, with its order; what is there already stays."""
+    def prepare(cls, home: Path, claim: Claim, *, retried: int = 0) -> Attempt:
+        """The folder of a claim's attempt, with its order; what is there already stays.
+
+        `retried` is how often somebody let the job begin anew.
+        """
         attempt = cls.of(home, claim)
         attempt.folder.mkdir(parents=True, exist_ok=True)
         told = {
             "job": claim.job,
             "attempt": claim.attempt,
+            "retried": retried,
             "title": claim.order.title,
             "task": claim.order.task,
             "resources": asdict(claim.order.resources),

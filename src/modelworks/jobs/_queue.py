@@ -41,6 +41,7 @@ from modelworks.processes import Process
 LOCK = 0x6D77_716A
 LONGEST_BACKOFF_SECONDS = 600.0
 CLEARED = "cleared away"
+RETRIED = "retried"
 # So many of those that could be next are looked at for some that fit; the others get their turn later.
 LOOKED_AT = 100
 
@@ -165,6 +166,12 @@ class Queue:
         asked = sql.select(EVENTS.c.time, EVENTS.c.what, EVENTS.c.text).where(EVENTS.c.job == job)
         with self.look() as connection:
             return [Event(*row) for row in connection.execute(asked.order_by(EVENTS.c.number))]
+
+    def retried(self, job: str) -> int:
+        """How often somebody let a job begin anew."""
+        asked = sql.select(sql.func.count()).where(EVENTS.c.job == job, EVENTS.c.what == RETRIED)
+        with self.look() as connection:
+            return int(connection.execute(asked).scalar_one())
 
     def cancel(self, job: str, by: str = "") -> State:
         """Wish a job away: one that waits is cancelled at once, one that runs as soon as its worker hears of it."""
@@ -445,7 +452,7 @@ class Queue:
         allowed = row["attempt"] + job_of(dict(row)).order.attempts
         fresh = {"state": "waiting", "allowed": allowed, "not_before": 0.0, "outcome": "{}", "finished": ""}
         self._set(connection, [JOBS.c.id == job], **fresh)
-        self._say(connection, job, "retried", text)
+        self._say(connection, job, RETRIED, text)
         failed = sql.select(JOBS.c.id, JOBS.c.outcome).where(
             JOBS.c.id.in_(sql.select(NEEDS.c.job).where(NEEDS.c.needs == job)), JOBS.c.state == "failed"
         )

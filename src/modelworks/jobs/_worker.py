@@ -210,8 +210,9 @@ class JobWorker:
         if claim.cancelled:
             self._drop(claim, "cancelled", {"reason": "cancelled", "text": "cancelled before it began"})
             return
+        retried = self._queue.retried(claim.job) if claim.attempt > 1 else 0
         try:
-            attempt = Attempt.prepare(self._home, claim)
+            attempt = Attempt.prepare(self._home, claim, retried=retried)
             handle = self._executors[claim.order.executor].submit(attempt, claim.order)
         except ModelworksError as error:
             self._once_more(claim, "refused", str(error.letters[0]))

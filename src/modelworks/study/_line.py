@@ -119,12 +119,13 @@ def run_study(
     progress: Progress | None = None,
     name: tuple[datetime, str] | None = None,
     carried: Carried | Beginning | None = None,
+    retried: int = 0,
 ) -> Result:
     """Run every stale stage of a study up to one, and publish a run where there is anything new.
 
     `progress` hears how far it is, instead of the terminal; `name` is the moment and the id of the run, where these
     were chosen beforehand. With `carried`, the draws of another study take the place of a calibration, or it begins
-    among them.
+    among them. `retried` is how often somebody let the run begin anew: each time it has its time limit for itself.
 
     Raises
     ------
@@ -132,7 +133,9 @@ def run_study(
         With every mistake of the study's files; nothing is run then.
     """
     began = time.perf_counter()
-    return run_opened(open_study(folder), until, cores, progress or Progress(quiet=quiet), began, name, carried)
+    return run_opened(
+        open_study(folder), until, cores, progress or Progress(quiet=quiet), began, name, carried, retried
+    )
 
 
 def run_opened(
@@ -143,6 +146,7 @@ def run_opened(
     began: float,
     name: tuple[datetime, str] | None = None,
     carried: Carried | Beginning | None = None,
+    retried: int = 0,
 ) -> Result:
     """`run_study` of a study whose files were read already; `began` is when, on the clock of `time.perf_counter`."""
     check_until(study, until)
@@ -150,17 +154,21 @@ def run_opened(
     # Who edits or commits while a calibration is under way changes the next run, and not the record of this one.
     with tempfile.TemporaryDirectory(prefix="modelworks-") as kept:
         known = provenance(root) | pinned_provenance(root)
-        as_read = _AsRead(_copied(input_files(study), Path(kept)), known, name)
+        as_read = _AsRead(_copied(input_files(study), Path(kept)), known, name, retried)
         return _run(study, until, progress, cores, as_read, began, carried)
 
 
 @dataclass(frozen=True)
 class _AsRead:
-    """The files of a study and the commit they belong to, as they were when the study was read; its run's name."""
+    """The files of a study and the commit they belong to, as they were when the study was read.
+
+    And its run's name, and how often somebody let it begin anew.
+    """
 
     files: Mapping[str, Path]
     provenance: Mapping[str, Any]
     name: tuple[datetime, str] | None = None
+    retried: int = 0
 
 
 def _copied(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
@@ -246,6 +254,9 @@ def _done(
         _stage_work.run_stage(entry, _stage_work.StageWork(study.inputs, copies, folder, dict(finished), progress))
     elif isinstance(study, BoundStudy):
         run = None if as_read.name is None else as_read.name[1]
+        # By this name the time of a calibration is counted: who lets it begin anew gives it as long again.
+        if run is not None and as_read.retried:
+            run = f"{run}, retried {as_read.retried}"
         known = carried.known if isinstance(carried, Beginning) else None
         work = stages.Work(
             study, folder, dict(finished), progress, cores, as_read.provenance, ledger_of(study), run, known, elsewhere

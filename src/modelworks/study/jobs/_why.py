@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelworks.calibration import NO_ANSWER_IN_TIME
 from modelworks.errors import counted
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Event, Job, Queue
@@ -21,6 +22,8 @@ _PROCESS = re.compile(r"\b[0-9a-f]{12}:(\d+):\d+\b")
 # What one can do, by the reason for which a job failed.
 REMEDIES = {
     "letters": "Mend what the letter says, then submit the study again: a job keeps the files it was submitted with.",
+    NO_ANSWER_IN_TIME: "Retry it: it goes on where it stopped, and has its whole time limit once more. If that is "
+    "too short, submit the study again with a longer one.",
     "killed": "Something on the machine ended it; most often its memory was used up. Ask for less at once with --cores "
     "or let fewer jobs run together, then retry it.",
     "lost": "Its machine was not heard of any more. When the machine is back, retry it: it goes on where it stopped.",
@@ -72,9 +75,8 @@ def _sentences(queue: Queue, job: Job) -> Iterator[str]:
         began = job.started[:19].replace("T", " ")
         yield f"Attempt {job.attempt} is under way; the first began {began}." + (f" {job.phase}." if job.phase else "")
     elif job.state == "failed":
-        reason = str(job.outcome.get("reason", ""))
         yield f"{str(job.outcome.get('text', '')).strip()}."
-        yield REMEDIES.get(reason, "")
+        yield REMEDIES.get(_reason(job), "")
     elif job.state == "done" and (job.outcome.get("result") or {}).get("run"):
         yield f"It made the run {job.outcome['result']['run']}, at the {_nth(job.attempt)} attempt."
     yield took_in_words(job)
@@ -95,10 +97,16 @@ def _waiting(queue: Queue, job: Job) -> Iterator[str]:
 
 def _next(job: Job) -> str:
     if job.state == "failed":
-        return f"modelworks retry {job.id}" if job.outcome.get("reason") != "letters" else "modelworks check"
+        return f"modelworks retry {job.id}" if _reason(job) != "letters" else "modelworks check"
     if job.state == "waiting":
         return "modelworks worker"
     return f"modelworks watch {job.id}" if job.state == "running" else "modelworks list"
+
+
+def _reason(job: Job) -> str:
+    """Why a job failed; what a letter alone can not mend has its code for a reason."""
+    codes = {letter.get("code") for letter in job.outcome.get("letters", ())}
+    return NO_ANSWER_IN_TIME if codes == {NO_ANSWER_IN_TIME} else str(job.outcome.get("reason", ""))
 
 
 def _nth(number: int) -> str:

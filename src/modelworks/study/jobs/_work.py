@@ -24,7 +24,8 @@ from modelworks.study.jobs._schedules import hand_over_due, look_at_schedules
 def carry_out(folder: Path) -> None:
     """Carry out the attempt of a job that a study was made into: the other end of `order_study`."""
     attempt = Attempt(folder)
-    task = attempt.order()["task"]
+    order = attempt.order()
+    task = order["task"]
     with attempt.at_work() as result:
         if "summary" in task:
             with queue_around(Path(task["of"])) as queue:
@@ -32,12 +33,16 @@ def carry_out(folder: Path) -> None:
             return
         if "schedule" in task:
             with queue_around(Path(task["of"])) as queue:
-                result.update(hand_over_due(attempt.order()["job"], task, Agenda(queue)))
+                result.update(hand_over_due(order["job"], task, Agenda(queue)))
             return
         name = (datetime.fromisoformat(task["moment"]), task["run"]) if "run" in task else None
         cores = attempt.resources().cores
         progress = ProgressLog(attempt.log)
-        done = run_study(Path(task["study"]), until=task["until"], cores=cores, progress=progress, name=name)
+        # An attempt that an older version prepared does not say how often it was retried.
+        retried = order.get("retried", 0)
+        done = run_study(
+            Path(task["study"]), until=task["until"], cores=cores, progress=progress, name=name, retried=retried
+        )
         result.update(done.as_dict())
 
 

@@ -1,7 +1,8 @@
 """How long a calibration of a run may take in all, however often it was begun.
 
 A run may calibrate twice, where its solver's first steps prove too long; and a job that was killed carries on its run
-in another process. What was spent before counts, so it is kept in the ledger with what was worked out by then.
+in another process. What was spent before counts, so it is kept in the ledger with what was worked out by then. Somebody
+who retries a job gives it the whole limit once more: its run then has another name here.
 """
 
 from __future__ import annotations
