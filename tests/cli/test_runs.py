@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from modelworks.cli import line
 from modelworks.errors import ModelworksError
 from modelworks.runs import Run, Store
+from modelworks.study import find_run
 
 QUANTITY = {"median": 40.0, "low": 30.0, "high": 55.0, "title": "Deaths", "unit": "people", "text": "40 (30 to 55)"}
 
@@ -96,10 +97,37 @@ def test_a_tag_finds_a_run_and_can_be_taken_away(runs: list[Run]) -> None:
     assert [each["tags"] for each in json.loads(said("list", "--tag", "paper", "--json").stdout)] == [
         ["draft", "paper"]
     ]
+    absent = said("tag", early.id, "paper", "papers", "--remove")
+    assert absent.exit_code == 1
+    assert "R140" in str(absent.exception)
+    assert "did you mean `paper`" in str(absent.exception)
+    assert json.loads(said("list", "--tag", "paper", "--json").stdout)[0]["tags"] == ["draft", "paper"]
     said("tag", early.id, "paper", "--remove")
     assert json.loads(said("list", "--tag", "paper", "--json").stdout) == []
     said("pin", early.id, "--why", "figure 2")
     assert "pinned, draft" in said("list").stdout
+
+
+def test_a_run_is_found_without_reading_the_others(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are: the latest with a report, by its study's name or by none."""
+    read: list[str] = []
+    opened = Store.open
+
+    def noted(self: Store, key: str) -> Run:
+        read.append(key)
+        return opened(self, key)
+
+    monkeypatch.setattr(Store, "open", noted)
+    for text in (None, "flu", runs[0].id, runs[0].key):
+        found = find_run(Path.cwd(), text)
+        assert found.key == runs[text not in (runs[0].id, runs[0].key)].key
+        assert read == [found.key]
+        read.clear()
+    (runs[1].path / "run.json").chmod(0o644)
+    (runs[1].path / "run.json").write_text("{", encoding="utf-8")
+    assert find_run(Path.cwd(), "flu").key == runs[0].key
+    with pytest.raises(ModelworksError, match="R101"):
+        find_run(Path.cwd(), "flux")
 
 
 def test_a_changed_file_is_found_and_ends_with_an_error(runs: list[Run]) -> None:

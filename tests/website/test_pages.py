@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 from visitors import WICKED, Site, token_on
 
+from modelworks.report.words import moment
 from modelworks.website._guard import POLICY
 
 PAGES = ("", "/runs", "/runs/{run}", "/jobs", "/jobs/{job}")
@@ -134,6 +135,17 @@ def test_a_line_that_is_being_written_is_heard_when_it_is_whole(tmp_path: Path) 
     assert len(found) == 1
     log.write_text(whole + whole + "not json\n", encoding="utf-8")
     assert len(list(JobLog(tmp_path).read(found[0][0]))) == 1
+
+
+def test_what_happened_to_a_job_is_told_with_moments_as_everywhere(site: Site) -> None:
+    queue = site.app.state.house.workspace("ours").queue
+    job = queue.jobs(limit=1)[0]
+    first = queue.events(job.id)[0]
+    steps = get(site, f"/jobs/{job.id}").partition('id="happened"')[2]
+    assert f">{moment(first.time)}</th>" in steps
+    assert " UTC</th>" in steps
+    assert first.time[:16] not in steps
+    assert first.what in steps
 
 
 # -- a new run --------------------------------------------------------------------------------------------

@@ -393,8 +393,7 @@ def tag_run(run: str, tags: Sequence[str], remove: bool) -> None:
     """Give a run tags, by which it is found: `modelworks list --tag paper`."""
     from modelworks.study import remark
 
-    for each in tags:
-        found = remark(Path.cwd(), run, "untag" if remove else "tag", each)
+    found = remark(Path.cwd(), run, "untag" if remove else "tag", *tags)
     say(f"{'took from' if remove else 'gave'} {found.id} {counted(len(tags), 'tag')}: {', '.join(tags)}")
     next_step(f"modelworks list --tag {tags[0]}")
 

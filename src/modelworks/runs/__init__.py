@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
+    from modelworks.runs._marks import standing
     from modelworks.runs._origin import Origin, origins_of, with_origin, write_with_origin
     from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
     from modelworks.runs._promotion import (
@@ -114,6 +115,7 @@ _HOME = {
     "sign": "_promotion",
     "Source": "_environment",
     "source_hash": "_environment",
+    "standing": "_marks",
     "StageCache": "_cache",
     "Store": "_store",
     "Trace": "_trace",
@@ -193,6 +195,7 @@ __all__ = [
     "restore",
     "sign",
     "source_hash",
+    "standing",
     "trace_file",
     "trace_number",
     "usage",

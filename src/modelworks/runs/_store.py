@@ -264,15 +264,19 @@ class Store:
     def _survey(self, study: str | None) -> tuple[list[Run], list[Letter]]:
         found: list[Run] = []
         letters: list[Letter] = []
-        for key in self.published(None if study is None else folder_name(study)):
+        for key in self.latest_first(study):
             try:
                 found.append(self.open(key))
             except ModelworksError as error:
                 letters.extend(error.letters)
+        return found, letters
+
+    def latest_first(self, study: str | None = None) -> list[str]:
+        """The keys of all runs or of a study's, the latest first; none of them is read for it."""
+        keys = self.published(None if study is None else folder_name(study))
         # The time stands in the key; the id decides between two of the same second, so that the order is the same
         # on every machine.
-        found.sort(key=lambda run: (run.path.parent.name, run.id), reverse=True)
-        return found, letters
+        return sorted(keys, key=lambda key: (key.split("/")[3], id_of(Path(key))), reverse=True)
 
     def published(self, study: str | None = None) -> Iterator[str]:
         """The key of every published run; attempts and anything hidden are no runs."""

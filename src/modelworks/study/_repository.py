@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelworks.errors import Letter, ModelworksError, disk_letter, fail
+from modelworks.errors import Letter, ModelworksError, disk_letter, fail, near
 from modelworks.inputs import Repository
-from modelworks.runs import Policy, Run, StageCache, Store, person
+from modelworks.runs import Policy, Run, StageCache, Store, person, standing
 from modelworks.study._store import open_store
 from modelworks.study.binding._binding import BoundStudy, bind
 from modelworks.study.own_stages._stage_study import Study, open_study
@@ -109,11 +109,23 @@ def retention_around(folder: Path) -> tuple[Store, Policy, StageCache]:
     )
 
 
-def remark(folder: Path, run: str, kind: str, text: str) -> Run:
-    """Say something of a run that holds from now on (`tag`, `untag`, `pin`, `unpin`); gives the run."""
+def remark(folder: Path, run: str, kind: str, *texts: str) -> Run:
+    """Say something of a run that holds from now on (`tag`, `untag`, `pin`, `unpin`); gives the run.
+
+    Raises
+    ------
+    ModelworksError
+        R140 for a text that is no tag, or a tag to be taken away that the run does not have; nothing is said then.
+    """
     store = store_around(folder)
     found = find_run(folder, run)
-    store.remark(found.key, kind, text, by=person(folder))
+    if kind == "untag":
+        tags = standing(mark for _, mark in store.marks() if mark.run == found.key).tags
+        for each in texts:
+            if each not in tags:
+                fail("R140", f"the run {found.id} has no tag `{each}`", hint=near(each, tags))
+    for each in texts:
+        store.remark(found.key, kind, each, by=person(folder))
     return found
 
 
@@ -134,12 +146,27 @@ def find_run(folder: Path, text: str | None) -> Run:
     the quick look at its model that came after.
     """
     store = store_around(folder)
-    known = list(store.runs())
-    if not known and (damaged := store.damaged()):
+    # What has no letter, such as the path `.`, names no study.
+    found = _latest(store, text) if text is None or any(map(str.isalnum, text)) else None
+    if found is not None:
+        return found
+    if damaged := store.damaged() if text is None else []:
         raise ModelworksError(damaged)
-    if not known:
+    if next(store.published(), None) is None:
         fail("R110", "there are no runs here yet", hint="modelworks run STUDY makes one")
-    meant = [run for run in known if text is None or run.record.get("study") == text]
-    if text is not None and not meant:
-        return store.find(text)
-    return next((run for run in meant if run.file("report.html") is not None), meant[0])
+    return store.find(text or "")
+
+
+def _latest(store: Store, study: str | None) -> Run | None:
+    """The latest run that has a report, of a study or of all, else the latest; those before it are not read."""
+    first = None
+    for key in store.latest_first(study):
+        try:
+            run = store.open(key)
+        except ModelworksError:
+            # One that can not be read stands in nobody's way: `modelworks list` tells of it.
+            continue
+        if run.file("report.html") is not None:
+            return run
+        first = first or run
+    return first

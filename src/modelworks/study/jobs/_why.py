@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelworks.calibration import NO_ANSWER_IN_TIME
@@ -38,10 +38,20 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A paragraph on a job, and the command to give next."""
+    """A paragraph on a job, its steps in the order of time, the last it printed, and the command to give next."""
 
-    text: str
+    said: str
+    steps: tuple[Event, ...]
+    printed: tuple[str, ...]
     next: str
+
+    @property
+    def text(self) -> str:
+        """All of it but the command, for a terminal."""
+        lines = [self.said, *(f"  {each.time[:19].replace('T', ' ')}  {each.what}  {each.text}" for each in self.steps)]
+        if self.printed:
+            lines += ["", "The last it printed:", *(f"  {line}" for line in self.printed)]
+        return "\n".join(map(str.rstrip, lines))
 
 
 def explain_job(folder: Path, text: str) -> Explained:
@@ -54,17 +64,11 @@ def explain_job(folder: Path, text: str) -> Explained:
     """
     with queue_around(folder) as queue:
         job = queue.get(text)
-        lines = [" ".join(filter(None, _sentences(queue, job)))]
-        lines += map(_line, queue.events(job.id))
-    last = _last_lines(jobs_of(Repository.around(folder)) / job.id / f"attempt-{job.attempt}" / "output.txt")
-    if job.state == "failed" and last:
-        lines += ["", "The last it printed:", *(f"  {line}" for line in last)]
-    return Explained("\n".join(lines), _next(job))
-
-
-def _line(event: Event) -> str:
-    text = _PROCESS.sub(r"process \1", event.text)
-    return f"  {event.time[:19].replace('T', ' ')}  {event.what}  {text}".rstrip()
+        said = " ".join(filter(None, _sentences(queue, job)))
+        steps = tuple(replace(each, text=_PROCESS.sub(r"process \1", each.text)) for each in queue.events(job.id))
+    output = jobs_of(Repository.around(folder)) / job.id / f"attempt-{job.attempt}" / "output.txt"
+    printed = _last_lines(output) if job.state == "failed" else []
+    return Explained(said, steps, tuple(printed), _next(job))
 
 
 def _sentences(queue: Queue, job: Job) -> Iterator[str]:

@@ -60,11 +60,11 @@ def job(request: Request, visit: Reader, job_id: str, search: str = "") -> Respo
     found = workspace.queue.get(job_id)
     lines, progress, mixing, place = said_so_far(workspace, found)
     shown = [line for line in lines if search.lower() in line.lower()]
-    said, _, steps = explain_job(workspace.root, found.id).text.partition("\n  ")
+    explained = explain_job(workspace.root, found.id)
     return page(
         request, "job.html.j2",
         job=found, lines=shown[-LINES_SHOWN:], hidden=max(0, len(shown) - LINES_SHOWN), search=search,
-        progress=progress, mixing=mixing, place=place, said=said.splitlines(), steps=steps.replace("\n  ", "\n"),
+        progress=progress, mixing=mixing, place=place, said=explained.said.splitlines(), explained=explained,
         took=took_in_words(found), result=found.outcome.get("result") or {},
     )  # fmt: skip
 
