@@ -6,12 +6,17 @@ a dead one. A number together with the moment its process began, on this boot an
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,29 @@ def _namespace() -> str:
 def group_is_gone(group: int) -> bool:
     """Whether every process of a group (pgrp, field 5 of `stat`) has ended; those not yet waited for have."""
     return all(fields is None or int(fields[2]) != group for fields in map(_running, _pids()))
+
+
+@contextlib.contextmanager
+def interrupted_by(number: signal.Signals) -> Iterator[None]:
+    """While the block lasts a signal is an interruption like Ctrl-C's, which a thread other than the first never hears.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where the signal comes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupted(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before: Any = signal.signal(number, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _pids() -> Iterator[int]:

@@ -30,7 +30,9 @@ def run_of(study: Path) -> subprocess.Popen[bytes]:
     with (study / "study.yaml").open("a", encoding="utf-8") as file:
         file.write(WAITS)
     words = [sys.executable, "-m", "modelworks", "run", study.name, "--until", "wait"]
-    process = subprocess.Popen(words, cwd=study, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # As in the background of a script, which is where what takes long is run.
+    background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *words]
+    process = subprocess.Popen(background, cwd=study, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     pause, end = threading.Event(), time.monotonic() + PATIENCE_SECONDS
     with queue_around(study) as queue:
         while not queue.jobs(("running",)):
@@ -86,7 +88,7 @@ def test_a_run_whose_process_was_killed_is_taken_on_by_a_worker(quick: Path, rep
     process = run_of(quick)
     process.kill()
     process.wait()
-    worker = worker_around(repository, cores=64, memory_gb=64.0, pace=Pace(2.0, 0.01, 0.02))
+    worker = worker_around(repository, cores=64, memory_gb=64.0, pace=Pace(lease=2.0, backoff=0.01, poll=0.02))
     with queue_around(repository) as queue:
         (job,) = queue.jobs()
         pause, end = threading.Event(), time.monotonic() + PATIENCE_SECONDS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import signal
 import socket
 import sys
 import threading
@@ -20,7 +21,7 @@ from modelworks.errors import ModelworksError
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Attempt, Claim, Order, Queue, Resources
 from modelworks.jobs.executors.process import handle_of
-from modelworks.processes import Process
+from modelworks.processes import Process, interrupted_by
 from modelworks.runs import Progress, ProgressLog, SharedProgress, machine, person
 from modelworks.study._line import Result, run_opened
 from modelworks.study._stale import check_until
@@ -29,6 +30,8 @@ from modelworks.study.jobs._jobs import jobs_of, queue_around
 from modelworks.study.own_stages._stage_study import Study, open_study
 
 LOOK_SECONDS = 2.0
+# Not Ctrl-C's own: what a script runs in the background does not hear that one.
+CANCELLED = signal.SIGUSR1
 
 
 def run_here(folder: Path, *, until: str, cores: int | None = None, quiet: bool = False) -> Result:
@@ -98,14 +101,15 @@ def _listening(queue: Queue, claim: Claim) -> Iterator[None]:
             # A queue that does not answer is asked again; the work goes on.
             with contextlib.suppress(ModelworksError):
                 if claim.job in queue.wishes(claim.owner):
-                    _thread.interrupt_main()
+                    _thread.interrupt_main(CANCELLED)
                     return
                 queue.beat(claim.owner)
 
     thread = threading.Thread(target=listen, daemon=True, name="listens")
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with interrupted_by(CANCELLED):
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()

@@ -7,15 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
 
 from modelworks.errors import fail
-from modelworks.processes import group_is_gone
+from modelworks.processes import group_is_gone, interrupted_by
 from modelworks.runs import Progress
 
 STDOUT, STDERR = "stdout.txt", "stderr.txt"
@@ -69,7 +66,8 @@ def execute(
         Y601 where the system does not run it.
     """
     began = time.monotonic()
-    with (logs / STDOUT).open("wb") as out, (logs / STDERR).open("wb") as err:
+    # From before it begins: who asks us to end, asks it too.
+    with interrupted_by(signal.SIGTERM), (logs / STDOUT).open("wb") as out, (logs / STDERR).open("wb") as err:
         try:
             process = subprocess.Popen(
                 words,
@@ -88,8 +86,7 @@ def execute(
                 hint="a program is one for this machine; a script begins with `#!` and its interpreter's path",
             )
         try:
-            with _terminable():
-                return _waited(process, began, limit_seconds, progress, logs)
+            return _waited(process, began, limit_seconds, progress, logs)
         finally:
             _end(process)
 
@@ -125,23 +122,6 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     # Of a group whose last process has ended nothing is left to be told.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Being asked to end is an interruption like any other here, so that the program ends too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupted(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before: Any = signal.signal(signal.SIGTERM, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def last_lines(path: Path, number: int) -> list[str]:
