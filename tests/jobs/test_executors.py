@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import pytest
 from modelworks.jobs import Attempt, Claim
 from modelworks.jobs.executors import Executor
 from modelworks.jobs.executors.inline import InlineExecutor
-from modelworks.jobs.executors.process import ProcessExecutor
+from modelworks.jobs.executors.process import ProcessExecutor, handle_of
 from modelworks.jobs.executors.slurm import SlurmExecutor
 from modelworks.processes import Process
 from modelworks.testing import PROGRAM, ExecutorSuite, look, ordered, until
@@ -47,6 +48,18 @@ class TestProcess(ExecutorSuite):
         until(lambda: look(executor, handle, attempt).standing == "ended", attempt)
         # Which is tried again, as an exit would not be.
         assert look(executor, handle, attempt).reason == "killed"
+
+    def test_one_that_says_so_while_we_look_is_not_taken_for_the_one_that_stood_aside(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody had said that it carries the attempt out, and then the one begun was gone because somebody had."""
+        order = ordered("pass")
+        attempt = Attempt.prepare(tmp_path, Claim(order.id, "a worker", 1, 1, 3, order))
+        with subprocess.Popen([sys.executable, "-c", "pass"]) as begun:
+            handle = handle_of(Process.of(begun.pid))
+        said = iter([None])
+        monkeypatch.setattr(Attempt, "process", lambda _: next(said, Process.current()))
+        assert look(ProcessExecutor(), handle, attempt).standing == "running"
 
 
 class TestInline(ExecutorSuite):

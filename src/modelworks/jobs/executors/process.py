@@ -62,8 +62,7 @@ class ProcessExecutor:
             fail("J110", f"`{words[0]}` could not be started: {error.strerror}", hint="modelworks doctor")
 
     def _sight(self, handle: str, attempt: Attempt) -> Sight:
-        process = _who(handle, attempt)
-        gone = process.is_gone()
+        process, gone = _who_and_whether_gone(handle, attempt)
         if gone is None:
             return Sight("unknown", "it began on another machine, or before this one was restarted")
         if gone:
@@ -109,6 +108,17 @@ class ProcessExecutor:
         if code == DISK_STATUS:
             return Sight("ended", "the disk was full", "disk")
         return Sight("ended", f"its process ended with status {code}", "exit")
+
+
+def _who_and_whether_gone(handle: str, attempt: Attempt) -> tuple[Process, bool | None]:
+    """The process that carries an attempt out, and whether it has ended.
+
+    The one begun may have ended because another said meanwhile that it carries the attempt out: that one counts.
+    """
+    process = _who(handle, attempt)
+    gone = process.is_gone()
+    now = _who(handle, attempt) if gone else process
+    return (process, gone) if now == process else (now, now.is_gone())
 
 
 def _who(handle: str, attempt: Attempt) -> Process:
