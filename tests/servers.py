@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sysconfig
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sql
+from ports import free_port
 
 from modelworks.processes import Process
 
@@ -38,7 +38,7 @@ def s3(folder: Path) -> Iterator[str]:
     """An S3 store; gives its address. It has a `BUCKET`; keys are `KEY` and `SECRET`."""
     program = weed()
     assert program is not None
-    ports = [_free_port() for _ in range(4)]
+    used = [free_port() for _ in range(4)]
     identity = {
         "name": KEY,
         "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
@@ -52,13 +52,13 @@ def s3(folder: Path) -> Iterator[str]:
         "-volume.max=50", "-filer", "-s3", f"-s3.config={settings}", "-master.telemetry=false",
         # Ports that are the same for every server, of services that nobody here asks for anything.
         "-s3.port.iceberg=0", "-s3.port.lance=0",
-        *(f"{name}={port}" for name, port in zip(names, ports, strict=True)),
+        *(f"{name}={port}" for name, port in zip(names, used, strict=True)),
     ]  # fmt: skip
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            _wait_for_bucket(f"http://127.0.0.1:{ports[3]}", server, folder / "server.log")
-            yield f"http://127.0.0.1:{ports[3]}"
+            _wait_for_bucket(f"http://127.0.0.1:{used[3]}", server, folder / "server.log")
+            yield f"http://127.0.0.1:{used[3]}"
         finally:
             # It keeps every object through a kill, and takes ten seconds to end politely.
             server.kill()
@@ -87,16 +87,6 @@ def _wait_for_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) 
             return
 
 
-def _free_port() -> int:
-    """A port that is free now; its neighbour ten thousand above is used too."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port < 55_000:
-            return port
-
-
 class Postgres:
     """A PostgreSQL server of its own, which may be killed; `url` is that of an empty database of it.
 
@@ -107,7 +97,7 @@ class Postgres:
         # Not below pytest's own folder: it refuses to be root, and whenever another pytest starts, that folder is
         # closed to everybody else.
         self._home = tempfile.TemporaryDirectory(prefix="modelworks-postgres-")
-        self._folder, self._port = Path(self._home.name) / "data", _free_port()
+        self._folder, self._port = Path(self._home.name) / "data", free_port()
         self._folder.mkdir()
         # The package asks for a folder of the session, which a server of CI does not have.
         os.environ.setdefault("XDG_RUNTIME_DIR", self._home.name)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ports import free_port
+
 PATIENCE_SECONDS = 120.0
 MUNGE_LOCK = Path(tempfile.gettempdir()) / "modelworks-tests-munge.lock"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
@@ -74,7 +76,7 @@ class Cluster:
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(self) -> None:
-        ports = dict(zip(("controller", "first", "second"), _free_ports(3), strict=True))
+        ports = {part: free_port() for part in ("controller", "first", "second")}
         host = socket.gethostname().split(".")[0]
         self.settings.write_text(SETTINGS.format(host=host, folder=self.folder, **ports), encoding="utf-8")
         _start_munge()
@@ -172,14 +174,3 @@ def _start_munge_alone() -> None:
     while subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode != 0:
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def _free_ports(number: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(number)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sql
+from ports import free_port
 
 from modelworks.errors import ModelworksError
 from modelworks.jobs import Capacity, Job, Order, Outbox, Queue, _outbox
@@ -88,7 +89,7 @@ def postbox(certificate: Path) -> Iterator[Callable[..., Postbox]]:
         # With TLS from the first byte the server does not count it as such, and would take no password.
         known = {"authenticator": allowed, "auth_required": True, "auth_require_tls": not at_once}
         controller = Controller(box, hostname="localhost", port=0, ready_timeout=120.0, **known, **tls)
-        controller.port = _free_port()
+        controller.port = free_port()
         controller.start()
         running.append(controller)
         box.port = controller.port
@@ -97,14 +98,6 @@ def postbox(certificate: Path) -> Iterator[Callable[..., Postbox]]:
     yield start
     for each in running:
         each.stop()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
@@ -155,7 +148,7 @@ def test_a_wrong_password_is_a_letter_without_it(
 
 def test_a_server_that_is_not_there_is_a_letter() -> None:
     with pytest.raises(ModelworksError) as raised:
-        Mail(["ada@example.org"], "localhost", port=_free_port()).send(NOTICE)
+        Mail(["ada@example.org"], "localhost", port=free_port()).send(NOTICE)
     assert raised.value.codes == ("J151",)
 
 
@@ -212,7 +205,7 @@ def test_a_webhook_that_refuses_is_a_letter_without_the_rest_of_its_address(
     with pytest.raises(ModelworksError, match="403") as raised:
         Webhook().send(NOTICE)
     assert "a-secret-path" not in str(raised.value)
-    monkeypatch.setenv("MODELWORKS_WEBHOOK_URL", f"http://127.0.0.1:{_free_port()}/a-secret-path")
+    monkeypatch.setenv("MODELWORKS_WEBHOOK_URL", f"http://127.0.0.1:{free_port()}/a-secret-path")
     with pytest.raises(ModelworksError, match="does not answer") as raised:
         Webhook().send(NOTICE)
     assert "a-secret-path" not in str(raised.value)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from modelworks.cluster import examine_cluster
 from modelworks.jobs.executors import Executor
@@ -33,9 +34,7 @@ class LoginNode:
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
             subprocess.run(words, check=True)
         shutil.copy(folder / "user.pub", folder / "authorized")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self._serve(settings)
         self.path = self._client()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 from starlette.testclient import TestClient
 from visitors import PASSWORD, Site, let_in, sign_in, token_on
 
@@ -42,10 +42,7 @@ def postbox() -> Iterator[tuple[Postbox, int]]:
     """A mail server, and its port."""
     from aiosmtpd.controller import Controller
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    box = Postbox()
+    box, port = Postbox(), free_port()
     controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=120.0)
     controller.start()
     yield box, port

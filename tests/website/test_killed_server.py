@@ -20,6 +20,7 @@ import httpx
 import pytest
 import servers
 import uvicorn
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -146,10 +147,7 @@ def opened(top: Path, postgres: servers.Postgres | None) -> Iterator[Team]:
     people.set_role(grace.id, "ours", "admin")
     token = people.make_token(grace.id, "tests", "ours", "admin", 1)
     people.close()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = int(taken.getsockname()[1])
-    team = Team(root, runs, token, port, settings.database, postgres)
+    team = Team(root, runs, token, free_port(), settings.database, postgres)
     team.start()
     try:
         yield team
