@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ports import free_port
 from starlette.testclient import TestClient
 from visitors import Site, token_on
 
@@ -25,6 +25,7 @@ from modelworks.study import check_study, new_repository
 from modelworks.website import repository_here, serve_first
 from modelworks.website._first import First, made_in
 from modelworks.website._guard import POLICY
+from modelworks.website._serve import listening
 from modelworks.website._settings import Settings
 
 PATIENCE = 120.0
@@ -161,13 +162,18 @@ def test_the_repository_directly_below_is_the_one_meant(tmp_path: Path) -> None:
     assert "one, two" in str(told.value)
 
 
+def test_a_port_is_taken_before_anybody_is_answered_there() -> None:
+    """Two websites that start at the same moment: the second one says so, and does not end in the middle."""
+    port = free_port()
+    with listening("127.0.0.1", port), pytest.raises(ModelworksError) as told:
+        listening("127.0.0.1", port)
+    assert told.value.codes == ("W119",)
+
+
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """`modelworks serve` in a folder that holds nothing, and the link it says."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "modelworks", "serve", "--no-browser", "--no-jobs", "--port", str(port)]
+    command = [sys.executable, "-m", "modelworks", "serve", "--no-browser", "--no-jobs", "--port", str(free_port())]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     yield tmp_path, next((line.strip() for line in process.stderr if "/begin/" in line), "")

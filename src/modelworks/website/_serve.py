@@ -31,7 +31,8 @@ FOLDER, HOST, PORT = "MODELWORKS_WEBSITE", "MODELWORKS_WEBSITE_HOST", "MODELWORK
 OWNER = "owner"
 # Any more at once are told to come again: what is answered is answered soon.
 MOST_AT_ONCE = 2000
-ALIVE_SECONDS = 5.0
+# Nor is one gone that takes its time; where nobody listens, that is known at once.
+ALIVE_SECONDS = 30.0
 # A process that has not answered its parent for so long is killed, with all that it was asked: a busy machine is slow.
 SLOWEST_SECONDS = 60
 
@@ -166,6 +167,8 @@ def listening(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
+        # Until somebody listens there, another can have the same port too, and would fail later and without a letter.
+        made.listen()
     except OSError as error:
         made.close()
         fail(
