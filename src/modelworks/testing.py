@@ -23,7 +23,7 @@ import pytest
 from modelworks.jobs import Attempt, Claim, Order, Resources
 from modelworks.jobs.executors import Executor, Sight
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 # Carries an attempt out by a piece of Python, which may use `attempt`, `order` and `result`.
 PROGRAM = """

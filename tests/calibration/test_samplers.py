@@ -191,7 +191,7 @@ def test_a_process_that_fails_while_drawing_ends_in_order(tmp_path: Path) -> Non
         "                progress=Silence())\n",
         encoding="utf-8",
     )
-    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1, done.stderr
     assert done.stderr.rstrip().endswith("ValueError: the model broke")
     assert "panicked" not in done.stderr

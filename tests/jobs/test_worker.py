@@ -15,6 +15,7 @@ import pytest
 
 from modelworks.jobs import Attempt, Capacity, Job, JobWorker, Pace, Queue, Resources
 from modelworks.jobs._attempt import OTHERS_STATUS
+from modelworks.jobs.executors import process
 from modelworks.testing import ordered
 
 PATIENCE_SECONDS = 120.0
@@ -41,9 +42,17 @@ def has_begun(folder: Path) -> Callable[[Job], bool]:
 
 
 def process_of(tmp_path: Path, job: Job) -> int:
-    process = Attempt(tmp_path / "jobs" / job.id / f"attempt-{job.attempt}").process()
-    assert process is not None
-    return process.pid
+    found = Attempt(tmp_path / "jobs" / job.id / f"attempt-{job.attempt}").process()
+    assert found is not None
+    return found.pid
+
+
+def freeze(pid: int) -> None:
+    """Stop a process, and wait until each of its threads stands still."""
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while any(b") T " not in (task / "stat").read_bytes() for task in Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < end
 
 
 def test_what_a_command_found_is_the_job_s_result(queue: Queue, make_worker: MakeWorker) -> None:
@@ -186,10 +195,16 @@ def test_a_job_that_will_not_end_is_ended(queue: Queue, make_worker: MakeWorker,
     assert until(queue, job, worker, is_over).state == "cancelled"
 
 
-def test_a_job_over_its_time_is_ended_and_tried_again(queue: Queue, make_worker: MakeWorker, tmp_path: Path) -> None:
-    code = "import time; time.sleep(0 if order['attempt'] == 2 else 600); result['attempt'] = order['attempt']"
-    (job,) = queue.submit([ordered(code, resources=Resources(walltime_seconds=1.0))])
-    done = until(queue, job, make_worker(), is_over)
+def test_a_job_over_its_time_is_ended_and_tried_again(
+    queue: Queue, make_worker: MakeWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock of its own, for an attempt that should end in time would not on a machine that is busy enough."""
+    code = "import time; time.sleep(600 if order['attempt'] == 1 else 0); result['attempt'] = order['attempt']"
+    (job,) = queue.submit([ordered(code, resources=Resources(walltime_seconds=60.0))])
+    worker = make_worker()
+    first = process_of(tmp_path, until(queue, job, worker, has_begun(tmp_path)))
+    monkeypatch.setattr(process, "_seconds_since", lambda each: 61.0 if each.pid == first else 0.0)
+    done = until(queue, job, worker, is_over)
     assert done.outcome["result"] == {"attempt": 2}
     assert "walltime" in [event.what for event in queue.events(job)]
 
@@ -225,30 +240,33 @@ while not Path({str(gate)!r}).exists(): time.sleep(0.01)
 
 def test_a_lost_attempt_that_comes_back_is_not_heard(queue: Queue, make_worker: MakeWorker, tmp_path: Path) -> None:
     """It was given up while frozen; what it says when it wakes changes nothing."""
-    (job,) = queue.submit(
-        [ordered("import time; time.sleep(0.3 if order['attempt'] == 1 else 0); result['n'] = order['attempt']")]
-    )
+    gate = tmp_path / "gate"
+    waits = f"import time\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.01)\nresult['n'] = order['attempt']"
+    (job,) = queue.submit([ordered(waits)])
     worker = make_worker()
     running = until(queue, job, worker, has_begun(tmp_path))
     pid = process_of(tmp_path, running)
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     attempt = Attempt(tmp_path / "jobs" / job / "attempt-1")
     assert attempt.close("died", "lost", "not heard of")["reason"] == "lost"
+    gate.touch()
     os.kill(pid, signal.SIGCONT)
     done = until(queue, job, worker, is_over)
     assert (done.state, done.outcome["result"]) == ("done", {"n": 2})
 
 
-@pytest.mark.slow
 def test_a_process_that_is_stuck_is_ended_and_its_job_tried_again(
     queue: Queue, make_worker: MakeWorker, tmp_path: Path
 ) -> None:
     """It is there, and nothing is heard of it: nothing stays running for ever."""
-    code = "import time; time.sleep(1.0 if order['attempt'] == 1 else 0); result['attempt'] = order['attempt']"
+    code = "import time; time.sleep(600 if order['attempt'] == 1 else 0); result['attempt'] = order['attempt']"
     (job,) = queue.submit([ordered(code)])
-    worker = make_worker(pace=Pace(lease=1.0, stuck=4.0, backoff=0.01, poll=0.01))
+    ahead = 0.0
+    worker = make_worker(pace=Pace(stuck=1000.0, backoff=0.01, poll=0.01), clock=lambda: time.monotonic() + ahead)
     running = until(queue, job, worker, has_begun(tmp_path))
-    os.kill(process_of(tmp_path, running), signal.SIGSTOP)
+    freeze(process_of(tmp_path, running))
+    worker.tick()
+    ahead = 1001.0
     done = until(queue, job, worker, is_over)
     assert (done.state, done.outcome["result"]) == ("done", {"attempt": 2})
 

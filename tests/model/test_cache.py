@@ -33,7 +33,7 @@ def started(folder: Path, seed: str = "0") -> subprocess.Popen[str]:
 
 
 def answer(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert err == ""
     return out

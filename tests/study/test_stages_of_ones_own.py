@@ -453,7 +453,7 @@ def test_who_is_asked_to_end_ends_the_program_too(made: Made, tmp_path: Path) ->
     scratch = Path(pipe.read_text())  # waits until it is written
     assert running_in(scratch)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert not running_in(scratch)
 

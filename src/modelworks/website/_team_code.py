@@ -32,7 +32,7 @@ MOST_CHILDREN = 4
 # So many of the forty threads of a process may wait for models; all other pages have the rest.
 MOST_WAITING = 12
 # A process whose pipe is closed is gone after so long.
-GONE_SECONDS = 5.0
+GONE_SECONDS = 30.0
 # What a child imports, imported once for all of them.
 _PRELOADED = ["modelworks.website.pages.explore", "modelworks.website.pages.new_run"]
 
