@@ -120,3 +120,15 @@ def _running(pid: int) -> list[bytes] | None:
     fields = text[text.rindex(b")") + 2 :].split()
     # A zombie has ended; only its parent has not yet asked.
     return None if fields[0] in (b"Z", b"X") else fields
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Nobody else is in here, in whichever process of this machine; who is killed in here leaves it open."""
+    # There is none on Windows, where the rest of this module is wanted too.
+    import fcntl
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -13,6 +13,9 @@ from modelworks import plots
 from modelworks.report import DataPage, render_data_page
 from modelworks.study import data_pages
 from modelworks.website import publish_site
+from modelworks.website._catalogue import datasets
+from modelworks.website._house import Workspace
+from modelworks.website.pages.data import EXAMPLE
 
 ROWS = "week,place,cases\n" + "".join(
     f"2021-01-{day:02d},<b>{place}</b>,{day * size}\n" for day in (4, 11, 25) for place, size in (("N", 1), ("S", 2))
@@ -109,6 +112,37 @@ def test_the_site_has_the_data_beside_the_studies(pages: dict[str, DataPage], tm
     }
     assert {path.name for path in found} == {"index.html", "cases.html", "same.html", "broken.html"}
     assert all(path.is_file() for path in found)
+
+
+def test_the_website_reads_the_data_again_when_a_file_that_counts_has_changed(root: Path) -> None:
+    """Whatever else lies beside them is not even looked at."""
+    workspace = Workspace("ours", root)
+    datasets(workspace)
+    # Prepared tables were made by the first look.
+    first = datasets(workspace)
+    (root / "data" / "raw" / "notes.csv").write_text("of nobody", encoding="utf-8")
+    assert datasets(workspace) is first
+    with (root / "data" / "prepare" / "x.py").open("a", encoding="utf-8") as file:
+        file.write("# another\n")
+    second = datasets(workspace)
+    assert second is not first
+    (root / "data" / "raw" / "cases.csv").unlink()
+    assert [each.verdict for each in datasets(workspace)] == ["stop"] * 3
+    (root / "studies" / "flu").mkdir(parents=True)
+    (root / "studies" / "flu" / "study.yaml").write_text("title: Flu", encoding="utf-8")
+    assert datasets(workspace) is not second
+
+
+def test_the_example_of_an_empty_page_is_an_entry(tmp_path: Path) -> None:
+    """Who copies it has a dataset."""
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    (tmp_path / "modelworks.toml").write_text("", encoding="utf-8")
+    rows = "week,cases\n2021-01-04,10\n2021-01-11,20\n"
+    (tmp_path / "data" / "raw" / "cases.csv").write_text(rows, encoding="utf-8")
+    entry = EXAMPLE.replace("CHECKSUM", hashlib.sha256(rows.encode()).hexdigest())
+    (tmp_path / "data" / "catalogue.yaml").write_text(entry, encoding="utf-8")
+    [page] = data_pages(tmp_path)
+    assert (page.verdict, len(page.checks)) == ("fine", 1)
 
 
 def test_a_line_is_drawn_for_each_place_and_the_largest_are_shown() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +12,14 @@ import pytest
 from fastapi.routing import APIRoute
 from visitors import KINDS, Site
 
+from modelworks.study import propose_file
 from modelworks.website._app import ROUTERS
+from modelworks.website._render import digest
 from modelworks.website.access.people import ROLES
 from modelworks.website.access.visits import Needs, in_person, person
+from modelworks.website.pages.data import EXAMPLE
+
+pytestmark = pytest.mark.needs("git")
 
 # For those who are nobody yet: the door, what is the same for all, and whether the site is alive.
 PUBLIC = {
@@ -20,11 +28,32 @@ PUBLIC = {
 }  # fmt: skip
 
 
-# What takes a run with draws, which this site has none of; `test_explore.py` asks it.
-OF_DRAWS = ("/explore", "/explore.json", "/explore.png", "/scenarios/{scenario}")
+# Of what this site has nothing to show even those who may are told so: no run with draws, and no scenario of one.
+# `test_explore.py` has them.
+NOTHING_THERE = {
+    "/w/{workspace}/runs/{run_id}/explore", "/w/{workspace}/runs/{run_id}/explore.json",
+    "/w/{workspace}/runs/{run_id}/explore.png", "/w/{workspace}/scenarios/{scenario}",
+}  # fmt: skip
 
-# What takes a dataset whose file git has, which this site has none of; `test_proposals.py` asks it.
-OF_DATA = ("{dataset}", "/propose", "/proposals/{proposal}")
+
+@pytest.fixture(scope="module")
+def proposal(site: Site) -> Iterator[str]:
+    """A dataset whose file git has, and another file that is proposed for it; gone again afterwards."""
+    data, git = site.root / "data", ("git", "-C", str(site.root), "-c", "user.name=Git", "-c", "user.email=g@e.org")
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    table = "week,cases\n2021-01-04,10\n"
+    (data / "raw").mkdir(exist_ok=True)
+    (data / "raw" / "cases.csv").write_text(table, encoding="utf-8")
+    entry = EXAMPLE.replace("CHECKSUM", hashlib.sha256(table.encode()).hexdigest())
+    (data / "catalogue.yaml").write_text(entry, encoding="utf-8")
+    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=Begin")):
+        subprocess.run((*git, *words), check=True, capture_output=True)
+    yield propose_file(site.root, "cases", f"{table}2021-01-11,20\n".encode(), why="so", by="Ada", login="ada")
+    shutil.rmtree(site.root / ".git")
+    for path in {path for path in data.rglob("*") if path.is_file()} - {*before}:
+        path.unlink()
+    for path, found in before.items():
+        path.write_bytes(found)
 
 
 def routes() -> list[APIRoute]:
@@ -57,14 +86,25 @@ def test_every_route_of_a_workspace_asks_for_a_role_in_it() -> None:
     assert unasked == []
 
 
-def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
+def test_the_walk_leads_past_every_route(site: Site, proposal: str) -> None:
+    """A page that is new is asked for as well, or this fails: at an address without anything left open."""
+    assert [each.original_router for each in site.app.routes] == [*ROUTERS]
+    assert [route for router in ROUTERS for route in router.routes if not isinstance(route, APIRoute)] == []
+    walked = [path for route in routes() for _, path in asked_of(site, proposal, route)]
+    assert [path for path in walked if "{" in path] == []
+    assert {each.path for each in routes()} >= NOTHING_THERE
+
+
+def asked_of(site: Site, proposal: str, route: APIRoute) -> Iterator[tuple[str, str]]:
     """Each method of a route, with an address that leads to something."""
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
-        "study": "first-study", "dataset": "nothing", "person_id": "none", "token_id": "none", "session": "none",
-        "scenario": "none", "proposal": "none",
+        "study": "first-study", "dataset": "cases", "person_id": "none", "token_id": "none", "session": "none",
+        "scenario": "none", "proposal": proposal, "secret": "none", "version": digest("style.css"),
     }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
+    if route.path.startswith("/static/"):
+        known["name"] = "style.css"
     query = f"?run={site.run.id}&run={site.run.id}" if route.path.endswith("/compare") else ""
     path = f"{route.path}{query}"
     for name, value in known.items():
@@ -72,8 +112,9 @@ def asked_of(site: Site, route: APIRoute) -> Iterator[tuple[str, str]]:
     yield from ((method, path) for method in sorted(route.methods))
 
 
-def expected(kind: str, role: str | None, method: str) -> set[int]:
+def expected(kind: str, route: APIRoute, method: str) -> set[int]:
     """What a kind of person gets: a stranger to the workspace learns nothing, a lesser role is told so."""
+    role = role_of(route)
     if role is None:
         return set(range(200, 500)) - {401, 403, 404} if method == "GET" else {403}
     if kind == "nobody":
@@ -85,18 +126,18 @@ def expected(kind: str, role: str | None, method: str) -> set[int]:
         return {403}
     if kind == "stranger":
         return {404}
-    return {200} if ROLES.index(kind) >= ROLES.index(role) else {403}  # type: ignore[arg-type]
+    if ROLES.index(kind) < ROLES.index(role):  # type: ignore[arg-type]
+        return {403}
+    return {404} if route.path in NOTHING_THERE else {200}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_everybody_gets_of_every_route_what_is_theirs(site: Site, kind: str) -> None:
+def test_everybody_gets_of_every_route_what_is_theirs(site: Site, proposal: str, kind: str) -> None:
     """One table of answers, made of the roles that the routes themselves ask for."""
     wrong = []
     for route in routes():
-        if route.path.endswith((*OF_DRAWS, "{secret}", "/static/{version}/{name}", *OF_DATA)):
-            continue
-        for method, path in asked_of(site, route):
+        for method, path in asked_of(site, proposal, route):
             got = site.browsers[kind].request(method, path).status_code
-            if got not in expected(kind, role_of(route), method):
+            if got not in expected(kind, route, method):
                 wrong.append(f"{method} {path} ({role_of(route)}): {got}")
     assert not wrong, "\n".join(wrong)

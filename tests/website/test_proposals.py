@@ -15,7 +15,7 @@ from visitors import KINDS, WICKED, let_in, token_on
 
 from modelworks.errors import ModelworksError
 from modelworks.inputs import Catalogue
-from modelworks.study import new_repository, proposals, propose_file
+from modelworks.study import accept_proposal, new_repository, proposals, propose_file
 from modelworks.website import create_app, read_settings
 
 pytestmark = pytest.mark.needs("git")
@@ -39,6 +39,8 @@ ENTRY = """
     every week once: {{unique: {{columns: [week]}}}}
     nobody counts backwards: {{between: {{column: cases, at_least: 0}}}}
 """
+FINE = CORRECTED.replace("-5", "5")
+HTML = {"accept": "text/html"}
 REASON = "The district of N was counted twice."
 
 
@@ -77,11 +79,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def root(repository: Path) -> Iterator[Path]:
     """The same, which is afterwards as it was before."""
-    began = git(repository, "rev-parse", "HEAD")
+    began, settings = git(repository, "rev-parse", "HEAD"), (repository / "modelworks.toml").read_text("utf-8")
     yield repository
     git(repository, "reset", "--quiet", "--hard", began)
     for branch in git(repository, "for-each-ref", "--format=%(refname)", "refs/heads/proposal").split():
         git(repository, "update-ref", "-d", branch)
+    (repository / "modelworks.toml").write_text(settings, encoding="utf-8")
     (repository / "data/raw/cases.csv.age").unlink(missing_ok=True)
 
 
@@ -129,7 +132,7 @@ def test_a_file_that_is_sent_is_shown_and_changes_nothing(root: Path, site: dict
     ]
     assert "`cases` is not at least 0: -5 (row 2)" in text
     assert "Studies can not use this table as it is." in text
-    [listed] = proposals(root, "cases")
+    [listed] = proposals(root)
     assert listed.id in site["viewer"].get("/w/ours/data/cases").text
     after = (
         git(root, "status", "--porcelain"),
@@ -144,27 +147,143 @@ def test_a_file_that_is_sent_is_shown_and_changes_nothing(root: Path, site: dict
 
 def test_merging_its_branch_takes_it(root: Path, site: dict[str, TestClient]) -> None:
     """One command of git, which the page says; the catalogue has the new checksum, and the proposal is over."""
-    page = site["viewer"].get(send(site["modeller"], CORRECTED.replace("-5", "5")).headers["location"]).text
+    page = site["viewer"].get(send(site["modeller"], FINE).headers["location"]).text
     command = re.findall(r"<code>git (merge proposal/[^<]*)</code>", page)
     git(root, *command[0].split())
     assert Catalogue.read(root).dataset("cases").table()["cases"].tolist() == [60, 5, 40, 33, 20]
     assert not [each for each in Catalogue.read(root).findings("cases") if each.problem]
-    assert proposals(root, "cases") == []
+    assert proposals(root) == []
 
 
-def test_a_proposal_is_withdrawn_by_its_author_or_a_reviewer(root: Path, site: dict[str, TestClient]) -> None:
-    def withdraw(kind: str, place: str) -> int:
-        token = token_on(site[kind], "/account")
-        return int(site[kind].post(f"{place}/withdraw", data={"form_token": token}).status_code)
+def press(browser: TestClient, place: str, what: str, **fields: str) -> Any:
+    """A button of a proposal's page, as it is there now."""
+    text = browser.get(place, headers=HTML).text
+    known = {name: text.partition(f'name="{name}" value="')[2].partition('"')[0] for name in ("form_token", "commit")}
+    known["form_token"] = known["form_token"] or token_on(browser, "/account")
+    return browser.post(f"{place}/{what}", data=known | fields, headers=HTML)
 
+
+def test_a_proposal_is_withdrawn_by_its_author(root: Path, site: dict[str, TestClient]) -> None:
     theirs = send(site["reviewer"]).headers["location"]
     own = send(site["modeller"], CORRECTED.replace("33", "34")).headers["location"]
-    assert [withdraw("viewer", own), withdraw("modeller", theirs)] == [403, 403]
-    assert [withdraw("modeller", own), withdraw("admin", theirs), withdraw("admin", theirs)] == [303, 303, 404]
-    assert git(root, "branch", "--list", "proposal/*") == ""
+    tried = [("viewer", own), ("modeller", theirs), ("admin", theirs), ("modeller", own), ("modeller", own)]
+    assert [press(site[kind], place, "withdraw").status_code for kind, place in tried] == [403, 403, 403, 303, 404]
+    assert [each.id for each in proposals(root)] == [theirs.rpartition("/")[2]]
     trail = site["admin"].get("/w/ours/settings").text
     assert "proposed a file" in trail
     assert "withdrew a proposed file" in trail
+
+
+def trail_of(site: dict[str, TestClient]) -> list[str]:
+    """What the trail has of decisions."""
+    people = site["admin"].app.state.house.people  # type: ignore[attr-defined]
+    return [f"{each.person} {each.what}: {each.about.partition(': ')[2]}" for each in people.trail("ours")
+            if each.what.startswith(("accepted", "declined"))]  # fmt: skip
+
+
+def test_a_reviewer_accepts_it_on_its_page(root: Path, site: dict[str, TestClient]) -> None:
+    """One button: git, the files at hand, the trail and the pages agree; who comes later reads what became of it."""
+    place = send(site["modeller"], FINE).headers["location"]
+    assert [press(site[kind], place, "accept").status_code for kind in ("nobody", "viewer", "modeller")] == [
+        401,
+        403,
+        403,
+    ]
+    assert f'href="{place}"' in site["viewer"].get("/w/ours/data").text
+    assert '<button class="main"' not in site["viewer"].get(place).text
+    done = press(site["reviewer"], place, "accept", comment=f"The bulletin says so. {WICKED}")
+    assert (done.status_code, done.headers["location"]) == (303, place)
+    assert Catalogue.read(root).dataset("cases").table()["cases"].tolist() == [60, 5, 40, 33, 20]
+    assert git(root, "status", "--porcelain") == "?? ours/data/raw/late.csv"
+    assert git(root, "log", "-1", "--format=%an") == "Reviewer"
+    for shown in (place, "/w/ours/data/cases"):
+        text = site["viewer"].get(shown).text
+        assert "accepted" in text
+        assert "The bulletin says so." in text
+        assert "<script>window" not in text
+    assert place not in site["viewer"].get("/w/ours/data").text
+    assert trail_of(site) == [f"reviewer accepted a proposed file: The bulletin says so. {WICKED}"]
+    # Pressed twice, it is told again what became of it.
+    assert press(site["reviewer"], place, "accept").status_code == 303
+    assert len(trail_of(site)) == 1
+
+
+def test_a_reviewer_declines_it_with_a_word(root: Path, site: dict[str, TestClient]) -> None:
+    began, place = git(root, "rev-parse", "HEAD"), send(site["modeller"]).headers["location"]
+    count = len(trail_of(site))
+    silent = press(site["reviewer"], place, "decline", reason=" ")
+    assert silent.status_code == 409
+    assert "declined with a word" in silent.text
+    assert press(site["modeller"], place, "decline", reason="so").status_code == 403
+    assert press(site["reviewer"], place, "decline", reason="Not confirmed.").status_code == 303
+    assert "Not confirmed." in site["modeller"].get(place).text
+    assert (git(root, "rev-parse", "HEAD"), proposals(root)) == (began, [])
+    assert trail_of(site)[0] == "reviewer declined a proposed file: Not confirmed."
+    assert len(trail_of(site)) == count + 1
+
+
+def test_nobody_accepts_their_own_unless_the_settings_say_so(root: Path, site: dict[str, TestClient]) -> None:
+    place = send(site["reviewer"], FINE).headers["location"]
+    text = site["reviewer"].get(place).text
+    assert "Another reviewer decides" in text
+    refused = site["reviewer"].post(
+        f"{place}/accept", headers=HTML,
+        data={"form_token": token_on(site["reviewer"], place), "commit": proposals(root)[0].commit},
+    )  # fmt: skip
+    assert refused.status_code == 409
+    assert "D149" in refused.text
+    with (root / "modelworks.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[approval]\nown_run = true\n")
+    assert press(site["reviewer"], place, "accept").status_code == 303
+    assert git(root, "log", "-1", "--format=%s").startswith("Accept proposal")
+
+
+def test_what_studies_could_not_use_is_not_accepted(root: Path, site: dict[str, TestClient]) -> None:
+    """A check that stops studies stops a reviewer as well; and what has moved since is looked at once more."""
+    place = send(site["modeller"]).headers["location"]
+    page = site["reviewer"].get(place).text
+    assert "It can not be accepted" in page
+    fields = {"form_token": token_on(site["reviewer"], place), "commit": proposals(root)[0].commit}
+    refused = site["reviewer"].post(f"{place}/accept", data=fields, headers=HTML)
+    assert refused.status_code == 409
+    assert "studies could not use the table" in refused.text
+    moved = site["reviewer"].post(f"{place}/decline", data=fields | {"commit": "0" * 40, "reason": "so"}, headers=HTML)
+    assert "has changed since the page was loaded" in moved.text
+    assert len(proposals(root)) == 1
+
+
+def test_what_stands_in_the_way_is_said_on_its_page(root: Path, site: dict[str, TestClient]) -> None:
+    place = send(site["modeller"], FINE).headers["location"]
+    (root / "data/raw/cases.csv").write_text(PRESENT + "2021-02-01,1\n", encoding="utf-8")
+    refused = press(site["reviewer"], place, "accept")
+    assert refused.status_code == 409
+    assert "D148" in refused.text
+    assert "changes there that are in no commit" in refused.text
+    assert len(proposals(root)) == 1
+
+
+def test_whoever_looks_next_makes_up_for_a_server_that_was_killed(root: Path, site: dict[str, TestClient]) -> None:
+    """The decision was made, and nothing of what follows was done."""
+    place = send(site["modeller"], FINE).headers["location"]
+    count = len(trail_of(site))
+    accept_proposal(root, proposals(root)[0], by="Reviewer", login="reviewer", why="so")
+    assert (root / "data/raw/cases.csv").read_text() == PRESENT
+    text = site["viewer"].get(place).text
+    assert "was accepted" in text
+    assert "by Reviewer" in text
+    assert (root / "data/raw/cases.csv").read_text() == FINE
+    assert len(trail_of(site)) == count + 1
+    # Between the trail and the last of it, another was killed: nobody is told twice.
+    again = send(site["modeller"], PRESENT).headers["location"]
+    accept_proposal(root, proposals(root)[0], by="Reviewer", login="reviewer")
+    (root.parent / ".git" / "index.lock").touch()
+    waits = site["viewer"].get(again).text
+    assert "Not done yet." in waits
+    (root.parent / ".git" / "index.lock").unlink()
+    with TestClient(create_app(read_settings(root))):
+        assert git(root, "status", "--porcelain") == "?? ours/data/raw/late.csv"
+    assert "Not done yet." not in site["viewer"].get(again).text
+    assert len(trail_of(site)) == count + 2
 
 
 @pytest.mark.parametrize(
@@ -182,7 +301,7 @@ def test_what_is_no_proposal_is_refused_with_a_letter(
     assert answer.status_code == 422
     assert "D147" in answer.text
     assert said in answer.text
-    assert proposals(root, "cases") == []
+    assert proposals(root) == []
 
 
 def test_the_same_file_is_proposed_once(root: Path, site: dict[str, TestClient]) -> None:
@@ -231,4 +350,4 @@ def test_everybody_gets_what_is_theirs(root: Path, site: dict[str, TestClient]) 
     }  # fmt: skip
     forged = {kind: site[kind].post(form, files={"file": b"x"}, data={"reason": "x"}).status_code for kind in KINDS}
     assert forged == dict.fromkeys(KINDS, 403) | {"nobody": 401}
-    assert len(proposals(root, "cases")) == 1
+    assert len(proposals(root)) == 1

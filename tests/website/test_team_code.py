@@ -21,7 +21,8 @@ from modelworks.errors import ModelworksError, fail
 from modelworks.processes import Process
 from modelworks.study import new_repository
 from modelworks.website import create_app, read_settings
-from modelworks.website._team_code import MOST_CHILDREN, MOST_WAITING, NoAnswerError, TeamCode
+from modelworks.website._house import Workspace
+from modelworks.website._team_code import MOST_CHILDREN, MOST_WAITING, OF_FILES, NoAnswerError, TeamCode
 
 PATIENCE_SECONDS = 120.0
 HTML = {"accept": "text/html"}
@@ -84,6 +85,24 @@ def test_who_takes_all_memory_is_refused_it() -> None:
         assert code.call("study", 1, int, "7") == 7
     finally:
         code.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("import os; os._exit(3)", "the file was read ended"), ("bytearray(10**10)", "the file takes more than 4 GB")],
+)
+def test_what_is_said_of_a_file_that_was_sent_speaks_of_the_file(tmp_path: Path, what: str, said: str) -> None:
+    """Whoever sent a table has no model to look at."""
+    files = TeamCode(PATIENCE_SECONDS, words=OF_FILES)
+    try:
+        with pytest.raises(NoAnswerError) as told:
+            Workspace("ours", tmp_path, files=files).of_data(exec, what)
+    finally:
+        files.close()
+    letter = told.value.letter
+    assert letter.code == "W138"
+    assert said in letter.message
+    assert "model " not in f"{letter.message} {letter.hint}"
 
 
 def test_a_mistake_comes_back_as_the_letter_that_it_is(code: TeamCode) -> None:

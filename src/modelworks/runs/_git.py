@@ -52,10 +52,19 @@ def file_of_commit(folder: Path, commit: str, path: str) -> bytes | None:
 def commit_aside(
     folder: Path, branch: str, files: Mapping[str, bytes], words: str, *, upon: str, by: tuple[str, str]
 ) -> bool:
-    """Make a new branch with one commit upon another; neither the files at hand nor git's index change.
+    """Make a new branch with one commit upon another; see `commit_of`. False where there is such a branch."""
+    commit = commit_of(folder, files, words, upon=(upon,), by=by)
+    # Of two who make the same branch at once the second is refused.
+    return bool(commit) and ask_git(folder, "update-ref", f"refs/heads/{branch}", str(commit), _NO_COMMIT) is not None
 
-    `files` are by their paths from the folder, `by` is a name and an address. False where there is such a branch, or
-    where git can not write.
+
+def commit_of(
+    folder: Path, files: Mapping[str, bytes], words: str, *, upon: Sequence[str], by: tuple[str, str]
+) -> str | None:
+    """A commit that no branch has yet; neither the files at hand nor git's index change.
+
+    It holds what the first of those that it is made `upon` does, with these `files`, by their paths from the folder;
+    `by` is a name and an address. None where git can not write.
     """
     with tempfile.TemporaryDirectory() as aside:
         who = {
@@ -67,19 +76,54 @@ def commit_aside(
             return None if answer is None else answer.decode().strip()
 
         prefix = ask("rev-parse", "--show-prefix")
-        if prefix is None or ask("read-tree", upon) is None:
-            return False
+        if prefix is None or ask("read-tree", upon[0]) is None:
+            return None
         content = Path(aside, "content")
         for path, found in files.items():
             content.write_bytes(found)
             blob = ask("hash-object", "-w", "--no-filters", "--", str(content))
             if blob is None or ask("update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{path}") is None:
-                return False
+                return None
         content.write_text(words, encoding="utf-8")
         tree = ask("write-tree")
-        commit = tree and ask("commit-tree", tree, "-p", upon, "-F", str(content))
-        # Of two who make the same branch at once the second is refused.
-        return bool(commit) and ask("update-ref", f"refs/heads/{branch}", str(commit), _NO_COMMIT) is not None
+        parents = [word for each in upon for word in ("-p", each)]
+        return (tree and ask("commit-tree", tree, *parents, "-F", str(content))) or None
+
+
+def changed_files(folder: Path, before: str, after: str) -> set[str] | None:
+    """The files that differ between two commits, by their paths from the folder (`../…` of what lies outside it).
+
+    None where git does not answer.
+    """
+    prefix, up = (ask_git(folder, "rev-parse", said) for said in ("--show-prefix", "--show-cdup"))
+    told = ask_git(folder, "diff-tree", "-r", "-z", "--no-renames", "--name-only", before, after, raw=True)
+    if prefix is None or up is None or told is None:
+        return None
+    names = filter(None, told.split("\0"))
+    return {name.removeprefix(prefix) if name.startswith(prefix) else f"{up}{name}" for name in names}
+
+
+def merged_text(ours: bytes, base: bytes, theirs: bytes) -> bytes | None:
+    """What two made of one text, together; None where both changed the same lines."""
+    with tempfile.TemporaryDirectory() as aside:
+        for name, text in (("ours", ours), ("base", base), ("theirs", theirs)):
+            Path(aside, name).write_bytes(text)
+        return _answer(Path(aside), ("merge-file", "-p", "ours", "base", "theirs"))
+
+
+def follow_in_index(folder: Path, names: Sequence[str], before: str, after: str) -> bool:
+    """Let git's index have files as one commit has them where it had them as another; what is staged otherwise stays.
+
+    False where git can not write its index now.
+    """
+    prefix = ask_git(folder, "rev-parse", "--show-prefix")
+    taken = []
+    for name in names:
+        staged = (ask_git(folder, "ls-files", "--stage", "--", name) or "").split()
+        old, new = (ask_git(folder, "rev-parse", "--verify", "--quiet", f"{each}:./{name}") for each in (before, after))
+        if new and len(staged) > 1 and staged[1] == old != new:
+            taken += ["--cacheinfo", f"{staged[0]},{new},{prefix}{name}"]
+    return not taken or ask_git(folder, "update-index", *taken) is not None
 
 
 def begin_history(folder: Path, words: str, *, by: str) -> bool:

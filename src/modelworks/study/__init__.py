@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.study._approval import needs_of, promote, requirements, sign_run, withdraw_run
+    from modelworks.study._data_decisions import (
+        ACCEPTED,
+        DECLINED,
+        Decided,
+        accept_proposal,
+        carry_out_decision,
+        decided,
+        decline_proposal,
+    )
     from modelworks.study._data_proposals import (
         DataProposal,
         may_be_corrected,
+        proposal_of,
         proposals,
         propose_file,
         proposed_page,
@@ -55,7 +65,7 @@ if TYPE_CHECKING:
     from modelworks.study.jobs._work import carry_out, other_python, worker_around
     from modelworks.study.own_stages._stage_study import StageStudy, missing_program
     from modelworks.study.pages._assumptions import FORMATS, Changed, assumptions_of, layers_of, named_run, what_changed
-    from modelworks.study.pages._data_pages import data_pages
+    from modelworks.study.pages._data_pages import data_files, data_pages
 
 _HOME = {
     "explored_copy": "inquiries._rerun",
@@ -115,9 +125,18 @@ _HOME = {
     "check_model": "_repository",
     "check_study": "_repository",
     "damaged_runs": "_repository",
+    "data_files": "pages._data_pages",
     "data_pages": "pages._data_pages",
+    "ACCEPTED": "_data_decisions",
+    "DECLINED": "_data_decisions",
+    "Decided": "_data_decisions",
+    "accept_proposal": "_data_decisions",
+    "carry_out_decision": "_data_decisions",
+    "decided": "_data_decisions",
+    "decline_proposal": "_data_decisions",
     "DataProposal": "_data_proposals",
     "may_be_corrected": "_data_proposals",
+    "proposal_of": "_data_proposals",
     "proposals": "_data_proposals",
     "propose_file": "_data_proposals",
     "proposed_page": "_data_proposals",
@@ -151,11 +170,14 @@ _HOME = {
 }
 
 __all__ = [
+    "ACCEPTED",
+    "DECLINED",
     "FORMATS",
     "BoundStudy",
     "Changed",
     "Control",
     "DataProposal",
+    "Decided",
     "Estimate",
     "Explained",
     "Explorable",
@@ -173,15 +195,20 @@ __all__ = [
     "Sensitivity",
     "SimulatedCalibration",
     "StageStudy",
+    "accept_proposal",
     "assumptions_of",
     "carry_out",
+    "carry_out_decision",
     "channels_of",
     "check_model",
     "check_study",
     "choose_studies",
     "clean",
     "damaged_runs",
+    "data_files",
     "data_pages",
+    "decided",
+    "decline_proposal",
     "estimate",
     "estimates",
     "executor_names",
@@ -215,6 +242,7 @@ __all__ = [
     "order_summary",
     "other_python",
     "promote",
+    "proposal_of",
     "proposals",
     "propose_file",
     "proposed_page",

@@ -14,12 +14,16 @@ from typing import NoReturn
 
 from modelworks.errors import ModelworksError, fail
 from modelworks.inputs import Catalogue, Changes, Dataset, Repository, changes, with_another_file
+from modelworks.processes import alone
 from modelworks.report import DataPage
 from modelworks.runs import ask_git, commit_aside, file_of_commit
 from modelworks.study.pages._data_pages import data_page
 
 FOLDER = "proposal"
-_CATALOGUE = "data/catalogue.yaml"
+CATALOGUE = "data/catalogue.yaml"
+ID = "[0-9a-f]{8}"
+# So many wait for each dataset, and so much of all of them, as git keeps it.
+MOST_OPEN, MOST_BYTES = 20, 10**9
 # What git says of a branch, with a NUL between; the reason, which may have many lines, comes last.
 _ASKED = "%(refname:strip=2)%00%(authorname)%00%(authoremail:trim)%00%(authordate:iso-strict)%00%(objectname)"
 
@@ -41,17 +45,28 @@ class DataProposal:
         return f"{FOLDER}/{self.dataset}-{self.id}"
 
 
-def proposals(root: Path, dataset: str) -> list[DataProposal]:
-    """What is proposed for a dataset and not merged, the latest first."""
+def proposals(root: Path) -> list[DataProposal]:
+    """What is proposed for any dataset and not merged, the latest first."""
+    return _found(root, f"refs/heads/{FOLDER}")
+
+
+def proposal_of(root: Path, dataset: str, id: str) -> DataProposal | None:
+    """One of them; None where there is none, or it is merged."""
+    if not re.fullmatch(ID, id):
+        return None
+    return next(iter(_found(root, f"refs/heads/{FOLDER}/{dataset}-{id}")), None)
+
+
+def _found(root: Path, branches: str) -> list[DataProposal]:
     form = f"--format={_ASKED}%00%(contents:body)%01"
-    answer = ask_git(root, "for-each-ref", "--no-merged=HEAD", form, f"refs/heads/{FOLDER}") or ""
+    answer = ask_git(root, "for-each-ref", "--no-merged=HEAD", form, branches) or ""
     found = []
     for said in answer.split("\1"):
         branch, *rest = said.strip("\n").split("\0")
-        name = re.fullmatch(rf"{FOLDER}/{re.escape(dataset)}-([0-9a-f]{{8}})", branch)
+        name = re.fullmatch(rf"{FOLDER}/(.+)-({ID})", branch)
         if name and len(rest) == 5:
             by, login, when, commit, why = rest
-            found.append(DataProposal(dataset, name[1], by, login, when, why.strip(), commit))
+            found.append(DataProposal(name[1], name[2], by, login, when, why.strip(), commit))
     return sorted(found, key=lambda each: each.when, reverse=True)
 
 
@@ -63,7 +78,7 @@ def may_be_corrected(root: Path, name: str) -> Dataset:
     ModelworksError
         D101 where there is none of that name, D147 where its file is not for git, or not in it.
     """
-    return _with_file(root, name)[0]
+    return with_file(root, name)[0]
 
 
 def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, login: str) -> str:
@@ -76,33 +91,56 @@ def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, logi
     ModelworksError
         D101 where there is no such dataset, D147 with why the file can not be proposed.
     """
-    dataset, tip, before = _with_file(root, name)
-    reason = _printable(why)
+    dataset, tip, before = with_file(root, name)
+    reason = printable(why)
     if not reason:
         _refuse("nobody said why the file is another", "write what was wrong, and who says so")
     if not found:
         _refuse("no file came, or an empty one", "choose the corrected file, and send it again")
-    if found == before:
-        _refuse(f"the file is the one that `{name}` has already", "choose the corrected one")
     checksum = hashlib.sha256(found).hexdigest()
-    catalogue = (file_of_commit(root, tip, _CATALOGUE) or b"").decode("utf-8")
-    files = {
-        f"data/{dataset.file}": found,
-        _CATALOGUE: with_another_file(catalogue, name, checksum, date.today()).encode("utf-8"),
-    }
-    made = checksum[:8]
-    if any(each.id == made for each in proposals(root, name)):
-        _refuse("this very file is proposed already", "look at that proposal; if it was withdrawn, load the page anew")
-    words = f"Correct the data of {name}\n\n{reason}\n"
-    author = (_printable(by) or login, login)
-    if not commit_aside(root, f"{FOLDER}/{name}-{made}", files, words, upon=tip, by=author):
-        _refuse("git could not make the branch", "whoever runs this site sees whether git can write in its repository")
+    made, branch = checksum[:8], f"{FOLDER}/{name}-{checksum[:8]}"
+    with alone(lock_of(root)):
+        dataset, tip, before = with_file(root, name)
+        if found == before:
+            _refuse(f"the file is the one that `{name}` has already", "choose the corrected one")
+        if proposal_of(root, name, made) is not None:
+            hint = "look at that proposal; if it was withdrawn, load the page anew"
+            _refuse("this very file is proposed already", hint)
+        _check_room(root, name, len(found))
+        catalogue = (file_of_commit(root, tip, CATALOGUE) or b"").decode("utf-8")
+        files = {
+            f"data/{dataset.file}": found,
+            CATALOGUE: with_another_file(catalogue, name, checksum, date.today()).encode("utf-8"),
+        }
+        # Of a proposal that was merged by hand the branch may still be there.
+        ask_git(root, "branch", "--quiet", "--delete", branch)
+        author = (printable(by) or login, login)
+        if not commit_aside(root, branch, files, f"Correct the data of {name}\n\n{reason}\n", upon=tip, by=author):
+            _refuse("git could not make the branch", "whoever runs this site sees whether git can write there")
     return made
 
 
 def withdraw_proposal(root: Path, proposal: DataProposal) -> bool:
     """Remove the branch of a proposal; False where it is gone, or no longer what it was."""
-    return ask_git(root, "update-ref", "-d", f"refs/heads/{proposal.branch}", proposal.commit) is not None
+    with alone(lock_of(root)):
+        is_open = proposal_of(root, proposal.dataset, proposal.id) is not None
+        gone = is_open and ask_git(root, "update-ref", "-d", f"refs/heads/{proposal.branch}", proposal.commit)
+    return gone is not None and is_open
+
+
+def lock_of(root: Path) -> Path:
+    """Who changes or decides proposals holds this, so that no two do at once."""
+    return Repository.around(root).kept / "proposals.lock"
+
+
+def _check_room(root: Path, name: str, size: int) -> None:
+    """Not more wait than a team can look at, and than a repository is to hold for nothing."""
+    if sum(each.dataset == name for each in proposals(root)) >= MOST_OPEN:
+        _refuse(f"{MOST_OPEN} corrected files of `{name}` wait already", "have one of them decided or withdrawn first")
+    kept = ask_git(root, "rev-list", "--disk-usage", "--objects", f"--branches={FOLDER}/*", "--not", "HEAD")
+    if int(kept or 0) + size > MOST_BYTES:
+        problem = f"what waits and this file would take more than {MOST_BYTES / 1e9:g} GB of the repository"
+        _refuse(problem, "have some proposals decided or withdrawn first")
 
 
 def proposed_page(root: Path, proposal: DataProposal) -> tuple[DataPage, Changes | None]:
@@ -126,7 +164,7 @@ def proposed_page(root: Path, proposal: DataProposal) -> tuple[DataPage, Changes
         return page, None
 
 
-def _with_file(root: Path, name: str) -> tuple[Dataset, str, bytes]:
+def with_file(root: Path, name: str) -> tuple[Dataset, str, bytes]:
     """A dataset whose file the last commit has as the catalogue says, that commit, and the file's bytes."""
     dataset = Catalogue.read(root).dataset(name)
     if dataset.is_sensitive:
@@ -141,12 +179,12 @@ def _with_file(root: Path, name: str) -> tuple[Dataset, str, bytes]:
     if tip is None or before is None or hashlib.sha256(before).hexdigest() != dataset.checksum:
         _refuse(
             f"the last commit of git has not the file data/{dataset.file} that the catalogue was written for",
-            f"git add data/{dataset.file} {_CATALOGUE}, and commit; a file that git does not keep is changed by hand",
+            f"git add data/{dataset.file} {CATALOGUE}, and commit; a file that git does not keep is changed by hand",
         )
     return dataset, tip, before
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     return "".join(each for each in text.replace("\r\n", "\n") if each.isprintable() or each == "\n").strip()
 
 

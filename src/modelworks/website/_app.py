@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from modelworks.errors import Letter, ModelworksError
 from modelworks.study import worker_around
 from modelworks.website import _measures as measures
+from modelworks.website._corrections import settle
 from modelworks.website._guard import Guard, headers
 from modelworks.website._house import opened
 from modelworks.website._render import page
@@ -37,6 +38,7 @@ from modelworks.website.pages import (
     jobs,
     new_run,
     people,
+    proposals,
     run,
     runs,
     sign_in,
@@ -62,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api.router,
     people.router,
     data.router,
+    proposals.router,
     account.router,
 )
 
@@ -71,6 +74,7 @@ STATUS = {
     "W106": 503, "W120": 503, "R150": 503, "J101": 503,
     "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W121": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
     "W117": 500, "W217": 404, "W221": 500, "W301": 404, "D101": 404,
+    "D148": 409, "D149": 403,
     "J103": 409, "R170": 409, "R171": 409, "R173": 409, "R174": 409, "R175": 409, "R176": 409, "R177": 409, "R179": 403,
     "Y551": 404, "Y164": 403,
 }  # fmt: skip
@@ -102,6 +106,9 @@ def _lifespan(settings: Settings) -> Any:
         over = threading.Event()
         with opened(settings) as house:
             app.state.house = house
+            for workspace in house.workspaces.values():
+                # Whoever decided something may have been killed before all was done that follows.
+                settle(house.people, workspace)
             workers = [
                 threading.Thread(target=worker_around(folder, say=_LOG.info).run, args=(over,), daemon=True)
                 for folder in (settings.folders if settings.work else ())

@@ -20,7 +20,7 @@ from modelworks.jobs import Queue
 from modelworks.runs import Index, Run, Store
 from modelworks.study import index_around, jobs_of, queue_around, store_around
 from modelworks.website._settings import Settings
-from modelworks.website._team_code import TeamCode
+from modelworks.website._team_code import OF_FILES, TeamCode
 from modelworks.website.access.oidc import Provider
 from modelworks.website.access.people import People
 
@@ -36,10 +36,10 @@ OF_LARGE_KINDS = {"page": 20, "svg": 100, "data": 1, "drawn": 20}
 class Workspace:
     """A repository as the website sees it: what is asked often is opened once, and may be used by many threads."""
 
-    def __init__(self, name: str, root: Path, team_code: TeamCode | None = None) -> None:
+    def __init__(self, name: str, root: Path, team_code: TeamCode | None = None, files: TeamCode | None = None) -> None:
         self.name = name
         self.root = root
-        self._team_code = team_code or TeamCode()
+        self._team_code, self._files = team_code or TeamCode(), files or TeamCode(words=OF_FILES)
         self._kept: dict[str, OrderedDict[Hashable, Any]] = {}
         self._lock = threading.Lock()
 
@@ -90,7 +90,7 @@ class Workspace:
 
     def of_data(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What a function gives that reads a file of data which somebody sent, in such a process, too."""
-        return self._team_code.call((self.name, "data"), None, function, *arguments, **named)
+        return self._files.call((self.name, "data"), None, function, *arguments, **named)
 
     def remembered(self, key: tuple[str, *tuple[Hashable, ...]], make: Callable[[], T]) -> T:
         """What was made for this key before; of each kind, which it begins with, what was asked for long ago goes."""
@@ -139,14 +139,16 @@ def nothing_can_be_made(folder: Path, error: OSError) -> NoReturn:
 def opened(settings: Settings) -> Iterator[House]:
     """A house whose doors are open for as long as the block lasts."""
     people = People(settings.database, settings.session_days)
-    team_code = TeamCode(settings.model_seconds, settings.model_gb)
+    patience = settings.model_seconds, settings.model_gb
+    team_code, files = TeamCode(*patience), TeamCode(*patience, OF_FILES)
     named = workspace_names(settings.folders)
-    workspaces = {name: Workspace(name, folder, team_code) for name, folder in named.items()}
+    workspaces = {name: Workspace(name, folder, team_code, files) for name, folder in named.items()}
     provider = Provider(settings.oidc, settings.address) if settings.oidc else None
     try:
         yield House(settings, people, workspaces, provider)
     finally:
         team_code.close()
+        files.close()
         people.close()
 
 

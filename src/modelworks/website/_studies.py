@@ -73,6 +73,11 @@ def standing(workspace: Workspace, study: Study, jobs: list[Job], approved: Row 
     return Standing(study, row, stale, own, later)
 
 
+def resting_on(workspace: Workspace, file: str) -> list[Standing]:
+    """The studies whose result that is shown was made from a file, by its name in the repository."""
+    return [each for each in standings(workspace) if each.row and file in made_from(workspace, each.row.key)]
+
+
 def latest(workspace: Workspace, study: str) -> Row | None:
     """The latest run with a verdict that is no variant of the study; else the latest of any kind."""
     rows = workspace.index.select(Wanted(study=study, limit=LOOKED_AT)).rows

@@ -18,6 +18,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, ParamSpec, TypeVar
 
@@ -38,18 +39,68 @@ _PRELOADED = ["modelworks.website.pages.explore", "modelworks.website.pages.new_
 
 
 class NoAnswerError(Exception):
-    """No answer came of a model, and that is no mistake that a form could show at a field."""
+    """No answer came of a model or a file, and that is no mistake that a form could show at a field."""
 
     def __init__(self, code: str, message: str, hint: str) -> None:
         self.letter = Letter(code, message, hint)
         super().__init__(str(self.letter))
 
 
-class TeamCode:
-    """Runs functions that a team's models are part of in child processes; may be used by many threads at once."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What somebody hears where no answer came: of each cause a code, a sentence with room for a number, and a hint."""
 
-    def __init__(self, patience_seconds: float = MODEL_SECONDS, memory_gb: float = MODEL_GB) -> None:
-        self._patience, self._memory_gb = patience_seconds, memory_gb
+    late: tuple[str, str, str]
+    ended: tuple[str, str, str]
+    memory: tuple[str, str, str]
+
+
+OF_MODELS = Words(
+    late=(
+        "W130",
+        "the model did not answer within {:.0f} seconds, and was stopped",
+        "`modelworks check` shows whether it ever ends; `model_seconds` below [website] gives a large one more time",
+    ),
+    ended=(
+        "W131",
+        "the process in which the model was run ended without an answer ({})",
+        "`modelworks check` shows what the model does; the next who asks begins a new process",
+    ),
+    memory=(
+        "W131",
+        "the model takes more than {:g} GB",
+        "run it as a job, which may take more; `model_gb` below [website] is what a page's model may",
+    ),
+)
+OF_FILES = Words(
+    late=(
+        "W138",
+        "the file was not read and checked within {:.0f} seconds, and that was stopped",
+        "look at it again when less is under way; `model_seconds` below [website] gives large files more time",
+    ),
+    ended=(
+        "W138",
+        "the process in which the file was read ended without an answer ({})",
+        "send the table as plain CSV; `modelworks data check` where the file lies shows what it holds",
+    ),
+    memory=(
+        "W138",
+        "reading and checking the file takes more than {:g} GB",
+        "send no more than the table itself; `model_gb` below [website] gives large files more memory",
+    ),
+)
+
+
+class TeamCode:
+    """Runs functions that a team's models are part of in child processes; may be used by many threads at once.
+
+    `words` are those for what gives no answer.
+    """
+
+    def __init__(
+        self, patience_seconds: float = MODEL_SECONDS, memory_gb: float = MODEL_GB, words: Words = OF_MODELS
+    ) -> None:
+        self._patience, self._memory_gb, self._words = patience_seconds, memory_gb, words
         self._children: OrderedDict[Hashable, tuple[Hashable, _Child]] = OrderedDict()
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(MOST_WAITING)
@@ -71,10 +122,12 @@ class TeamCode:
         ModelworksError
             Those of the function.
         NoAnswerError
-            W130 where it took too long, W131 where its process ended, W132 where too many wait.
+            As the words say it where it took too long or its process ended; W132 where too many wait.
         """
         if not self._room.acquire(blocking=False):
-            raise NoAnswerError("W132", "too many people ask something of models at once", "come again in a moment")
+            raise NoAnswerError(
+                "W132", "too many people ask what takes a while to work out at once", "come again in a moment"
+            )
         try:
             child = self._child(about, version)
             with child.alone(self._patience) as seconds_left:
@@ -96,7 +149,7 @@ class TeamCode:
             if child is not None and (known != version or child.is_over):
                 gone.append(child)
                 child = None
-            child = child or _Child(self._memory_gb)
+            child = child or _Child(self._memory_gb, self._words)
             self._children[about] = (version, child)
             if len(self._children) > MOST_CHILDREN:
                 gone.append(self._children.popitem(last=False)[1][1])
@@ -108,8 +161,8 @@ class TeamCode:
 class _Child:
     """A process that does what it is told, one thing after the other; begun when it is first asked."""
 
-    def __init__(self, memory_gb: float) -> None:
-        self._memory_gb = memory_gb
+    def __init__(self, memory_gb: float, words: Words) -> None:
+        self._memory_gb, self._words = memory_gb, words
         self._busy = threading.Lock()
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -120,11 +173,11 @@ class _Child:
         """Nobody else asks the child while the block lasts; gives the seconds that are left when its turn comes."""
         began = time.monotonic()
         if not self._busy.acquire(timeout=seconds):
-            raise _too_long(seconds)
+            raise _no_answer(self._words.late, seconds)
         try:
             if self._was_stuck:
                 # Who waited behind what never ended does not try it once more.
-                raise _too_long(seconds)
+                raise _no_answer(self._words.late, seconds)
             yield seconds - (time.monotonic() - began)
         finally:
             if self.is_over or self._was_stuck:
@@ -139,17 +192,16 @@ class _Child:
             self._pipe.send((function, arguments, named))
             if not self._pipe.poll(max(0.0, seconds)):
                 self._was_stuck = True
-                raise _too_long(seconds)
+                raise _no_answer(self._words.late, seconds)
             kind, told = self._pipe.recv()
         except (EOFError, ConnectionError) as error:
             # Killed as it ends, it could not say how.
             wait([self._process.sentinel], GONE_SECONDS)
             ended = self._process.exitcode
             self.end()
-            raise _died(ended) from error
+            raise _no_answer(self._words.ended, _how(ended)) from error
         if kind == "memory":
-            hint = "run it as a job, which may take more; `model_gb` below [website] is what a page's model may"
-            raise NoAnswerError("W131", f"the model takes more than {self._memory_gb:g} GB", hint)
+            raise _no_answer(self._words.memory, self._memory_gb)
         if kind == "letters":
             raise ModelworksError(told)
         if kind == "broken":
@@ -179,21 +231,13 @@ class _Child:
         pipe.close()
 
 
-def _too_long(seconds: float) -> NoAnswerError:
-    return NoAnswerError(
-        "W130",
-        f"the model did not answer within {seconds:.0f} seconds, and was stopped",
-        "`modelworks check` shows whether it ever ends; `model_seconds` below [website] gives a large one more time",
-    )
+def _no_answer(said: tuple[str, str, str], about: object) -> NoAnswerError:
+    code, message, hint = said
+    return NoAnswerError(code, message.format(about), hint)
 
 
-def _died(ended: int | None) -> NoAnswerError:
-    how = f"signal {-ended}" if ended is not None and ended < 0 else f"exit status {ended}"
-    return NoAnswerError(
-        "W131",
-        f"the process in which the model was run ended without an answer ({how})",
-        "`modelworks check` shows what the model does; the next who asks begins a new process",
-    )
+def _how(ended: int | None) -> str:
+    return f"signal {-ended}" if ended is not None and ended < 0 else f"exit status {ended}"
 
 
 # -- in the child ------------------------------------------------------------------------------------------

@@ -6,18 +6,17 @@ copy, and each file's bytes are there once. A repository without git can be pinn
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modelworks.inputs.repository import PIN, SETTINGS
+from modelworks.processes import alone
 from modelworks.runs import (
     StageCache,
     fingerprint,
@@ -87,22 +86,13 @@ def environment_of(kept: Path, mark: str) -> Path | None:
     if not mark or fingerprint(installed()) == mark:
         return None
     folder = kept / "environments" / mark[:16]
-    with _alone(folder.with_suffix(".lock")):
+    with alone(folder.with_suffix(".lock")):
         python = folder / "bin" / "python"
         # Its scripts name their own place, so that it can not be made elsewhere and moved; it counts once it is whole.
         if not (folder / "whole").exists():
             python = make_environment(folder, _lock_of(kept, mark), package_folder(), sys.executable)
             (folder / "whole").touch()
     return python
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Nobody else is in here, in whichever process of this machine."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _code(kept: Path) -> Path:

@@ -38,6 +38,22 @@ def data_pages(folder: Path, names: tuple[str, ...] = ()) -> list[DataPage]:
     return [_page(catalogue, each, used, date.today()) for each in wanted]
 
 
+def data_files(folder: Path) -> tuple[Path, ...]:
+    """Every file of the data that the pages are made from, with the catalogue; whether or not it is there.
+
+    Raises
+    ------
+    ModelworksError
+        Where the catalogue has mistakes.
+    """
+    root = Repository.around(folder).root
+    catalogue = Catalogue.read(root)
+    tables = [path for each in catalogue.values() for path in (*each.files(), each.path)]
+    # Large files may be told of by a small one beside them.
+    pointers = [path.with_name(f"{path.name}.dvc") for path in tables]
+    return tuple(dict.fromkeys((root / "data" / "catalogue.yaml", *tables, *pointers)))
+
+
 def data_page(catalogue: Catalogue, name: str) -> DataPage:
     """The page of one dataset as a catalogue has it, without the studies that use it."""
     return _page(catalogue, catalogue.dataset(name), {}, date.today())

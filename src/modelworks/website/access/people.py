@@ -32,6 +32,8 @@ Purpose = Literal["enter", "invite", "reset"]
 SHORTEST_PASSWORD = 10
 # Argon2 reads and checks whatever it is given; nobody types more.
 LONGEST_PASSWORD = 1000
+# So much is kept of what a deed was about.
+LONGEST_ABOUT = 500
 DAY = 86400.0
 # Long enough to open a browser or to read a letter, and no longer.
 LINK_SECONDS: dict[Purpose, float] = {"enter": 300.0, "invite": 7 * DAY, "reset": DAY / 12}
@@ -345,9 +347,23 @@ class People:
 
     def note(self, person: str, workspace: str, what: str, about: str = "", address: str = "") -> None:
         """Write down that somebody did something; nothing of it is ever taken out again."""
-        row = {"time": _now(), "person": person, "workspace": workspace, "what": what}
         with self.change() as connection:
-            connection.execute(sql.insert(TRAIL).values(**row, about=about[:500], address=address[:100]))
+            _write_down(connection, person, workspace, what, about, address)
+
+    def note_once(self, person: str, workspace: str, what: str, about: str, address: str = "") -> None:
+        """The same, unless the trail says so already; `about` has what tells it from all other deeds."""
+        same = (TRAIL.c.workspace == workspace, TRAIL.c.what == what, TRAIL.c.about == about[:LONGEST_ABOUT])
+        with self.change() as connection:
+            if connection.execute(sql.select(TRAIL.c.number).where(*same)).first() is None:
+                _write_down(connection, person, workspace, what, about, address)
+
+    def done(self, workspace: str, whats: Sequence[str], about: str, *, limit: int = 20) -> list[Deed]:
+        """What of some kinds was done in a workspace about something that begins so, the latest first."""
+        begins = TRAIL.c.about.startswith(about, autoescape=True)
+        asked = sql.select(TRAIL).where(TRAIL.c.workspace == workspace, TRAIL.c.what.in_(whats), begins)
+        with self.look() as connection:
+            found = connection.execute(asked.order_by(TRAIL.c.number.desc()).limit(limit))
+            return [Deed(**row._mapping) for row in found]
 
     def trail(self, workspace: str, *, before: int | None = None, limit: int = 100) -> list[Deed]:
         """What was done in a workspace, the latest first; with `before`, what came before that line.
@@ -390,6 +406,11 @@ class People:
         hint = "see whether its server runs, who may use it, and whether its disk is full"
         with answering(self._url, "W106", "the website's database", hint):
             yield
+
+
+def _write_down(connection: sql.Connection, person: str, workspace: str, what: str, about: str, address: str) -> None:
+    row = {"time": _now(), "person": person, "workspace": workspace, "what": what}
+    connection.execute(sql.insert(TRAIL).values(**row, about=about[:LONGEST_ABOUT], address=address[:100]))
 
 
 def _now() -> str:

@@ -135,6 +135,7 @@ def needs(role: Role) -> Any:
 
 Reader = Annotated[Visit, needs("viewer")]
 Runner = Annotated[Visit, needs("modeller")]
+Reviewer = Annotated[Visit, needs("reviewer")]
 Admin = Annotated[Visit, needs("admin")]
 
 

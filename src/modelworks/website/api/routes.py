@@ -21,7 +21,7 @@ from modelworks.website._scenarios import saved
 from modelworks.website._studies import Study as KnownStudy
 from modelworks.website._studies import changed_since, latest, studies, study_of
 from modelworks.website.access.people import Person, Role
-from modelworks.website.access.visits import Reader, Visit, memberships, needs, person
+from modelworks.website.access.visits import Reader, Reviewer, Visit, memberships, needs, person
 from modelworks.website.api import _models as models
 from modelworks.website.api import _said as said
 
@@ -44,7 +44,6 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     status: {"model": models.Mistakes, "description": why} for status, why in _WHY.items()
 }
 Modeller = Annotated[Visit, needs("modeller")]
-Reviewer = Annotated[Visit, needs("reviewer")]
 # Text of an address: no control character, and no longer than anything of ours is.
 Text = Annotated[str | None, Asked(max_length=200)]
 

@@ -1,0 +1,59 @@
+"""What the website says of the datasets of a workspace, read again when a file they are made from has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from datetime import date
+from pathlib import Path
+
+from modelworks.report import DataPage
+from modelworks.study import data_files, data_pages
+from modelworks.website._house import Workspace, no_such_place
+from modelworks.website._render import at
+
+
+def datasets(workspace: Workspace) -> list[DataPage]:
+    """The pages of all datasets; a `ModelworksError` where the catalogue has mistakes."""
+    if not _catalogue(workspace).is_file():
+        return []
+    return workspace.remembered(("data", state(workspace)), lambda: data_pages(workspace.root))
+
+
+def dataset(workspace: Workspace, name: str) -> DataPage:
+    """The page of one; W104 where there is none."""
+    for each in datasets(workspace):
+        if each.name == name:
+            return each
+    no_such_place()
+
+
+def links(workspace: Workspace) -> dict[str, str]:
+    """Where the page of each dataset is."""
+    return {each.name: at(workspace.name, "data", each.name) for each in datasets(workspace)}
+
+
+def state(workspace: Workspace) -> Hashable:
+    """What changes whenever a page of the data would: only files that the catalogue names are looked at."""
+    named = workspace.remembered(("data files", stamps([_catalogue(workspace)])), lambda: data_files(workspace.root))
+    folders = (*workspace.repository.studies(), workspace.root / "studies" / "base")
+    asked = sorted(file for folder in folders for file in folder.glob("*.yaml"))
+    # A page says how many days old its data are.
+    return date.today(), stamps((*named, *asked))
+
+
+def _catalogue(workspace: Workspace) -> Path:
+    return workspace.repository.data / "catalogue.yaml"
+
+
+def stamps(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """What tells whether any of these was written since."""
+    found = []
+    for file in files:
+        try:
+            seen = file.stat()
+        except OSError:
+            # That it is not there, or not to be had, is a state as well.
+            found.append((str(file), 0, -1))
+        else:
+            found.append((str(file), seen.st_mtime_ns, seen.st_size))
+    return tuple(found)

@@ -1,0 +1,173 @@
+"""Corrected files of data: proposed with a reason, shown with what differs, accepted, declined or withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from starlette.responses import RedirectResponse, Response
+
+from modelworks.errors import ModelworksError, fail
+from modelworks.report import DataPage, dataset_views
+from modelworks.study import (
+    DataProposal,
+    accept_proposal,
+    decline_proposal,
+    may_be_corrected,
+    proposal_of,
+    propose_file,
+    proposed_page,
+    withdraw_proposal,
+)
+from modelworks.website import _catalogue
+from modelworks.website._corrections import corrections, settle
+from modelworks.website._house import Workspace, no_such_place
+from modelworks.website._render import at, page
+from modelworks.website._studies import resting_on
+from modelworks.website.access.visits import Reader, Reviewer, Runner, Visit, address_of
+
+router = APIRouter()
+
+LONGEST_REASON = 2000
+# The trail has all of it.
+LONGEST_WORD = 400
+ONE = "/w/{workspace}/data/{dataset}/proposals/{proposal}"
+Word = Annotated[str, Form(max_length=LONGEST_WORD)]
+Commit = Annotated[str, Form()]
+
+
+@router.get("/w/{workspace}/data/{dataset}/propose")
+def ask(request: Request, visit: Runner, dataset: str) -> Response:
+    """The form for a corrected file, or why there can be none."""
+    shown = _catalogue.dataset(visit.workspace, dataset)
+    try:
+        may_be_corrected(visit.workspace.root, dataset)
+    except ModelworksError as error:
+        return page(request, "propose.html.j2", dataset=shown, letters=error.letters, possible=False, reason="")
+    return page(request, "propose.html.j2", dataset=shown, letters=(), possible=True, reason="")
+
+
+@router.post("/w/{workspace}/data/{dataset}/propose")
+def propose(
+    request: Request,
+    visit: Runner,
+    dataset: str,
+    file: Annotated[UploadFile, File()],
+    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+) -> Response:
+    """Keep a corrected file as a proposal; of the name it came with nothing is used."""
+    shown, root, someone = _catalogue.dataset(visit.workspace, dataset), visit.workspace.root, visit.person
+    try:
+        made = propose_file(root, dataset, file.file.read(), why=reason, by=someone.title, login=someone.name)
+    except ModelworksError as error:
+        return page(request, "propose.html.j2", 422, dataset=shown, letters=error.letters, possible=True, reason=reason)
+    visit.note(request, "proposed a file", f"dataset {dataset}, proposal {made}")
+    return RedirectResponse(at(visit.workspace.name, "data", dataset, "proposals", made), 303)
+
+
+@router.get(ONE)
+def proposal(request: Request, visit: Reader, dataset: str, proposal: str) -> Response:
+    """A proposed file: who, when, why, what differs, and what the checks find in it; or what became of it."""
+    return _shown(request, visit, dataset, proposal)
+
+
+@router.post(f"{ONE}/accept")
+def accept(
+    request: Request, visit: Reviewer, dataset: str, proposal: str, commit: Commit = "", comment: Word = ""
+) -> Response:
+    """Merge what was proposed, as it was when the page was shown."""
+    root, someone = visit.workspace.root, visit.person
+
+    def call(found: DataProposal) -> None:
+        if _is_own(visit, found):
+            hint = "ask another reviewer; who works alone writes `own_run = true` under [approval] in modelworks.toml"
+            fail("D149", f"{found.by} proposed this file, and so is not the one to accept it", hint=hint)
+        if _drawn(visit.workspace, found)["page"].verdict == "stop":
+            hint = "have it proposed anew; or write in the catalogue, below the check, why that is accepted"
+            fail("D148", "studies could not use the table as it would be", hint=hint)
+        accept_proposal(root, found, by=someone.title, login=someone.name, why=comment)
+
+    return _done(request, visit, dataset, proposal, commit, call)
+
+
+@router.post(f"{ONE}/decline")
+def decline(
+    request: Request, visit: Reviewer, dataset: str, proposal: str, commit: Commit = "", reason: Word = ""
+) -> Response:
+    """Remove a proposal, with a word to whoever made it."""
+    root, someone = visit.workspace.root, visit.person
+
+    def call(found: DataProposal) -> None:
+        decline_proposal(root, found, by=someone.title, login=someone.name, why=reason)
+
+    return _done(request, visit, dataset, proposal, commit, call)
+
+
+@router.post(f"{ONE}/withdraw")
+def withdraw(request: Request, visit: Runner, dataset: str, proposal: str) -> Response:
+    """Remove one's own proposal."""
+    found = proposal_of(visit.workspace.root, dataset, proposal) or no_such_place()
+    if found.login != visit.person.name:
+        fail("W108", f"only {found.by}, who made the proposal, withdraws it", hint="a reviewer may decline it")
+    if not withdraw_proposal(visit.workspace.root, found):
+        no_such_place()
+    visit.note(request, "withdrew a proposed file", f"dataset {dataset}, proposal {proposal}")
+    return RedirectResponse(at(visit.workspace.name, "data", dataset), 303)
+
+
+def _done(
+    request: Request, visit: Visit, dataset: str, proposal: str, commit: str, call: Callable[[DataProposal], None]
+) -> Response:
+    """The page of what was decided; or of the proposal, with what stands against it."""
+    found = proposal_of(visit.workspace.root, dataset, proposal)
+    try:
+        if found is not None:
+            if found.commit != commit:
+                fail("D148", "what is proposed has changed since the page was loaded", hint="look at it once more")
+            call(found)
+    except ModelworksError as error:
+        return _shown(request, visit, dataset, proposal, error)
+    settle(visit.house.people, visit.workspace, address_of(request))
+    return RedirectResponse(at(visit.workspace.name, "data", dataset, "proposals", proposal), 303)
+
+
+def _shown(
+    request: Request, visit: Visit, dataset: str, proposal: str, error: ModelworksError | None = None
+) -> Response:
+    workspace, people = visit.workspace, visit.house.people
+    left = settle(people, workspace)
+    present = _catalogue.dataset(workspace, dataset)
+    rests = resting_on(workspace, _raw_file(present))
+    found = proposal_of(workspace.root, dataset, proposal)
+    if found is None:
+        told = next(iter(corrections(people, workspace, dataset, proposal)), None) or no_such_place()
+        return page(request, "corrected.html.j2", dataset=present, correction=told, rests=rests, left=left)
+    return page(
+        request, "proposal.html.j2", 409 if error else 200, letters=error.letters if error else (),
+        proposal=found, links=_catalogue.links(workspace), rests=rests, left=left,
+        is_theirs=found.login == visit.person.name, is_own=_is_own(visit, found), **_drawn(workspace, found),
+    )  # fmt: skip
+
+
+def _drawn(workspace: Workspace, found: DataProposal) -> dict[str, Any]:
+    """The dataset as it would be, and what differs."""
+
+    def made() -> dict[str, Any]:
+        # Whatever was sent is read in a process of its own, which takes so much memory and so long.
+        shown, difference = workspace.of_data(proposed_page, workspace.root, found)
+        return {"page": shown, "difference": difference, **dataset_views(shown)}
+
+    return workspace.remembered(("drawn", "proposal", found.commit, _catalogue.state(workspace)), made)
+
+
+def _is_own(visit: Visit, found: DataProposal) -> bool:
+    """Whether somebody else has to accept it."""
+    here = visit.workspace
+    if found.login != visit.person.name or here.repository.own_run:
+        return False
+    return sum(each.active for each, _ in visit.house.people.everybody(here.name)) > 1
+
+
+def _raw_file(shown: DataPage) -> str:
+    return next((step.name for step in shown.lineage if step.what == "raw file"), "")
