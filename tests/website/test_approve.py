@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +82,30 @@ def test_an_approved_run_is_withdrawn_by_a_reviewer_and_for_a_reason(site: Site,
     page = site.browsers["viewer"].get(f"{site.at}/approvals").text
     assert "withdrawn by Reviewer" in page
     assert "<b>counted" not in page
+
+
+def test_whose_signature_is_waited_for_is_told_on_home_and_on_every_page(site: Site, waiting: Run) -> None:
+    """Until they signed, and nobody else is."""
+
+    def told(kind: str) -> tuple[bool, bool]:
+        pages = [
+            site.browsers[kind].get(f"{site.at}{each}", headers={"accept": "text/html"}).text for each in ("", "/jobs")
+        ]
+        assert ("Your signature is waited for" in pages[0]) == ("to be signed by you" in pages[0])
+        return f"/runs/{waiting.id}/approve" in pages[0].partition('id="to-sign"')[2][:600], "by you" in pages[1]
+
+    assert told("reviewer") == (True, True)
+    assert told("modeller") == told("viewer") == (False, False)
+    post(site, "reviewer", waiting, "sign", seal=store_around(site.root).seal(waiting.key) or "")
+    assert told("reviewer") == (False, False)
+
+
+def test_who_made_a_run_is_not_asked_to_sign_it(site: Site, tmp_path: Path) -> None:
+    store = store_around(site.root)
+    (tmp_path / "table.csv").write_text("a\n1\n", encoding="utf-8")
+    said = {"study": "own", "title": "Own?", "provenance": {"person": "Reviewer"}, "verdict": "fine"}
+    run = store.publish(("own", "sir", "here"), stages={"simulate": tmp_path}, record=said)
+    propose(store, run.key, needs=("reviewer",), found=FINE, by="Ada")
+    found = {kind: site.browsers[kind].get(site.at).text.count(f"Own?, run {run.id}") for kind in ("reviewer", "admin")}
+    withdraw(store, run.key, by="Ada", reason="the test is over")
+    assert found == {"reviewer": 0, "admin": 1}

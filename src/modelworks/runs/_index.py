@@ -17,7 +17,7 @@ from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.runs._find import COMPARISONS, FACETS, ORDERS, PARTS, Condition, Wanted, day
 from modelworks.runs._index_tables import FILES, NUMBERS, RUNS, TAGS, WORDS, beginning, portions
 from modelworks.runs._index_upkeep import Upkeep
-from modelworks.runs._promotion import APPROVED, Promotion, by_run, what_holds
+from modelworks.runs._promotion import APPROVED, Promotion, by_run, waiting, what_holds
 from modelworks.runs._run import id_of
 from modelworks.runs._store import DEPTH, folder_name
 from modelworks.runs._words import Word, word_of
@@ -66,6 +66,8 @@ class Index(Upkeep):
     `url` is one of SQLAlchemy's. Several processes may use one index at once, and each brings it up to date by
     itself: nobody has to tell it of a run.
     """
+
+    _waiting: tuple[set[str], tuple[Promotion, ...]] | None = None
 
     def select(self, wanted: Wanted | None = None) -> Listing:
         """The runs asked for, after a look at what the folders hold now.
@@ -120,6 +122,17 @@ class Index(Upkeep):
         self.refresh()
         with self._answering():
             return self._spoken()
+
+    def waiting(self) -> tuple[Promotion, ...]:
+        """What waits for signatures, by the words that were read last; for every page, so nothing is looked at anew."""
+        with self._answering():
+            self._made()
+            with self._engine.connect() as connection:
+                names = self._known_words(connection)
+            if self._waiting is None or self._waiting[0] != names:
+                # A word that came in between is in these, and makes the names differ the next time.
+                self._waiting = (names, waiting(self._spoken()))
+            return self._waiting[1]
 
     def _spoken(self) -> list[Word]:
         asked = sql.select(WORDS.c.said).where(WORDS.c.store == self._store.address)

@@ -89,14 +89,23 @@ def promotions(place: Spoken) -> tuple[Promotion, ...]:
 
 def what_holds(words: Iterable[Word], place: Sealed) -> tuple[Promotion, ...]:
     """What follows from all that was said, and from what the runs are now; the latest put forward first."""
-    rounds: dict[tuple[str, int], list[Word]] = {}
-    for word in words:
-        rounds.setdefault((word.run, word.round), []).append(word)
-    found = [made for words in rounds.values() if (made := _promotion(words)) is not None]
+    found = _of_rounds(words)
     ended = sorted((each for each in found if each.approved), key=lambda each: (each.approved, each.run, each.round))
     last = {each.question: each for each in ended}
     settled = (_settled(each, last.get(each.question), place) for each in found)
     return tuple(sorted(settled, key=lambda each: (each.proposal.when, each.run), reverse=True))
+
+
+def waiting(words: Iterable[Word]) -> tuple[Promotion, ...]:
+    """What waits for signatures, by what was said alone: whether a run was changed since is not looked at."""
+    return tuple(each for each in _of_rounds(words) if each.state == OPEN)
+
+
+def _of_rounds(words: Iterable[Word]) -> list[Promotion]:
+    rounds: dict[tuple[str, int], list[Word]] = {}
+    for word in words:
+        rounds.setdefault((word.run, word.round), []).append(word)
+    return [made for words in rounds.values() if (made := _promotion(words)) is not None]
 
 
 def approved_runs(place: Spoken) -> tuple[Promotion, ...]:

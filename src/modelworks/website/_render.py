@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, Response
 
 from modelworks.report import environment, figure_scripts, stylesheet, words
 from modelworks.website._house import house
+from modelworks.website._signatures import to_sign
 from modelworks.website.access.people import Role
 from modelworks.website.access.visits import FORM_TOKEN, Visit, form_token, welcome_stranger, who
 
@@ -41,8 +42,8 @@ _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     """The page of a template in `templates/app/`.
 
-    Every template knows `visit` (who is here, in which workspace; None for strangers), `someone`, `form_token`, and
-    `at("runs", run.id)`, the address of something in this workspace.
+    Every template knows `visit` (who is here, in which workspace; None for strangers), `someone`, `to_sign()`
+    (the runs that wait for their signature), `form_token`, and `at("runs", run.id)`, the address of something here.
     """
     text = rendered(request, template, **values)
     response = HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
@@ -62,6 +63,7 @@ def rendered(request: Request, template: str, **values: Any) -> str:
     return _templates().get_template(f"app/{template}").render(
         request=request,
         visit=visit,
+        to_sign=functools.cache(functools.partial(to_sign, visit)) if visit is not None else tuple,
         someone=who(request),
         house=house(request),
         at=functools.partial(at, visit.workspace.name) if visit is not None else at,
