@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from modelworks.errors import ModelworksError
+from modelworks.jobs import Attempt, Claim
 from modelworks.runs import Run, Store, approved_runs
-from modelworks.study import check_study, needs_of, promote, requirements, run_study, sign_run, withdraw_run
+from modelworks.study import (
+    carry_out,
+    check_study,
+    needs_of,
+    order_study,
+    promote,
+    requirements,
+    run_study,
+    runs_of_repository,
+    sign_run,
+    withdraw_run,
+)
 
 DECLARED = """
 approval:
@@ -124,3 +137,24 @@ def test_what_is_said_is_json_that_anybody_reads(tmp_path: Path) -> None:
     (said,) = (tmp_path / "runs" / ".promotions").rglob("*.json")
     told = json.loads(said.read_text(encoding="utf-8"))
     assert (told["run"], told["kind"], told["by"], told["needs"]) == (run.key, "proposed", "Ada", ["reviewer"])
+
+
+def test_a_run_with_typed_assumptions_says_so_to_whoever_signs_it(committed: Path, quick: Path) -> None:
+    """No commit holds them: the run's own files do, which the signature is given on, also where a job made it."""
+    commit(committed)
+    order = order_study(quick, until="simulate", changes=["value contact_rate = 1.75"])
+    assert order.title == "boarding-school: simulate, with value contact_rate = 1.75"
+    attempt = Attempt.prepare(committed / ".modelworks/jobs", Claim(order.id, "a worker", 1, 1, 3, order))
+    carry_out(attempt.folder)
+    (run,) = runs_of_repository(committed)
+    assert re.fullmatch("boarding-school-contact-rate-1.75-[0-9a-f]{6}", run.study)
+    assert run.record["title"].endswith(": contact rate 1.75")
+    assert run.record["rerun"] == {"of": "boarding-school", "changes": ["value contact_rate = 1.75"]}
+    found = {each.name: each for each in requirements(committed, run)}
+    assert found["assumptions"].holds
+    assert found["assumptions"].words.startswith("not those of `boarding-school`, but with value contact_rate = 1.75")
+    # Only its first stage was done.
+    assert set(failing(committed, run)) == {"verdict", "report", "inputs"}
+    assert "simulate" not in found["inputs"].words
+    (file,) = run.path.glob("inputs/.modelworks/reruns/*/parameters.yaml")
+    assert "1.75" in file.read_text(encoding="utf-8")

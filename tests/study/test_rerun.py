@@ -140,7 +140,7 @@ def test_draws_that_can_carry_another_prior_are_weighted_anew(
         # What was found on the way to the draws as they were is not theirs.
         assert weighted == ("optimum" not in posterior.attributes)
         assert after.record["rerun"] == {"of": "decay", "changes": [f"prior rate = log_normal({median}, {sigma})"]}
-        assert after.study.startswith("decay-rerun-")
+        assert after.study.startswith("decay-rate-log_normal-0")
     anew = rerun(folder, ["prior rate = log_normal(0.11, 0.15)"], cores=1, quiet=True, anew=True)
     draws = Posterior.read(anew.comparison.runs[1].path / "calibrate" / "posterior.nc")
     assert draws.attributes["sampler"] == "nuts"

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from modelworks.runs._provenance import machine, person, provenance
     from modelworks.runs._retention import Plan, Policy, Usage, empty_trash, plan, prune, pruned, restore, usage
     from modelworks.runs._run import Run
-    from modelworks.runs._store import Store
+    from modelworks.runs._store import Store, folder_name
     from modelworks.runs._trace import Trace, is_number, trace_file, trace_number
     from modelworks.runs._words import Requirement, Word
 
@@ -81,6 +81,7 @@ _HOME = {
     "duration": "_progress",
     "empty_trash": "_retention",
     "files_of_commit": "_git",
+    "folder_name": "_store",
     "find_source": "_environment",
     "fingerprint": "_fingerprint",
     "forget_source": "_environment",
@@ -183,6 +184,7 @@ __all__ = [
     "files_of_commit",
     "find_source",
     "fingerprint",
+    "folder_name",
     "follow_in_index",
     "forget_source",
     "installed",

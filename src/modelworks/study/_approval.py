@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from modelworks.errors import ModelworksError, counted, fail, near
 from modelworks.inputs import Repository
@@ -23,6 +24,7 @@ from modelworks.runs import (
     withdraw,
 )
 from modelworks.study._line import committed
+from modelworks.study._record import rerun_record
 from modelworks.study._repository import find_run, find_study, store_around
 from modelworks.study._stale import fingerprints
 from modelworks.study.own_stages._stage_study import Study, open_study
@@ -123,6 +125,8 @@ def _required(folder: Path, store: Store, run: Run) -> Iterator[Requirement]:
     except ModelworksError as error:
         yield Requirement("inputs", False, f"the study can not be read any more: {error.letters[0].message}")
         return
+    if assumed := (record.get("rerun") or rerun_record(study).get("rerun")):
+        yield _otherwise(assumed)
     yield _fresh(study, run)
     yield _data(study)
     yield from (_gate(each, run) for each in study.inputs.study.approval.gates)
@@ -130,6 +134,14 @@ def _required(folder: Path, store: Store, run: Run) -> Iterator[Requirement]:
 
 def _study_of(folder: Path, run: Run) -> Study:
     return open_study(find_study(str(run.record.get("study") or run.study), start=folder))
+
+
+def _otherwise(assumed: Mapping[str, Any]) -> Requirement:
+    """No commit holds what was assumed for one run; the run does, and its signers are told what they sign."""
+    changes = "; ".join(assumed.get("changes", ()))
+    return Requirement(
+        "assumptions", True, f"not those of `{assumed.get('of')}`, but with {changes}: the run keeps them"
+    )
 
 
 def _fresh(study: Study, run: Run) -> Requirement:

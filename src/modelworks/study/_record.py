@@ -97,7 +97,9 @@ def input_files(study: Study) -> dict[str, Path]:
     if isinstance(study, BoundStudy):
         paths = [study.file.path.parent / name for name in study.file.sources]
         found |= {f"inputs/{name_inside(path, root)}": path for path in paths}
-    return found
+    # Whoever makes the run from a copy of these files is to say of which study it is a variant, too.
+    said = study.inputs.folder / RERUN
+    return found | ({f"inputs/{name_inside(said, root)}": said} if said.is_file() else {})
 
 
 def name_inside(path: Path, root: Path) -> str:

@@ -26,7 +26,7 @@ from modelworks.errors import fail, near
 from modelworks.inputs import Multiply, Scenario, StudyInputs
 from modelworks.inputs.priors import FAMILIES
 from modelworks.inputs.repository import RERUNS
-from modelworks.runs import Comparison, Progress, Run, StageCache, compare
+from modelworks.runs import Comparison, Progress, Run, StageCache, compare, folder_name
 from modelworks.study import stages
 from modelworks.study._line import RECORD, Result, run_study
 from modelworks.study._record import RERUN
@@ -51,6 +51,16 @@ class Change:
     name: str
     new: str
     text: str
+
+    @property
+    def in_words(self) -> str:
+        """As a title says it.
+
+        >>> read_change("value contact_rate = 0.3").in_words, read_change("target deaths without").in_words
+        ('contact rate 0.3', 'without deaths')
+        """
+        name = self.name.replace("_", " ")
+        return f"{name} {self.new}" if self.kind != "target" else f"without {name}"
 
 
 @dataclass(frozen=True)
@@ -193,7 +203,7 @@ def explored_copy(inputs: StudyInputs, scenario: Scenario, *, title: str = "") -
             told.append(f"{name} = {change:g}")
     said = "; ".join(told)
     entry = {"title": title or said[:1].upper() + said[1:], "parameters": changes, "data": dict(scenario.data)}
-    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-explored-{_mark(said + title)}"
+    folder = _place(inputs, f"with {title or said}", said + title)
     files: dict[str, dict[str, Any]] = _extending(inputs, folder)
     files["study.yaml"]["scenarios"] = {"explored": {name: each for name, each in entry.items() if each}}
     _write(folder, files, inputs, [f"scenario {said}"], f"{inputs.study.title}, with the scenario {title or said}")
@@ -206,7 +216,7 @@ def scenarios_copy(inputs: StudyInputs, names: Sequence[str]) -> Path:
     Of one scenario, the numbers that this study tells of its baseline are those of the scenario.
     """
     said = ", ".join(names)
-    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-in-{_mark(said)}"
+    folder = _place(inputs, f"in {said}", said)
     files: dict[str, dict[str, Any]] = _extending(inputs, folder)
     files["study.yaml"]["projection"] = {"scenarios": list(names)}
     alone = {
@@ -227,7 +237,8 @@ def scenarios_copy(inputs: StudyInputs, names: Sequence[str]) -> Path:
 def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
     """The folder of the changed study; the same changes give the same folder."""
     said = "; ".join(each.text for each in changes)
-    folder = inputs.repository.root / RERUNS / f"{inputs.folder.name}-rerun-{_mark(said)}"
+    told = ", ".join(each.in_words for each in changes)
+    folder = _place(inputs, told, said)
     files = _extending(inputs, folder)
     for each in changes:
         if each.kind in ("prior", "value"):
@@ -236,12 +247,14 @@ def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
             _other_data(each, inputs, files)
         else:
             _without(each, inputs, files, folder)
-    _write(folder, files, inputs, [each.text for each in changes], f"{inputs.study.title}, with {said}")
+    _write(folder, files, inputs, [each.text for each in changes], f"{inputs.study.title}: {told}")
     return folder
 
 
-def _mark(said: str) -> str:
-    return hashlib.sha256(said.encode()).hexdigest()[:6]
+def _place(inputs: StudyInputs, told: str, said: str) -> Path:
+    """The folder of a copy, which names its runs: what is other about it, as far as a name goes, and a mark of all."""
+    name = folder_name(f"{inputs.folder.name[:30]} {told}"[:50])
+    return inputs.repository.root / RERUNS / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:6]}"
 
 
 def _extending(inputs: StudyInputs, folder: Path) -> dict[str, dict[str, Any]]:

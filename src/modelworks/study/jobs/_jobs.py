@@ -66,6 +66,8 @@ def order_study(
         hint = "write [slurm] into modelworks.toml, with what your cluster wants" if executor == "slurm" else ""
         fail("J131", f"there is no executor `{executor}` here", hint=hint or near(executor, known))
     study = _assumed(folder, changes, scenarios)
+    # Not that of the copy: the job is one of the study, with what its title says.
+    name = folder.resolve().name
     check_until(study, until)
     pinned = pin(study, input_files(study))
     repository = study.inputs.repository
@@ -73,7 +75,7 @@ def order_study(
     with queue_around(folder) as queue:
         expected = estimate(study, until, queue, cores if resources is None else resources.cores)
     return Order(
-        title=_title(folder.name if scenarios else study.name, until, changes, scenarios),
+        title=_title(name, until, changes, scenarios),
         command=(sys.executable, "-m", "modelworks", "work"),
         environment={"PYTHONPATH": str(pinned.code)},
         task={
@@ -88,7 +90,7 @@ def order_study(
         executor=executor,
         resources=resources or Resources(cores, memory_gb=max(expected.memory_gb, MEMORY_GB)),
         labels={
-            "study": folder.name if scenarios else study.name,
+            "study": name,
             "scenario": ", ".join(scenarios),
             "region": study.inputs.study.region or "",
             "model": study.model.name if isinstance(study, BoundStudy) else "",
