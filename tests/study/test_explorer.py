@@ -94,7 +94,7 @@ def test_far_from_what_was_declared_the_step_is_settled_anew(run: Run) -> None:
     """Twice the contacts make the quickest epidemic; a step a tenth as long gives the same."""
     explorer = Explorer(run)
     coarse = explorer.answer({"times.contact_rate": 2.0}, ["in_bed"]).ribbons[0]
-    own = explorer._models[()]
+    own = explorer._models[()].model
     own.compiled.with_step(own.compiled.step / 10)  # type: ignore[union-attr]
     fine = explorer.answer({"times.contact_rate": 2.0}, ["in_bed"]).ribbons[0]
     np.testing.assert_allclose(coarse.explored, fine.explored, atol=1e-4 * fine.explored.max())

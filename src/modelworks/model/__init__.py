@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from modelworks.model._function import FunctionModel, FunctionOutput, FunctionRuns
     from modelworks.model._interventions import closures, micro_distancing, mobility
+    from modelworks.model._known_runs import KnownRuns
     from modelworks.model._many import run_in_blocks, run_many, runs_in_block, simulate_many
     from modelworks.model._model import Model
     from modelworks.model._particle_filter import Filtered, filter_particles, particle_filter
@@ -137,6 +138,7 @@ _WHERE = {
     ),
     "_function": ("FunctionModel", "FunctionOutput", "FunctionRuns"),
     "_interventions": ("closures", "micro_distancing", "mobility"),
+    "_known_runs": ("KnownRuns",),
     "_many": ("run_in_blocks", "run_many", "runs_in_block", "simulate_many"),
     "_model": ("Model",),
     "_particle_filter": ("Filtered", "filter_particles", "particle_filter"),
@@ -176,6 +178,7 @@ __all__ = [
     "FunctionOutput",
     "FunctionRuns",
     "Infection",
+    "KnownRuns",
     "Model",
     "Move",
     "NativeRun",

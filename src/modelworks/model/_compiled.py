@@ -115,13 +115,13 @@ class CompiledModel:
             from modelworks.model._convolve import Convolutions
 
             self._later = Convolutions(self.program, self.grid)
-        self._data = self.kernel.data(self.grid)
+        self.data = self.kernel.data(self.grid)
         # What depends on time alone is the same in every run.
         self._suspect_data = any(
             not np.all((values >= guard.limits[0]) & (values <= guard.limits[1]))
             for guard, where, offset, width in self._guarded
             if where == "data"
-            for values in [self._data[:, offset : offset + width]]
+            for values in [self.data[:, offset : offset + width]]
         )
         return self
 
@@ -139,7 +139,7 @@ class CompiledModel:
     def run_with_tape(self, values: Array) -> tuple[Array, Tape]:
         """Outputs of one run, and what the solver left behind."""
         raw, tape = self._forward(values, keep=False)
-        return self._finished(raw).copy(), tape
+        return self.finished(raw).copy(), tape
 
     def states(self, values: Array) -> Array:
         """People in every state at each time, shape (time, state): row by row of the program, lane by lane."""
@@ -162,6 +162,11 @@ class CompiledModel:
         number = min(max(MOST_HELD // held, 1), MOST_AT_ONCE)
         return number if self._batches is None else -(-number // RUNS) * RUNS
 
+    @property
+    def runs_one_by_one(self) -> bool:
+        """Whether each of many runs is one of the kernel's with fixed steps, and none side by side with others."""
+        return isinstance(self.kernel, Kernel) and self._batches is None and not self._suspect_data
+
     def run_batch(self, draws: Array) -> Array:
         """Outputs (draw, time, column) of a run for each row of `draws` (draw, parameter).
 
@@ -181,10 +186,10 @@ class CompiledModel:
         sound = not self._suspect_data and rows.shape[1] == len(self.parameters) and bool(np.all(np.isfinite(rows)))
         if sound and len(rows) > 1 and isinstance(self.kernel, Kernel):
             if self._batches is None:
-                raw = self.kernel.forward_several(self.grid, self._data, rows)
+                raw = self.kernel.forward_several(self.grid, self.data, rows)
             else:
                 raw = self._batches.run(self.grid, rows, len(self.columns) + len(self.program.hidden))
-        return np.stack([self.run(row) for row in rows]) if raw is None else self._finished(raw)
+        return np.stack([self.run(row) for row in rows]) if raw is None else self.finished(raw)
 
     def run_with_pullback(self, values: Array) -> tuple[Array, Callable[[Array], Array]]:
         """Outputs, and the function from a cotangent (time, column) to the gradient (parameter,)."""
@@ -207,15 +212,15 @@ class CompiledModel:
                 full = self._later.pullback(raw, full)
             return kernel.backward(grid, vector, tape, full)
 
-        return self._finished(raw).copy(), pullback
+        return self.finished(raw).copy(), pullback
 
     def native_run(self) -> NativeRun | None:
         """A run and its adjoint for kernels of one's own; None where Python has a part in it."""
         if not isinstance(self.kernel, Kernel) or self._later is not None or self._suspect_data:
             return None
-        return NativeRun.of(self.kernel, self.grid, self._data)
+        return NativeRun.of(self.kernel, self.grid, self.data)
 
-    def _finished(self, raw: Array) -> Array:
+    def finished(self, raw: Array) -> Array:
         """Outputs (..., time, column) from all that the kernel wrote."""
         found = raw if self._later is None else self._later.apply(raw)
         return found[..., : len(self.columns)]
@@ -237,7 +242,7 @@ class CompiledModel:
         if not all(map(math.isfinite, vector.tolist())):
             name = self.parameters[int(np.argmin(np.isfinite(vector)))]
             fail("S102", f"the value of `{name}` is not a number", hint="find where it was computed")
-        failed, raw, tape = self.kernel.forward(self.grid, self._data, vector, keep=keep)
+        failed, raw, tape = self.kernel.forward(self.grid, self.data, vector, keep=keep)
         if tape.suspect or self._suspect_data:
             # A solver with its own steps stops at the first thing that can not be.
             self._check_guards(tape, raw[: failed + 1] if failed >= 0 else raw)
@@ -271,7 +276,7 @@ class CompiledModel:
 
     def _tell_of_failure(self, vector: Array, output: int) -> NoReturn:
         """Name the compartment, the stratum and the date at which a run left what is possible."""
-        _, _, tape = self.kernel.forward(self.grid, self._data, vector, keep=True)
+        _, _, tape = self.kernel.forward(self.grid, self.data, vector, keep=True)
         state = tape.at_outputs[output].reshape(-1, self.program.width)[list(self.program.stocks)]
         worst = np.where(np.isnan(state), -np.inf, state)
         row, lane = (int(k) for k in np.unravel_index(int(np.argmin(worst)), worst.shape))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +29,7 @@ FEWEST_BLOCKS = 16
 # So many draws of each scenario settle the solver's step, spread evenly over them.
 SETTLED_BY = 3
 Value = float | ArrayLike
+Result = TypeVar("Result")
 
 
 def simulate_many(
@@ -129,12 +131,19 @@ def run_in_blocks(
     there are in all, where these are a part of them: a multiple of `runs_in_block(compiled, of)`, or the last.
     """
     together = runs_in_block(compiled, of or len(draws))
+    yield from taken_in_order(lambda some: compiled.run_batch(draws[some]), len(draws), together, cores=cores)
+
+
+def taken_in_order(
+    work: Callable[[slice], Result], number: int, together: int, *, cores: int | None = None
+) -> Iterator[Result]:
+    """What some work makes of so many draws, some together, on all cores unless told; a few for each are held."""
     workers = cores or available_cores()
-    waiting: deque[Future[Array]] = deque()
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(max_workers=workers) as pool:
         try:
-            for first in range(0, len(draws), together):
-                waiting.append(pool.submit(compiled.run_batch, draws[first : first + together]))
+            for first in range(0, number, together):
+                waiting.append(pool.submit(work, slice(first, first + together)))
                 if len(waiting) >= AHEAD * workers:
                     yield waiting.popleft().result()
             while waiting:

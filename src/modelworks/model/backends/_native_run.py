@@ -87,6 +87,7 @@ def run_forward(table: Wholes, work: Reals, parameters: Reals, outputs: Reals) -
         part(work, table[SUSPECT]),
         -table[NUMBER],
         tolerated[0],
+        0,
     )
     # The kernel leaves a whole number there, whose bits are zero where there is nothing to look at.
     return 0 if failed < 0 and work[table[SUSPECT]] == 0.0 else 1

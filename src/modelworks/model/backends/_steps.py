@@ -13,12 +13,15 @@ from modelworks.model.backends._parts import Layout, Parts
 from modelworks.model.solvers._method import FixedStep
 
 # The arguments of the exported functions: pointers to float64 (`counts`, `resets`, `suspect`: int64), but for the
-# last ones.
+# last ones. `begin` is where the state at the first output lies, of several runs one behind another; zero for the
+# model's own.
 _COMMON = ("parameters", "run", "data", "moment", "steps", "counts", "resets")
-FORWARD = (*_COMMON, "outputs", "starts", "at_outputs", "work", "suspect", "number", "tolerated")
+FORWARD = (*_COMMON, "outputs", "starts", "at_outputs", "work", "suspect", "number", "tolerated", "begin")
 BACKWARD = (*_COMMON, "starts", "at_outputs", "cotangent", "run_bar", "moment_bar", "gradient", "work", "number")
 SEVERAL = (*FORWARD, "runs")
-_KINDS = {"number": INTEGER, "tolerated": DOUBLE, "runs": INTEGER}
+# Of a number.
+BYTES = 8
+_KINDS = {"number": INTEGER, "tolerated": DOUBLE, "begin": INTEGER, "runs": INTEGER}
 
 
 class Writer(Parts):
@@ -90,10 +93,12 @@ class Writer(Parts):
         failed, done = loops.variable(-1), loops.variable(0)
         last = b.mul(loops.total(given["counts"], number), loops.integer(3))
         loops.call("before_run", given["parameters"], given["run"], given["suspect"])
+        own = b.icmp_signed("==", given["begin"], loops.integer(0))
+        begin = b.select(own, given["run"], b.inttoptr(given["begin"], POINTER))
         for each in (state, result):
-            loops.copy(each, given["run"], size)
-        # Below this a compartment is emptier than round-off can make it.
-        floor = b.fneg(b.fmul(loops.sum_of(state, people), given["tolerated"]))
+            loops.copy(each, begin, size)
+        # Below this a compartment is emptier than round-off can make it, of the people at the model's own start.
+        floor = b.fneg(b.fmul(loops.sum_of(given["run"], people), given["tolerated"]))
         with loops.count(number) as output:
             with loops.count(b.load(loops.element(given["counts"], output, INTEGER), typ=INTEGER)):
                 step = b.load(done, typ=INTEGER)
@@ -130,10 +135,13 @@ class Writer(Parts):
         failed = loops.variable(-1)
         parameters = len(self.program.parameters) * (self.program.width if self.graph.runs else 1)
         size = b.mul(given["number"], loops.integer(self.layout.output))
+        own = b.icmp_signed("==", given["begin"], loops.integer(0))
+        apart = b.select(own, loops.integer(0), loops.integer(self.layout.state * BYTES))
         with loops.count(given["runs"]) as run, loops.when(loops.is_negative(failed)):
             arguments = {name: given[name] for name in FORWARD}
             arguments["parameters"] = loops.row(given["parameters"], run, parameters)
             arguments["outputs"] = loops.element(given["outputs"], b.mul(run, size))
+            arguments["begin"] = b.add(given["begin"], b.mul(run, apart))
             status = b.call(self.functions["forward"], list(arguments.values()))
             met = b.icmp_signed("!=", b.load(given["suspect"], typ=INTEGER), loops.integer(0))
             with loops.when(b.or_(met, b.icmp_signed(">=", status, loops.integer(0)))):

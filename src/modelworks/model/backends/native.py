@@ -34,7 +34,7 @@ from modelworks.model.solvers.rk4 import RK4
 # Negative people beyond this part of everybody are no round-off of a solver.
 TOLERATED = 1e-6
 
-_C_KINDS = {"number": ctypes.c_int64, "tolerated": ctypes.c_double, "runs": ctypes.c_int64}
+_C_KINDS = {"number": ctypes.c_int64, "tolerated": ctypes.c_double, "begin": ctypes.c_int64, "runs": ctypes.c_int64}
 
 
 def _signature(answer: Any, arguments: Sequence[str]) -> Any:
@@ -115,13 +115,15 @@ class Kernel:
             ctypes.addressof(suspect),
             -number if keep else number,
             self.tolerated,
+            0,
         )
         told = (bool(suspect.value), data, grid.moments, grid.longest)
         return status, outputs, Tape(run, moment, starts, at_outputs, *told, (*inputs, at_start, at_seen))
 
-    def forward_several(self, grid: Grid, data: Array, parameters: Array) -> Array | None:
+    def forward_several(self, grid: Grid, data: Array, parameters: Array, begin: Array | None = None) -> Array | None:
         """The outputs (run, time, number) of a run for each row of parameters; None where one is not possible.
 
+        `begin` (run, state) is what each begins from, where that is not the model's own start.
         One call for all, and one piece of working memory: Python's lock is wanted once.
         """
         layout, number, runs = self.layout, grid.outputs.size, len(parameters)
@@ -147,6 +149,7 @@ class Kernel:
             ctypes.addressof(suspect),
             number,
             self.tolerated,
+            0 if begin is None else begin.ctypes.data,
             runs,
         )
         return outputs if failed < 0 else None

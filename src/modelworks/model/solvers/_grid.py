@@ -7,7 +7,7 @@ a method has its order.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -92,6 +92,25 @@ class Grid:
         counts = np.diff(np.concatenate([[0, 0], placed])).astype(np.int64)
         steps = np.asarray(sizes), counts, np.asarray(starts), np.asarray(ends), np.asarray(happening)
         return Grid(times, *steps, resets, method, longest, tolerance)
+
+    @cached_property
+    def steps_before(self) -> NDArray[np.int64]:
+        """How many steps lie before each output, from the start."""
+        return np.cumsum(self.counts)
+
+    def begun_at(self, first: int) -> Grid:
+        """What is left of it at an output, with which it begins."""
+        done = int(self.steps_before[first])
+        return replace(
+            self,
+            outputs=self.outputs[first:],
+            steps=self.steps[done:],
+            counts=np.concatenate([[0], self.counts[first + 1 :]]),
+            starts=self.starts[done:],
+            ends=self.ends[done:],
+            pulses=self.pulses[done:],
+            resets=self.resets[first:],
+        )
 
     @cached_property
     def addresses(self) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError, counted, fail, near
 from modelworks.inputs import Scenario
-from modelworks.model import CompiledModel, settle_step
+from modelworks.model import CompiledModel, KnownRuns, settle_step
 from modelworks.runs import Run
 from modelworks.study.binding._binding import ACCURACY, BoundStudy, bind
 from modelworks.study.binding._questions import projection_times, row_times
@@ -80,6 +80,18 @@ class Explored:
 
 
 @dataclass(frozen=True)
+class _Ready:
+    """A model, and its runs of the draws as they are, in the midst of which others can begin."""
+
+    model: Scaled
+    known: KnownRuns | None
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self.known is None else self.known.nbytes
+
+
+@dataclass(frozen=True)
 class Explorable:
     """What a page of an explorer is made of: what one can move and look at, and from how many draws.
 
@@ -118,12 +130,13 @@ class Explorer:
         names = tuple(asked.scenarios)
         prepared = all_prepared(self.study, names, self._times, self._draws)
         self._lock = threading.Lock()
-        self._models: OrderedDict[tuple[tuple[str, str], ...], Scaled] = OrderedDict()
+        self._models: OrderedDict[tuple[tuple[str, str], ...], _Ready] = OrderedDict()
         for name in names:
-            self._models.setdefault(_key(asked.scenarios[name]), self._shown(prepared[name][0]))
-        model = self._model(None)
-        self.columns = model.compiled.columns
-        self._baseline = self._run(model, asked.scenarios[baseline_name(self.study)], np.arange(self.of_draws))
+            if _key(asked.scenarios[name]) not in self._models:
+                self._models[_key(asked.scenarios[name])] = self._ready(self._shown(prepared[name][0]))
+        ready = self._model(None)
+        self.columns = ready.model.compiled.columns
+        self._baseline = self._run(ready, asked.scenarios[baseline_name(self.study)], np.arange(self.of_draws))
         self.unlike = self._unlike()
 
     @property
@@ -135,7 +148,8 @@ class Explorer:
     def nbytes(self) -> int:
         """About how much memory it takes."""
         tables = sum(int(table.memory_usage(deep=True).sum()) for table in self.study.data.values())
-        return self._baseline.nbytes + sum(each.nbytes for each in self._draws.values()) + tables + 16 * 2**20
+        known = sum(each.nbytes for each in list(self._models.values()))
+        return self._baseline.nbytes + sum(each.nbytes for each in self._draws.values()) + known + tables + 16 * 2**20
 
     @property
     def scenarios(self) -> dict[str, dict[str, float | str]]:
@@ -163,7 +177,7 @@ class Explorer:
             if name not in self.outputs:
                 fail("Y552", f"the run shows no output `{name}`", hint=near(name, self.outputs))
         # By chance the dice of a draw follow from its place among all.
-        whole = all_draws or not isinstance(self._model(None), ScaledModel)
+        whole = all_draws or not isinstance(self._model(None).model, ScaledModel)
         chosen = np.arange(self.of_draws) if whole else thinned(self.of_draws, QUICK_DRAWS)
         baseline = self._baseline[chosen]
         scenario = self.scenario(moved)
@@ -180,15 +194,28 @@ class Explorer:
     # -- running ---------------------------------------------------------------------------------------
 
     def _run(
-        self, model: Scaled, scenario: Scenario | None, chosen: NDArray[np.intp], *, settled: bool = True
+        self, ready: _Ready, scenario: Scenario | None, chosen: NDArray[np.intp], *, settled: bool = True
     ) -> Array:
         """Outputs (draw, time, column) of some draws in a scenario."""
-        draws = {name: values[chosen] for name, values in self._draws.items()}
-        changed = changed_draws(self.study, scenario, draws)
-        rows = model.given(np.column_stack([changed[name] for name in model.parameters]))
+        rows, model = self._rows(ready.model, scenario, chosen), ready.model
         if not settled and isinstance(model, ScaledModel):
             model = self._settled(model, rows[len(rows) // 2])
-        return gathered(model.blocks(rows, cores=None), len(rows))
+        if ready.known is None or model is not ready.model:
+            return gathered(model.blocks(rows, cores=None), len(rows))
+        return ready.known.run(rows, chosen)
+
+    def _rows(self, model: Scaled, scenario: Scenario | None, chosen: NDArray[np.intp]) -> Array:
+        """Values (draw, parameter) of some draws in a scenario, in the model's order and units."""
+        draws = {name: values[chosen] for name, values in self._draws.items()}
+        changed = changed_draws(self.study, scenario, draws)
+        return model.given(np.column_stack([changed[name] for name in model.parameters]))
+
+    def _ready(self, model: Scaled) -> _Ready:
+        """A model with its runs of the draws as they are, for the sliders to begin in the midst of these."""
+        if not isinstance(model, ScaledModel):
+            return _Ready(model, None)
+        moved = [m for each in self.controls if each.kind != "choice" for m in self.study.members(each.about)]
+        return _Ready(model, KnownRuns(model.compiled, self._rows(model, None, np.arange(self.of_draws)), moved))
 
     def _is_settled(self, moved: Moved) -> bool:
         """Whether all that was moved lies between values for which the solver's step was settled."""
@@ -210,17 +237,17 @@ class Explorer:
             return model
         return ScaledModel(copy, model.parameters, self.study.factors)
 
-    def _model(self, scenario: Scenario | None) -> Scaled:
+    def _model(self, scenario: Scenario | None) -> _Ready:
         """The model for a scenario's data, built where it was not before."""
         key = _key(scenario)
         with self._lock:
             if key not in self._models:
-                own = self._models[()]
+                own = self._models[()].model
                 made = self._shown(self.study.simulator(self._times, other_data(self.study, scenario)))
                 if isinstance(made, ScaledModel) and isinstance(own, ScaledModel):
                     # With one step for all, what two scenarios differ by is none of the solver's error.
                     made.compiled.with_step(own.compiled.step, own.compiled.tolerance)
-                self._models[key] = made
+                self._models[key] = self._ready(made)
                 if len(self._models) > MOST_MODELS:
                     del self._models[next(each for each in self._models if each)]
             return self._models[key]
