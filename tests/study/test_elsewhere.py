@@ -177,7 +177,7 @@ def test_projections_are_those_of_here_although_a_worker_is_killed(cluster: Any,
         elsewhere = projected(slow)
     declared(slow, "")
     here = projected(slow)
-    for name in ("outputs", "differences", "ratios"):
+    for name in ("outputs", "differences", "ratios", "fitted", "predictive"):
         pd.testing.assert_frame_equal(getattr(elsewhere, name), getattr(here, name), check_exact=True)
     np.testing.assert_array_equal(elsewhere.values["asked"], here.values["asked"])
     assert elsewhere.quantities == here.quantities

@@ -14,6 +14,7 @@ from modelworks.study.binding._binding import BoundStudy, bind
 from modelworks.study.binding._questions import projection_times
 from modelworks.study.binding._scaled import Scaled
 from modelworks.study.projection._every_run import Share, every_run
+from modelworks.study.projection._projection import predicted
 from modelworks.study.projection._scenario_runs import all_prepared
 
 Array = NDArray[np.float64]
@@ -91,3 +92,11 @@ def test_parts_are_those_of_all_at_once(runs: str, tmp_path: Path, decay: Callab
             np.testing.assert_array_equal(there[name], values)
     assert machine.parts > 8
     assert not np.array_equal(here["baseline"], here["fast"])
+    draws = study.prior_draws(np.random.default_rng(5), DRAWS)
+    beside, again = (
+        predicted(study, draws, progress, 2, are_posterior=True, elsewhere=each) for each in (None, machine)
+    )
+    assert beside.failed == again.failed == 0
+    for one, other in zip(beside.predicted, again.predicted, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.isfinite(one).all()

@@ -17,7 +17,7 @@ from modelworks.calibration._inference import Inference, Simulations
 from modelworks.calibration._log_density import LogDensity
 from modelworks.calibration._memory import Memory
 from modelworks.calibration._posterior import Posterior
-from modelworks.calibration._predictions import Predictions, predictions
+from modelworks.calibration._predictions import Predictions, predictions, rows_predicted
 from modelworks.calibration._progress import Progress
 from modelworks.calibration._renewal import ReproductionNumbers, reproduction_numbers, serial_interval
 from modelworks.calibration._sensitivity import (
@@ -65,6 +65,7 @@ __all__ = [
     "partial_rank_correlations",
     "predictions",
     "reproduction_numbers",
+    "rows_predicted",
     "serial_interval",
     "sobol_indices",
     "sobol_rows",

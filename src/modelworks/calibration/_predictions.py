@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,24 +51,43 @@ class Predictions:
         ]
 
 
-def predictions(density: LogDensity, values: Array, cores: int, progress: Progress) -> Predictions:
-    """Run the model for values (sample, parameter) of the free parameters."""
+def predictions(
+    density: LogDensity,
+    values: Array,
+    cores: int,
+    progress: Progress,
+    elsewhere: Callable[[Array], Array] | None = None,
+) -> Predictions:
+    """Run the model for values (sample, parameter) of the free parameters.
+
+    `elsewhere` gives what `rows_predicted` does, where others make the runs.
+    """
     # A chain that refuses a step repeats its draw; each different one is run once.
     distinct, places = np.unique(values, axis=0, return_inverse=True)
     everything = density.all_values(distinct)
-    parts = np.array_split(everything, max(1, len(everything) // RUNS_AT_ONCE))
     progress.start("predict", total=len(everything))
-    found: list[list[Array] | None] = []
-    for part in in_order(lambda rows: [density.predict(row) for row in rows], parts, cores):
-        found.extend(part)
-        progress.update(len(found))
+    found = rows_predicted(density, everything, cores, progress) if elsewhere is None else elsewhere(everything)
     progress.finish()
-    ran = np.array([each is not None for each in found])[places.reshape(-1)]
-    # Where a run failed there is nothing to stack; a row of what is not a number holds its place until it is dropped.
-    sizes = [each.target.observed.size for each in density.observations]
-    stacked = [
-        np.array([np.full(size, np.nan) if each is None else each[target] for each in found])
-        for target, size in enumerate(sizes)
-    ]
+    ran = found[places.reshape(-1), 0] == 1
     kept = places.reshape(-1)[ran]
-    return Predictions(density, everything[kept], tuple(each[kept] for each in stacked), int((~ran).sum()))
+    edges = np.cumsum([1, *(each.target.observed.size for each in density.observations)])
+    by_target = tuple(found[kept, first:last] for first, last in itertools.pairwise(edges))
+    return Predictions(density, everything[kept], by_target, int((~ran).sum()))
+
+
+def rows_predicted(density: LogDensity, rows: Array, cores: int = 1, progress: Progress | None = None) -> Array:
+    """Whether the model ran with each of some rows of values (row, parameter), and its predictions, (row, 1 + point).
+
+    1 or 0, and then those of all targets, one behind the other; what is not a number where it did not run.
+    """
+    found = np.full((len(rows), 1 + sum(each.target.observed.size for each in density.observations)), np.nan)
+    parts, done = np.array_split(rows, max(1, len(rows) // RUNS_AT_ONCE)), 0
+    for part in in_order(lambda some: [density.predict(row) for row in some], parts, cores):
+        for each in part:
+            found[done, 0] = each is not None
+            if each is not None:
+                found[done, 1:] = np.concatenate(each)
+            done += 1
+        if progress is not None:
+            progress.update(done)
+    return found

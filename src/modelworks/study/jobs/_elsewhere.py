@@ -97,7 +97,7 @@ class Machines:
                 )
                 progress.start("runs", total=left)
             for name, first, last in missing:
-                found[name].add(first, shares[name].here(first, last))
+                found[name].add(first, shares[name].here(first, last, shares[name].cores))
                 progress.advance(last - first)
             return {name: each.values for name, each in found.items()}
         rows = max(1, int(min(PART_SECONDS / seconds, MOST_BYTES / max(each.row_bytes for each in found.values()))))
@@ -214,7 +214,7 @@ def _tried(shares: Mapping[str, Share], found: Mapping[str, _Results], progress:
         share, (first, end) = shares[name], gaps[0]
         last = min(first + number * share.together, end)
         began = time.perf_counter()
-        found[name].add(first, share.here(first, last))
+        found[name].add(first, share.here(first, last, 1))
         spent = time.perf_counter() - began
         seconds = spent / (last - first)
         progress.advance(last - first)

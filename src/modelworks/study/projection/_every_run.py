@@ -29,12 +29,13 @@ Array = NDArray[np.float64]
 class Share:
     """Rows (row, …) of which any part can be done by itself, here or by another machine, to the last bit the same.
 
-    `here(first, last)` gives the results (row, …) of some of them, in `cores` threads. Another machine is given
-    `named`, how many rows there are, the number of the first, and the rows. Parts are multiples of `together`.
+    `here(first, last, threads)` gives the results (row, …) of some of them; `cores` are so many threads as are of use.
+    Another machine is given `named`, how many rows there are, the number of the first of a part, and its rows. Parts
+    are multiples of `together`.
     """
 
     rows: Array
-    here: Callable[[int, int], Array]
+    here: Callable[[int, int, int], Array]
     named: tuple[str | float, ...]
     cores: int
     together: int = 1
@@ -86,16 +87,30 @@ def some_runs(
 def _share(
     study: BoundStudy, scenario: str, model: Scaled, rows: Array, cores: int | None, asked: Quantity | None
 ) -> Share:
-    threads = 1 if isinstance(model, ScaledFunction) else Settings(cores=cores).threads()
-    step = (model.compiled.step, model.compiled.tolerance) if isinstance(model, ScaledModel) else (0.0, 0.0)
-
-    def here(first: int, last: int) -> Array:
+    def here(first: int, last: int, threads: int) -> Array:
         with told_of(scenario):
             blocks = _blocks(study, model, rows[first:last], threads, asked, first, len(rows))
             return gathered(blocks, last - first)
 
-    named = (scenario, "" if asked is None else asked.name, *step)
-    return Share(rows, here, named, threads, model.together(len(rows)))
+    named = (scenario, "" if asked is None else asked.name, *step_of(model))
+    return Share(rows, here, named, threads_for(model, cores), model.together(len(rows)))
+
+
+def threads_for(model: Scaled, cores: int | None) -> int:
+    """How many threads are of use: a function of the team's own is Python, which runs in one."""
+    return 1 if isinstance(model, ScaledFunction) else Settings(cores=cores).threads()
+
+
+def step_of(model: Scaled) -> tuple[float, float]:
+    """The step and the tolerance that a model's solver was settled to; zeros where it has none."""
+    return (model.compiled.step, model.compiled.tolerance) if isinstance(model, ScaledModel) else (0.0, 0.0)
+
+
+def with_step(model: Scaled, step: float, tolerance: float) -> Scaled:
+    """The model with what `step_of` gave elsewhere."""
+    if isinstance(model, ScaledModel):
+        model.compiled.with_step(step, tolerance)
+    return model
 
 
 def _blocks(
@@ -124,6 +139,4 @@ def _model(folder: str, name: str, step: float, tolerance: float) -> tuple[Bound
     study = bound(folder)
     data = other_data(study, study.inputs.study.scenarios.get(name))
     model = study.simulator(projection_times(study.inputs, study.calendar), data)
-    if isinstance(model, ScaledModel):
-        model.compiled.with_step(step, tolerance)
-    return study, model
+    return study, with_step(model, step, tolerance)

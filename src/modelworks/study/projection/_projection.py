@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.calibration import LogDensity, Posterior, Predictions, Settings, predictions
+from modelworks.calibration import LogDensity, Posterior, Predictions, Settings, predictions, rows_predicted
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._questions import BASELINE, projection_times, row_times
 from modelworks.study.binding._scaled import Compiled, Scaled
 from modelworks.study.projection._averted import averted_table
-from modelworks.study.projection._every_run import Elsewhere, every_run
+from modelworks.study.projection._every_run import (
+    Elsewhere,
+    Share,
+    bound,
+    every_run,
+    step_of,
+    threads_for,
+    with_step,
+)
 from modelworks.study.projection._quantities import told_of_each, values_by_name
 from modelworks.study.projection._scenario_runs import all_prepared, baseline_name, settle
 from modelworks.study.projection._thresholds import threshold_table
@@ -92,7 +101,7 @@ def project(
     quantities = told_of_each(study, values, compiled, found, draws)
     averted = averted_table(compiled, found, baseline_name(study))
     beyond = threshold_table(study, compiled, found)
-    expected, new = _beside_targets(study, draws, progress, cores)
+    expected, new = _beside_targets(study, draws, progress, cores, elsewhere)
     return Projected(
         pd.concat(tables, ignore_index=True), differences, ratios, expected, new, quantities, values, averted, beyond
     )
@@ -104,7 +113,7 @@ def _ratios(study: BoundStudy, compiled: Compiled, values: Array, baseline: Arra
 
 
 def _beside_targets(
-    study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None
+    study: BoundStudy, draws: Mapping[str, Array], progress: Progress, cores: int | None, elsewhere: Elsewhere | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """At every observation, also those held out: quantiles of what is expected, and of new observations."""
     import pandas as pd
@@ -112,7 +121,7 @@ def _beside_targets(
     if not study.observations or not study.free:
         empty = pd.DataFrame(columns=["output", "time", *LEVELS])
         return empty, empty.copy()
-    found = predicted(study, draws, progress, cores, are_posterior=True)
+    found = predicted(study, draws, progress, cores, are_posterior=True, elsewhere=elsewhere)
     return (
         at_observations(study, found.expected()),
         at_observations(study, found.observations(_key(study))),
@@ -144,6 +153,7 @@ def predicted(
     cores: int | None,
     *,
     are_posterior: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> Predictions:
     """What is predicted for every observation, also those held out; draws of a posterior settle the solver's step."""
     model = study.simulator(study.calibration_times())
@@ -151,7 +161,37 @@ def predicted(
         settle(model, model.given(np.column_stack([draws[name] for name in model.parameters])))
     density = log_density(study, model, every=True)
     values = np.column_stack([draws[name] for name in study.free])
-    return predictions(density, values, Settings(cores=cores).threads(), progress)
+    others = None if elsewhere is None else _handed_over(elsewhere, density, model, cores, progress)
+    return predictions(density, values, Settings(cores=cores).threads(), progress, others)
+
+
+def _handed_over(
+    elsewhere: Elsewhere, density: LogDensity, model: Scaled, cores: int | None, progress: Progress
+) -> Callable[[Array], Array]:
+    """What does as `rows_predicted`, by other machines."""
+
+    def found(rows: Array) -> Array:
+        def here(first: int, last: int, threads: int) -> Array:
+            return rows_predicted(density, rows[first:last], threads)
+
+        share = Share(rows, here, step_of(model), threads_for(model, cores))
+        return elsewhere.results(some_predictions, {"targets": share}, progress)["targets"]
+
+    return found
+
+
+def some_predictions(folder: str, step: float, tolerance: float, of: int, first: int, rows: Array) -> Array:
+    """What is predicted for every observation of the study in a folder, as `rows_predicted` gives it.
+
+    For machines that are given no more than this: rows (draw, parameter) of which nothing depends on their number.
+    """
+    return rows_predicted(_every_target(folder, step, tolerance), rows)
+
+
+@functools.lru_cache(maxsize=2)
+def _every_target(folder: str, step: float, tolerance: float) -> LogDensity:
+    study = bound(folder)
+    return log_density(study, with_step(study.simulator(study.calibration_times()), step, tolerance), every=True)
 
 
 def log_density(study: BoundStudy, model: Scaled, *, every: bool = False) -> LogDensity:
