@@ -35,7 +35,8 @@ def compile_lock(*, upgrade: bool) -> None:
 
 
 def _compile(wanted: list[str], lock: Path, *, upgrade: bool) -> None:
-    command = [str(UV), "pip", "compile", *wanted, "--universal", "--generate-hashes"]
+    # One version for as many Pythons as can be: what is tested with one of them is what the others get.
+    command = [str(UV), "pip", "compile", *wanted, "--universal", "--fork-strategy=fewest", "--generate-hashes"]
     command += ["--no-header", "--no-emit-index-url", "--no-annotate", "--quiet", "--output-file", lock.name]
     subprocess.run([*command, "--upgrade"] if upgrade else command, cwd=ROOT, check=True)
 

@@ -89,14 +89,16 @@ class Discreet(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        # A secret may be cut in two here, so what has no end yet waits for it.
-        self._stream.flush()
+        # A secret may be cut in two here, so what has no end yet waits for it. At the end of Python, which closes all
+        # streams in no order, the one below may be closed already.
+        if not self._stream.closed:
+            self._stream.flush()
 
     def close(self) -> None:
-        if self._begun:
+        if self._begun and not self._stream.closed:
             self._stream.write(without_secrets(self._begun))
             self._begun = ""
-        self._stream.flush()
+        super().close()
 
 
 class Log:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import secrets
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,6 +85,8 @@ class Queue:
         self._said: list[dict[str, str]] = []
         with self._letters():
             self._engine = open_database(url, durable=True)
+            # Who forgets to let go of it leaves no open file behind.
+            weakref.finalize(self, self._engine.dispose)
             self._make()
 
     def __enter__(self) -> Queue:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,9 @@ def confirm(
     target_accept: float = TARGET_ACCEPT,
 ) -> Draws:
     """Draws by NUTS around the optima of a search, in the coordinates of its shape."""
-    machine = density.native() if isinstance(density, HasMachineCode) else None
+    # One with a memory has what the one within has, which `isinstance` would not see.
+    native: Callable[[], Callable[..., Machine] | None] | None = getattr(density, "native", None)
+    machine = native() if native is not None else None
     # Machine code knows no lock.
     used = _worth_using(density, search, cores) if machine is None else cores
     white = _White(density, search, Turns(chains, used, warmup, looks(draws, enough)), machine)
@@ -160,13 +162,6 @@ class Machine(MachineCode, Protocol):
     def stop(self) -> None:
         """Ask Python from now on."""
         ...
-
-
-@runtime_checkable
-class HasMachineCode(Protocol):
-    """A density that may have machine code, to be made of the origin, the factor and the like of white coordinates."""
-
-    def native(self) -> Callable[..., Machine] | None: ...
 
 
 class _White:

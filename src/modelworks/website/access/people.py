@@ -9,6 +9,7 @@ import re
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -111,6 +112,8 @@ class People:
         self._checking = threading.BoundedSemaphore(2)
         with self._letters():
             self._engine = open_database(url, durable=True)
+            # Who forgets to let go of them leaves no open file behind.
+            weakref.finalize(self, self._engine.dispose)
             tables.make(self._engine)
 
     def close(self) -> None:
