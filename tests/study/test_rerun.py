@@ -12,7 +12,7 @@ from scipy import stats
 
 from modelworks.calibration import Posterior
 from modelworks.errors import ModelworksError
-from modelworks.study import find_study, rerun
+from modelworks.study import find_study, requirements, rerun
 from modelworks.study._stale import fingerprints
 from modelworks.study.binding._binding import bind
 from modelworks.study.inquiries._rerun import _copy, _estimate, read_change
@@ -141,6 +141,8 @@ def test_draws_that_can_carry_another_prior_are_weighted_anew(
         assert weighted == ("optimum" not in posterior.attributes)
         assert after.record["rerun"] == {"of": "decay", "changes": [f"prior rate = log_normal({median}, {sigma})"]}
         assert after.study.startswith("decay-rate-log_normal-0")
+        # So it can be approved, too, whatever draws it began with.
+        assert next(each for each in requirements(folder, after) if each.name == "inputs").holds
     anew = rerun(folder, ["prior rate = log_normal(0.11, 0.15)"], cores=1, quiet=True, anew=True)
     draws = Posterior.read(anew.comparison.runs[1].path / "calibrate" / "posterior.nc")
     assert draws.attributes["sampler"] == "nuts"

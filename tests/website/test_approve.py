@@ -67,6 +67,9 @@ def test_a_reviewer_signs_what_was_put_forward(site: Site, waiting: Run) -> None
     page = site.browsers["viewer"].get(address).text
     assert "approved by Reviewer on" in page
     assert "read it all" in page
+    shown = site.browsers["viewer"].get(f"{site.at}/runs/{waiting.id}").text.partition('id="approval"')[2]
+    assert "Approved by Reviewer on" in shown
+    assert all(each in shown for each in (seal, "read it all", "look at table 2"))
     assert "Approved by Reviewer on" in site.browsers["viewer"].get(f"{site.at}/approvals").text
     again = post(site, "admin", waiting, "sign", seal=seal)
     assert (again.status_code, "R173" in again.text) == (409, True)

@@ -28,7 +28,7 @@ from modelworks.study._record import rerun_record
 from modelworks.study._repository import find_run, find_study, store_around
 from modelworks.study._stale import fingerprints
 from modelworks.study.own_stages._stage_study import Study, open_study
-from modelworks.study.stages import REPORT
+from modelworks.study.stages import CALIBRATE, REPORT
 
 
 def requirements(folder: Path, run: Run) -> tuple[Requirement, ...]:
@@ -127,7 +127,7 @@ def _required(folder: Path, store: Store, run: Run) -> Iterator[Requirement]:
         return
     if assumed := (record.get("rerun") or rerun_record(study).get("rerun")):
         yield _otherwise(assumed)
-    yield _fresh(study, run)
+    yield _fresh(study, run, _origin(folder, assumed))
     yield _data(study)
     yield from (_gate(each, run) for each in study.inputs.study.approval.gates)
 
@@ -144,10 +144,24 @@ def _otherwise(assumed: Mapping[str, Any]) -> Requirement:
     )
 
 
-def _fresh(study: Study, run: Run) -> Requirement:
+def _origin(folder: Path, assumed: Mapping[str, Any] | None) -> str | None:
+    """The mark of the draws that a variant may have begun with: those of the study that it is a variant of."""
+    if not assumed:
+        return None
+    try:
+        return fingerprints(open_study(find_study(str(assumed.get("of")), start=folder))).get(CALIBRATE)
+    except ModelworksError:
+        # Then it has to have been calibrated by itself.
+        return None
+
+
+def _fresh(study: Study, run: Run, origin: str | None) -> Requirement:
     """Nothing that made the numbers is another now; the words of a page may be."""
     then = dict(run.record.get("fingerprints") or {})
-    unlike = [name for name, mark in fingerprints(study).items() if name != REPORT and then.get(name) != mark]
+    ways = [fingerprints(study)] + ([fingerprints(study, origin)] if origin is not None else [])
+    unlike = min(
+        ([name for name, mark in marks.items() if name != REPORT and then.get(name) != mark] for marks in ways), key=len
+    )
     if not unlike:
         return Requirement("inputs", True, "the same today")
     made_by = (run.record.get("provenance") or {}).get("modelworks") or {}

@@ -191,7 +191,7 @@ def _run(
     cache = StageCache(study.inputs.repository.kept / "stages")
     finished: dict[str, Path] = {}
     done: list[dict[str, Any]] = []
-    marks = fingerprints(study, carried)
+    marks = fingerprints(study, None if carried is None else carried.origin)
     elsewhere = _elsewhere(study, until, cache, marks)
     for name in needed(study, until):
         started = time.perf_counter()

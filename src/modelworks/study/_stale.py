@@ -23,7 +23,6 @@ from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._observations import Observations
 from modelworks.study.own_stages import _stage_work
 from modelworks.study.own_stages._stage_study import Study
-from modelworks.study.projection._carried import Beginning, Carried
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +98,7 @@ def check_until(study: Study, until: str) -> None:
                 fail("Y608", message, hint=near(stage, study.inputs.study.stages), file=file, line=line)
 
 
-def fingerprints(study: Study, carried: Carried | Beginning | None = None) -> dict[str, str]:
+def fingerprints(study: Study, origin: str | None = None) -> dict[str, str]:
     """The fingerprint of every stage for the study as it is now; with draws that are carried, of their origin too."""
     parts = _parts(study) if isinstance(study, BoundStudy) else {stages.REPORT: _report_part(study)}
     marks: dict[str, str] = {}
@@ -109,8 +108,8 @@ def fingerprints(study: Study, carried: Carried | Beginning | None = None) -> di
         if entry is None:
             code = [room_hash(room) for room in ROOMS[name]]
             earlier = [marks[each] for each in known[name]]
-            if name == stages.CALIBRATE and carried is not None:
-                earlier.append(carried.origin)
+            if name == stages.CALIBRATE and origin is not None:
+                earlier.append(origin)
             marks[name] = fingerprint(name, parts[name], code, earlier)
         else:
             marks[name] = fingerprint("stage", _stage_work.parts_of(entry, study.inputs, marks), _code_of(entry))

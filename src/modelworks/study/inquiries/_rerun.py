@@ -157,7 +157,7 @@ def _old_draws(
 def _estimate(study: BoundStudy, changed: BoundStudy, use: Carried | Beginning | None = None) -> str:
     """Which stages are done again, and how long each took the last time; draws that are weighted anew take none."""
     cache = StageCache(study.inputs.repository.kept / "stages")
-    old, new = fingerprints(study), fingerprints(changed, use)
+    old, new = fingerprints(study), fingerprints(changed, None if use is None else use.origin)
     again = [name for name in needed(study, stages.REPORT) if cache.get(new[name]) is None]
     unchanged = [name for name in needed(study, stages.REPORT) if name not in again]
     spent = {
