@@ -117,6 +117,9 @@ class Progress:
     def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
         """How well chains have mixed; a line of progress has it in its note."""
 
+    def stage(self, name: str, of: Sequence[str], *, kept: bool) -> None:
+        """A stage of those named begins, or is taken as it was `kept`; a line of progress names its steps alone."""
+
     def _move(self, step: _Step, done: float, note: str) -> None:
         step.done = done if step.total is None else min(done, step.total)
         step.note = note
@@ -160,6 +163,9 @@ class ProgressLog(Progress):
         worth = [round(each, 1) for each in by_chain]
         told = {"draws": draws, "r_hat": round(r_hat, 4), "effective_draws": round(effective_draws, 1)}
         self._log.event("mixing", level="debug", **told, by_chain=worth)
+
+    def stage(self, name: str, of: Sequence[str], *, kept: bool) -> None:
+        self._log.event("stage", stage=name, of=list(of), kept=kept)
 
     def _show(self) -> None:
         step, now = self._step, self._clock()
@@ -207,6 +213,10 @@ class SharedProgress(Progress):
     def mixed(self, draws: int, r_hat: float, effective_draws: float, by_chain: Sequence[float]) -> None:
         for each in self._listeners:
             each.mixed(draws, r_hat, effective_draws, by_chain)
+
+    def stage(self, name: str, of: Sequence[str], *, kept: bool) -> None:
+        for each in self._listeners:
+            each.stage(name, of, kept=kept)
 
 
 def _can_be_redrawn(stream: TextIO) -> bool:

@@ -193,10 +193,12 @@ def _run(
     done: list[dict[str, Any]] = []
     marks = fingerprints(study, None if carried is None else carried.origin)
     elsewhere = _elsewhere(study, until, cache, marks)
-    for name in needed(study, until):
+    names = needed(study, until)
+    for name in names:
         started = time.perf_counter()
         found, damaged = _kept(cache, marks[name])
         reused = found is not None
+        progress.stage(name, names, kept=reused)
         if found is None:
             with cache.attempt(name, marks[name]) as attempt:
                 begun = utc_now()

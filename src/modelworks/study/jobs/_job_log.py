@@ -64,8 +64,10 @@ def log_in_words(event: Mapping[str, Any]) -> str:
 def event_in_words(event: Mapping[str, Any]) -> str:
     """What a line of a job's log says, for a person who knows when.
 
-    >>> event_in_words({"time": "2026-01-31T09:06:00Z", "level": "info", "event": "stage", "name": "project"})
-    'stage name=project'
+    >>> event_in_words({"time": "2026-01-31T09:06:00Z", "event": "stage", "stage": "project", "of": [], "kept": False})
+    'project begins'
+    >>> event_in_words({"time": "2026-01-31T09:06:00Z", "level": "info", "event": "moved", "to": "node3"})
+    'moved to=node3'
     """
     match event["event"]:
         case "progress":
@@ -74,6 +76,8 @@ def event_in_words(event: Mapping[str, Any]) -> str:
             return str(event["text"])
         case "step":
             return str(event["step"])
+        case "stage":
+            return f"{event['stage']} {'is kept: no input has changed' if event['kept'] else 'begins'}"
         case "mixing":
             chains = ", ".join(f"{each:,.0f}" for each in event["by_chain"])
             told = f"R-hat {event['r_hat']:.3f}, {event['effective_draws']:,.0f} effective draws (by chain {chains})"

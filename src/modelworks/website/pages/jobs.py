@@ -22,6 +22,7 @@ from modelworks.jobs import OVER, Job, State
 from modelworks.runs import duration
 from modelworks.study import JobLog, explain_job, log_in_words, took_in_words
 from modelworks.website._house import Workspace
+from modelworks.website._job_log import SaidSoFar
 from modelworks.website._listening import listening
 from modelworks.website._render import at, page
 from modelworks.website.access.visits import Reader, Runner
@@ -54,39 +55,29 @@ def jobs(
 
 
 @router.get("/w/{workspace}/jobs/{job_id}")
-def job(request: Request, visit: Reader, job_id: str, search: str = "") -> Response:
+def job(request: Request, visit: Reader, job_id: str, search: str = "", line: int = 0) -> Response:
     """One job: how far it is, what it says, what happened to it and what can be done."""
     workspace = visit.workspace
     found = workspace.queue.get(job_id)
-    lines, progress, mixing, place = said_so_far(workspace, found)
-    shown = [line for line in lines if search.lower() in line.lower()]
+    log = SaidSoFar(JobLog.of(workspace.repository, found.id).read(), is_over=found.is_over)
+    parts, hidden = log.shown(search, line, LINES_SHOWN)
+    progress = told(log.progress) if log.progress is not None and found.state == "running" else None
     explained = explain_job(workspace.root, found.id)
     return page(
         request, "job.html.j2",
-        job=found, lines=shown[-LINES_SHOWN:], hidden=max(0, len(shown) - LINES_SHOWN), search=search,
-        progress=progress, mixing=mixing, place=place, said=explained.said.splitlines(), explained=explained,
+        job=found, log=log, parts=parts, hidden=hidden, search=search, line=line, progress=progress,
+        said=explained.said.splitlines(), explained=explained,
         took=took_in_words(found), result=found.outcome.get("result") or {},
     )  # fmt: skip
-
-
-def said_so_far(workspace: Workspace, found: Job) -> tuple[list[str], Mapping[str, Any] | None, str, str]:
-    """The lines of a job's log, how far it is, how well its chains mix, and the place where more will come."""
-    lines, progress, mixing, place = [], None, "", ""
-    for place, event in JobLog.of(workspace.repository, found.id).read():  # noqa: B007
-        if event["event"] == "progress":
-            progress = told(event)
-        else:
-            progress = progress if event["event"] == "mixing" else None
-            mixing = log_in_words(event)[10:] if event["event"] == "mixing" else mixing
-            lines.append(log_in_words(event))
-    return lines, progress if found.state == "running" else None, mixing, place
 
 
 def heard(event: Mapping[str, Any]) -> dict[str, Any]:
     """A line of the log as a browser hears it: how far a step is, or words; of chains with how well they mix."""
     if event["event"] == "progress":
         return told(event)
-    return {"line": log_in_words(event), "mixing": event["event"] == "mixing"}
+    kind = event["event"]
+    said = {"line": log_in_words(event), "mixing": kind == "mixing", "begun": kind == "begun"}
+    return said | {name: event[name] for name in ("stage", "of", "kept", "time") if kind == "stage"}
 
 
 def told(event: Mapping[str, Any]) -> dict[str, Any]:

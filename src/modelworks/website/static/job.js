@@ -8,7 +8,60 @@
   const words = document.getElementById("words");
   const mixing = document.getElementById("mixing");
   const searching = new URLSearchParams(location.search).get("search");
+  const stages = document.getElementById("stages");
   let place = live.dataset.place;
+  let count = Number(log.dataset.count);
+
+  const made = (tag, fields, ...inside) => {
+    const element = Object.assign(document.createElement(tag), fields);
+    element.append(...inside);
+    return element;
+  };
+
+  // A part of the log that lines are added to from now on.
+  function part(title) {
+    for (const each of log.querySelectorAll("details")) each.open = false;
+    const summary = made("summary", {}, title ? title[0].toUpperCase() + title.slice(1) : "Before the first stage");
+    log.append(made("details", { open: true, id: title && `in-${title}` }, summary, made("pre", {})));
+  }
+
+  // The row of stages: what was under way is done, and this one begins.
+  function enter(said) {
+    if (!stages.children.length) {
+      for (const name of said.of) {
+        const title = made("strong", {}, name[0].toUpperCase() + name.slice(1));
+        const step = made("a", { className: "step waiting", href: `#in-${name}` }, title, " ", made("span", { className: "took" }, "to come"));
+        stages.append(made("li", {}, step));
+        stages.lastChild.dataset.stage = name;
+      }
+    }
+    const time = Date.parse(said.time);
+    for (const each of stages.querySelectorAll(".step.running")) {
+      mark(each, "done", spoken((time - Date.parse(each.dataset.began)) / 1000));
+    }
+    const now = stages.querySelector(`[data-stage="${CSS.escape(said.stage)}"] .step`);
+    if (!now) return;
+    now.dataset.began = said.time;
+    mark(now, said.kept ? "kept" : "running", said.kept ? "kept" : "under way");
+  }
+
+  function spoken(seconds) {
+    const whole = Math.max(1, Math.round(seconds));
+    return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  }
+
+  function mark(step, state, words) {
+    step.className = `step ${state}`;
+    step.querySelector(".took").textContent = words;
+  }
+
+  function add(line) {
+    count += 1;
+    if (searching && !line.toLowerCase().includes(searching.toLowerCase())) return;
+    const link = made("a", { href: `?line=${count}#L${count}`, tabIndex: -1, ariaLabel: `Line ${count}` }, String(count));
+    if (!log.lastElementChild) part("");
+    log.lastElementChild.querySelector("pre").append(made("span", { className: "line", id: `L${count}` }, link, `${line}\n`));
+  }
 
   const source = new EventSource(`${live.dataset.events}?place=${encodeURIComponent(place)}`);
   source.addEventListener("said", (event) => {
@@ -27,14 +80,24 @@
       bar.removeAttribute("value");
       words.textContent = said.line.slice(10);
     }
-    if (searching && !said.line.toLowerCase().includes(searching.toLowerCase())) return;
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-    log.append(`${said.line}\n`);
+    if (said.begun) {
+      stages.replaceChildren();
+      if (log.children.length) part("");
+    }
+    if (said.stage) {
+      enter(said);
+      part(said.stage);
+    }
+    add(said.line);
     if (atEnd) log.scrollTop = log.scrollHeight;
   });
   source.addEventListener("state", (event) => {
     const said = JSON.parse(event.data);
     document.getElementById("now").textContent = said.state === "waiting" ? "Waiting" : "Under way";
+    const badge = document.querySelector(".byline .state");
+    badge.className = `state ${said.state}`;
+    badge.textContent = said.state[0].toUpperCase() + said.state.slice(1);
     if (said.over) {
       source.close();
       location.reload();
