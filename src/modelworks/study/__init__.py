@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from modelworks.study.inquiries._foretold import Foretold, foresight, foretold
     from modelworks.study.inquiries._incidence import QuickLook, quick_look
     from modelworks.study.inquiries._reproduce import Reproduction, reproduce
-    from modelworks.study.inquiries._rerun import Rerun, explored_copy, rerun
+    from modelworks.study.inquiries._rerun import Rerun, changed_prior, explored_copy, read_change, rerun
     from modelworks.study.inquiries._sbc import SimulatedCalibration, sbc
     from modelworks.study.inquiries._sensitivity import Sensitivity, sensitivity
     from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary, scenarios_of
@@ -68,7 +68,9 @@ if TYPE_CHECKING:
     from modelworks.study.pages._data_pages import data_files, data_pages
 
 _HOME = {
+    "changed_prior": "inquiries._rerun",
     "explored_copy": "inquiries._rerun",
+    "read_change": "inquiries._rerun",
     "leftovers": "jobs._clean",
     "clean": "jobs._clean",
     "log_of_job": "jobs._logs",
@@ -199,6 +201,7 @@ __all__ = [
     "assumptions_of",
     "carry_out",
     "carry_out_decision",
+    "changed_prior",
     "channels_of",
     "check_model",
     "check_study",
@@ -248,6 +251,7 @@ __all__ = [
     "proposed_page",
     "queue_around",
     "quick_look",
+    "read_change",
     "read_moved",
     "remark",
     "repository_around",

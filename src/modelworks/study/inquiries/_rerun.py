@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from ruamel.yaml import YAML
 
 from modelworks import plots
-from modelworks.calibration import Posterior
+from modelworks.calibration import Posterior, Prior
 from modelworks.calibration.samplers import FROM_THE_PRIORS, choose
 from modelworks.errors import fail, near
 from modelworks.inputs import Multiply, Scenario, StudyInputs
-from modelworks.inputs.priors import FAMILIES
+from modelworks.inputs.priors import FAMILIES, Bounds
 from modelworks.inputs.repository import RERUNS
 from modelworks.runs import Comparison, Progress, Run, StageCache, compare, folder_name
 from modelworks.study import stages
@@ -99,6 +99,21 @@ def read_change(text: str) -> Change:
         return Change("target", found["left"], "", text.strip())
     kind: Any = found["kind"]
     return Change(kind, found["name"], found["new"].strip(), text.strip())
+
+
+def changed_prior(change: Change, bounds: Bounds | None = None) -> Prior:
+    """What is believed where a prior is changed so, within the parameter's own bounds.
+
+    >>> changed_prior(read_change("prior recovery_rate = log_normal(0.5, 0.2)")).in_words()
+    'log-normal with median 0.5 and sigma 0.2'
+
+    Raises
+    ------
+    ModelworksError
+        Y521 where it is no prior that can be read, C102 to C104 where it is one that can not be.
+    """
+    [(family, arguments)] = _prior(change).items()
+    return Prior.of(family, arguments, bounds)
 
 
 def rerun(

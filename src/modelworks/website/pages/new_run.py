@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError, fail
-from modelworks.inputs import PriorEntry
+from modelworks.inputs import Bounds, PriorEntry
 from modelworks.jobs import Order
 from modelworks.study import (
     BoundStudy,
@@ -27,6 +28,7 @@ from modelworks.study import (
     queue_around,
     what_changed,
 )
+from modelworks.website._believed import Believed, believed, read_belief
 from modelworks.website._render import at, page
 from modelworks.website._studies import approved, changed_since, latest, study_in
 from modelworks.website._workflow import spoken
@@ -58,7 +60,20 @@ class Field:
     said: str
     belief: str
     typed: str
+    limits: Bounds
+    own: Believed
     letters: tuple[Letter, ...] = ()
+
+    @property
+    def believed(self) -> Believed:
+        """What was typed as a picture, or what the file says, which may be stated in a way that is not typed."""
+        return self.own if self.typed == self.said else read_belief(self.typed, self.name, self.unit, self.limits)
+
+    @property
+    def asked(self) -> str:
+        """What a script asks by when something else is typed."""
+        known = {"name": self.name, "unit": self.unit, "lower": self.limits.lower, "upper": self.limits.upper}
+        return urlencode({name: value for name, value in known.items() if value not in (None, "")})
 
     @property
     def change(self) -> str | None:
@@ -116,6 +131,24 @@ def _is_about(letter: Letter, each: Field) -> bool:
 def ask(request: Request, visit: Runner, study: str) -> Response:
     """The form, with what the study's files say now."""
     return _shown(request, visit, study, {}, ())
+
+
+@router.get("/w/{workspace}/believed")
+def shown_while_typed(
+    request: Request,
+    visit: Runner,
+    text: str = "",
+    name: str = "",
+    unit: str = "",
+    lower: float | None = None,
+    upper: float | None = None,
+) -> Response:
+    """A part of the form: what is believed where this is typed."""
+    return page(
+        request,
+        "believed.html.j2",
+        believed=read_belief(text[:LONGEST_TEXT], name, unit[:LONGEST_TEXT], Bounds(lower, upper)),
+    )
 
 
 @router.post("/w/{workspace}/studies/{study}/run")
@@ -203,7 +236,7 @@ def _ticks(what: str, known: Mapping[str, Any], typed: Mapping[str, str]) -> tup
     return tuple((name, each.title or name, not typed or f"{what} {name}" in typed) for name, each in known.items())
 
 
-def _fields(study: BoundStudy, typed: Mapping[str, str]) -> Iterable[Field]:
+def _fields(study: BoundStudy, sent: Mapping[str, str]) -> Iterable[Field]:
     seen = set()
     for name in study.names:
         entry = study.entry(name)
@@ -216,7 +249,8 @@ def _fields(study: BoundStudy, typed: Mapping[str, str]) -> Iterable[Field]:
         yield Field(
             name=entry.name, meaning=entry.meaning, unit=entry.unit, bounds=str(entry.bounds or ""),
             source=entry.source, place=f"{entry.file}, line {entry.line}", said=said, belief=study.belief(name),
-            typed=typed.get(f"parameter {entry.name}", said),
+            typed=sent.get(f"parameter {entry.name}", said), limits=entry.bounds or Bounds(),
+            own=believed(study.priors[name], entry.unit) if name in study.priors else Believed(""),
         )  # fmt: skip
 
 

@@ -1,0 +1,80 @@
+"""What is believed of a number as somebody types it: a small picture of the prior, and its 95% interval in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modelworks.errors import ModelworksError
+from modelworks.inputs import Bounds
+from modelworks.report import words
+from modelworks.study import changed_prior, read_change
+
+WIDTH, HEIGHT, POINTS = 160, 36, 64
+# So much is drawn of a prior: of the tail of a Cauchy all would be the tail.
+SHOWN = (0.005, 0.995)
+MIDDLE = (0.025, 0.5, 0.975)
+
+
+class Belief(Protocol):
+    """What is asked of a prior."""
+
+    def quantile(self, probability: Any) -> Any: ...
+
+    def log_density(self, values: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """Words, and the paths of a drawing: the density and the part of it within the 95% interval; empty for none."""
+
+    words: str
+    whole: str = ""
+    middle: str = ""
+
+
+def believed(prior: Belief, unit: str) -> Believed:
+    """A prior as it is shown."""
+    import numpy as np
+
+    # Of what nobody means, as a spread of 1e308, there is no picture.
+    with np.errstate(all="ignore"):
+        low, median, high = (float(each) for each in prior.quantile(MIDDLE))
+        left, right = (float(each) for each in prior.quantile(SHOWN))
+        places = sorted({left, low, high, right, *np.linspace(left, right, POINTS).tolist()})
+        logs = [float(each) for each in prior.log_density(places)]
+    told = f"95% between {words.number(low)} and {words.number(high)} {unit}".rstrip()
+    told += f", half of it above {words.number(median)}"
+    top = max(logs)
+    if not (math.isfinite(top) and math.isfinite(right - left) and right > left):
+        return Believed(told)
+    points = [
+        (place, WIDTH * (place - left) / (right - left), HEIGHT * (1 - math.exp(log - top)))
+        for place, log in zip(places, logs, strict=True)
+    ]
+    return Believed(
+        told,
+        _path([(x, y) for _, x, y in points]),
+        _path([(x, y) for place, x, y in points if low <= place <= high]),
+    )
+
+
+def read_belief(text: str, name: str, unit: str, bounds: Bounds) -> Believed:
+    """What somebody has typed so far; of what is no prior yet, how one is written."""
+    if not text.strip():
+        return Believed("")
+    try:
+        return Believed(f"held at {words.number(float(text))} {unit}".rstrip())
+    except ValueError:
+        pass
+    try:
+        return believed(changed_prior(read_change(f"prior {name} = {text}"), bounds), unit)
+    except ModelworksError as error:
+        return Believed(error.letters[0].hint or error.letters[0].message)
+
+
+def _path(points: list[tuple[float, float]]) -> str:
+    """The area below some points."""
+    across = "".join(f"L{x:.1f},{y:.1f}" for x, y in points)
+    return f"M{points[0][0]:.1f},{HEIGHT}{across}L{points[-1][0]:.1f},{HEIGHT}Z"
