@@ -1,0 +1,60 @@
+"""The first series of a run as a picture that stands beside a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelworks.report import words
+from modelworks.website._house import Workspace
+from modelworks.website._render import dated
+
+SERIES = "project/outputs.parquet"
+WIDTH, HEIGHT, MOST_POINTS = 220.0, 60.0, 150
+COLUMNS = ["scenario", "output", "time", "q025", "q50", "q975"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """The paths of a ribbon and of its median, with what they are of: in a word, and for whom they are not drawn."""
+
+    title: str
+    about: str
+    ribbon: str
+    median: str
+
+
+def sparkline(workspace: Workspace, key: str) -> Sparkline | None:
+    """The first output of a run in its first scenario; None for a run without, and for one that lies in a bucket."""
+    stamp = workspace.store.stamp(key)
+    return workspace.remembered(("sparkline", key, stamp), lambda: _drawn(workspace.store.root / key / SERIES))
+
+
+def _drawn(file: Path) -> Sparkline | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not file.is_file():
+        return None
+    try:
+        rows = pq.read_table(file, columns=COLUMNS).to_pylist()
+    except (OSError, pa.ArrowException):
+        # Of a run that an older version made, or that somebody damaged: its own page says so.
+        return None
+    rows = [each for each in rows if (each["scenario"], each["output"]) == (rows[0]["scenario"], rows[0]["output"])]
+    rows = rows[:: len(rows) // MOST_POINTS + 1]
+    low, median, high = ([float(each[name]) for each in rows] for name in ("q025", "q50", "q975"))
+    bottom, top = min(0.0, *low), max(high)
+    if len(rows) < 2 or not top > bottom:
+        return None
+
+    def path(values: Sequence[float]) -> list[str]:
+        across = WIDTH / (len(values) - 1)
+        return [f"{k * across:.1f},{HEIGHT * (top - y) / (top - bottom):.1f}" for k, y in enumerate(values)]
+
+    title = str(rows[0]["output"]).replace("_", " ").capitalize()
+    first, last = (dated(str(rows[k]["time"])[:10]) for k in (0, -1))
+    about = f"{title} from {first} to {last}: the median is {words.number(max(median))} at its highest"
+    ribbon = f"M{'L'.join([*path(high), *reversed(path(low))])}Z"
+    return Sparkline(title, about, ribbon, f"M{'L'.join(path(median))}")

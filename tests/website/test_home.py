@@ -1,0 +1,77 @@
+"""Home of a team with many studies: a picture beside a sentence, search and order."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from compared import made_run
+from starlette.testclient import TestClient
+from visitors import let_in
+
+from modelworks.runs import Run
+from modelworks.study import new_repository, store_around
+from modelworks.website import create_app, read_settings
+from modelworks.website._sparkline import HEIGHT, SERIES, WIDTH, sparkline
+
+NAMES = [f"study-{letter}" for letter in "abcdefgh"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Ten studies, of which `flu` has a run."""
+    root = new_repository(tmp_path_factory.mktemp("home") / "ours")
+    for name in ("flu", *NAMES):
+        shutil.copytree(root / "studies" / "first-study", root / "studies" / name)
+    made_run(store_around(root), tmp_path_factory.mktemp("made"), 0)
+    app = create_app(read_settings(root))
+    with TestClient(app, base_url="http://127.0.0.1:8420") as opened:
+        let_in(opened, app, "viewer", "viewer")
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def run(browser: TestClient) -> Run:
+    (found,) = browser.app.state.house.workspaces["ours"].store.runs()  # type: ignore[attr-defined]
+    assert isinstance(found, Run)
+    return found
+
+
+def home(browser: TestClient, **asked: str) -> str:
+    return browser.get("/w/ours", params=asked, headers={"accept": "text/html"}).text
+
+
+def shown(said: str) -> list[str]:
+    return re.findall(r'id="study-([\w-]+)"', said)
+
+
+def test_studies_are_searched_and_put_in_order(browser: TestClient) -> None:
+    assert shown(home(browser)) == ["first-study", "flu", *NAMES]
+    assert shown(home(browser, search="FLU")) == ["flu"]
+    assert shown(home(browser, order="latest"))[0] == "flu"
+    nothing = home(browser, search="<b>measles")
+    assert shown(nothing) == []
+    assert "No study speaks of that" in nothing
+    assert "<b>" not in nothing
+
+
+def test_a_picture_stands_beside_the_sentence(browser: TestClient, run: Run) -> None:
+    """The series is 100 throughout, its ribbon from 80 to 120: the median lies a sixth below the top."""
+    assert home(browser).count('class="sparkline"') == 1
+    picture = sparkline(browser.app.state.house.workspaces["ours"], run.key)  # type: ignore[attr-defined]
+    assert picture is not None
+    assert picture.about == "In bed from 22 January 1978 to 26 January 1978: the median is 100 at its highest"
+    points = [tuple(map(float, each)) for each in re.findall(r"[ML]([\d.]+),([\d.]+)", picture.median)]
+    assert [x for x, _ in points] == pytest.approx([0, WIDTH / 4, WIDTH / 2, 3 * WIDTH / 4, WIDTH])
+    assert [y for _, y in points] == pytest.approx([HEIGHT / 6] * 5)
+
+
+def test_a_run_without_a_series_or_with_a_damaged_one_has_no_picture(browser: TestClient, run: Run) -> None:
+    from modelworks.website._sparkline import _drawn
+
+    assert _drawn(run.path / "nothing.parquet") is None
+    (damaged := run.path.parent / "damaged.parquet").write_bytes((run.path / SERIES).read_bytes()[:100])
+    assert _drawn(damaged) is None
+    damaged.unlink()
