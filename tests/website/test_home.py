@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from compared import made_run
 from starlette.testclient import TestClient
@@ -14,7 +16,7 @@ from visitors import let_in
 from modelworks.runs import Run
 from modelworks.study import new_repository, store_around
 from modelworks.website import create_app, read_settings
-from modelworks.website._sparkline import HEIGHT, SERIES, WIDTH, sparkline
+from modelworks.website._sparkline import HEIGHT, SERIES, WIDTH, _drawn, sparkline
 
 NAMES = [f"study-{letter}" for letter in "abcdefgh"]
 
@@ -68,10 +70,12 @@ def test_a_picture_stands_beside_the_sentence(browser: TestClient, run: Run) -> 
     assert [y for _, y in points] == pytest.approx([HEIGHT / 6] * 5)
 
 
-def test_a_run_without_a_series_or_with_a_damaged_one_has_no_picture(browser: TestClient, run: Run) -> None:
-    from modelworks.website._sparkline import _drawn
-
-    assert _drawn(run.path / "nothing.parquet") is None
-    (damaged := run.path.parent / "damaged.parquet").write_bytes((run.path / SERIES).read_bytes()[:100])
-    assert _drawn(damaged) is None
-    damaged.unlink()
+def test_a_run_without_a_series_or_with_a_damaged_one_has_no_picture(run: Run, tmp_path: Path) -> None:
+    assert _drawn(tmp_path / "nothing.parquet") is None
+    file = tmp_path / "outputs.parquet"
+    file.write_bytes((run.path / SERIES).read_bytes()[:100])
+    assert _drawn(file) is None
+    series = pd.read_parquet(run.path / SERIES)
+    for lacking in (series[:0], series[:1], series.drop(columns="q50"), series.assign(q50=float("inf"))):
+        lacking.to_parquet(file)
+        assert _drawn(file) is None

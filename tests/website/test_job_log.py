@@ -43,6 +43,9 @@ def test_a_job_that_was_cut_off_has_nothing_under_way() -> None:
     cut = (BEGUN, stage(1, "calibrate"), event(9, "step", step="draw"))
     assert stands(said(*cut, is_over=True))[1] == ("calibrate", "failed", "8 s")
     assert stands(said(*cut, BEGUN)) == []
+    parts, _ = said(*cut, BEGUN, stage(3, "calibrate")).shown("", 0, 10)
+    told = [(each.title, each.is_of_last) for each in parts]
+    assert told == [("", False), ("calibrate", False), ("", True), ("calibrate", True)]
     assert stands(said(*cut, BEGUN, stage(3, "simulate")))[1] == ("calibrate", "waiting", "to come")
 
 

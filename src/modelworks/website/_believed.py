@@ -42,12 +42,14 @@ def believed(prior: Belief, unit: str) -> Believed:
     with np.errstate(all="ignore"):
         low, median, high = (float(each) for each in prior.quantile(MIDDLE))
         left, right = (float(each) for each in prior.quantile(SHOWN))
+        told = f"95% between {words.number(low)} and {words.number(high)} {unit}".rstrip()
+        told += f", half of it above {words.number(median)}"
+        if not (math.isfinite(right - left) and right > left):
+            return Believed(told)
         places = sorted({left, low, high, right, *np.linspace(left, right, POINTS).tolist()})
         logs = [float(each) for each in prior.log_density(places)]
-    told = f"95% between {words.number(low)} and {words.number(high)} {unit}".rstrip()
-    told += f", half of it above {words.number(median)}"
     top = max(logs)
-    if not (math.isfinite(top) and math.isfinite(right - left) and right > left):
+    if not math.isfinite(top) or any(map(math.isnan, logs)):
         return Believed(told)
     points = [
         (place, WIDTH * (place - left) / (right - left), HEIGHT * (1 - math.exp(log - top)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -31,9 +31,13 @@ class Stage:
 
 @dataclass(slots=True)
 class Part:
-    """What was said in a stage, or before the first one: lines with their numbers, from 1 on."""
+    """What was said in a stage, or before the first one: lines with their numbers, from 1 on.
+
+    Of the stages of earlier attempts none `is_of_last`: a link to a stage leads to the last.
+    """
 
     title: str
+    is_of_last: bool = True
     lines: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -77,6 +81,8 @@ class SaidSoFar:
     def _begin(self) -> None:
         """An attempt begins: what stages an earlier one had come to says nothing any more."""
         self.stages = []
+        for each in self.parts:
+            each.is_of_last = False
         self.parts.append(Part(""))
 
     def _enter(self, event: Mapping[str, Any]) -> None:
@@ -102,5 +108,5 @@ class SaidSoFar:
         if line:
             first = min(first, max(0, sum(number < line for number in numbers) - most // 2))
         chosen = frozenset(numbers[first : first + most])
-        parts = [Part(each.title, [said for said in each.lines if said[0] in chosen]) for each in self.parts]
+        parts = [replace(each, lines=[said for said in each.lines if said[0] in chosen]) for each in self.parts]
         return [each for each in parts if each.lines], first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,20 +34,24 @@ def sparkline(workspace: Workspace, key: str) -> Sparkline | None:
 
 def _drawn(file: Path) -> Sparkline | None:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     if not file.is_file():
         return None
     try:
-        rows = pq.read_table(file, columns=COLUMNS).to_pylist()
+        table = pq.read_table(file, columns=COLUMNS).drop_null()
     except (OSError, pa.ArrowException):
         # Of a run that an older version made, or that somebody damaged: its own page says so.
         return None
-    rows = [each for each in rows if (each["scenario"], each["output"]) == (rows[0]["scenario"], rows[0]["output"])]
-    rows = rows[:: len(rows) // MOST_POINTS + 1]
+    if table.num_rows == 0 or set(table.column_names) != set(COLUMNS):
+        return None
+    for name in ("scenario", "output"):
+        table = table.filter(pc.equal(table[name], table[name][0]))
+    rows = table.to_pylist()[:: table.num_rows // MOST_POINTS + 1]
     low, median, high = ([float(each[name]) for each in rows] for name in ("q025", "q50", "q975"))
-    bottom, top = min(0.0, *low), max(high)
-    if len(rows) < 2 or not top > bottom:
+    bottom, top = min(0.0, min(low)), max(high)
+    if len(rows) < 2 or not all(map(math.isfinite, (*low, *median, *high))) or not top > bottom:
         return None
 
     def path(values: Sequence[float]) -> list[str]:

@@ -83,6 +83,7 @@
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     if (said.begun) {
       stages.replaceChildren();
+      for (const each of log.children) each.removeAttribute("id");
       if (log.children.length) part("");
     }
     if (said.stage) {
