@@ -81,7 +81,7 @@ def squared(folder: str, item: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def begun() -> Iterator[Any]:
     """Two workers, each a process, which is begun anew when it is lost."""
     import distributed
 
@@ -89,6 +89,17 @@ def cluster() -> Iterator[Any]:
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as running:
         yield running
+
+
+@pytest.fixture
+def cluster(begun: Any) -> Any:
+    """Both of them there, also after a test that killed one."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_SECONDS / 0.05)):
+        if len(begun.scheduler.workers) == 2 and all(each.pid for each in begun.workers.values()):
+            return begun
+        pause.wait(0.05)
+    pytest.fail("a worker that was killed did not come back")
 
 
 @pytest.fixture
@@ -151,7 +162,7 @@ def killed_after_the_first(process: Callable[[], int], place: Path, pattern: str
 
 
 def worker_of(cluster: Any) -> Callable[[], int]:
-    return lambda: next(iter(cluster.workers.values())).process.pid
+    return lambda: int(next(iter(cluster.workers.values())).pid)
 
 
 @pytest.mark.slow
