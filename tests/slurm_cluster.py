@@ -46,14 +46,11 @@ ReturnToService=2
 SlurmctldTimeout=30
 SlurmdTimeout=10
 KillWait=2
-MinJobAge=300
 MessageTimeout=5
 SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,sched_interval=2,bf_interval=2
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
+{remembers}
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=2 RealMemory=8000 State=UNKNOWN
@@ -63,12 +60,24 @@ PartitionName=urgent Nodes=n1,n2 MaxTime=60 State=UP PriorityTier=9
 """
 
 
+def find(program: str) -> str | None:
+    """A program, also one of the system's own, which are in nobody's PATH."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
 def there() -> bool:
-    return all(shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") for program in PROGRAMS)
+    return all(map(find, PROGRAMS))
 
 
 class Cluster:
     """The cluster that `SLURM_CONF` leads to; every part is a process of ours."""
+
+    remembers = """
+SelectTypeParameters=CR_Core
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+MinJobAge=300
+"""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -78,7 +87,8 @@ class Cluster:
     def begin(self) -> None:
         ports = {part: free_port() for part in ("controller", "first", "second")}
         host = socket.gethostname().split(".")[0]
-        self.settings.write_text(SETTINGS.format(host=host, folder=self.folder, **ports), encoding="utf-8")
+        words = {"host": host, "folder": self.folder, "remembers": self.remembers, **ports}
+        self.settings.write_text(SETTINGS.format(**words), encoding="utf-8")
         _start_munge()
         self._start_all()
 
@@ -109,13 +119,14 @@ class Cluster:
 
     def start(self, part: str, hidden: Path | None = None) -> None:
         """The controller, or a node by its name; such a node does not see what lies in a `hidden` folder."""
-        command = ["slurmctld", "-D"] if part == "slurmctld" else ["slurmd", "-D", "-N", part]
-        path = f"{os.environ['PATH']}:/usr/sbin"
-        program = shutil.which(command[0], path=path)
-        assert program is not None
+        words = ["slurmctld", "-D"] if part == "slurmctld" else ["slurmd", "-D", "-N", part]
         hide = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{hidden}" && exec "$@"', "sh"]
-        words = [*(hide if hidden else []), program, *command[1:]]
-        environment = {**os.environ, "SLURM_CONF": str(self.settings)}
+        self.run(part, *(hide if hidden else []), *words)
+
+    def run(self, part: str, *words: str, **more: str) -> None:
+        """A part of the cluster, with `more` in its environment."""
+        path = f"{os.environ['PATH']}:/usr/sbin"
+        environment = {**os.environ, "PATH": path, "SLURM_CONF": str(self.settings), **more}
         with (self.folder / f"{part}.out").open("ab") as log:
             self._parts[part] = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
 
@@ -139,7 +150,7 @@ class Cluster:
     def last_words(self) -> str:
         """What the nodes and the jobs look like now, and the end of the controller's log."""
         seen = [self.ask(*words).stdout for words in (("sinfo", "-N", "-l"), ("squeue", "--states=all"))]
-        return "\n".join([*seen, (self.folder / "slurmctld.log").read_text(errors="replace")[-2000:]])
+        return "\n".join([*seen, end_of(self.folder / "slurmctld.log")])
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "SLURM_CONF": str(self.settings)}
@@ -174,3 +185,7 @@ def _start_munge_alone() -> None:
     while subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode != 0:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:] if log.exists() else f"{log.name} has nothing"

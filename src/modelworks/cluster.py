@@ -23,6 +23,8 @@ from modelworks.jobs.executors.slurm import Site, SlurmExecutor
 
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.5
+# Slurm may tell a job that its time is nearly up a minute before it is.
+JOB_SECONDS = 180.0
 # What clocks may differ by before moments in logs mislead; no rule of ours compares the clocks of two machines.
 CLOCKS_SECONDS = 5.0
 
@@ -132,7 +134,7 @@ def _accounting(slurm: SlurmExecutor, found: Examined) -> None:
 def _job(slurm: SlurmExecutor, home: Path, patience: float, found: Examined) -> None:
     """A job that says what a node has and sees; it is taken away afterwards."""
     order = Order("a look at the cluster", (sys.executable, "-c", PROBE), environment=_environment(), executor="slurm",
-                  resources=Resources(1, 0.5, 60.0), id="doctor")  # fmt: skip
+                  resources=Resources(1, 0.5, JOB_SECONDS), id="doctor")  # fmt: skip
     attempt = Attempt.prepare(home, Claim(order.id, "doctor", 1, 1, 1, order))
     word = secrets.token_hex(8)
     (attempt.folder / "word").write_text(word, encoding="ascii")

@@ -262,26 +262,31 @@ def test_a_disk_that_is_full_on_the_node_is_told_and_waited_for(
 @pytest.mark.parametrize(
     ("line", "standing", "reason"),
     [
-        ("7|NAME|COMPLETED|0:0", "lost", ""),
-        ("7|NAME|FAILED|3:0", "ended", "exit"),
-        ("7|NAME|FAILED|74:0", "ended", "disk"),
-        ("7|NAME|FAILED|75:0", "lost", ""),
-        ("7|NAME|FAILED|0:9", "ended", "killed"),
-        ("7|NAME|OUT_OF_MEMORY|0:125", "ended", "memory"),
-        ("7|NAME|TIMEOUT|0:0", "ended", "walltime"),
-        ("7|NAME|CANCELLED by 0|0:0", "ended", "scancel"),
-        ("7|NAME|NODE_FAIL|0:0", "ended", "node"),
-        ("7|NAME|PREEMPTED|0:0", "ended", "preempted"),
-        ("7|NAME|PENDING|0:0", "pending", ""),
-        ("7|NAME|RUNNING|0:0", "running", ""),
+        ("7|COMPLETED|0:0|n1|NAME", "lost", ""),
+        ("7|FAILED|3:0|n1|NAME", "ended", "exit"),
+        ("7|FAILED|74:0|n1|NAME", "ended", "disk"),
+        ("7|FAILED|75:0|n1|NAME", "lost", ""),
+        ("7|FAILED|0:9|n1|NAME", "ended", "killed"),
+        ("7|OUT_OF_MEMORY|0:125|n1|NAME", "ended", "memory"),
+        ("7|TIMEOUT|0:0|n1|NAME", "ended", "walltime"),
+        ("7|CANCELLED by 0|0:0|None assigned|NAME", "ended", "scancel"),
+        ("7|CANCELLED by 0|0:0|n1|NAME", "ended", "node"),
+        ("7|CANCELLED|0:0|n1|NAME", "lost", ""),
+        ("7|NODE_FAIL|0:0|n1|NAME", "ended", "node"),
+        ("7|PREEMPTED|0:0|n1|NAME", "ended", "preempted"),
+        ("7|PENDING|0:0|None assigned|NAME", "lost", ""),
+        ("7|RUNNING|0:0|n1|NAME", "lost", ""),
     ],
 )
 def test_what_accounting_remembers_is_understood(
     line: str, standing: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As sacct of Slurm 22.05 prints it; out of memory can not be had for real without control groups."""
+    """As sacct of Slurm 22.05 prints it; not all of these can be had for real."""
     attempt = Attempt(tmp_path / "7f3a" / "attempt-1")
-    for name, said in (("squeue", ""), ("sacct", line.replace("NAME", "modelworks-7f3a-1"))):
+    for name, said in (
+        ("squeue", ""),
+        ("sacct", line.replace("NAME", "2026-11-22T00:31:10|2026-11-22T00:31:46|modelworks-7f3a-1")),
+    ):
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")

@@ -8,13 +8,14 @@ over by its own outcome, and Slurm's word decides only where there is none.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from modelworks.errors import fail
@@ -27,6 +28,12 @@ PATIENCE_SECONDS = 60.0
 WARNING_SECONDS = 30
 # So long after a controller was started anew, a node may tell it to cancel what it had from the one before.
 RESTART_SECONDS = 300.0
+# What Slurm says ended a job whose output it could not open on the node; it is no signal of the system's.
+FILES_SIGNAL = 53
+# How many letters of the end of what a job printed are looked at.
+LAST_WORDS = 4000
+_TOO_MUCH = r"slurmstepd\S*: error: .*(exceeded memory limit|oom.kill)"
+_NO_ACCOUNTS = "accounting storage is disabled|no program|command not found"
 
 _ENDED: Mapping[str, tuple[Standing, str, str]] = {
     "COMPLETED": ("lost", "", "Slurm says that it is complete, and its outcome is not to be seen yet"),
@@ -54,7 +61,16 @@ _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED",
 
 # What a reason of Slurm's for not starting a job means to somebody who has never seen a scheduler.
 _REASONS: Sequence[tuple[str, str]] = (
-    (r"Priority|Resources", "it waits its turn: the cluster is busy"),
+    (r"^(Priority|Resources)", "it waits its turn: the cluster is busy"),
+    (
+        r"(QOS|Assoc)Max\w*Per(Job|Node)",
+        "it asks for more than your account or QOS gives one job: submit it with fewer --cores, --memory or --minutes",
+    ),
+    (
+        r"Invalid(Account|QOS)|(Account|QOS)NotAllowed",
+        "its account or QOS may not be used any more: change [slurm] in modelworks.toml, and submit it again",
+    ),
+    (r"Grp\w*Minutes", "your account's share of computing time is used up: ask the cluster's administrators"),
     (r"QOS|Assoc|MaxJobs|GrpCpu", "it waits for other work of the account: a limit of the cluster is reached"),
     (r"PartitionTimeLimit", "it asks for more time than the partition gives: submit it with fewer --minutes"),
     (r"PartitionConfig|BadConstraints", "no node of the partition is that large: submit it with fewer --cores"),
@@ -137,15 +153,16 @@ class SlurmExecutor:
     def poll(self, handles: Mapping[Attempt, str]) -> Mapping[Attempt, Sight]:
         """What Slurm says of each: first those it still knows, then those that accounting remembers."""
         columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS)
-        asked = self.ask("squeue", "--noheader", "--states=all", f"--Format={columns}", "--me")
+        # --all: also those in a partition that is hidden.
+        asked = self.ask("squeue", "--noheader", "--states=all", "--all", f"--Format={columns}", "--me")
         if asked.returncode != 0:
             said = (asked.stderr or asked.stdout).strip().splitlines()
             text = f"the cluster's controller does not answer: {said[-1] if said else 'no word'}"
             return dict.fromkeys(handles, Sight("unknown", text))
-        seen = {seen.number: seen for seen in map(_row, asked.stdout.splitlines())}
-        missing = sorted(set(handles.values()) - seen.keys())
-        seen |= self._remembered(missing) if missing else {}
-        return {attempt: self._told(attempt, seen.get(handle)) for attempt, handle in handles.items()}
+        ours = _ours(handles, map(_row, asked.stdout.splitlines()))
+        missing = {attempt: handle for attempt, handle in handles.items() if attempt not in ours}
+        sights = {attempt: self._told(attempt, seen) for attempt, seen in ours.items()}
+        return sights | self._remembered(missing) if missing else sights
 
     def cancel(self, handles: Mapping[Attempt, str]) -> None:
         # By its name too: a controller that was killed may have given the number to another job. One that does not
@@ -153,9 +170,9 @@ class SlurmExecutor:
         for attempt, handle in handles.items():
             self.ask("scancel", f"--name={_name(attempt)}", handle)
 
-    def _told(self, attempt: Attempt, seen: _Seen | None) -> Sight:
+    def _told(self, attempt: Attempt, seen: _Seen) -> Sight:
         sight = _of(attempt, seen)
-        if seen is not None and sight.reason == "scancel" and self._was_restarted_about(seen.submitted, seen.ended):
+        if sight.reason == "scancel" and self._was_restarted_about(seen.submitted, seen.ended):
             # The new controller has no node for it, or another: what the old one did last is not in its files.
             return Sight("ended", "the cluster cancelled it when its controller was started anew", "node")
         return sight
@@ -168,18 +185,29 @@ class SlurmExecutor:
             return False
         return began < restarted and abs((restarted - end).total_seconds()) < RESTART_SECONDS
 
-    def _remembered(self, handles: Sequence[str]) -> dict[str, _Seen]:
-        """Jobs that the controller has forgotten, by accounting; nothing where that is switched off."""
-        words = (
-            "--noheader",
-            "--allocations",
-            "--parsable2",
-            "--format=JobID,JobName,State,ExitCode",
-            f"--jobs={','.join(handles)}",
-        )
+    def _remembered(self, handles: Mapping[Attempt, str]) -> dict[Attempt, Sight]:
+        """What accounting says of jobs that the controller has forgotten; nothing where it is switched off."""
+        numbers = ",".join(sorted(set(handles.values())))
+        columns = "--format=JobID,State,ExitCode,NodeList,Submit,End,JobName"
+        # --duplicates: also the older records of a number that was given again.
+        words = ("--noheader", "--allocations", "--duplicates", "--parsable2", columns, f"--jobs={numbers}")
         asked = self.ask("sacct", *words)
-        lines = asked.stdout.splitlines() if asked.returncode == 0 else []
-        return {seen.number: seen for seen in map(_record, lines)}
+        if asked.returncode != 0 and not re.search(_NO_ACCOUNTS, asked.stderr):
+            text = "the controller has forgotten it, and the cluster's accounting does not answer"
+            return dict.fromkeys(handles, Sight("unknown", text))
+        ours = _ours(handles, map(_record, asked.stdout.splitlines() if asked.returncode == 0 else []))
+        return {attempt: self._forgotten(attempt, ours.get(attempt)) for attempt in handles}
+
+    def _forgotten(self, attempt: Attempt, seen: _Seen | None) -> Sight:
+        """What accounting's word says of an attempt whose job the controller knows nothing of."""
+        if seen is None:
+            return Sight("lost", "the cluster knows nothing of it")
+        sight = self._told(attempt, seen)
+        if sight.standing in ("pending", "running") or seen.state == "CANCELLED":
+            # A controller that lost its state never tells how its jobs ended. When it is back, accounting calls those
+            # cancelled too, but `by` nobody; they may still be running.
+            return Sight("lost", "the controller has forgotten it, and accounting does not know how it ended")
+        return sight
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Give a command of Slurm's, here or on the login node; one that can not be given ends with a status too."""
@@ -236,19 +264,28 @@ def _moment(text: str) -> datetime | None:
 
 def _record(line: str) -> _Seen:
     """From a line of sacct, which writes a status as `3:0` and a signal as `0:9`."""
-    number, name, state, status = line.split("|")
+    number, state, status, nodes, submitted, ended, name = line.split("|", 6)
     code, _, by = status.partition(":")
-    return _Seen(number, name, state, code=-int(by) if int(by or 0) else int(code or 0))
+    nodes = "" if nodes == "None assigned" else nodes
+    return _Seen(number, name, state, "", -int(by) if int(by or 0) else int(code or 0), nodes, submitted, ended)
 
 
-def _of(attempt: Attempt, seen: _Seen | None) -> Sight:
-    """What Slurm's word on a number says of the attempt that was given it."""
-    if seen is None:
-        return Sight("lost", "the cluster knows nothing of it")
-    if seen.name != _name(attempt):
-        # A controller that is killed forgets its last seconds, and gives their numbers a second time.
-        return Sight("lost", "the cluster has given its number to another job")
+def _ours(handles: Mapping[Attempt, str], told: Iterable[_Seen]) -> dict[Attempt, _Seen]:
+    """What is told of each attempt's own job; the last word, where one was begun again.
+
+    A controller that is killed forgets its last seconds, and gives their numbers a second time.
+    """
+    known = {(seen.number, seen.name): seen for seen in told}
+    named = {attempt: (handle, _name(attempt)) for attempt, handle in handles.items()}
+    return {attempt: known[name] for attempt, name in named.items() if name in known}
+
+
+def _of(attempt: Attempt, seen: _Seen) -> Sight:
+    """What Slurm's word on its job says of an attempt, with what the attempt's folder says."""
     sight = _sight(seen)
+    if sight.reason == "killed" and re.search(_TOO_MUCH, _last_words(attempt)):
+        # Where there are no control groups, a node kills what uses too much memory as anybody would.
+        return _sight(replace(seen, state="OUT_OF_MEMORY"))
     if sight.reason == "scancel" and seen.nodes and attempt.process() is None:
         # Slurm cancels by itself what a node could not start.
         return Sight("ended", f"{seen.nodes} could not start it", "node")
@@ -277,14 +314,24 @@ def _failed(code: int) -> Sight:
         return Sight("lost", "Slurm began it twice, and another process carries it out")
     if code == -signal.SIGTERM:
         return Sight("ended", "it was told to end, as Slurm does when its time is nearly up", "walltime")
+    if code == -FILES_SIGNAL:
+        return Sight("ended", "its node could not open its files: is the repository on a disk that it sees?", "node")
     if code < 0:
         return Sight("ended", f"its process was killed, by signal {-code}", "killed")
     return Sight("ended", f"its process ended with status {code}", "exit")
 
 
+def _last_words(attempt: Attempt) -> str:
+    """The end of what it printed, where a node's daemon writes too; nothing where there is no file to be read."""
+    with contextlib.suppress(OSError):
+        return (attempt.folder / "output.txt").read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
+    return ""
+
+
 def _advice(said: str) -> str:
     """What to do about a refusal of sbatch."""
     known = (
+        (r"violates", "a limit of your account or QOS is reached: wait for your other jobs, or ask for less"),
         (r"account", "name one of yours: `account` in [slurm] of modelworks.toml; `sacctmgr show assoc` lists them"),
         (r"partition", "name one that is there: `partition` in [slurm] of modelworks.toml; `sinfo` lists them"),
         (r"qos", "name one that you may use: `qos` in [slurm] of modelworks.toml"),
