@@ -30,7 +30,7 @@ def portions(draw: Any, pieces: list[Any], parts: int) -> list[list[Any]]:
     deadline=None,
     derandomize=True,
     database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_extending_piece_by_piece_is_declaring_at_once(animal: Any, data: Any, parts: int) -> None:
     """In any portions: the same graph, number for number, and so the same machine code."""

@@ -21,6 +21,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 ]  # fmt: skip
+PATIENCE_MS = 120_000
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
@@ -51,10 +52,11 @@ class Visit:
         self.tab.on("console", lambda message: self.complaints.append(message.text))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.on("request", lambda request: self.requests.append(request.url))
+        self.tab.set_default_timeout(PATIENCE_MS)
         self.tab.goto(path.as_uri())
 
     def drawn(self) -> Visit:
-        self.tab.wait_for_selector("html[data-figures=drawn]", timeout=60_000)
+        self.tab.wait_for_selector("html[data-figures=drawn]")
         return self
 
     def count(self, selector: str) -> int:

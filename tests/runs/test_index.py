@@ -251,6 +251,7 @@ class Life(RuleBasedStateMachine):
         self.store = Store(
             self.root / "runs", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(seconds) // 2)
         )
+        self.copies = itertools.count()
         self.stage = self.root / "stage"
         self.stage.mkdir()
         (self.stage / "table.csv").write_text("a\n1\n", encoding="utf-8")
@@ -277,10 +278,11 @@ class Life(RuleBasedStateMachine):
 
     @rule(target=runs, run=runs)
     def copy_in(self, run: str) -> str:
-        """From another machine: a folder that nobody published here."""
+        """From another machine, of a moment of its own: a folder that nobody published here."""
         source = self.store.root / run
-        copy = source.with_name(f"{source.name[:8]}{(int(source.name[8:], 16) + 1) % 16**6:06x}")
-        if source.exists() and not copy.exists():
+        moment = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self.copies))
+        copy = source.parents[1] / f"{moment:%Y%m%dT%H%M%SZ}" / source.name
+        if source.exists():
             shutil.copytree(source, copy)
         return copy.relative_to(self.store.root).as_posix()
 
