@@ -111,6 +111,18 @@ def assert_fit(visit: Visit, name: str) -> None:
     assert (visit.complaints, visit.foreign) == ([], []), name
 
 
+def press(tab: Page, target: Any, key: str) -> None:
+    """Come to something by the tabulator, seeing all the way where one is, and press a key there."""
+    target.wait_for()
+    for _ in range(200):
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        if target.evaluate("each => each === document.activeElement"):
+            tab.keyboard.press(key)
+            return
+    raise AssertionError(f"no key leads to {target}")
+
+
 def picture(tab: Page, name: str) -> None:
     """The whole page, where `MODELWORKS_SCREENSHOTS` names a folder for somebody to look into."""
     if folder := os.environ.get("MODELWORKS_SCREENSHOTS"):

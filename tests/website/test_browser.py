@@ -10,13 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from browsers import PATIENCE_MS, Served, Visit, assert_fit, serving
+from browsers import PATIENCE_MS, Served, Visit, assert_fit, press, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium", "playwright", "axe_playwright_python", "git")]
 
@@ -282,18 +282,6 @@ def test_keys_alone_suffice(browser: Browser, story: Story) -> None:
     tab.wait_for_url(re.compile(r"/explore\?"))
     assert (visit.complaints, visit.foreign) == ([], [])
     tab.context.close()
-
-
-def press(tab: Page, target: Any, key: str) -> None:
-    """Come to something by the tabulator, seeing all the way where one is, and press a key there."""
-    target.wait_for()
-    for _ in range(200):
-        tab.keyboard.press("Tab")
-        assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
-        if target.evaluate("each => each === document.activeElement"):
-            tab.keyboard.press(key)
-            return
-    raise AssertionError(f"no key leads to {target}")
 
 
 def test_without_scripts_everything_can_be_read(browser: Browser, story: Story) -> None:

@@ -109,7 +109,7 @@ def _tables(page: DataPage) -> list[Table]:
 
 
 def _checks(page: DataPage) -> Table:
-    heads = (Column("", "verdict"), Column("Check"), Column("Found"))
+    heads = (Column("Verdict", "verdict"), Column("Check"), Column("Found"))
     rows = tuple(
         (Cell(MARKS[each.verdict], verdict=each.verdict), Cell(each.name), Cell(each.found, note=each.accepted))
         for each in page.checks

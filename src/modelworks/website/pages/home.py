@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.study import new_study
+from modelworks.website._corrections import waiting
 from modelworks.website._house import nothing_can_be_made
 from modelworks.website._render import at, page
 from modelworks.website._sparkline import sparkline
@@ -55,6 +56,7 @@ def home(request: Request, visit: Reader, search: str = "", order: str = "name")
     return page(
         request, "home.html.j2",
         standings=found, pictures=pictures, asks=len(every) > MANY, search=search, order=order, orders=ORDERS,
+        waiting=waiting(workspace),
     )  # fmt: skip
 
 
