@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from modelworks.study import (
     withdraw_proposal,
 )
 from modelworks.study import _data_proposals as waiting
+from modelworks.study.jobs._correction_notices import tell_of_corrections, tell_of_decision
+from modelworks.study.jobs._notices import tell_of_jobs
 
 pytestmark = pytest.mark.needs("git")
 
@@ -297,3 +300,27 @@ def test_a_kill_at_any_moment_leaves_nothing_half(root: Path, what: str) -> None
         driver.stdin.close()
     assert ended == 0
     assert seen == {(True, False), (False, True), (False, False)}, "no kill came between what may be cut apart"
+
+
+def test_what_is_proposed_and_decided_is_told_once(root: Path) -> None:
+    """Whoever is killed while telling says it again, and nobody hears it twice."""
+    told = root / "told.txt"
+    script = f"import sys; open({str(told)!r}, 'a').write(sys.argv[1] + chr(10))"
+    words = ", ".join(json.dumps(each) for each in (sys.executable, "-c", script))
+    (root / "modelworks.toml").write_text(f'title = "Ours"\n[notify.command]\nrun = [{words}]\n', encoding="utf-8")
+    proposed(root, CORRECTED, "deaths")
+    tell_of_corrections(root)
+    found = proposed(root)
+    for _ in range(2):
+        tell_of_corrections(root)
+    decline_proposal(root, found, **ADA, why="Not confirmed.")
+    [made] = decided(root)
+    for _ in range(2):
+        tell_of_decision(root, made)
+    tell_of_corrections(root)
+    for _ in range(2):
+        tell_of_jobs(root)
+    assert told.read_text("utf-8").splitlines() == [
+        f"[Ours] cases: corrected file {found.id} proposed by Grace",
+        f"[Ours] cases: corrected file {found.id} declined by Ada Lovelace",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from visitors import KINDS, WICKED, let_in, token_on
 
 from modelworks.errors import ModelworksError
 from modelworks.inputs import Catalogue
-from modelworks.study import accept_proposal, new_repository, proposals, propose_file
+from modelworks.study import accept_proposal, new_repository, proposals, propose_file, store_around
 from modelworks.website import create_app, read_settings
 
 pytestmark = pytest.mark.needs("git")
@@ -208,6 +209,30 @@ def test_a_reviewer_accepts_it_on_its_page(root: Path, site: dict[str, TestClien
     # Pressed twice, it is told again what became of it.
     assert press(site["reviewer"], place, "accept").status_code == 303
     assert len(trail_of(site)) == 1
+
+
+def test_what_becomes_stale_is_said_before_and_after(root: Path, site: dict[str, TestClient]) -> None:
+    """Of the results that are shown only those that were made from this file."""
+    store, made_from = (
+        store_around(root),
+        {f"inputs/data/raw/{name}.csv": root / f"data/raw/{name}.csv" for name in ("cases", "late")},
+    )
+    record = {"study": "first-study", "verdict": "fine", "finished": "2026-11-21T05:15:00+00:00"}
+    run = store.publish(("first-study", "sir", "here"), stages={}, record=record, files=made_from)
+    try:
+        place = send(site["modeller"], FINE).headers["location"]
+        before = site["reviewer"].get(place).text
+        assert "Results that become stale" in before
+        assert f"run {run.id}" in before
+        assert press(site["reviewer"], place, "accept").status_code == 303
+        after = site["viewer"].get(place).text
+        assert "They are stale until" in after
+        assert f"run {run.id}" in after
+        back = send(site["modeller"], PRESENT).headers["location"]
+        assert press(site["reviewer"], back, "accept").status_code == 303
+        assert "They are stale until" not in site["viewer"].get(back).text
+    finally:
+        shutil.rmtree(run.path)
 
 
 def test_a_reviewer_declines_it_with_a_word(root: Path, site: dict[str, TestClient]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from modelworks.inputs._settings import TeamSettings
 
-# What one can be told of: a job or a batch that broke or was finished, data that changed where they are published, and
-# a run that was put forward, approved, superseded or withdrawn.
-OCCASIONS = ("failed", "done", "news", "proposed", "approved", "superseded", "withdrawn")
+# What one can be told of: a job or a batch that broke or was finished, data that changed where they are published, a
+# run that was put forward, approved, superseded or withdrawn, and a corrected file that was proposed or decided.
+OCCASIONS = ("failed", "done", "news", "proposed", "approved", "superseded", "withdrawn", "correction")
 WAYS: Mapping[str, Mapping[str, type]] = {
     "mail": {"to": list, "from": str, "server": str, "port": int, "tls": str, "user": str},
     "webhook": {"url": str},

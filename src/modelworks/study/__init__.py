@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from modelworks.study.inquiries._sensitivity import Sensitivity, sensitivity
     from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary, scenarios_of
     from modelworks.study.jobs._clean import clean, leftovers
+    from modelworks.study.jobs._correction_notices import tell_of_decision
     from modelworks.study.jobs._estimate import Estimate, Place, estimate, estimates, took_in_words
     from modelworks.study.jobs._here import run_here
     from modelworks.study.jobs._job_log import JobLog, log_in_words
@@ -138,6 +139,7 @@ _HOME = {
     "decline_proposal": "_data_decisions",
     "DataProposal": "_data_proposals",
     "may_be_corrected": "_data_proposals",
+    "tell_of_decision": "jobs._correction_notices",
     "proposal_of": "_data_proposals",
     "proposals": "_data_proposals",
     "propose_file": "_data_proposals",
@@ -268,6 +270,7 @@ __all__ = [
     "sign_run",
     "stages_before",
     "store_around",
+    "tell_of_decision",
     "took_in_words",
     "what_changed",
     "withdraw_proposal",

@@ -15,6 +15,7 @@ from modelworks.study import (
     carry_out_decision,
     decided,
     proposals,
+    tell_of_decision,
 )
 from modelworks.website._catalogue import stamps
 from modelworks.website._house import Workspace
@@ -61,6 +62,7 @@ def settle(people: People, workspace: Workspace, address: str = "") -> list[str]
     left = []
     for made in decided(workspace.root):
         people.note_once(made.login, workspace.name, DEEDS[made.what], _about(made), address)
+        tell_of_decision(workspace.root, made)
         problem = carry_out_decision(workspace.root, made)
         if problem:
             left.append(f"Proposal {made.id} for `{made.dataset}` is {made.what}, but not at hand yet: {problem}")

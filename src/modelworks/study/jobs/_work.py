@@ -15,6 +15,7 @@ from modelworks.study._line import run_study
 from modelworks.study.jobs._approval_notices import tell_of_approvals
 from modelworks.study.jobs._batch import summarise
 from modelworks.study.jobs._clean import clean_daily
+from modelworks.study.jobs._correction_notices import tell_of_corrections
 from modelworks.study.jobs._jobs import executors_of, jobs_of, queue_around
 from modelworks.study.jobs._notices import tell_of_jobs
 from modelworks.study.jobs._pinned import environment_of
@@ -62,8 +63,8 @@ def worker_around(
 ) -> JobWorker:
     """A worker for the jobs of the repository around a folder, with all of this machine, or so much of it.
 
-    Beside its jobs it looks whether a schedule is due, and tells who wants to hear of those that ended and of runs
-    that were approved. `say` hears of what can not be done now.
+    Beside its jobs it looks whether a schedule is due, and tells who wants to hear of those that ended, of runs
+    that were approved and of corrected files. `say` hears of what can not be done now.
     """
     repository = Repository.around(folder)
     here = machine()
@@ -73,7 +74,7 @@ def worker_around(
         cores or here["cores_allowed"] or 1,
         memory_gb or here["memory_gb"] or 4.0,
     )
-    # What is written down of approvals is told with what is told of jobs.
-    looks = (look_at_schedules, tell_of_approvals, tell_of_jobs, clean_daily)
+    # What is written down of approvals and corrected files is told with what is told of jobs.
+    looks = (look_at_schedules, tell_of_approvals, tell_of_corrections, tell_of_jobs, clean_daily)
     chores = Chores([functools.partial(look, repository.root) for look in looks], say=say)
     return JobWorker(queue_around(folder), jobs_of(repository), executors, capacity, say=say, chores=chores, **more)
