@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 from modelworks.jobs import Order
 from modelworks.study import new_repository, queue_around
 from modelworks.website import create_app, read_settings
+from modelworks.website._connections import make_room
 from modelworks.website._serve import Server, configured
 from modelworks.website.access.people import People
 
@@ -23,7 +25,10 @@ from modelworks.website.access.people import People
 pytestmark = pytest.mark.slow
 
 PATIENCE_SECONDS = 120.0
-STREAMS, ASKED = 20, 60
+STREAMS, ASKED = 200, 1000
+SLOW = 60
+# Quick enough for a test, and for a page on a busy machine far more than it takes to ask.
+SHORT_SECONDS = 2.0
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -38,6 +43,7 @@ class Served:
     port: int
     headers: dict[str, str]
     job: str
+    server: Server
 
     @property
     def at(self) -> str:
@@ -50,6 +56,13 @@ class Served:
         reader.sendall(f"GET /w/ours/jobs/{self.job}/events HTTP/1.1\r\nHost: x\r\n{said}\r\n".encode())
         return reader
 
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.server_state.connections)
+
     def status_of_a_page(self) -> int:
         return httpx.get(f"{self.at}/w/ours/jobs", headers=self.headers, timeout=PATIENCE_SECONDS).status_code
 
@@ -58,6 +71,7 @@ class Served:
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A website at a port, with room for some who look on, and a job that waits for ever."""
     monkeypatch.setattr("modelworks.website.pages.jobs.MOST_STREAMS", STREAMS)
+    make_room()
     root = new_repository(tmp_path / "ours")
     settings = replace(read_settings(root), upload_mb=1.0)
     people = People(settings.database, settings.session_days)
@@ -74,7 +88,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     thread.start()
     assert begun.wait(PATIENCE_SECONDS)
     try:
-        yield Served(listening.getsockname()[1], {"Authorization": f"Bearer {token}"}, job)
+        yield Served(listening.getsockname()[1], {"Authorization": f"Bearer {token}"}, job, server)
     finally:
         server.should_exit = True
         thread.join()
@@ -83,15 +97,19 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 def test_more_than_can_be_told_are_told_to_come_again_and_pages_stay_there(served: Served) -> None:
     """All at once, so that nobody is let in while others are on their way."""
-    readers = [served.look_on() for _ in range(ASKED)]
+    # Readers and server share the files of one process here.
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    asked = min(ASKED, most // 2 - 200)
+    readers = [served.look_on() for _ in range(asked)]
     heads = [each.recv(2000) for each in readers]
     let_in = [head for head in heads if head.startswith(b"HTTP/1.1 200")]
     refused = [head.lower() for head in heads if head.startswith(b"HTTP/1.1 503")]
-    assert (len(let_in), len(refused)) == (STREAMS, ASKED - STREAMS)
+    assert (len(let_in), len(refused)) == (STREAMS, asked - STREAMS)
     assert all(b"retry-after: 5" in head for head in refused)
     assert served.status_of_a_page() == 200
     for each in readers:
         each.close()
+    until(lambda: served.connections == 0)
 
     def there_is_room() -> bool:
         with served.look_on() as late:
@@ -123,7 +141,110 @@ def test_who_sends_more_than_is_read_is_cut_off(served: Served, said: str) -> No
 def test_who_never_ends_their_question_is_in_nobodys_way(served: Served) -> None:
     """Each takes a connection, and no thread."""
     with ExitStack() as stack:
-        for _ in range(ASKED):
-            slow = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE_SECONDS))
-            slow.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nname=")
+        for _ in range(SLOW):
+            stack.enter_context(served.connect()).sendall(UNENDED + b"name=")
         assert served.status_of_a_page() == 200
+
+
+FORM = b"Content-Type: application/x-www-form-urlencoded"
+UNENDED = b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + FORM + b"\r\nContent-Length: 100000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "drop"),
+    [
+        pytest.param(b"", b"", id="nothing at all"),
+        pytest.param(b"GET / HTTP/1.1\r\nX-Slow: ", b"", id="a head that stops"),
+        pytest.param(b"GET / HTTP/1.1\r\nX-Slow: ", b"x", id="a head letter by letter"),
+        pytest.param(UNENDED, b"", id="a body that stops"),
+        pytest.param(UNENDED, b"x", id="a body letter by letter"),
+    ],
+)
+def test_who_does_not_end_their_question_is_cut_off(
+    served: Served, monkeypatch: pytest.MonkeyPatch, begun: bytes, drop: bytes
+) -> None:
+    """However the time is filled: many at once, and pages are there meanwhile."""
+    monkeypatch.setattr("modelworks.website._connections.QUESTION_SECONDS", SHORT_SECONDS)
+    with ExitStack() as stack:
+        slow = [stack.enter_context(served.connect()) for _ in range(SLOW)]
+        for each in slow:
+            each.sendall(begun)
+        assert served.status_of_a_page() == 200
+        heard = [dripped(each, drop) for each in slow]
+        # Who hears nothing had sent something while they were cut off.
+        assert all(each.startswith(b"HTTP/1.1 408") for each in heard if each or not drop)
+        until(lambda: served.connections == 0)
+
+
+def dripped(slow: socket.socket, drop: bytes) -> bytes:
+    """What is said at last to somebody who sends drop by drop."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    slow.settimeout(0.01)
+    while time.monotonic() < end:
+        try:
+            slow.sendall(drop)
+            return slow.recv(2000)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return b""
+    raise AssertionError("nobody was cut off")
+
+
+def test_a_body_that_trickles_in_after_its_answer_is_not_waited_for(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to a page needs no body, so it comes before."""
+    monkeypatch.setattr("modelworks.website._connections.QUESTION_SECONDS", SHORT_SECONDS)
+    with served.connect() as slow:
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx")
+        heard = b""
+        # Head and body may come one after the other.
+        while not heard.endswith(b"}"):
+            heard += slow.recv(2000)
+        assert heard.startswith(b"HTTP/1.1 200")
+        assert dripped(slow, b"x") == b""
+    until(lambda: served.connections == 0)
+
+
+def test_a_question_that_comes_slowly_but_steadily_is_answered(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every so many bytes earn a second: a large file by a bad line arrives."""
+    monkeypatch.setattr("modelworks.website._connections.QUESTION_SECONDS", 4.0)
+    monkeypatch.setattr("modelworks.website._connections.BYTES_A_SECOND", 0.01)
+    began = time.monotonic()
+    with served.connect() as slow:
+        for each in b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n":
+            slow.sendall(bytes([each]))
+            until(lambda: time.monotonic() > began + 4.5)
+        assert slow.recv(2000).startswith(b"HTTP/1.1 200")
+
+
+def test_who_does_not_take_their_answer_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits to be sent is held in memory for them."""
+    monkeypatch.setattr("modelworks.website._connections.ANSWER_SECONDS", 0.5)
+    page = httpx.get(f"{served.at}/sign-in", timeout=PATIENCE_SECONDS).text
+    style = page.partition('href="/static/')[2].partition('"')[0]
+    script = f"/static/{style.partition('/')[0]}/vega.js"
+    with socket.socket() as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.connect(("127.0.0.1", served.port))
+        until(lambda: served.connections == 1)
+        with suppress(ConnectionError):
+            greedy.sendall(f"GET {script} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 30)
+        until(lambda: served.connections == 0)
+    assert served.status_of_a_page() == 200
+
+
+def test_more_connections_than_a_process_keeps_are_told_to_come_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has one goes on, and whoever comes later finds room again."""
+    monkeypatch.setattr("modelworks.website._connections.MOST_AT_ONCE", SLOW)
+    with ExitStack() as stack:
+        for _ in range(SLOW):
+            stack.enter_context(served.connect())
+        until(lambda: served.connections == SLOW)
+        answer = httpx.get(f"{served.at}/healthz", timeout=PATIENCE_SECONDS)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    until(lambda: served.connections == 0)
+    assert served.status_of_a_page() == 200

@@ -6,6 +6,7 @@ where a name was added or removed since; deleting its file costs one slow listin
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from modelworks.runs._index_tables import FILES, NUMBERS, RUNS, TAGS, WORDS, beg
 from modelworks.runs._index_upkeep import Upkeep
 from modelworks.runs._promotion import APPROVED, Promotion, by_run, waiting, what_holds
 from modelworks.runs._run import id_of
-from modelworks.runs._store import DEPTH, folder_name
+from modelworks.runs._store import DEPTH, ID_DIGITS, folder_name
 from modelworks.runs._words import Word, word_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Row:
     pinned: bool
     tags: tuple[str, ...]
     promotion: Promotion | None = None
+
+
+# What a row of the table says of a run, in the order of `Row`: all but its tags and its promotion.
+_TOLD = operator.attrgetter(*list(Row.__dataclass_fields__)[:-2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,13 @@ class Index(Upkeep):
         asked = wanted or Wanted()
         with self._answering():
             self.refresh()
-            while changed := self._changed(asked):
+            promotions = what_holds(self._spoken(), self)
+            conditions = [*self._conditions(asked, promotions)]
+            while changed := self._changed(found := self._found(asked, conditions)):
                 # What somebody changed or removed by hand inside a run leaves no trace where we look for changes.
                 with self._changing() as connection:
                     self._take(connection, changed)
-            return self._selected(asked)
+            return self._listing(asked, conditions, found, by_run(promotions))
 
     def counts(self, wanted: Wanted, approved: Collection[str]) -> Mapping[str, Mapping[str, int]]:
         """How many runs there are with each value of each of `FACETS`, and how many are approved.
@@ -95,7 +102,7 @@ class Index(Upkeep):
         free = replace(wanted, study=None, region=None, verdict=None, person=None, approved=False)
         columns = [RUNS.c[name] for name in FACETS]
         with self._answering():
-            conditions = tuple(self._conditions(free))
+            conditions = tuple(self._conditions(free, ()))
             counted = sql.select(*columns, sql.func.count()).group_by(*columns)
             with self._engine.connect() as connection:
                 # With an empty list a database would look through all runs to find none.
@@ -146,9 +153,12 @@ class Index(Upkeep):
     def keys(self, digits: str) -> list[str]:
         """The keys of runs whose id begins so, after a look at what is there now; two of them, where there are more."""
         self.refresh()
-        asked = self._keys(RUNS, RUNS.c.id.startswith(digits.lower(), autoescape=True)).limit(2)
+        wanted = digits.lower()
+        # Whoever writes all of it, as every address of the website does, is answered without a look at the others.
+        is_whole = len(wanted) == ID_DIGITS
+        asked = self._keys(RUNS, RUNS.c.id == wanted if is_whole else RUNS.c.id.startswith(wanted, autoescape=True))
         with self._answering(), self._engine.connect() as connection:
-            return list(connection.execute(asked).scalars())
+            return list(connection.execute(asked.limit(2)).scalars())
 
     def part(self, key: str, name: str) -> Mapping[str, Any]:
         """A file of a run that holds a mapping as JSON; R103 where it can not be read."""
@@ -187,34 +197,39 @@ class Index(Upkeep):
 
     # -- asking --------------------------------------------------------------------------------------
 
-    def _changed(self, wanted: Wanted) -> list[str]:
+    def _found(self, wanted: Wanted, conditions: Sequence[Any]) -> Sequence[sql.Row[Any]]:
+        """The rows of those asked for, in their order."""
+        asked = sql.select(RUNS).where(*conditions).order_by(*_order(wanted)).limit(wanted.limit)
+        if wanted.after is not None:
+            asked = asked.where(_after(wanted.after))
+        with self._engine.connect() as connection:
+            return connection.execute(asked).fetchall()
+
+    def _changed(self, found: Iterable[sql.Row[Any]]) -> list[str]:
         """Those of the runs to be shown whose record is no longer as it was read."""
-        asked = self._asked(wanted, RUNS.c.key, RUNS.c.stamp)
-        with self._engine.connect() as connection:
-            return [row.key for row in connection.execute(asked) if self._store.stamp(row.key) != row.stamp]
+        return [row.key for row in found if self._store.stamp(row.key) != row.stamp]
 
-    def _asked(self, wanted: Wanted, *columns: Any) -> Any:
-        asked = sql.select(*columns).where(*self._conditions(wanted)).order_by(*_order(wanted)).limit(wanted.limit)
-        return asked if wanted.after is None else asked.where(_after(wanted.after))
-
-    def _selected(self, wanted: Wanted) -> Listing:
-        # Made first, for they ask something themselves: nobody who holds a connection waits for another.
-        asked = self._asked(wanted, RUNS)
-        count = sql.select(sql.func.count()).select_from(RUNS).where(*self._conditions(wanted))
+    def _listing(
+        self,
+        wanted: Wanted,
+        conditions: Sequence[Any],
+        found: Sequence[sql.Row[Any]],
+        stands: Mapping[str, Promotion],
+    ) -> Listing:
+        """The rows with their tags and what the team says of them, how many there are in all, and what is damaged."""
+        total = len(found)
         with self._engine.connect() as connection:
-            found = connection.execute(asked).fetchall()
-            total = len(found)
             if wanted.after is not None or total == wanted.limit:
+                count = sql.select(sql.func.count()).select_from(RUNS).where(*conditions)
                 total = connection.execute(count).scalar_one()
             tags = self._tags(connection, [row.key for row in found])
             damaged = connection.execute(self._keys(RUNS, RUNS.c.damage.is_not(None)).order_by(RUNS.c.key)).scalars()
             letters = [letter for key in damaged for letter in _why_not(self._store, key)]
-        stands = by_run(what_holds(self._spoken(), self))
-        rows = tuple(_row(dict(row._mapping), tags.get(row.key, ()), stands.get(row.key)) for row in found)
+        rows = tuple(Row(*(*_TOLD(row), tags.get(row.key, ()), stands.get(row.key))) for row in found)
         approved = tuple(key for key, each in stands.items() if each.state == APPROVED)
         return Listing(rows, total, tuple(letters), approved)
 
-    def _conditions(self, wanted: Wanted) -> Iterator[Any]:
+    def _conditions(self, wanted: Wanted, promotions: Iterable[Promotion]) -> Iterator[Any]:
         yield RUNS.c.store == self._store.address
         yield RUNS.c.damage.is_(None)
         for name in ("study", "model", "region", "verdict", "person", "pinned"):
@@ -229,7 +244,7 @@ class Index(Upkeep):
             # A day's runs come after the day alone and before anything that begins with the next letter.
             yield RUNS.c.time < day(wanted.until) + "~"
         if wanted.approved:
-            yield RUNS.c.key.in_([e.run for e in what_holds(self._spoken(), self) if e.state == APPROVED])
+            yield RUNS.c.key.in_([each.run for each in promotions if each.state == APPROVED])
         if wanted.tag is not None:
             yield RUNS.c.key.in_(self._keys(TAGS, TAGS.c.tag == wanted.tag))
         for name in dict.fromkeys(each.name for each in wanted.conditions):
@@ -304,8 +319,3 @@ def _why_not(store: Store, key: str) -> tuple[Letter, ...]:
     except ModelworksError as error:
         return error.letters
     return ()
-
-
-def _row(found: Mapping[str, Any], tags: tuple[str, ...], promotion: Promotion | None) -> Row:
-    fields = {name: found[name] for name in Row.__dataclass_fields__ if name not in ("tags", "promotion")}
-    return Row(**fields, tags=tags, promotion=promotion)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelworks.runs._store import Store
 
 # Of another edition an index is thrown away and made anew.
-EDITION = 5
+EDITION = 6
 # A lock of PostgreSQL that all who refresh an index of runs agree upon.
 LOCK = 0x6D77_7275
 
@@ -51,6 +51,7 @@ WORDS = _table("words", {"name": _TEXT}, said=_TEXT)
 ABOUT = _table("about", {"name": _TEXT}, value=_TEXT)
 
 sql.Index("modelworks_runs_in_order", RUNS.c.store, RUNS.c.time.desc(), RUNS.c.id.desc())
+sql.Index("modelworks_runs_by_id", RUNS.c.store, RUNS.c.id)
 # Counts those of a study, gives them in order, and finds the damaged ones, without a look at any row.
 sql.Index("modelworks_runs_of_studies", RUNS.c.store, RUNS.c.damage, RUNS.c.study, RUNS.c.time.desc(), RUNS.c.id.desc())
 # Counts the runs by what they are narrowed by (`FACETS`) without a look at any row.

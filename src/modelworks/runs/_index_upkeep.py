@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sql
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
 
 from modelworks.databases import answering, changing, open_database
 from modelworks.runs._index_tables import (
@@ -45,13 +46,20 @@ class Upkeep:
         self._store = store
         self._url = url
         self._engine = open_database(url)
+        # Who forgets to let go of it leaves no open file behind.
+        weakref.finalize(self, self._engine.dispose)
         self._turn = threading.Lock()
         self._begun = self._done = 0
+        self._as_now = threading.local()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
         self._engine.dispose()
 
     def refresh(self) -> None:
@@ -60,6 +68,20 @@ class Upkeep:
         Where several threads ask at once, one looks for all who asked before it began: a website of many readers looks
         no more often than it can.
         """
+        if not getattr(self._as_now, "holds", False):
+            self._refresh_once()
+
+    @contextlib.contextmanager
+    def as_now(self) -> Iterator[None]:
+        """What this thread asks while the block lasts is answered by one look at the folders, and not one each."""
+        self.refresh()
+        before, self._as_now.holds = getattr(self._as_now, "holds", False), True
+        try:
+            yield
+        finally:
+            self._as_now.holds = before
+
+    def _refresh_once(self) -> None:
         mine = self._begun + 1
         with self._turn:
             if self._done < mine:
@@ -144,11 +166,15 @@ class Upkeep:
 
     def _edition(self) -> str | None:
         """The edition of the tables that are there."""
+        asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == "", ABOUT.c.name == "edition")
         with self._engine.connect() as connection:
-            if not sql.inspect(connection).has_table(ABOUT.name):
+            try:
+                return connection.execute(asked).scalar()
+            except (OperationalError, ProgrammingError):
+                # Asked only now: of every question that comes, all but the first find their tables.
+                if sql.inspect(connection).has_table(ABOUT.name):
+                    raise
                 return None
-            asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == "", ABOUT.c.name == "edition")
-            return connection.execute(asked).scalar()
 
     def _throw_away(self) -> None:
         """Remove a file that is no database."""

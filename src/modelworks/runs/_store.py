@@ -68,12 +68,13 @@ class Store:
 
     def __init__(self, root: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.root = root
+        self._address = str(root.resolve())
         self._clock = clock
 
     @property
     def address(self) -> str:
         """What tells this store from others."""
-        return str(self.root.resolve())
+        return self._address
 
     def publish(
         self,
@@ -182,7 +183,8 @@ class Store:
     def stamp(self, key: str) -> str | None:
         """What changes when a run's record is written over; None where there is no such run."""
         try:
-            state = (self.root / key / RECORD).stat()
+            # As a text: of ten thousand runs it is asked each.
+            state = os.stat(f"{self.root}/{key}/{RECORD}")
         except FileNotFoundError:
             return "without a record" if (self.root / key).is_dir() else None
         return f"{state.st_mtime_ns} {state.st_size}"

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 from starlette.requests import HTTPConnection
 
 from modelworks.errors import fail
-from modelworks.inputs.repository import Repository
+from modelworks.inputs.repository import SETTINGS, Repository
 from modelworks.jobs import Queue
 from modelworks.runs import Index, Run, Store
 from modelworks.study import index_around, jobs_of, queue_around, store_around
@@ -30,7 +30,7 @@ T = TypeVar("T")
 _OF_MODELS = frozenset({".py", ".yaml"})
 # How many things of a kind are kept that were read and may be asked for again; a page holds the data of its figures.
 REMEMBERED = 2000
-OF_LARGE_KINDS = {"page": 20, "svg": 100, "data": 1, "drawn": 20}
+OF_LARGE_KINDS = {"page": 20, "svg": 100, "data": 1, "drawn": 20, "repository": 1}
 
 
 class Workspace:
@@ -45,8 +45,13 @@ class Workspace:
 
     @property
     def repository(self) -> Repository:
-        """The repository with its settings as they are now."""
-        return Repository.around(self.root)
+        """The repository with its settings as they are now; the file is read again when it changed."""
+        try:
+            found = (self.root / SETTINGS).stat()
+        except FileNotFoundError:
+            return Repository.around(self.root)
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        return self.remembered(("repository", stamp), lambda: Repository.around(self.root))
 
     @property
     def title(self) -> str:
@@ -63,6 +68,14 @@ class Workspace:
     @cached_property
     def queue(self) -> Queue:
         return queue_around(self.root)
+
+    def close(self) -> None:
+        """Let go of the databases that were asked."""
+        opened = self.__dict__
+        if "index" in opened:
+            self.index.close()
+        if "queue" in opened:
+            self.queue.close()
 
     @property
     def jobs(self) -> Path:
@@ -150,6 +163,8 @@ def opened(settings: Settings) -> Iterator[House]:
         team_code.close()
         files.close()
         people.close()
+        for each in workspaces.values():
+            each.close()
 
 
 def workspace_names(folders: tuple[Path, ...]) -> dict[str, Path]:

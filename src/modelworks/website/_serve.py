@@ -22,6 +22,7 @@ from modelworks.inputs.repository import Repository
 from modelworks.processes import Process
 from modelworks.runs import person
 from modelworks.website._app import create_app
+from modelworks.website._connections import Connection, make_room
 from modelworks.website._house import workspace_names
 from modelworks.website._settings import Settings, read_settings
 from modelworks.website.access.people import People, Person
@@ -29,8 +30,6 @@ from modelworks.website.access.people import People, Person
 # By these a process that another one starts finds what it was told.
 FOLDER, HOST, PORT = "MODELWORKS_WEBSITE", "MODELWORKS_WEBSITE_HOST", "MODELWORKS_WEBSITE_PORT"
 OWNER = "owner"
-# Any more at once are told to come again: what is answered is answered soon.
-MOST_AT_ONCE = 2000
 # Nor is one gone that takes its time; where nobody listens, that is known at once.
 ALIVE_SECONDS = 30.0
 # A process that has not answered its parent for so long is killed, with all that it was asked: a busy machine is slow.
@@ -97,6 +96,7 @@ def serve(
     ModelworksError
         W119 where the port is taken, and what `read_settings` raises.
     """
+    make_room()
     settings = read_settings(folder, host=host, port=port, work=work and workers == 1)
     taken = listening(settings.host, settings.port)
     # What a process that uvicorn starts is to read; it gets no arguments of ours.
@@ -135,7 +135,7 @@ def configured(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     """How uvicorn is to serve an application."""
     return uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5,
-        timeout_worker_healthcheck=SLOWEST_SECONDS, limit_concurrency=MOST_AT_ONCE,
+        timeout_worker_healthcheck=SLOWEST_SECONDS, http=Connection,
         proxy_headers=bool(settings.proxies), forwarded_allow_ips=list(settings.proxies) or None, **more,
     )  # fmt: skip
 

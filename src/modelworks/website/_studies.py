@@ -59,8 +59,9 @@ class Standing:
 def standings(workspace: Workspace) -> list[Standing]:
     """How every study of a workspace stands."""
     jobs = workspace.queue.jobs(("waiting", "running"))
-    approved = {row.study: row for row in workspace.index.select(Wanted(approved=True)).rows}
-    return [standing(workspace, each, jobs, approved.get(each.name)) for each in studies(workspace)]
+    with workspace.index.as_now():
+        approved = {row.study: row for row in workspace.index.select(Wanted(approved=True)).rows}
+        return [standing(workspace, each, jobs, approved.get(each.name)) for each in studies(workspace)]
 
 
 def standing(workspace: Workspace, study: Study, jobs: list[Job], approved: Row | None = None) -> Standing:

@@ -33,11 +33,11 @@ def person_of(people: People, came: Identity, address: str) -> Person:
             known = _by_mail(connection, came)
             row = {"issuer": came.issuer, "subject": came.subject, "person": known, "since": stamp(utc_now())}
             connection.execute(sql.insert(IDENTITIES).values(row))
-    someone = people.get(known)
-    if someone is None or not someone.active:
-        _unknown("your account here is closed")
-    if is_new:
-        people.note(someone.name, "", "is from now on known by", f"{came.issuer} {came.subject}", address)
+        someone = people.get(known)
+        if someone is None or not someone.active:
+            _unknown("your account here is closed")
+        if is_new:
+            people.note(someone.name, "", "is from now on known by", f"{came.issuer} {came.subject}", address)
     return someone
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -110,6 +110,7 @@ class People:
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         # A check takes 64 MB: hundreds at once would take the machine down.
         self._checking = threading.BoundedSemaphore(2)
+        self._mine = threading.local()
         with self._letters():
             self._engine = open_database(url, durable=True)
             # Who forgets to let go of them leaves no open file behind.
@@ -192,11 +193,18 @@ class People:
 
     def set_password(self, person: str, password: str) -> None:
         """A new password, with which all sessions and links of before end; W112 for one that is too short."""
+        self.keep_password(person, self.password_hash(password))
+
+    def password_hash(self, password: str) -> str:
+        """What is kept of a new password, which takes a while to work out; W112 for one that is too short."""
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             hint = "four words that do not belong together are easy to remember and hard to guess"
             fail("W112", f"a password has at least {SHORTEST_PASSWORD} letters", hint=hint)
         with self._checking:
-            kept = self._hasher.hash(password)
+            return self._hasher.hash(password)
+
+    def keep_password(self, person: str, kept: str) -> None:
+        """A new password, by its hash, with which all sessions and links of before end."""
         with self.change() as connection:
             connection.execute(sql.update(PEOPLE).where(PEOPLE.c.id == person).values(password=kept))
             connection.execute(sql.delete(SESSIONS).where(SESSIONS.c.person == person))
@@ -318,10 +326,11 @@ class People:
         with self.look() as connection:
             return [Token(**row._mapping) for row in connection.execute(asked.order_by(TOKENS.c.since.desc()))]
 
-    def end_token(self, person: str, token: str) -> None:
-        """A token opens nothing any more."""
+    def end_token(self, person: str, token: str) -> bool:
+        """A token opens nothing any more; False where there was none."""
         with self.change() as connection:
-            connection.execute(sql.delete(TOKENS).where(TOKENS.c.person == person, TOKENS.c.id == token))
+            mine = (TOKENS.c.person == person, TOKENS.c.id == token)
+            return connection.execute(sql.delete(TOKENS).where(*mine)).rowcount > 0
 
     # -- one-time links --------------------------------------------------------------------------------
 
@@ -395,14 +404,27 @@ class People:
     @contextmanager
     def look(self) -> Iterator[sql.Connection]:
         """A connection to the database, to read."""
-        with self._letters(), self._engine.connect() as connection:
+        mine: sql.Connection | None = getattr(self._mine, "connection", None)
+        with self._letters(), nullcontext(mine) if mine is not None else self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def change(self) -> Iterator[sql.Connection]:
-        """A connection to the database whose changes are kept together, or not at all."""
+        """A connection to the database whose changes are kept together, or not at all.
+
+        What this thread changes while the block lasts belongs to it, also what other methods change: so a change and
+        its line of the trail are one.
+        """
+        mine: sql.Connection | None = getattr(self._mine, "connection", None)
+        if mine is not None:
+            yield mine
+            return
         with self._letters(), changing(self._engine, LOCK) as connection:
-            yield connection
+            self._mine.connection = connection
+            try:
+                yield connection
+            finally:
+                self._mine.connection = None
 
     @contextmanager
     def _letters(self) -> Iterator[None]:

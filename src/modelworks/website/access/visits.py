@@ -100,6 +100,9 @@ class Needs:
         self.role = role
 
     async def __call__(self, request: Request) -> Visit:
+        if request.method in SAFE:
+            # Nothing is sent that would have to be read first, so one thread does it all.
+            return await run_in_threadpool(lambda: self._visit(request, _who_comes(request)))
         known = await _known(request)
         return await run_in_threadpool(self._visit, request, known)
 
@@ -141,22 +144,27 @@ Admin = Annotated[Visit, needs("admin")]
 
 async def _known(request: Request) -> _Known:
     """Who sent the request; a form that came by itself is refused."""
+    known = await run_in_threadpool(_who_comes, request)
+    if known.token is None:
+        await check_form(request)
+    elif request.method not in SAFE and _is_foreign(request):
+        # A browser remembers a token that was typed into its own window, and sends it whoever asks.
+        _refuse_form()
+    return known
+
+
+def _who_comes(request: Request) -> _Known:
     given = _bearer(request)
-    people = house(request).people
     if given is not None:
-        found = await run_in_threadpool(people.token, given)
+        found = house(request).people.token(given)
         if found is None:
             fail("W107", "this token opens nothing: it is wrong, was taken back, or has run out", hint="make another")
         known = _Known(*found)
-        # A browser remembers a token that was typed into its own window, and sends it whoever asks.
-        if request.method not in SAFE and _is_foreign(request):
-            _refuse_form()
     else:
-        someone = await run_in_threadpool(_session_person, request)
+        someone = _session_person(request)
         if someone is None:
             fail("W107", "nobody is signed in", hint="sign in, and come back to this page")
         known = _Known(someone, None)
-        await check_form(request)
     request.state.person, request.state.token = known.person, known.token
     return known
 
@@ -179,10 +187,11 @@ def _bearer(request: HTTPConnection) -> str | None:
 def sign_in(request: Request, response: Response, someone: Person, by: str = "") -> None:
     """Let a browser in: it gets a cookie that only this site reads and no script does."""
     here = house(request)
-    secret = here.people.begin_session(someone.id, request.headers.get("user-agent", ""), address_of(request))
+    with here.people.change():
+        secret = here.people.begin_session(someone.id, request.headers.get("user-agent", ""), address_of(request))
+        here.people.note(someone.name, "", "signed in", by, address_of(request))
     signed = _signer(here.settings, SESSION).dumps(secret)
     _set_cookie(response, here.settings, SESSION, signed, here.settings.session_days * DAY)
-    here.people.note(someone.name, "", "signed in", by, address_of(request))
 
 
 def sign_out(request: Request, response: Response) -> None:

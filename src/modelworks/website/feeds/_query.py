@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import bisect
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -113,11 +114,15 @@ def stream(feed: Feed, query: Query) -> Iterator[pa.Table]:
 def _in_turn(feed: Feed, query: Query, size: int) -> Page:
     start = query.after or Place(BEFORE_ALL, -1, skip=query.skip, left=query.top)
     wanted = size if start.left is None else min(size, start.left)
-    runs = [each for each in _asked_for(query, feed.entries) if _goes_on(each, start)]
+    runs = _asked_for(query, feed.entries)
+    # The latest come first.
+    runs = runs[bisect.bisect_left(runs, True, key=lambda each: _goes_on(each, start)) :]
     looked = runs if query.table is RUNS else runs[:RUNS_A_PAGE]
     # One row more than is shown says whether there is a next page.
+    chunks = enumerate(feed.chunks(query.table, looked))
+    # Only in the first chunk there are rows of before.
     found = _first(
-        (_filtered(_after(chunk, start), query) for chunk in feed.chunks(query.table, looked)),
+        (_filtered(chunk if number else _after(chunk, start), query) for number, chunk in chunks),
         start.skip + wanted + 1,
         query.table,
     )

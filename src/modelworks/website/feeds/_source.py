@@ -54,7 +54,7 @@ def entry(key: str, said: Mapping[str, Any], store: Store, promotion: Promotion 
         "commit": folder[:7],
     }
     told |= {"person": known.get("person"), "dirty": bool(known.get("dirty"))}
-    told |= {"made": datetime.strptime(moment, "%Y%m%dT%H%M%SZ"), "finished": _moment(said.get("finished"))}
+    told |= {"made": datetime.fromisoformat(moment).replace(tzinfo=None), "finished": _moment(said.get("finished"))}
     told["approved"] = promotion is not None and promotion.state == "approved"
     if promotion is not None and told["approved"]:
         told |= {"approved_by": ", ".join(promotion.signers), "approved_at": _moment(promotion.approved)}

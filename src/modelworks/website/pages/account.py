@@ -75,12 +75,14 @@ def password(
     try:
         if someone.has_password:
             people.check_password(someone.name, before, address_of(request))
-        people.set_password(someone.id, after)
+        kept = people.password_hash(after)
     except ModelworksError as error:
         return _shown(request, someone, 422, letters=error.letters)
-    people.note(someone.name, "", "changed the password", address=address_of(request))
     response = RedirectResponse("/account", 303)
-    sign_in(request, response, someone)
+    with people.change():
+        people.keep_password(someone.id, kept)
+        people.note(someone.name, "", "changed the password", address=address_of(request))
+        sign_in(request, response, someone)
     return response
 
 
@@ -97,8 +99,9 @@ def make_token(
     people = house(request).people
     if workspace and workspace not in people.workspaces_of(someone.id):
         no_such_place()
-    token = people.make_token(someone.id, title or "without a name", workspace, scope, days)
-    people.note(someone.name, workspace, "made a token", f"{title} ({scope}, {days} days)", address_of(request))
+    with people.change():
+        token = people.make_token(someone.id, title or "without a name", workspace, scope, days)
+        people.note(someone.name, workspace, "made a token", f"{title} ({scope}, {days} days)", address_of(request))
     return _shown(request, someone, token=token)
 
 
@@ -106,8 +109,9 @@ def make_token(
 def end_token(request: Request, someone: Oneself, token_id: str) -> Response:
     """Take a token back."""
     people = house(request).people
-    people.end_token(someone.id, token_id)
-    people.note(someone.name, "", "took a token back", token_id, address_of(request))
+    with people.change():
+        if people.end_token(someone.id, token_id):
+            people.note(someone.name, "", "took a token back", token_id, address_of(request))
     return RedirectResponse("/account", 303)
 
 

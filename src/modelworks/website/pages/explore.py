@@ -114,10 +114,11 @@ def _kept(request: Request, visit: Visit, run_id: str, said: Mapping[str, str]) 
         moved = _moved(explorer, said)
         output = said.get(OUTPUT)
         query = _query(explorer, moved, output if output in explorer.outputs else explorer.outputs[0])
-        made = save(people, visit.workspace.name, run.key, said.get(NAME, ""), query, visit.person.title)
+        with people.change():
+            made = save(people, visit.workspace.name, run.key, said.get(NAME, ""), query, visit.person.title)
+            visit.note(request, "saved a scenario", f"{said[NAME]} of run {run.id}")
     except ModelworksError as error:
         return _shown(request, visit, run_id, said, error.letters)
-    visit.note(request, "saved a scenario", f"{said[NAME]} of run {run.id}")
     return RedirectResponse(at(visit.workspace.name, "scenarios", made), 303)
 
 
@@ -137,9 +138,11 @@ def scenario(visit: Reader, scenario: str) -> Response:
 @router.post("/w/{workspace}/scenarios/{scenario}/remove")
 def forget(request: Request, visit: Runner, scenario: str) -> Response:
     """Take a name back; runs that were made of it stay."""
-    found = saved_one(visit.house.people, visit.workspace.name, scenario)
-    remove(visit.house.people, visit.workspace.name, found.id)
-    visit.note(request, "removed a scenario", f"{found.title} of run {found.run_id}")
+    people = visit.house.people
+    with people.change():
+        found = saved_one(people, visit.workspace.name, scenario)
+        remove(people, visit.workspace.name, found.id)
+        visit.note(request, "removed a scenario", f"{found.title} of run {found.run_id}")
     return RedirectResponse(at(visit.workspace.name, "scenarios"), 303)
 
 

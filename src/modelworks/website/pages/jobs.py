@@ -12,7 +12,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -114,10 +114,15 @@ def log(visit: Reader, job_id: str) -> Response:
     return Response(text, media_type="text/plain; charset=utf-8", headers={"Content-Disposition": name})
 
 
-@router.get("/w/{workspace}/jobs/{job_id}/events")
+async def room() -> None:
+    """Refuse whoever can not be told anything, before we ask who it is: of very many that alone would take long."""
+    if _streams >= MOST_STREAMS:
+        fail("W120", "too many people look on at once", hint="the page is renewed by itself")
+
+
+@router.get("/w/{workspace}/jobs/{job_id}/events", dependencies=[Depends(room)])
 async def events(request: Request, visit: Reader, job_id: str, place: str = "") -> Response:
     """What the job says from a place on, as it says it; ends with the job."""
-    _check_room()
     found = await run_in_threadpool(visit.workspace.queue.get, job_id)
     place = request.headers.get("last-event-id", place)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -130,17 +135,12 @@ class _Live(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         global _streams
         # Of those who came at once, and were all let in above, many may have begun meanwhile.
-        _check_room()
+        await room()
         _streams += 1
         try:
             await super().__call__(scope, receive, send)
         finally:
             _streams -= 1
-
-
-def _check_room() -> None:
-    if _streams >= MOST_STREAMS:
-        fail("W120", "too many people look on at once", hint="the page is renewed by itself")
 
 
 async def _events(workspace: Workspace, job_id: str, place: str) -> AsyncIterator[str]:

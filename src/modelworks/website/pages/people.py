@@ -48,12 +48,13 @@ def invite(
 ) -> Response:
     """Make somebody a member; who is new gets a link by which they choose a password."""
     known = visit.house.people
-    try:
-        someone = known.find(name) or known.add(name, title, mail=mail)
-    except ModelworksError as error:
-        return _shown(request, visit, 422, letters=error.letters)
-    known.set_role(someone.id, visit.workspace.name, role)
-    visit.note(request, "invited", f"{someone.name} as {role}")
+    with known.change():
+        try:
+            someone = known.find(name) or known.add(name, title, mail=mail)
+        except ModelworksError as error:
+            return _shown(request, visit, 422, letters=error.letters)
+        known.set_role(someone.id, visit.workspace.name, role)
+        visit.note(request, "invited", f"{someone.name} as {role}")
     if someone.has_password:
         return RedirectResponse(at(visit.workspace.name, "people"), 303)
     return _with_link(request, visit, someone, "invite")
@@ -63,8 +64,9 @@ def invite(
 def change(request: Request, visit: Admin, person_id: str, role: Annotated[Literal["none"] | Role, Form()]) -> Response:
     """Give a member another role, or none any more."""
     someone = _member(visit, person_id)
-    visit.house.people.set_role(someone.id, visit.workspace.name, None if role == "none" else role)
-    visit.note(request, "gave a role", f"{someone.name}: {role}")
+    with visit.house.people.change():
+        visit.house.people.set_role(someone.id, visit.workspace.name, None if role == "none" else role)
+        visit.note(request, "gave a role", f"{someone.name}: {role}")
     return RedirectResponse(at(visit.workspace.name, "people"), 303)
 
 
@@ -73,12 +75,13 @@ def set_mail(request: Request, visit: Admin, person_id: str, mail: Annotated[str
     """Where a member gets mail: a link for a password is sent there, and a provider of sign-ins knows them by it."""
     someone = _member(visit, person_id)
     _check_everywhere(visit, someone)
-    try:
-        visit.house.people.set_mail(someone.id, mail)
-    except ModelworksError as error:
-        return _shown(request, visit, 422, letters=error.letters)
-    forget(visit.house.people, someone.id)
-    visit.note(request, "set an address of mail", f"{someone.name}: {mail or 'none'}")
+    with visit.house.people.change():
+        try:
+            visit.house.people.set_mail(someone.id, mail)
+        except ModelworksError as error:
+            return _shown(request, visit, 422, letters=error.letters)
+        forget(visit.house.people, someone.id)
+        visit.note(request, "set an address of mail", f"{someone.name}: {mail or 'none'}")
     return RedirectResponse(at(visit.workspace.name, "people"), 303)
 
 
@@ -86,7 +89,6 @@ def set_mail(request: Request, visit: Admin, person_id: str, mail: Annotated[str
 def link(request: Request, visit: Admin, person_id: str) -> Response:
     """A link by which a member chooses a new password, for an admin to hand over."""
     someone = _member(visit, person_id)
-    visit.note(request, "made a link for a password", someone.name)
     return _with_link(request, visit, someone, "reset" if someone.has_password else "invite")
 
 
@@ -94,7 +96,9 @@ def _with_link(request: Request, visit: Visit, someone: Person, purpose: Literal
     """The link, sent by mail where that is set up, and shown once to be handed over."""
     known = visit.house.people
     _check_everywhere(visit, someone)
-    made = f"{visit.house.settings.address}/password/{known.make_link(someone.id, purpose)}"
+    with known.change():
+        made = f"{visit.house.settings.address}/password/{known.make_link(someone.id, purpose)}"
+        visit.note(request, "made a link for a password", someone.name)
     letters: tuple[Letter, ...] = ()
     if someone.mail:
         try:

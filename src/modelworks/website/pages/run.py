@@ -42,13 +42,15 @@ class Shown:
 @router.get("/w/{workspace}/runs/{run_id}")
 def show(request: Request, visit: Reader, run_id: str) -> Response:
     """Everything about a run."""
-    run = visit.workspace.run(run_id)
+    with visit.workspace.index.as_now():
+        run = visit.workspace.run(run_id)
+        promotion = promotion_of(visit.workspace.index, run.key)
     said = page_of(visit.workspace, run)
     sections = [(section, [_shown(run, figure) for figure in section.figures]) for section in said.sections]
     return page(
         request, "run.html.j2",
         run=run, said=said, sections=sections, stale=list(changed_since(visit.workspace, run.key)),
-        promotion=promotion_of(visit.workspace.index, run.key),
+        promotion=promotion,
         files=[each.name for each in sorted((run.path / "tables").glob("*.csv"))], report=run.file("report.html"),
         **views(said),
     )  # fmt: skip

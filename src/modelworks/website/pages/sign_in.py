@@ -137,9 +137,9 @@ def leave(request: Request, someone: Annotated[Person, Depends(person)]) -> Resp
 @router.get("/enter/{secret}")
 def enter_by_link(request: Request, secret: str) -> Response:
     """The link that a laptop opens for its owner: once, and within minutes."""
-    someone = house(request).people.follow_link(secret, ("enter",), use=True)
-    response = RedirectResponse("/", 303)
-    sign_in(request, response, someone)
+    people, response = house(request).people, RedirectResponse("/", 303)
+    with people.change():
+        sign_in(request, response, people.follow_link(secret, ("enter",), use=True))
     return response
 
 
@@ -175,7 +175,9 @@ def _send_links(here: House, text: str, address: str) -> None:
         server = _first_server(mine)
         if server is None:
             continue
-        link = f"{here.settings.address}/password/{here.people.make_link(someone.id, 'reset')}"
+        with here.people.change():
+            link = f"{here.settings.address}/password/{here.people.make_link(someone.id, 'reset')}"
+            here.people.note(someone.name, "", "asked for a link for a password", address=address)
         try:
             send(
                 server, someone.mail, f"A new password at {here.settings.address}", FORGOTTEN.format(someone.name, link)
@@ -214,12 +216,16 @@ def chosen(request: Request, secret: str, password: Annotated[str, Form()] = "")
     people = house(request).people
     someone = people.follow_link(secret, ("invite", "reset"), use=False)
     try:
-        people.set_password(someone.id, password)
+        kept = people.password_hash(password)
     except ModelworksError as error:
         return page(request, "password.html.j2", 422, new=someone, letters=error.letters)
-    people.note(someone.name, "", "chose a password", address=address_of(request))
     response = RedirectResponse("/", 303)
-    sign_in(request, response, someone)
+    with people.change():
+        # Of two who follow it at once the first has used it up.
+        people.follow_link(secret, ("invite", "reset"), use=True)
+        people.keep_password(someone.id, kept)
+        people.note(someone.name, "", "chose a password", address=address_of(request))
+        sign_in(request, response, someone)
     return response
 
 

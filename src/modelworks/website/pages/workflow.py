@@ -50,12 +50,14 @@ class Map:
 def workflow(request: Request, visit: Reader) -> Response:
     """Every study's way from an edit to an approved result."""
     workspace = visit.workspace
-    found = promotions(workspace.index)
-    shown = maps(workspace, found)
     since = f"{utc_now() - SPAN:%Y-%m-%d}"
+    with workspace.index.as_now():
+        found = promotions(workspace.index)
+        shown = maps(workspace, found)
+        errors = _caught(workspace, found, since)
     return page(
         request, "workflow.html.j2",
-        maps=shown, most=RUNS, spoken=spoken, middle=median, since=since, caught=_caught(workspace, found, since),
+        maps=shown, most=RUNS, spoken=spoken, middle=median, since=since, caught=errors,
         took=until_approved(way for each in shown for way in each.ways),
     )  # fmt: skip
 

@@ -1,0 +1,121 @@
+"""The connections of readers: how many there are at once, and how long each may let us wait.
+
+A connection costs some kilobytes for as long as it is open, so none is open for ever: a question has to come within a
+time that grows with what was sent of it, as Apache's `mod_reqtimeout` measures it, and an answer has to be taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import Any
+
+import h11
+from starlette.responses import PlainTextResponse
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# A question, head and body, comes within so many seconds, and one more for each so many bytes of it.
+QUESTION_SECONDS, BYTES_A_SECOND = 30.0, 500
+# For so long a reader may take nothing of an answer of which there is more.
+ANSWER_SECONDS = 60.0
+# Open connections of one process. More are told to come again: what is answered is answered soon.
+MOST_AT_ONCE = 12_000
+# Beside its connections a process opens files and databases.
+OTHER_FILES = 500
+COME_AGAIN_SECONDS = 5
+_HALF_ASKED = (h11.IDLE, h11.SEND_BODY)
+_NOT_ANSWERED = (h11.IDLE, h11.SEND_RESPONSE)
+
+
+def make_room() -> None:
+    """Let this process, and those it starts, open as many files as its user may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_AT_ONCE + OTHER_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+
+
+def most_at_once() -> int:
+    """How many connections this process keeps open at once."""
+    now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_AT_ONCE if now == resource.RLIM_INFINITY else min(MOST_AT_ONCE, max(now - OTHER_FILES, now // 2))
+
+
+_too_many = PlainTextResponse(
+    "There are too many readers at once. Come again in a moment.\n",
+    503,
+    headers={"Retry-After": str(COME_AGAIN_SECONDS), "Connection": "close"},
+)
+
+
+class Connection(H11Protocol):
+    """A connection that is cut off when its reader lets us wait for too long."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._most = most_at_once()
+        self._asked, self._since = 0, self.loop.time()
+        self._until_asked: asyncio.TimerHandle | None = None
+        self._until_taken: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._most + OTHER_FILES // 2:
+            # So many that not even their questions can be waited for.
+            transport.abort()
+            return
+        self._wait(QUESTION_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait(None)
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._until_asked is None:
+            self._asked, self._since = 0, self.loop.time()
+        self._asked += len(data)
+        self.app = _too_many if len(self.connections) > self._most else self.config.loaded_app
+        super().data_received(data)
+        self._look_whether_all_is_asked()
+
+    def _look_whether_all_is_asked(self) -> None:
+        """Of a question that is there the time is over; that of one that has begun goes on."""
+        if self.conn.their_state not in _HALF_ASKED or self.transport.is_closing():
+            self._wait(None)
+        elif self._until_asked is None:
+            self._wait(QUESTION_SECONDS)
+
+    def _wait(self, seconds: float | None) -> None:
+        if self._until_asked is not None:
+            self._until_asked.cancel()
+        self._until_asked = None if seconds is None else self.loop.call_later(seconds, self._not_asked)
+
+    def _not_asked(self) -> None:
+        """Cut off whoever has not asked by now, with a word where nothing was answered yet."""
+        left = self._since + QUESTION_SECONDS + self._asked / BYTES_A_SECOND - self.loop.time()
+        if left > 0 or self.flow.read_paused:
+            # What is not read because we are slow is not their fault.
+            self._wait(max(left, 1.0))
+            return
+        self._until_asked = None
+        if self.conn.our_state in _NOT_ANSWERED:
+            self.transport.write(self.conn.send(_LATE) or b"")
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._until_taken = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._until_taken is not None:
+            self._until_taken.cancel()
+            self._until_taken = None
+
+
+_LATE = h11.Response(
+    status_code=408, headers=[("Connection", "close"), ("Content-Length", "0")], reason=b"Request Timeout"
+)
