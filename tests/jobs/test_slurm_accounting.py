@@ -14,7 +14,7 @@ import pytest
 from modelworks.cluster import Examined, examine_cluster
 from modelworks.errors import ModelworksError
 from modelworks.jobs import Attempt, Claim, Order, Resources
-from modelworks.jobs.executors import Sight
+from modelworks.jobs.executors import NOT_NOW, Sight
 from modelworks.jobs.executors.slurm import Site, SlurmExecutor
 from modelworks.testing import look
 
@@ -162,6 +162,17 @@ def test_a_limit_that_keeps_a_job_waiting_is_told_in_words(
     accounted.wait_until(lambda: said in look(SlurmExecutor(), *begun).text)
     assert look(SlurmExecutor(), *begun).standing == "pending"
     accounted.ask("scancel", begun[0])
+
+
+def test_who_has_as_many_jobs_as_may_be_waits_for_one_to_end(accounted: Any, begin: Callable[..., Begun]) -> None:
+    name = f"limit-{secrets.token_hex(3)}"
+    accounted.manage("add", "qos", name, "set", "MaxSubmitJobsPerUser=1")
+    accounted.manage("modify", "user", "root", "set", f"qos+={name}")
+    first = begin(FOREVER, f"--qos={name}")
+    with pytest.raises(ModelworksError) as refused:
+        begin("true", f"--qos={name}")
+    assert refused.value.codes == (NOT_NOW,)
+    SlurmExecutor().cancel({first[1]: first[0]})
 
 
 @pytest.mark.parametrize(

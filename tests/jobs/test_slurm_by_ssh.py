@@ -112,6 +112,7 @@ class TestSlurmBySsh(ExecutorSuite):
         self, executor: Executor, begin: Any, login: LoginNode
     ) -> None:
         handle, attempt = begin("import time; time.sleep(600)")
+        until(lambda: attempt.process() is not None, attempt)
         login.end()
         sight = look(executor, handle, attempt)
         assert sight.standing == "unknown"

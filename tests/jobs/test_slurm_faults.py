@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -133,6 +134,55 @@ def test_a_controller_that_is_killed_loses_nothing(
     gate.touch()
     done = until(queue, job, worker, is_over)
     assert (done.state, done.outcome["result"]) == ("done", {"n": 1})
+
+
+def test_a_controller_that_is_down_is_waited_for_and_no_attempt_is_counted(
+    queue: Queue, worker: JobWorker, breakable: Any
+) -> None:
+    (job,) = queue.submit([ordered("result['n'] = order['attempt']", executor="slurm", attempts=1)])
+    breakable.kill("slurmctld")
+
+    def refusals() -> list[str]:
+        return [event.text for event in queue.events(job) if event.what == "away"]
+
+    until(queue, job, worker, lambda _: len(refusals()) == 3)
+    assert all("J134" in text for text in refusals())
+    breakable.start("slurmctld")
+    breakable.wait_for_nodes(2)
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"n": done.attempt}), queue.events(job)
+
+
+class Cut(SlurmExecutor):
+    """Its commands do not reach the controller as long as `is_cut`."""
+
+    is_cut = False
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        said = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+        return subprocess.CompletedProcess(words, 1, "", said) if self.is_cut else super().ask(*words)
+
+
+def test_what_has_not_begun_waits_for_a_controller_longer_than_a_silence_is_borne(
+    queue: Queue, slurm: Any, tmp_path: Path
+) -> None:
+    """A job that waits on the cluster beats for nobody."""
+    executor, lease = Cut(), 1.0
+    pace = Pace(lease=lease, backoff=0.1, poll=0.05)
+    worker = JobWorker(queue, tmp_path / "jobs", {"slurm": executor}, Capacity(("slurm",), 1, 1.0), pace=pace)
+    nodes = ("scontrol", "update", "NodeName=n1,n2")
+    slurm.ask(*nodes, "State=DRAIN", "Reason=test")
+    try:
+        (job,) = queue.submit([ordered("result['n'] = order['attempt']", executor="slurm")])
+        until(queue, job, worker, lambda found: "there now" in found.phase)
+        end = time.monotonic() + 3 * lease
+        executor.is_cut = True
+        until(queue, job, worker, lambda found: "does not answer" in found.phase and time.monotonic() > end)
+        executor.is_cut = False
+    finally:
+        slurm.ask(*nodes, "State=RESUME")
+    done = until(queue, job, worker, is_over)
+    assert (done.state, done.outcome["result"]) == ("done", {"n": 1}), queue.events(job)
 
 
 def test_a_cluster_that_has_forgotten_everything_and_keeps_no_accounts_changes_no_outcome(

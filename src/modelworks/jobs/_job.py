@@ -19,6 +19,7 @@ PASSING: Mapping[str, str] = {
     "preempted": "the cluster took its place for other work",
     "node": "its machine failed",
     "refused": "the executor did not take it",
+    "away": "the executor could not be reached, or had no room",
     "disk": "the disk was full, or could not be written to",
 }
 

@@ -19,7 +19,7 @@ from modelworks.jobs._attempt import Attempt
 from modelworks.jobs._chores import Chores
 from modelworks.jobs._job import PASSING, Claim
 from modelworks.jobs._queue import Capacity, Queue, Worker
-from modelworks.jobs.executors import Executor, Sight
+from modelworks.jobs.executors import NOT_NOW, Executor, Sight
 
 # A worker, or an attempt nobody can be asked about, that gave no sign of life for so long is given up.
 LEASE_SECONDS = 60.0
@@ -213,11 +213,16 @@ class JobWorker:
         retried = self._queue.retried(claim.job) if claim.attempt > 1 else 0
         try:
             attempt = Attempt.prepare(self._home, claim, retried=retried)
-            handle = self._executors[claim.order.executor].submit(attempt, claim.order)
-        except ModelworksError as error:
-            self._once_more(claim, "refused", str(error.letters[0]))
+            self._hand_over(claim, attempt)
         except OSError as error:
             self._once_more(claim, "disk", str(error), counts=False)
+
+    def _hand_over(self, claim: Claim, attempt: Attempt) -> None:
+        try:
+            handle = self._executors[claim.order.executor].submit(attempt, claim.order)
+        except ModelworksError as error:
+            # It may have been taken all the same, where only the answer was lost; another attempt is to follow.
+            self._give_up(claim, attempt, "away" if NOT_NOW in error.codes else "refused", str(error.letters[0]))
         else:
             self._hold(claim, handle)
 
@@ -299,7 +304,7 @@ class JobWorker:
         """The outcome that counts, into the queue."""
         state, reason = str(outcome["state"]), str(outcome.get("reason", ""))
         if state == "died" and reason in PASSING:
-            self._once_more(claim, reason, str(outcome.get("text") or PASSING[reason]))
+            self._once_more(claim, reason, str(outcome.get("text") or PASSING[reason]), counts=reason != "away")
         else:
             ends = {"done": "done", "cancelled": "cancelled"}
             self._drop(claim, ends.get(state, "failed"), outcome)

@@ -13,6 +13,9 @@ from modelworks.jobs._job import Order
 # here. unknown: could not be asked now, which says nothing about the attempt.
 Standing = Literal["pending", "running", "ended", "lost", "unknown"]
 
+# The letter of an executor that can not be reached now, or has no room: that passes, and is no fault of the job's.
+NOT_NOW = "J134"
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -28,9 +31,10 @@ class Executor(Protocol):
 
     `submit` begins an attempt and gives a handle, by which any later process can ask about it; called again for the
     same attempt it begins nothing new that could come to a second result. It raises a `ModelworksError` where it can
-    not, and begins nothing then. `poll` tells of attempts by their handles; it never raises for a machine that does not
-    answer, but says `unknown`. `cancel` asks attempts to end; it may be called again, and for those that have ended.
-    Two attempts may have come by the same handle, as where a scheduler gives a number again.
+    not, and begins nothing then, with the letter `NOT_NOW` where it may be able to a little later. `poll` tells of
+    attempts by their handles; it never raises for a machine that does not answer, but says `unknown`. `cancel` asks
+    attempts to end; it may be called again, and for those that have ended. Two attempts may have come by the same
+    handle, as where a scheduler gives a number again.
     """
 
     name: str

@@ -21,7 +21,7 @@ from datetime import datetime
 from modelworks.errors import fail
 from modelworks.jobs._attempt import DISK_STATUS, OTHERS_STATUS, Attempt
 from modelworks.jobs._job import Order
-from modelworks.jobs.executors import Sight, Standing
+from modelworks.jobs.executors import NOT_NOW, Sight, Standing
 
 PATIENCE_SECONDS = 60.0
 # Slurm sends a signal so long before the time is up.
@@ -33,6 +33,8 @@ FILES_SIGNAL = 53
 # How many letters of the end of what a job printed are looked at.
 LAST_WORDS = 4000
 _TOO_MUCH = r"slurmstepd\S*: error: .*(exceeded memory limit|oom.kill)"
+# sbatch of a controller that is down or overwhelmed, of a user who has as many jobs as may be, and ssh.
+_NOT_NOW = r"contact|connect|no answer|timed out|temporarily|zero bytes|MaxSubmit|not resolve|no route"
 _NO_ACCOUNTS = "accounting storage is disabled|no program|command not found"
 
 _ENDED: Mapping[str, tuple[Standing, str, str]] = {
@@ -118,6 +120,9 @@ class SlurmExecutor:
         made = self.ask("sbatch", "--parsable", str(script))
         if made.returncode != 0:
             said = (made.stderr or made.stdout).strip()
+            if re.search(_NOT_NOW, said, re.IGNORECASE):
+                hint = "it is tried again until it can; where that takes long: modelworks cluster doctor"
+                fail(NOT_NOW, f"the cluster can not take the job now: {said}", hint=hint)
             fail("J130", f"the cluster did not take the job: {said}", hint=_advice(said))
         return made.stdout.strip().split(";")[0]
 
@@ -158,7 +163,8 @@ class SlurmExecutor:
         if asked.returncode != 0:
             said = (asked.stderr or asked.stdout).strip().splitlines()
             text = f"the cluster's controller does not answer: {said[-1] if said else 'no word'}"
-            return dict.fromkeys(handles, Sight("unknown", text))
+            # What has not begun is not silent: it waits for the controller, as we do.
+            return {each: Sight("unknown" if each.process() else "pending", text) for each in handles}
         ours = _ours(handles, map(_row, asked.stdout.splitlines()))
         missing = {attempt: handle for attempt, handle in handles.items() if attempt not in ours}
         sights = {attempt: self._told(attempt, seen) for attempt, seen in ours.items()}
@@ -338,7 +344,6 @@ def _advice(said: str) -> str:
         (r"memory|CPU|node configuration", "no node is that large: ask for less with --cores or --memory"),
         (r"time", "ask for less time with --minutes"),
         (r"no program", "give the command on a machine that has Slurm, or name its login node in [slurm]"),
-        (r"connect|contact|no answer", "the controller may be down; the job is tried again"),
     )
     return next(
         (hint for pattern, hint in known if re.search(pattern, said, re.IGNORECASE)), "modelworks cluster doctor"
