@@ -20,6 +20,7 @@ from modelworks.runs import (
     StageCache,
     Store,
     Wanted,
+    Word,
     approved_runs,
     plan,
     promotion_of,
@@ -165,9 +166,32 @@ def test_of_many_who_sign_at_once_each_counts_once(store: Store, publish: Publis
     made = promotion_of(store, run.key)
     assert made is not None
     assert len(set(made.signers)) == len(made.signatures) <= 3
-    assert set(outcomes) <= {f"{by} {state}" for by, _ in people for state in ("open", "approved")} | {"R175", "R176"}
+    signed = {f"{by} {state}" for by, _ in people for state in ("open", "approved")}
+    assert set(outcomes) <= signed | {"R173", "R175", "R176"}
     # Whoever was told that they signed is among those who did.
     assert {each.split()[0] for each in outcomes if " " in each} == set(made.signers)
+
+
+@BOTH
+def test_who_is_overtaken_while_signing_is_told_so(
+    store: Store, publish: Publish, forward: Forward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And never first told that they signed, and then not among those who did."""
+    run = publish()
+    forward(run, "reviewer", "lead")
+    speak = store.speak
+
+    def overtaken(word: Word) -> bool:
+        monkeypatch.setattr(store, "speak", speak)
+        sign(store, run.key, by="Emmy", role="reviewer")
+        return speak(word)
+
+    monkeypatch.setattr(store, "speak", overtaken)
+    with pytest.raises(ModelworksError) as told:
+        sign(store, run.key, by="Grace", role="reviewer")
+    assert told.value.codes == ("R175",)
+    made = sign(store, run.key, by="Grace", role="lead")
+    assert (made.state, made.signers) == ("approved", ("Emmy", "Grace"))
 
 
 def test_of_two_who_put_a_run_forward_at_once_one_does(store: Store, publish: Publish) -> None:

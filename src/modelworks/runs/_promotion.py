@@ -138,7 +138,7 @@ def _promotion(words: list[Word]) -> Promotion | None:
     if proposal is None:
         return None
     withdrawal = next((word for word in words if word.kind == WITHDRAWN), None)
-    # Of two who sign in the same role at once the first counts; so does a signature on what was put forward alone.
+    # Only a signature on what was put forward counts, in a role that was asked for.
     wanted, counted, approved = Counter(proposal.needs), list[Word](), ""
     for word in words:
         if word.kind == SIGNED and wanted[word.role] > 0 and word.seal == proposal.seal:
@@ -216,6 +216,20 @@ def sign(
         that role is missing, R176 where this person has signed, R177 where another run was approved meanwhile,
         R179 where this person made the run.
     """
+    while True:
+        # Counted before it is looked at what holds: whoever signs after that has the number that is ours.
+        given = Counter(each.round for each in store.spoken() if (each.run, each.kind) == (key, SIGNED))
+        open_one = _to_be_signed(store, key, by, role, seal, own_run=own_run)
+        word = Word(
+            key, open_one.round, SIGNED, by, _now(store), open_one.proposal.seal,
+            role=role, text=comment, place=given[open_one.round],
+        )  # fmt: skip
+        if store.speak(word):
+            return _now_stands(store, key)
+
+
+def _to_be_signed(store: Store, key: str, by: str, role: str, seal: str | None, *, own_run: bool) -> Promotion:
+    """The promotion as it stands, where this person may sign it in this role now."""
     open_one = promotion_of(store, key)
     if open_one is None or open_one.state not in (OPEN, CHANGED):
         said = "was never put forward" if open_one is None else f"is {open_one.in_words()}"
@@ -243,10 +257,7 @@ def sign(
             f"{by} made the run {key[-6:]}, and so is not the one to sign it",
             hint="ask somebody else; who works alone writes `own_run = true` under [approval] in modelworks.toml",
         )
-    word = Word(key, open_one.round, SIGNED, by, _now(store), open_one.proposal.seal, role=role, text=comment)
-    if not store.speak(word):
-        fail("R176", f"{by} has signed the run {key[-6:]} already", hint="modelworks approved shows where it stands")
-    return _counted(_now_stands(store, key), word)
+    return open_one
 
 
 def withdraw(store: Store, key: str, *, by: str, reason: str) -> Promotion:
@@ -281,17 +292,6 @@ def _check_nothing_newer(store: Store, open_one: Promotion) -> None:
             hint=f"compare them: modelworks compare {standing[-6:]} {open_one.run[-6:]}; then withdraw this one and "
             "promote it anew, or leave it",
         )
-
-
-def _counted(promotion: Promotion, word: Word) -> Promotion:
-    """The promotion, where the signature counts; of two at once in one role the earlier does."""
-    if word.by in promotion.signers:
-        return promotion
-    fail(
-        "R175",
-        f"somebody else signed as {word.role} at the same moment, so the signature of {word.by} is not needed",
-        hint=f"where it stands: {promotion.in_words()}",
-    )
 
 
 def _seal(store: Store, key: str) -> str:

@@ -1,12 +1,12 @@
 """What people say on the way to an approval, each word under a name that only one of them can have.
 
 A word is created once and never changed. Its name says of which run it is and in which round, and what it is: so of
-two who put the same run forward, sign it as the same person or withdraw it at the same time, one does.
+two who put the same run forward or withdraw it at the same time, one does. Signatures are numbered: whoever gives one
+has seen all before it, so that what is told of it stays true.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +20,6 @@ WORDS = ".promotions"
 PROPOSED, SIGNED, WITHDRAWN = "proposed", "signed", "withdrawn"
 _BETWEEN = "~"
 _FILE = "said.json"
-_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,15 @@ class Word:
     needs: tuple[str, ...] = ()
     found: tuple[Requirement, ...] = ()
     supersedes: str = ""
+    # Of a signature: how many were given in its round before it.
+    place: int = 0
 
     @property
     def name(self) -> str:
-        """The name that nobody else's word can have: a person signs once in a round, and is named by a hash."""
+        """The name that nobody else's word can have."""
         moment, folder = self.run.split("/")[-2:]
-        who = [hashlib.sha256(self.by.casefold().encode()).hexdigest()[:_DIGITS]] if self.kind == SIGNED else []
-        return _BETWEEN.join([moment, folder, f"{self.round:04d}", self.kind, *who])
+        place = [f"{self.place:04d}"] if self.kind == SIGNED else []
+        return _BETWEEN.join([moment, folder, f"{self.round:04d}", self.kind, *place])
 
     def as_text(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
