@@ -67,6 +67,9 @@ class Visit:
     """A tab, with all that its pages complained of and asked others for."""
 
     def __init__(self, browser: Browser, served: Served, **options: Any) -> None:
+        from playwright.sync_api import expect
+
+        expect.set_options(timeout=PATIENCE_MS)
         self.complaints: list[str] = []
         self.foreign: list[str] = []
         self.tab: Page = browser.new_context(viewport=SIZES["desk"], **options).new_page()

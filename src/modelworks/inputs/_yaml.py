@@ -74,7 +74,7 @@ class _Composer:
         event = next(self.events)
         node = None if type(event).__name__ == "StreamEndEvent" else self.node(next(self.events), 0)
         if node is None or (isinstance(node, ScalarNode) and node.is_empty):
-            fail("Y112", f"{self.file} is empty", hint="write its first entry, or remove the file", file=self.file)
+            fail("Y112", f"{self.file} is empty", hint="write its first entry", file=self.file)
         next(self.events)
         after = next(self.events)
         if type(after).__name__ != "StreamEndEvent":

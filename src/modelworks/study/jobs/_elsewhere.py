@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -171,6 +172,9 @@ class _Results:
         begun = self._folder / f"{first}.part"
         with begun.open("wb") as file:
             np.save(file, values, allow_pickle=False)
+            # A file of the right size that a power cut left empty would be taken for numbers.
+            file.flush()
+            os.fsync(file.fileno())
         begun.replace(self._folder / f"{first}.npy")
         self.add(first, values)
 
