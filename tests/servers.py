@@ -18,10 +18,22 @@ from pathlib import Path
 import sqlalchemy as sql
 from ports import free_port
 
+from modelworks.databases import open_database
 from modelworks.processes import Process
 
 PATIENCE_SECONDS = 120.0
 KEY, SECRET, BUCKET = "tester", "s" * 16, "team"
+
+
+@contextlib.contextmanager
+def changing(url: str) -> Iterator[sql.Connection]:
+    """A database for somebody who changes it by hand, in one transaction."""
+    engine = open_database(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def weed() -> str | None:

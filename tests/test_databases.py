@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from modelworks.databases import open_database
+import servers
 
 
 def test_a_new_file_is_waited_for_as_long_as_another_makes_its_tables(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_new_file_is_waited_for_as_long_as_another_makes_its_tables(tmp_path: 
 
     def opens() -> None:
         try:
-            with open_database(f"sqlite:///{path}").connect() as connection:
+            with servers.changing(f"sqlite:///{path}") as connection:
                 ends.extend(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
         except Exception as error:  # noqa: BLE001 - told by the test
             ends.append(str(error))

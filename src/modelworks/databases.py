@@ -9,6 +9,7 @@ import contextlib
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,19 @@ from modelworks.errors import fail
 PATIENCE_SECONDS = 30.0
 
 
-def open_database(url: str, *, durable: bool = False) -> sql.Engine:
+def open_database(url: str, owner: object | None = None, *, durable: bool = False) -> sql.Engine:
     """A database by an address of SQLAlchemy's; the folder of a file is made.
 
+    It is closed when its owner is gone, if it has one, and by `dispose`.
     With `durable` what was committed is on the disk; without, a power cut may take back the last changes of a file.
     """
+    engine = _engine(url, durable=durable)
+    if owner is not None:
+        weakref.finalize(owner, engine.dispose)
+    return engine
+
+
+def _engine(url: str, *, durable: bool) -> sql.Engine:
     address = sql.make_url(url)
     if address.get_backend_name() != "sqlite":
         # A look is one question, and not three with the beginning and the end of a transaction; `changing` says both.

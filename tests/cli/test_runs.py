@@ -99,7 +99,7 @@ def test_a_tag_finds_a_run_and_can_be_taken_away(runs: list[Run]) -> None:
     ]
     absent = said("tag", early.id, "paper", "papers", "--remove")
     assert absent.exit_code == 1
-    assert "R140" in str(absent.exception)
+    assert "R142" in str(absent.exception)
     assert "did you mean `paper`" in str(absent.exception)
     assert json.loads(said("list", "--tag", "paper", "--json").stdout)[0]["tags"] == ["draft", "paper"]
     said("tag", early.id, "paper", "--remove")

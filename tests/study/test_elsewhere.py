@@ -80,26 +80,26 @@ def squared(folder: str, item: int) -> int:
     return len(folder) + item * item
 
 
-@pytest.fixture(scope="module")
-def begun() -> Iterator[Any]:
-    """Two workers, each a process, which is begun anew when it is lost."""
+def two_workers() -> Any:
+    """Two workers of dask, each a process."""
     import distributed
 
-    with distributed.LocalCluster(
+    return distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
-    ) as running:
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with two_workers() as running:
         yield running
 
 
 @pytest.fixture
-def cluster(begun: Any) -> Any:
-    """Both of them there, also after a test that killed one."""
-    pause = threading.Event()
-    for _ in range(int(PATIENCE_SECONDS / 0.05)):
-        if len(begun.scheduler.workers) == 2 and all(each.pid for each in begun.workers.values()):
-            return begun
-        pause.wait(0.05)
-    pytest.fail("a worker that was killed did not come back")
+def mortal() -> Iterator[Any]:
+    """For a test that kills one of them."""
+    with two_workers() as running:
+        yield running
 
 
 @pytest.fixture
@@ -167,9 +167,9 @@ def worker_of(cluster: Any) -> Callable[[], int]:
 
 @pytest.mark.slow
 @pytest.mark.needs("distributed")
-def test_ranks_are_those_of_here_although_a_worker_is_killed(cluster: Any, believed: Path) -> None:
-    declared(believed, f'dask = "{cluster.scheduler_address}"\n')
-    with killed_after_the_first(worker_of(cluster), kept(believed), "sbc/*/*.json"):
+def test_ranks_are_those_of_here_although_a_worker_is_killed(mortal: Any, believed: Path) -> None:
+    declared(believed, f'dask = "{mortal.scheduler_address}"\n')
+    with killed_after_the_first(worker_of(mortal), kept(believed), "sbc/*/*.json"):
         elsewhere = sbc(believed, STUDIES, quiet=True)
     kept(believed).rename(believed.parents[1] / "gone")
     declared(believed, "")
@@ -182,9 +182,9 @@ def test_ranks_are_those_of_here_although_a_worker_is_killed(cluster: Any, belie
 @pytest.mark.slow
 @pytest.mark.needs("distributed")
 @pytest.mark.usefixtures("little")
-def test_projections_are_those_of_here_although_a_worker_is_killed(cluster: Any, slow: Path) -> None:
-    declared(slow, f'dask = "{cluster.scheduler_address}"\n')
-    with killed_after_the_first(worker_of(cluster), kept(slow), "handed/*/*.npy"):
+def test_projections_are_those_of_here_although_a_worker_is_killed(mortal: Any, slow: Path) -> None:
+    declared(slow, f'dask = "{mortal.scheduler_address}"\n')
+    with killed_after_the_first(worker_of(mortal), kept(slow), "handed/*/*.npy"):
         elsewhere = projected(slow)
     declared(slow, "")
     here = projected(slow)
@@ -197,9 +197,9 @@ def test_projections_are_those_of_here_although_a_worker_is_killed(cluster: Any,
 @pytest.mark.slow
 @pytest.mark.needs("distributed")
 @pytest.mark.usefixtures("little")
-def test_a_sensitivity_is_that_of_here_although_a_worker_is_killed(cluster: Any, slow: Path) -> None:
-    declared(slow, f'dask = "{cluster.scheduler_address}"\n')
-    with killed_after_the_first(worker_of(cluster), kept(slow), "handed/*/*.npy"):
+def test_a_sensitivity_is_that_of_here_although_a_worker_is_killed(mortal: Any, slow: Path) -> None:
+    declared(slow, f'dask = "{mortal.scheduler_address}"\n')
+    with killed_after_the_first(worker_of(mortal), kept(slow), "handed/*/*.npy"):
         elsewhere = sensitivity(slow, method="prcc", runs=50, quiet=True)
     assert not list(kept(slow).glob("handed/*")), "what is done is not kept twice"
     declared(slow, "")

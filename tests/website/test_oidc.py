@@ -17,12 +17,12 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
+import servers
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
 from starlette.testclient import TestClient
 from visitors import token_on
 
-from modelworks.databases import open_database
 from modelworks.errors import ModelworksError
 from modelworks.study import new_repository
 from modelworks.website import create_app, read_settings
@@ -407,7 +407,7 @@ def test_without_a_provider_there_is_no_button(tmp_path: Path) -> None:
 def test_a_website_of_before_goes_on_with_its_people(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'people.sqlite'}"
     People(url, session_days=2).close()
-    with open_database(url).begin() as connection:
+    with servers.changing(url) as connection:
         connection.exec_driver_sql("DROP TABLE modelworks_identities")
         connection.exec_driver_sql("UPDATE modelworks_website SET value = '2' WHERE name = 'edition'")
     people = People(url, session_days=2)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 import sqlalchemy as sql
 from starlette.testclient import TestClient
 from visitors import PASSWORD, Site, sign_in, token_on
 
-from modelworks.databases import open_database
 from modelworks.errors import ModelworksError
 from modelworks.study import new_repository
 from modelworks.website import read_settings
@@ -112,9 +112,9 @@ def test_a_password_can_not_be_guessed_by_trying(people: People, clock: Clock) -
 def test_the_trail_can_not_be_changed_even_in_the_database(people: People, tmp_path: Path) -> None:
     """Neither by us nor by somebody with the file open."""
     people.note("ada", "ours", "signed", "run 7f3a21")
-    engine = open_database(f"sqlite:///{tmp_path / 'people.sqlite'}")
+    url = f"sqlite:///{tmp_path / 'people.sqlite'}"
     for said in ("UPDATE modelworks_trail SET what = 'nothing'", "DELETE FROM modelworks_trail"):
-        with pytest.raises(sql.exc.DatabaseError, match="kept"), engine.connect() as connection:
+        with pytest.raises(sql.exc.DatabaseError, match="kept"), servers.changing(url) as connection:
             connection.exec_driver_sql(said)
     assert people.trail("ours")[0].what == "signed"
 
@@ -123,13 +123,13 @@ def test_people_of_an_earlier_edition_are_read_and_get_what_is_new(people: Peopl
     """A website that was there before goes on with its people."""
     people.add("ada", "Ada")
     url = f"sqlite:///{tmp_path / 'people.sqlite'}"
-    with open_database(url).begin() as connection:
+    with servers.changing(url) as connection:
         connection.exec_driver_sql("DROP TABLE modelworks_scenarios")
         connection.exec_driver_sql("UPDATE modelworks_website SET value = '1' WHERE name = 'edition'")
     again = People(url, session_days=2)
     assert again.find("ada") is not None
     assert saved(again, "ours") == []
-    with open_database(url).begin() as connection:
+    with servers.changing(url) as connection:
         connection.exec_driver_sql("UPDATE modelworks_website SET value = '99' WHERE name = 'edition'")
     with pytest.raises(ModelworksError) as raised:
         People(url, session_days=2)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,10 +94,10 @@ def test_without_scripts_it_is_looked_at_and_declined(browser: Browser, served: 
     """A check that stops studies is shown before anybody could accept it."""
     visit = Visit(browser, served, java_script_enabled=False)
     tab = visit.tab
+    command = [sys.executable, "-m", "modelworks", "serve", "--no-browser"]
     second = subprocess.run(
-        ["modelworks", "serve", "--no-browser"], cwd=served.folder, capture_output=True, text=True, check=True,
-        timeout=PATIENCE_MS / 1000,
-    )  # fmt: skip
+        command, cwd=served.folder, capture_output=True, text=True, check=True, timeout=PATIENCE_MS / 1000
+    )
     tab.goto(next(word for word in second.stderr.split() if "/enter/" in word))
     tab.get_by_role("link", name="Data", exact=True).click()
     tab.locator("#waiting").locator("..").get_by_role("link").first.click()

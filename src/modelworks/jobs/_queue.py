@@ -11,7 +11,6 @@ import contextlib
 import json
 import secrets
 import time
-import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,9 +83,7 @@ class Queue:
         self._shared: sql.Connection | None = None
         self._said: list[dict[str, str]] = []
         with self._letters():
-            self._engine = open_database(url, durable=True)
-            # Who forgets to let go of it leaves no open file behind.
-            weakref.finalize(self, self._engine.dispose)
+            self._engine = open_database(url, self, durable=True)
             self._make()
 
     def __enter__(self) -> Queue:

@@ -45,7 +45,7 @@ class Upkeep:
     def __init__(self, store: Store, url: str) -> None:
         self._store = store
         self._url = url
-        self._engine = open_database(url)
+        self._engine = open_database(url, self)
         # Who forgets to let go of it leaves no open file behind.
         weakref.finalize(self, self._engine.dispose)
         self._turn = threading.Lock()

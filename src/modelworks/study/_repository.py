@@ -115,7 +115,7 @@ def remark(folder: Path, run: str, kind: str, *texts: str) -> Run:
     Raises
     ------
     ModelworksError
-        R140 for a text that is no tag, or a tag to be taken away that the run does not have; nothing is said then.
+        R140 for a text that is no tag, R142 for a tag to be taken away that the run has not; nothing is said then.
     """
     store = store_around(folder)
     found = find_run(folder, run)
@@ -123,7 +123,7 @@ def remark(folder: Path, run: str, kind: str, *texts: str) -> Run:
         tags = standing(mark for _, mark in store.marks() if mark.run == found.key).tags
         for each in texts:
             if each not in tags:
-                fail("R140", f"the run {found.id} has no tag `{each}`", hint=near(each, tags))
+                fail("R142", f"the run {found.id} has no tag `{each}`", hint=near(each, tags))
     for each in texts:
         store.remark(found.key, kind, each, by=person(folder))
     return found

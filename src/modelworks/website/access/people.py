@@ -9,7 +9,6 @@ import re
 import secrets
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -112,9 +111,7 @@ class People:
         self._checking = threading.BoundedSemaphore(2)
         self._mine = threading.local()
         with self._letters():
-            self._engine = open_database(url, durable=True)
-            # Who forgets to let go of them leaves no open file behind.
-            weakref.finalize(self, self._engine.dispose)
+            self._engine = open_database(url, self, durable=True)
             tables.make(self._engine)
 
     def close(self) -> None:

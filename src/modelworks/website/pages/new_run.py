@@ -109,7 +109,7 @@ class Form:
         used = [name for name, _, used in self.scenarios if used]
         if self.scenarios and not used:
             hint = "choose the baseline alone, if no other is to be run"
-            fail("J132", "a run has one scenario at least, and none is chosen", hint=hint)
+            fail("W139", "a run has one scenario at least, and none is chosen", hint=hint)
         return used if len(used) < len(self.scenarios) else []
 
     def with_letters(self, letters: Iterable[Letter]) -> Form:

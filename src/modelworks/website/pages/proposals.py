@@ -85,7 +85,7 @@ def accept(
             fail("D149", f"{found.by} proposed this file, and so is not the one to accept it", hint=hint)
         if _drawn(visit.workspace, found)["page"].verdict == "stop":
             hint = "have it proposed anew; or write in the catalogue, below the check, why that is accepted"
-            fail("D148", "studies could not use the table as it would be", hint=hint)
+            fail("W140", "studies could not use the table as it would be", hint=hint)
         accept_proposal(root, found, by=someone.title, login=someone.name, why=comment)
 
     return _done(request, visit, dataset, proposal, commit, call)
@@ -124,7 +124,7 @@ def _done(
     try:
         if found is not None:
             if found.commit != commit:
-                fail("D148", "what is proposed has changed since the page was loaded", hint="look at it once more")
+                fail("W140", "what is proposed has changed since the page was loaded", hint="look at it once more")
             call(found)
     except ModelworksError as error:
         return _shown(request, visit, dataset, proposal, error)
