@@ -85,13 +85,13 @@ def _with_series(stage: Path, folder: Path) -> str:
 
 
 def reader_token(root: Path) -> str:
-    """What a reader of the repository called `ours` sends with each question."""
+    """What an admin of the repository called `ours`, who sees every page, sends with each question."""
     settings = read_settings(root)
     people = People(settings.database, settings.session_days)
     try:
         someone = people.add("reader", "A reader")
-        people.set_role(someone.id, "ours", "viewer")
-        return people.make_token(someone.id, "benchmark", "ours", "viewer", 1)
+        people.set_role(someone.id, "ours", "admin")
+        return people.make_token(someone.id, "benchmark", "ours", "admin", 1)
     finally:
         people.close()
 
@@ -112,17 +112,21 @@ def _measured(address: str, token: str, ids: Sequence[str], server: int) -> Iter
 
 def _places(ids: Sequence[str], chance: random.Random) -> dict[str, str]:
     """What is read, by what it is."""
-    run = chance.choice(ids)
+    run, other = chance.sample(ids, 2)
     feeds = "/w/ours/feeds"
     return {
         "home": "/w/ours",
         "the list of runs": "/w/ours/runs",
         "the page of a run": f"/w/ours/runs/{run}",
+        "two runs compared": f"/w/ours/compare?run={run}&run={other}",
+        "the form of a new run": "/w/ours/studies/first-study/run",
+        "the page to put a run forward": f"/w/ours/runs/{run}/approve",
         "the page of approvals": "/w/ours/approvals",
         "the page of jobs": "/w/ours/jobs",
         "the page of the workflow": "/w/ours/workflow",
         "the page of data": "/w/ours/data",
         "the page of people": "/w/ours/people",
+        "the page of settings": "/w/ours/settings",
         "the page of feeds": feeds,
         "OData, approved numbers": f"{feeds}/approved/odata/quantities",
         "OData, a page of all runs": f"{feeds}/all/odata/runs?$top=100&$filter=verdict eq 'fine'",
