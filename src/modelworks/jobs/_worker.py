@@ -239,18 +239,17 @@ class JobWorker:
     def _follow(self) -> None:
         """A step with every job that is under way."""
         for name, executor in self._executors.items():
-            ours = [claim for claim in self._claims.values() if claim.order.executor == name]
-            handles = {Attempt.of(self._home, claim): claim.handle for claim in ours if claim.handle}
+            ours = {Attempt.of(self._home, each): each for each in self._claims.values() if each.order.executor == name}
+            handles = {attempt: claim.handle for attempt, claim in ours.items() if claim.handle}
             sights = executor.poll(handles) if handles else {}
-            for claim in ours:
+            for attempt, claim in ours.items():
                 try:
-                    self._step(claim, executor, sights.get(Attempt.of(self._home, claim)), claim.job in self._wishes)
+                    self._step(claim, attempt, executor, sights.get(attempt), claim.job in self._wishes)
                 except OSError as error:
                     # What ails one job's folder does not keep us from the others.
                     self._say(f"job {claim.job}: {error}; trying again")
 
-    def _step(self, claim: Claim, executor: Executor, sight: Sight | None, unwanted: bool) -> None:
-        attempt = Attempt.of(self._home, claim)
+    def _step(self, claim: Claim, attempt: Attempt, executor: Executor, sight: Sight | None, unwanted: bool) -> None:
         outcome = attempt.outcome()
         if outcome is not None:
             self._record(claim, outcome)

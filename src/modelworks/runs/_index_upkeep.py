@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -46,8 +45,6 @@ class Upkeep:
         self._store = store
         self._url = url
         self._engine = open_database(url, self)
-        # Who forgets to let go of it leaves no open file behind.
-        weakref.finalize(self, self._engine.dispose)
         self._turn = threading.Lock()
         self._begun = self._done = 0
         self._as_now = threading.local()
