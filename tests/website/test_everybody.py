@@ -16,7 +16,7 @@ from modelworks.study import propose_file
 from modelworks.website._app import ROUTERS
 from modelworks.website._render import digest
 from modelworks.website.access.people import ROLES
-from modelworks.website.access.visits import Needs, in_person, person
+from modelworks.website.access.visits import SAFE, Needs, in_person, person
 from modelworks.website.pages.data import EXAMPLE
 
 pytestmark = pytest.mark.needs("git")
@@ -116,12 +116,12 @@ def expected(kind: str, route: APIRoute, method: str) -> set[int]:
     """What a kind of person gets: a stranger to the workspace learns nothing, a lesser role is told so."""
     role = role_of(route)
     if role is None:
-        return set(range(200, 500)) - {401, 403, 404} if method == "GET" else {403}
+        return set(range(200, 500)) - {401, 403, 404} if method in SAFE else {403}
     if kind == "nobody":
         return {401}
     if role == "person":
-        return {403} if method != "GET" else {200}
-    if method != "GET":
+        return {403} if method not in SAFE else {200}
+    if method not in SAFE:
         # None of these carries the token of a form.
         return {403}
     if kind == "stranger":

@@ -142,10 +142,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     letter = Letter("W104", "there is no such page, or it is not for you to see", "go back to the start")
     if status == 400:
         letter = Letter("W118", "what was sent can not be read: it is no JSON, or no form", "send it again, in UTF-8")
+    if status == 405:
+        letter = Letter("W104", f"what is at this address takes no {request.method}", "read it: GET")
     if status == 413:
         most = request.app.state.house.settings.upload_mb
         letter = Letter("W116", f"more than {most:g} MB came at once", "send a smaller file")
-    return _told(request, (letter,), status)
+    answer = _told(request, (letter,), status)
+    # With 405 it says what is taken.
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
 
 
 async def _misread(request: Request, error: Exception) -> Response:
@@ -174,6 +179,8 @@ def _told(request: Request, letters: Any, status: int) -> Response:
         return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
     if wants_page:
         answer = page(request, "letters.html.j2", status, letters=letters, number=status)
+    elif feeds.is_odata(request):
+        answer = feeds.refused(letters, status)
     else:
         answer = JSONResponse({"verdict": "stop", "mistakes": [each.as_dict() for each in letters]}, status)
     if status == 401 and not wants_page:

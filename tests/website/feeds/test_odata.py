@@ -189,10 +189,40 @@ def test_a_row_is_found_by_its_key(feed: Feed) -> None:
     run = feed.entries[0].id
     assert read(feed, f"runs('{run}')")["id"] == run
     told = read(feed, f"scenarios(run='{run}',scenario='closed')?$select=title")
-    assert told == {"@odata.context": f"{ROOT}/$metadata#scenarios(title)/$entity", "title": "Schools closed"}
+    address = f"{ROOT}/scenarios(run='{run}',scenario='closed')"
+    context = f"{ROOT}/$metadata#scenarios(title)/$entity"
+    assert told == {"@odata.context": context, "@odata.id": address, "title": "Schools closed"}
     output = read(feed, f"series(run='{run}',kind='projected',scenario='closed',output='cases[age=0-4]',"
                         "time=2025-01-03T12:00:00Z)")  # fmt: skip
     assert output["output"] == "cases[age=0-4]"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_row_without_its_key_says_where_it_is(feed: Feed, name: str) -> None:
+    """JSON Format 4.0, section 4.5.8: a client that is told no key could not find the row again."""
+    table = TABLES[name]
+    column = next(each.name for each in table.columns if each.name not in table.key)
+    for row in read(feed, f"{name}?$select={column}&$top=20")["value"]:
+        again = read(feed, row["@odata.id"].removeprefix(f"{ROOT}/"))
+        assert again[column] == row[column]
+    assert "@odata.id" not in read(feed, f"{name}?$top=1")["value"][0]
+    plain = read(feed, f"{name}?$select={column}&$top=1", accept="application/json;odata.metadata=none")
+    assert list(plain["value"][0]) == [column]
+
+
+def test_a_value_may_stand_elsewhere_in_the_query(feed: Feed) -> None:
+    """OData Protocol 4.0, section 11.2.5.1.3; and of one that is not given nothing is known."""
+    run = feed.entries[0].id
+    assert [each["run"] for each in read(feed, f"scenarios?$filter=run eq @r&$top=1&@r='{run}'")["value"]] == [run]
+    counted = [ask(feed, f"series/$count?$filter={each}").body for each in ("q50 gt @low&@low=20", "q50 gt 20")]
+    assert counted[0] == counted[1] != b"0"
+    assert read(feed, f"scenarios?$filter=run in (@a,@b)&$top=1&@a='{run}'")["value"][0]["run"] == run
+    assert read(feed, "scenarios?$filter=run eq @r")["value"] == []
+
+
+@pytest.mark.parametrize(("most", "status"), [("3.0", 406), ("4.0", 200), ("4.01", 200), ("x", 406)])
+def test_who_takes_no_version_4_is_told(feed: Feed, most: str, status: int) -> None:
+    assert ask(feed, "runs", odata_maxversion=most).status == status
 
 
 @pytest.mark.parametrize(
@@ -213,7 +243,10 @@ def test_a_row_is_found_by_its_key(feed: Feed) -> None:
         ("runs?$skiptoken=AAAA", 400, "W215", "nextLink"),
         ("runs?$orderby=id&$skiptoken=eyJtb21lbnQiOiIiLCJyb3ciOjAsImtleXMiOltdfQ", 400, "W215", "nextLink"),
         ("runs?$format=atom", 406, "W219", "$format=json"),
-        ("runs/key", 404, "W217", "`runs`"),
+        ("runs/key", 501, "W214", "$select"),
+        ("runs('000000')/key/$value", 501, "W214", "$select"),
+        ("runs?$filter=id eq @a&@a=@b&@b='x'", 400, "W210", "`@b`"),
+        ("runs?$filter=id eq @a&@a=", 400, "W210", "`)`"),
     ],
 )
 def test_a_mistake_is_a_letter_in_the_form_of_odata(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import io
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -17,6 +19,7 @@ from starlette.testclient import TestClient
 from modelworks.runs import Run, withdraw
 from modelworks.study import new_repository, store_around
 from modelworks.website import create_app, read_settings
+from modelworks.website.feeds._schema import TABLES
 
 ADDRESS = "http://127.0.0.1:8420"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -81,6 +84,42 @@ def test_power_bi_and_excel_come_in_with_the_token_as_a_password(team: Team) -> 
     let_in = team.browser.get("/w/ours/feeds/approved/odata/", auth=("whoever", team.token))
     assert let_in.status_code == 200
     assert team.browser.get("/w/ours/feeds/approved/odata", auth=("grace", team.other)).status_code == 404
+
+
+def test_whether_there_is_a_table_can_be_asked_without_reading_it(team: Team) -> None:
+    headers = {"Authorization": f"Bearer {team.token}"}
+    for path in ("/approved/odata", "/approved/odata/series", "/approved/odata/$metadata", "/all/series.csv"):
+        found = team.browser.head(f"/w/ours/feeds{path}", headers=headers)
+        assert (found.status_code, found.content) == (200, b""), path
+        assert found.headers["Content-Type"] == team.get(path).headers["Content-Type"]
+
+
+def test_what_the_website_refuses_is_an_error_of_odata_there(team: Team) -> None:
+    address = "/w/ours/feeds/approved/odata/runs"
+    nobody, other = team.browser.get(address), team.browser.get(address, auth=("grace", team.other))
+    sent = team.browser.post(address, auth=("grace", team.token), json={})
+    assert [each.status_code for each in (nobody, other, sent)] == [401, 404, 405]
+    for each in (nobody, other, sent):
+        assert set(each.json()) == {"error"}
+        assert each.headers["OData-Version"] == "4.0"
+    assert set(sent.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+    assert "mistakes" in team.browser.get("/w/ours/feeds/approved/runs.csv").json()
+
+
+def test_the_ready_texts_for_power_query_name_what_is_there(team: Team) -> None:
+    """Microsoft's own parser (@microsoft/powerquery-parser 2.0.0) read both without a complaint."""
+    texts = [html.unescape(each) for each in re.findall(r"<code>(let\n.*?)</code>", team.get("").text, re.DOTALL)]
+    assert len(texts) == 2
+    for text in texts:
+        assert f'OData.Feed("{ADDRESS}/w/ours/feeds/approved/odata", null, [Implementation = "2.0"])' in text
+        tables = [TABLES[name] for name in re.findall(r'\[Name = "(\w+)", Signature = "table"\]', text)]
+        picked = re.findall(r'"(\w+)"', " ".join(re.findall(r'\{("[^}]*)\}', text))) + re.findall(
+            r"each \[(\w+)\]", text
+        )
+        # What `Table.PrefixColumns(Runs, "run")` calls `run.id` is the key of the runs.
+        picked += re.findall(r'Table\.Join\(Table, "(\w+)"', text) + re.findall(r'"run\.(\w+)"', text)
+        assert picked
+        assert {each for each in picked if not any(table.column(each) for table in tables)} == set()
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from modelworks.errors import ModelworksError, fail, near
+from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.website._render import at, page
 from modelworks.website.access.visits import Reader, Visit
 from modelworks.website.feeds._atom import CONTENT_TYPE, atom
@@ -19,9 +21,11 @@ from modelworks.website.feeds._query import Query as Wanted
 from modelworks.website.feeds._schema import TABLES, Table, published
 from modelworks.website.feeds._source import Feed
 from modelworks.website.feeds.expressions import parse_filter
-from modelworks.website.feeds.odata import Asked, answer
+from modelworks.website.feeds.odata import Answer, Asked, answer, refusal
 
 router = APIRouter()
+# Programs that load tables ask with HEAD first whether there are any.
+read = functools.partial(router.api_route, methods=["GET", "HEAD"])
 
 # What was approved may be another run tomorrow: whoever keeps an answer asks again before showing it.
 FRESH = {"Cache-Control": "private, no-cache"}
@@ -34,20 +38,20 @@ def feeds_of(visit: Visit) -> Feeds:
     return workspace.remembered(("feeds",), lambda: Feeds(workspace.store, workspace.index))
 
 
-@router.get("/w/{workspace}/feeds")
+@read("/w/{workspace}/feeds")
 def how_to(request: Request, visit: Reader) -> Response:
     """What to click in Power BI and in Excel, with the text to paste."""
     root = f"{visit.house.settings.address}{at(visit.workspace.name, 'feeds')}"
     return page(request, "feeds.html.j2", root=root, tables=TABLES.values())
 
 
-@router.get("/w/{workspace}/feeds/schema.json")
+@read("/w/{workspace}/feeds/schema.json")
 def schema(visit: Reader) -> Response:
     """Every table and column, with its type, unit and meaning."""
     return Response(published(), media_type="application/json")
 
 
-@router.get("/w/{workspace}/feeds/approved.atom")
+@read("/w/{workspace}/feeds/approved.atom")
 def news(visit: Reader) -> Response:
     """What was approved, the latest first."""
     workspace = visit.workspace
@@ -65,22 +69,22 @@ def news(visit: Reader) -> Response:
     )
 
 
-@router.get("/w/{workspace}/feeds/runs/{run_id}/odata")
-@router.get("/w/{workspace}/feeds/runs/{run_id}/odata/{path:path}")
+@read("/w/{workspace}/feeds/runs/{run_id}/odata")
+@read("/w/{workspace}/feeds/runs/{run_id}/odata/{path:path}")
 def odata_of_run(request: Request, visit: Reader, run_id: str, path: str = "") -> Response:
     """The OData service of one run."""
     run = visit.workspace.run(run_id)
     return _odata(request, visit, ("runs", run.id), feeds_of(visit).of_run(run), path)
 
 
-@router.get("/w/{workspace}/feeds/{feed}/odata")
-@router.get("/w/{workspace}/feeds/{feed}/odata/{path:path}")
+@read("/w/{workspace}/feeds/{feed}/odata")
+@read("/w/{workspace}/feeds/{feed}/odata/{path:path}")
 def odata(request: Request, visit: Reader, feed: str, path: str = "") -> Response:
     """The OData service of what is approved, or of all runs."""
     return _odata(request, visit, (feed,), feeds_of(visit).called(feed), path)
 
 
-@router.get("/w/{workspace}/feeds/runs/{run_id}/{table}.{form}")
+@read("/w/{workspace}/feeds/runs/{run_id}/{table}.{form}")
 def table_of_run(
     visit: Reader, run_id: str, table: str, form: str, where: Annotated[str | None, Query(alias="$filter")] = None
 ) -> Response:
@@ -89,7 +93,7 @@ def table_of_run(
     return _file(feeds_of(visit).of_run(run), f"{run.study}-{run.id}", table, form, where)
 
 
-@router.get("/w/{workspace}/feeds/{feed}/{table}.{form}")
+@read("/w/{workspace}/feeds/{feed}/{table}.{form}")
 def table(
     visit: Reader, feed: str, table: str, form: str, where: Annotated[str | None, Query(alias="$filter")] = None
 ) -> Response:
@@ -100,7 +104,20 @@ def table(
 def _odata(request: Request, visit: Visit, place: tuple[str, ...], feed: Feed, path: str) -> Response:
     root = f"{visit.house.settings.address}{at(visit.workspace.name, 'feeds', *place, 'odata')}"
     asked = Asked(path, request.query_params.multi_items(), dict(request.headers))
-    told = answer(feed, root, asked)
+    return _sent(answer(feed, root, asked))
+
+
+def is_odata(request: Request) -> bool:
+    """Whether a request is for an OData service, which has a form of its own for what is wrong."""
+    return re.match(r"/w/[^/]+/feeds/(runs/)?[^/]+/odata(/|$)", request.url.path) is not None
+
+
+def refused(letters: Iterable[Letter], status: int) -> Response:
+    """What the website refuses, in that form."""
+    return _sent(refusal(next(iter(letters)), status))
+
+
+def _sent(told: Answer) -> Response:
     return Response(told.body, told.status, {**FRESH, **told.headers}, told.content_type)
 
 

@@ -5,8 +5,9 @@ The order in which operators bind is that of OData 4.01, part 2, section 5.1.1.1
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NoReturn
@@ -16,6 +17,7 @@ from modelworks.website.feeds._schema import Table
 from modelworks.website.feeds.expressions._functions import FUNCTIONS, NUMBERS, Function
 from modelworks.website.feeds.expressions._tree import Call, Constant, Expression, Kind, Property
 
+NO_ALIASES: Mapping[str, str] = {}
 LONGEST = 8000
 # Python's own stack allows a few hundred; nobody writes by hand what is so deep.
 DEEPEST = 50
@@ -27,6 +29,7 @@ _TOKEN = re.compile(
     | (?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,12})?)?(?:Z|[+-]\d\d:\d\d))
     | (?P<day>\d{4}-\d\d-\d\d)
     | (?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+    | (?P<alias>@[^\W\d]\w*)
     | (?P<name>[^\W\d]\w*)
     | (?P<mark>[(),/=-])
     )""",
@@ -51,8 +54,8 @@ class Order:
     descending: bool
 
 
-def parse_filter(text: str, table: Table) -> Expression:
-    """The condition that a `$filter` says.
+def parse_filter(text: str, table: Table, aliases: Mapping[str, str] = NO_ALIASES) -> Expression:
+    """The condition that a `$filter` says; what an alias stands for is null where nobody says it.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def parse_filter(text: str, table: Table) -> Expression:
         W210 where it is no expression, W211 for a name that the table does not have, W212 for kinds that do not
         go together.
     """
-    found = _Parser(text, table).whole()
+    found = _Parser(text, table, aliases).whole()
     if found.kind not in ("boolean", "null"):
         fail(
             "W212",
@@ -70,9 +73,9 @@ def parse_filter(text: str, table: Table) -> Expression:
     return found
 
 
-def parse_orderby(text: str, table: Table) -> tuple[Order, ...]:
+def parse_orderby(text: str, table: Table, aliases: Mapping[str, str] = NO_ALIASES) -> tuple[Order, ...]:
     """What a `$orderby` says; letters as for a filter."""
-    return tuple(_Parser(text, table).orders())
+    return tuple(_Parser(text, table, aliases).orders())
 
 
 def parse_key(text: str, table: Table) -> Expression:
@@ -81,11 +84,13 @@ def parse_key(text: str, table: Table) -> Expression:
 
 
 class _Parser:
-    def __init__(self, text: str, table: Table) -> None:
+    def __init__(self, text: str, table: Table, aliases: Mapping[str, str] = NO_ALIASES) -> None:
         if len(text) > LONGEST:
             fail("W210", f"the expression has {len(text):,} characters", hint=f"{LONGEST:,} are enough for everybody")
         self._text, self._table = text, table
-        self._tokens = list(_tokens(text))
+        self._tokens = list(itertools.islice(_put_in(_tokens(text), aliases), LONGEST))
+        if len(self._tokens) == LONGEST:
+            fail("W210", "the expression is too long with its aliases", hint=f"{LONGEST:,} words are enough")
         self._at = 0
         self._depth = 0
 
@@ -225,7 +230,7 @@ class _Parser:
             found = self._or()
             self._expect(")")
             return found
-        if kind in ("mark", "end"):
+        if kind in ("mark", "end", "alias"):
             self._wrong(f"`{text}`" if text else "the end", "a column, a value or a function")
         return _constant(kind, text)
 
@@ -329,6 +334,17 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         yield found.lastgroup, found[found.lastgroup]
         at = found.end()
     yield "end", ""
+
+
+def _put_in(tokens: Iterator[tuple[str, str]], aliases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What aliases stand for in their place, as one value; one that is not given is null."""
+    for kind, text in tokens:
+        if kind == "alias":
+            yield "mark", "("
+            yield from itertools.takewhile(lambda each: each[0] != "end", _tokens(aliases.get(text, "null")))
+            yield "mark", ")"
+        else:
+            yield kind, text
 
 
 def _constant(kind: str, text: str) -> Constant:

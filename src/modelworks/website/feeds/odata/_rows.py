@@ -6,11 +6,13 @@ A column is written as a whole by Arrow; row by row, Python would take ten times
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from modelworks.website.feeds._moments import iso_8601
+from modelworks.website.feeds._schema import Table
 
 
 def rows_as_json(table: pa.Table) -> list[str]:
@@ -22,6 +24,23 @@ def rows_as_json(table: pa.Table) -> list[str]:
         parts += [f"{',' if number else '{'}{json.dumps(name)}:", pc.fill_null(_written(table.column(name)), "null")]
     found: list[str] = pc.binary_join_element_wise(*parts, "}", "").to_pylist()
     return found
+
+
+def addresses(rows: pa.Table, table: Table, root: str) -> pa.Array:
+    """Where each row is found by its key, as in `…/scenarios(run='7f3a21',scenario='baseline')`."""
+    parts: list[pa.Array | str] = []
+    for number, name in enumerate(table.key):
+        parts += [f"{',' if number else ''}{name}=", _in_an_address(rows.column(name))]
+    return pc.binary_join_element_wise(f"{root}/{table.name}(", *parts, ")", "")
+
+
+def _in_an_address(column: pa.ChunkedArray) -> pa.Array:
+    values = column.combine_chunks()
+    if pa.types.is_timestamp(values.type):
+        return iso_8601(values)
+    coded = values.dictionary_encode()
+    texts = [quote("'" + each.replace("'", "''") + "'", safe="'") for each in coded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(coded.indices)
 
 
 def _written(column: pa.ChunkedArray) -> pa.Array:

@@ -13,19 +13,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import pyarrow as pa
+
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.website.feeds._query import MOST_PAGE_ROWS, PAGE_ROWS, Page, Place, Query, count, page
 from modelworks.website.feeds._schema import TABLES, Table
 from modelworks.website.feeds._source import Feed
 from modelworks.website.feeds.expressions import parse_filter, parse_key, parse_orderby
 from modelworks.website.feeds.odata._metadata import csdl_json, csdl_xml, service_document
-from modelworks.website.feeds.odata._rows import rows_as_json
+from modelworks.website.feeds.odata._rows import addresses, rows_as_json
 
 VERSION = "4.0"
 JSON, XML, TEXT = "application/json", "application/xml", "text/plain"
 OPTIONS = ("$select", "$filter", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$format")
 _NOT_HERE = ("$expand", "$search", "$apply", "$compute", "$levels", "$deltatoken")
-_RESOURCE = re.compile(r"(?P<table>[^/(]*)(?:\((?P<key>.*)\))?(?P<count>/\$count)?", re.DOTALL)
+# What stands between the brackets of a key may be any text, a slash too.
+_RESOURCE = re.compile(r"(?P<table>[^/(]*)(?:\((?P<key>.*)\))?(?P<more>/[^)]*)?", re.DOTALL)
 # What a letter of ours is in the language of HTTP; the others say that the question was wrong.
 _STATUS = {"W214": 501, "W217": 404, "W218": 404, "W219": 406, "W221": 500}
 
@@ -51,6 +54,11 @@ class Asked:
     def option(self, name: str) -> str | None:
         return next((value for each, value in self.options if each == name), None)
 
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The values that stand elsewhere in the query, as in `$filter=run eq @r&@r='7f3a21'`."""
+        return {name: value for name, value in self.options if name.startswith("@")}
+
 
 def answer(feed: Feed, root: str, asked: Asked) -> Answer:
     """What the service at `root` (an address without a slash at its end) says to a request."""
@@ -67,6 +75,7 @@ def refusal(letter: Letter, status: int | None = None) -> Answer:
 
 
 def _answer(feed: Feed, root: str, asked: Asked) -> Answer:
+    _check_version(asked)
     _check_options(asked)
     path = asked.path.strip("/")
     if path == "$metadata":
@@ -79,10 +88,13 @@ def _answer(feed: Feed, root: str, asked: Asked) -> Answer:
     if found is None or table is None:
         name = path.partition("(")[0].partition("/")[0]
         fail("W217", f"there is nothing called `{name}` here", hint=near(name, TABLES))
+    if (found["more"] or "") not in ("", "/$count") or (found["key"] is not None and found["more"]):
+        hint = f"ask for the row, and say which column: {table.name}(…)?$select={table.columns[-1].name}"
+        fail("W214", f"nothing of {table.name} has an address like `{found['more']}`", hint=hint)
     query = _query(table, asked)
     if found["key"] is not None:
         return _entity(feed, root, query, parse_key(found["key"], table), plain)
-    if found["count"]:
+    if found["more"]:
         return Answer(200, str(count(feed, query)).encode(), TEXT, {"OData-Version": VERSION})
     return _collection(feed, root, query, asked, plain)
 
@@ -90,31 +102,44 @@ def _answer(feed: Feed, root: str, asked: Asked) -> Answer:
 def _collection(feed: Feed, root: str, query: Query, asked: Asked, plain: bool) -> Answer:
     wished = re.search(r"(?:odata\.)?maxpagesize\s*=\s*(\d{1,9})", asked.headers.get("prefer", ""))
     size = min(max(int(wished[1]), 1), MOST_PAGE_ROWS) if wished else PAGE_ROWS
-    found: Page = page(feed, query, size)
+    found: Page = page(feed, _with_key(query, plain), size)
     told: dict[str, Any] = {} if plain else {"@odata.context": _context(root, query)}
     if _truth(asked.option("$count"), "$count"):
         told["@odata.count"] = count(feed, replace(query, after=None))
     if found.next is not None:
         told["@odata.nextLink"] = _next_link(root, query.table, asked, found.next)
     applied = {"Preference-Applied": f"odata.maxpagesize={size}"} if wished else {}
-    rows = f'"value":[{",".join(rows_as_json(found.rows))}]'
+    rows = f'"value":[{",".join(_written(found.rows, root, query, plain))}]'
     return _said(_with_first(told, rows), headers=applied, plain=plain)
 
 
 def _entity(feed: Feed, root: str, query: Query, key: Any, plain: bool) -> Answer:
-    rows = rows_as_json(page(feed, replace(query, where=key, order=(), skip=0, top=1, after=None), 1).rows)
+    one = replace(_with_key(query, plain), where=key, order=(), skip=0, top=1, after=None)
+    rows = _written(page(feed, one, 1).rows, root, query, plain)
     if not rows:
         fail("W218", f"no row of {query.table.name} has this key", hint=f"list them: {root}/{query.table.name}")
     context = {} if plain else {"@odata.context": f"{_context(root, query)}/$entity"}
     return _said(_with_first(context, rows[0][1:-1]), plain=plain)
 
 
+def _with_key(query: Query, plain: bool) -> Query:
+    """The same with the whole key, of which the address is made that stands in a row shown without it."""
+    return query if plain or not query.select else replace(query, select=(*query.select, *query.table.key))
+
+
+def _written(rows: pa.Table, root: str, query: Query, plain: bool) -> list[str]:
+    shown = rows.select(query.columns)
+    if not plain and not set(query.table.key) <= set(query.columns):
+        shown = shown.add_column(0, "@odata.id", addresses(rows, query.table, root))
+    return rows_as_json(shown)
+
+
 def _query(table: Table, asked: Asked) -> Query:
     where, order, token = (asked.option(name) for name in ("$filter", "$orderby", "$skiptoken"))
     return Query(
         table,
-        where=parse_filter(where, table) if where is not None else None,
-        order=parse_orderby(order, table) if order is not None else (),
+        where=parse_filter(where, table, asked.aliases) if where is not None else None,
+        order=parse_orderby(order, table, asked.aliases) if order is not None else (),
         select=_select(asked.option("$select"), table),
         skip=_whole(asked.option("$skip"), "$skip") or 0,
         top=_whole(asked.option("$top"), "$top"),
@@ -145,6 +170,15 @@ def _truth(text: str | None, name: str) -> bool:
     if text not in (None, "true", "false"):
         fail("W220", f"{name} is `{text}`", hint="write true or false")
     return text == "true"
+
+
+def _check_version(asked: Asked) -> None:
+    """A client that takes no answer of version 4 is told so; one that says nothing takes it."""
+    most = asked.headers.get("odata-maxversion", VERSION).strip()
+    if not re.fullmatch(r"[4-9](\.\d+)?", most):
+        fail(
+            "W219", f"OData-MaxVersion is `{most}`, and this service is of version {VERSION}", hint=f"ask for {VERSION}"
+        )
 
 
 def _check_options(asked: Asked) -> None:
