@@ -79,3 +79,20 @@ def test_a_run_without_a_series_or_with_a_damaged_one_has_no_picture(run: Run, t
     for lacking in (series[:0], series[:1], series.drop(columns="q50"), series.assign(q50=float("inf"))):
         lacking.to_parquet(file)
         assert _drawn(file) is None
+
+
+def test_what_is_said_of_a_long_series_is_of_all_its_points(tmp_path: Path) -> None:
+    """Of 365 days some are drawn; the highest day and the last one are said, and drawn, whichever these are."""
+    days = pd.date_range("2020-01-01", "2020-12-30")
+    median = pd.Series(range(365), dtype=float)
+    median[100] = 5000.0
+    series = pd.DataFrame({"scenario": "baseline", "output": "cases", "time": days, "q50": median})
+    file = tmp_path / "outputs.parquet"
+    series.assign(q025=series["q50"], q975=series["q50"]).to_parquet(file)
+    picture = _drawn(file)
+    assert picture is not None
+    assert picture.about == "Cases from 1 January 2020 to 30 December 2020: the median is 5,000 at its highest"
+    points = [tuple(map(float, each)) for each in re.findall(r"[ML]([\d.]+),([\d.]+)", picture.median)]
+    assert len(points) < 150
+    assert (round(WIDTH * 100 / 364, 1), 0.0) in points
+    assert points[-1] == (WIDTH, pytest.approx(HEIGHT * (1 - 364 / 5000), abs=0.06))

@@ -98,13 +98,17 @@ def decimals_for(sd: float) -> int | None:
 
 
 def percent(share: float) -> str:
-    """A chance in percent, never rounded to nothing.
+    """A chance in percent, never rounded to nothing, nor to certainty.
 
-    >>> percent(1.0), percent(0.185), percent(0.0048), percent(6e-6)
-    ('100%', '18%', '0.48%', 'less than 0.1%')
+    >>> percent(1.0), percent(0.185), percent(0.0048), percent(6e-6), percent(0.9975), percent(0.99999)
+    ('100%', '18%', '0.48%', 'less than 0.1%', '99.8%', 'more than 99.9%')
     """
     if 0 < share < 0.001:
         return "less than 0.1%"
+    if 0.999 < share < 1:
+        return "more than 99.9%"
+    if 0.995 <= share < 1:
+        return f"{100 * share:.1f}%"
     return f"{100 * share:.0f}%" if share >= 0.1 else f"{100 * share:.2g}%"
 
 

@@ -48,18 +48,26 @@ def _drawn(file: Path) -> Sparkline | None:
         return None
     for name in ("scenario", "output"):
         table = table.filter(pc.equal(table[name], table[name][0]))
-    rows = table.to_pylist()[:: table.num_rows // MOST_POINTS + 1]
-    low, median, high = ([float(each[name]) for each in rows] for name in ("q025", "q50", "q975"))
+    every = table.to_pylist()
+    low, median, high = ([float(each[name]) for each in every] for name in ("q025", "q50", "q975"))
     bottom, top = min(0.0, min(low)), max(high)
-    if len(rows) < 2 or not all(map(math.isfinite, (*low, *median, *high))) or not top > bottom:
+    if len(every) < 2 or not all(map(math.isfinite, (*low, *median, *high))) or not top > bottom:
         return None
+
+    drawn = _drawn_points(median)
 
     def path(values: Sequence[float]) -> list[str]:
         across = WIDTH / (len(values) - 1)
-        return [f"{k * across:.1f},{HEIGHT * (top - y) / (top - bottom):.1f}" for k, y in enumerate(values)]
+        return [f"{k * across:.1f},{HEIGHT * (top - values[k]) / (top - bottom):.1f}" for k in drawn]
 
-    title = str(rows[0]["output"]).replace("_", " ").capitalize()
-    first, last = (dated(str(rows[k]["time"])[:10]) for k in (0, -1))
+    title = str(every[0]["output"]).replace("_", " ").capitalize()
+    first, last = (dated(str(every[k]["time"])[:10]) for k in (0, -1))
     about = f"{title} from {first} to {last}: the median is {words.number(max(median))} at its highest"
     ribbon = f"M{'L'.join([*path(high), *reversed(path(low))])}Z"
     return Sparkline(title, about, ribbon, f"M{'L'.join(path(median))}")
+
+
+def _drawn_points(median: Sequence[float]) -> list[int]:
+    """Which points of a series are drawn, in their order: some, evenly spread, with both ends and the highest."""
+    step = len(median) // MOST_POINTS + 1
+    return sorted({*range(0, len(median), step), max(range(len(median)), key=median.__getitem__), len(median) - 1})
