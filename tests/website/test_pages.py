@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 from visitors import WICKED, Site, token_on
@@ -63,7 +65,10 @@ def test_a_figure_comes_as_drawing_as_data_and_as_panels(site: Site) -> None:
     base = f"{site.at}/runs/{site.run.id}/figures/outputs"
     browser = site.browsers["viewer"]
     assert browser.get(f"{base}.svg").text.startswith("<svg")
-    assert "q50" in browser.get(f"{base}.csv").text.splitlines()[0]
+    table = pd.read_csv(io.StringIO(browser.get(f"{base}.csv").text))
+    assert {"panel", "time", "q50"} <= set(table.columns)
+    assert len(table) > 1
+    assert table["time"].str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").all()
     assert browser.get(f"{base}.json").json()[0]["$schema"].startswith("https://vega.github.io/schema/vega-lite")
     assert browser.get(f"{site.at}/runs/{site.run.id}/figures/none.svg").status_code == 404
 

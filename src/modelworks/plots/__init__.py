@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from modelworks.errors import fail, near
+from modelworks.plots._drawn import drawn_rows
 from modelworks.plots._figure import PAPER_SCALE, Figure
 from modelworks.plots._rasterise import rasterise
 
-__all__ = ["PAPER_SCALE", "Figure", "figure", "figures", "names", "rasterise"]
+__all__ = ["PAPER_SCALE", "Figure", "drawn_rows", "figure", "figures", "names", "rasterise"]
 
 
 def names() -> tuple[str, ...]:

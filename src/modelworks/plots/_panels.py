@@ -27,6 +27,8 @@ LETTER_WIDTH = 7.6
 
 # Figures keep this many digits: a thousandth of an axis is below a pixel.
 DIGITS = 5
+# Below this every whole number is one of its own.
+EXACT = 2.0**53
 
 # Thousands as 12k and millions as 3M from where they get long; 0.05 stays 0.05, which `s` alone would call 50m.
 SHORT_NUMBER = "abs(datum.value) >= 10000 ? replace(format(datum.value, '~s'), 'G', 'bn') : format(datum.value, ',~g')"
@@ -84,9 +86,15 @@ def numbers(values: Any) -> list[float | None]:
 
 
 def shortened(value: float) -> float:
-    """A number to the digits an eye can use; a whole one without its point."""
+    """A number to the digits an eye can use; a whole one, as of people who were counted, exactly and without its point.
+
+    >>> shortened(1234.5678), shortened(1234567.0), shortened(1e300)
+    (1234.6, 1234567, 1e+300)
+    """
+    if value.is_integer() and abs(value) < EXACT:
+        return int(value)
     short = float(f"{value:.{DIGITS}g}")
-    return int(short) if short.is_integer() else short
+    return int(short) if short.is_integer() and abs(short) < EXACT else short
 
 
 def moments(times: Any) -> list[int]:

@@ -36,6 +36,8 @@ FEWEST_STEPS, STEPS_AROUND_ONE = 2, 6
 
 INTERVAL = ("value", "low", "high")
 USED, HELD_OUT = "used in the fit", "held out"
+# What each of the tables below a panel holds.
+EXPECTED, NEW, OBSERVED = "expected", "new observations", "observed"
 
 
 def draw(
@@ -115,9 +117,11 @@ def panel(table: pd.DataFrame, points: pd.DataFrame, new: pd.DataFrame | None, t
         heights += [new["q025"], new["q975"]]
     x = time_axis(np.concatenate([each.to_numpy(dtype="datetime64[ns]") for each in times]))
     y = value_axis("q50", *heights)
-    layers: list[Spec] = [{**band_data(table), "layer": band_layers(x, y, hover=f"hover_{index}")}]
+    layers: list[Spec] = [
+        {"description": EXPECTED, **band_data(table), "layer": band_layers(x, y, hover=f"hover_{index}")}
+    ]
     if new is not None and len(new):
-        layers.insert(0, {**band_data(new), "layer": predictive_layers(x, y)})
+        layers.insert(0, {"description": NEW, **band_data(new), "layer": predictive_layers(x, y)})
     layers += observed_layers(points, x, y)
     return {"title": title, "layer": layers}
 
@@ -149,4 +153,4 @@ def observed_layers(points: pd.DataFrame, x: Spec, y: Spec) -> list[Spec]:
     if "low" in there and "high" in there:
         bar = {"type": "rule", "color": INK, "strokeWidth": 1.3}
         marks.insert(0, {"mark": bar, "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}})
-    return [{**columns(time=moments(rows["time"]), kind=kinds, **there), "layer": marks}]
+    return [{"description": OBSERVED, **columns(time=moments(rows["time"]), kind=kinds, **there), "layer": marks}]

@@ -68,7 +68,8 @@ def _panel(after: Mapping[str, ArrayLike], before: Mapping[str, ArrayLike], titl
         if colour == BLUE:
             dot = {"type": "circle", "color": colour, "size": 45, "opacity": 1}
             marks.append({"mark": dot, "encoding": {"x": x, "y": {**y, "field": "middle"}, "tooltip": TOLD}})
-        layers.append({**columns(**where, **{k: numbers(each) for k, each in levels.items()}), "layer": marks})
+        data = columns(**where, **{k: numbers(each) for k, each in levels.items()})
+        layers.append({"description": "prior" if colour == GREY else "posterior", **data, "layer": marks})
     return {"title": title, "layer": layers}
 
 

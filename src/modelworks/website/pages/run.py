@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import mimetypes
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from modelworks.plots import PAPER_SCALE, Figure
+from modelworks.plots import PAPER_SCALE, Figure, drawn_rows
 from modelworks.report import Page, columns_for, png_size, read_page, views
 from modelworks.runs import Origin, Run, promotion_of, with_origin
 from modelworks.website._house import Workspace, no_such_place
@@ -80,10 +79,11 @@ def drawing(visit: Reader, run_id: str, name: str) -> Response:
 
 @router.get("/w/{workspace}/runs/{run_id}/figures/{name}.csv")
 def numbers(visit: Reader, run_id: str, name: str) -> Response:
-    """The data behind a figure, one table after the other where it has several."""
+    """The numbers that a figure draws, as one table."""
     run, figure = visit.workspace.run(run_id), _figure(visit.workspace, run_id, name)
-    text = "\n".join(_as_csv(rows) for rows in _datasets(figure.spec))
-    return _saved(text.encode("utf-8"), "text/csv; charset=utf-8", f"{run.study}-{run.id}-{name}.csv")
+    return _saved(
+        _as_csv(drawn_rows(figure.spec)).encode("utf-8"), "text/csv; charset=utf-8", f"{run.study}-{run.id}-{name}.csv"
+    )
 
 
 @router.get("/w/{workspace}/runs/{run_id}/files/{name:path}")
@@ -125,27 +125,12 @@ def _beginning(file: Path) -> bytes:
         return opened.read(24)
 
 
-def _datasets(spec: Any) -> Iterator[list[dict[str, Any]]]:
-    """Every table of a specification."""
-    if isinstance(spec, dict):
-        yield from (rows for rows in spec.get("datasets", {}).values() if isinstance(rows, list))
-        inline = spec["data"].get("values") if isinstance(spec.get("data"), dict) else None
-        if isinstance(inline, list):
-            yield inline
-        for name, each in spec.items():
-            if name not in ("datasets", "data"):
-                yield from _datasets(each)
-    elif isinstance(spec, list):
-        for each in spec:
-            yield from _datasets(each)
-
-
 def _as_csv(rows: list[dict[str, Any]]) -> str:
-    columns = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
+    """Rows as one table, with every column that one of them has."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row for row in rows if isinstance(row, dict))
+    writer.writerows(rows)
     return text.getvalue()
 
 
