@@ -295,11 +295,12 @@ def test_without_scripts_everything_can_be_read(browser: Browser, story: Story) 
         assert len(tab.locator("main").inner_text()) > 80, place
     tab.goto(story.at("/jobs/JOB"))
     assert "ended: done" in tab.locator("#log").inner_text()
-    for place in ("/runs/RUN", "/runs/RUN/explore"):
+    for place in ("/runs/RUN", "/runs/RUN/explore", "/compare?run=RUN&run=OTHER"):
         tab.goto(story.at(place))
         still = tab.locator("figure img").first
         still.scroll_into_view_if_needed()
         assert still.is_visible()
+        assert still.evaluate("image => image.naturalWidth") > 0
     tab.context.close()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from compared import made_run
 from starlette.testclient import TestClient
 from visitors import let_in
 
+from modelworks.plots import Figure
 from modelworks.runs import Run
 from modelworks.study import new_repository, store_around
 from modelworks.website import create_app, read_settings
@@ -46,6 +48,23 @@ def test_numbers_assumptions_and_figures_of_two_runs_stand_side_by_side(browser:
         assert wanted.lower() in said.lower(), wanted
     assert "<script>alert" not in said
     assert said.count('class="live"') == 3
+
+
+def test_a_picture_is_drawn_in_another_process_for_who_asks_for_it(
+    browser: TestClient, runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What draws lets nobody else of its process go on meanwhile, so the page comes without, and no picture is drawn
+    in this one."""
+    monkeypatch.setattr(Figure, "svg", property(lambda figure: pytest.fail("drawn here")))
+    said = text(browser, runs[1], runs[2])
+    pictures = [unescape(each) for each in re.findall(r'<img class="still" src="([^"]+)"', said)]
+    assert len(pictures) == 3
+    for address in pictures:
+        drawn = browser.get(address)
+        assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/svg+xml")
+        assert drawn.text.startswith("<svg")
+    assert browser.get(f"{AT}/compare/none.svg?run={runs[1].id}&run={runs[2].id}").status_code == 404
+    assert browser.get(f"{AT}/compare/compared.svg?run={runs[1].id}").status_code == 404
 
 
 def test_the_earliest_is_what_the_others_are_held_against(browser: TestClient, runs: list[Run]) -> None:

@@ -28,11 +28,12 @@ PUBLIC = {
 }  # fmt: skip
 
 
-# Of what this site has nothing to show even those who may are told so: no run with draws, and no scenario of one.
-# `test_explore.py` has them.
+# Of what this site has nothing to show even those who may are told so: no run with draws, no scenario of one, and no
+# two runs with figures. `test_explore.py` and `test_compare.py` have them.
 NOTHING_THERE = {
     "/w/{workspace}/runs/{run_id}/explore", "/w/{workspace}/runs/{run_id}/explore.json",
     "/w/{workspace}/runs/{run_id}/explore.png", "/w/{workspace}/scenarios/{scenario}",
+    "/w/{workspace}/compare/{figure}.svg",
 }  # fmt: skip
 
 
@@ -100,7 +101,8 @@ def asked_of(site: Site, proposal: str, route: APIRoute) -> Iterator[tuple[str, 
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
         "study": "first-study", "dataset": "cases", "person_id": "none", "token_id": "none", "session": "none",
-        "scenario": "none", "proposal": proposal, "secret": "none", "version": digest("style.css"),
+        "scenario": "none", "proposal": proposal, "figure": "compared", "secret": "none",
+        "version": digest("style.css"),
     }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     if route.path.startswith("/static/"):

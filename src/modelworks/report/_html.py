@@ -26,7 +26,11 @@ STILL_SCALE = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A figure as the page holds it: what the script draws, and the picture that stands there without it."""
+    """A figure as the page holds it: what the script draws, and the picture that stands there without it.
+
+    `still` is the picture's address, and its width and height are in CSS pixels; 0 where that is not known before it
+    is drawn.
+    """
 
     figure: Figure
     id: str
@@ -57,9 +61,9 @@ def render_html(page: Page) -> str:
     )  # fmt: skip
 
 
-def show(figure: Figure) -> Shown:
-    """A figure made ready for the page."""
-    address, width, height = still(figure)
+def show(figure: Figure, address: str = "") -> Shown:
+    """A figure made ready for the page; its picture stands in the page, or is drawn for who asks for its address."""
+    address, width, height = (address, 0, 0) if address else still(figure)
     panels = figure.panels
     return Shown(
         figure,

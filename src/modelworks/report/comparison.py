@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -62,9 +62,16 @@ class ComparisonPage:
 
 
 def comparison_page(
-    comparison: Comparison, foresight: Sequence[Foresight] = (), *, links: Mapping[str, str] | None = None
+    comparison: Comparison,
+    foresight: Sequence[Foresight] = (),
+    *,
+    links: Mapping[str, str] | None = None,
+    picture: Callable[[str], str] = lambda name: "",
 ) -> ComparisonPage:
     """What there is to say of runs side by side; `links` leads to the page of each, by its id.
+
+    `picture` gives the address of a figure's picture, by its name; without it the page holds the pictures, and to
+    draw them takes longer than all else.
 
     Raises
     ------
@@ -83,7 +90,10 @@ def comparison_page(
         title=_title(runs),
         said=_said(comparison),
         first_tables=[_runs(runs, titles, links or {}), *numbers],
-        sections=[(section, [show(figure) for figure in section.figures]) for section in sections(comparison, titles)],
+        sections=[
+            (section, [show(figure, picture(figure.name)) for figure in section.figures])
+            for section in sections(comparison, titles)
+        ],
         tables=[*foretold, *differences],
         code=_code(comparison.code),
     )

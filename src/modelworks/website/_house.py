@@ -20,7 +20,7 @@ from modelworks.jobs import Queue
 from modelworks.runs import Index, Run, Store
 from modelworks.study import index_around, jobs_of, queue_around, store_around
 from modelworks.website._settings import Settings
-from modelworks.website._team_code import OF_FILES, TeamCode
+from modelworks.website._team_code import OF_FIGURES, OF_FILES, TeamCode
 from modelworks.website.access.oidc import Provider
 from modelworks.website.access.people import People
 
@@ -30,16 +30,24 @@ T = TypeVar("T")
 _OF_MODELS = frozenset({".py", ".yaml"})
 # How many things of a kind are kept that were read and may be asked for again; a page holds the data of its figures.
 REMEMBERED = 2000
-OF_LARGE_KINDS = {"page": 20, "svg": 100, "data": 1, "drawn": 20, "repository": 1}
+OF_LARGE_KINDS = {"page": 20, "comparison": 20, "svg": 50, "data": 1, "drawn": 20, "repository": 1}
 
 
 class Workspace:
     """A repository as the website sees it: what is asked often is opened once, and may be used by many threads."""
 
-    def __init__(self, name: str, root: Path, team_code: TeamCode | None = None, files: TeamCode | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        team_code: TeamCode | None = None,
+        files: TeamCode | None = None,
+        figures: TeamCode | None = None,
+    ) -> None:
         self.name = name
         self.root = root
         self._team_code, self._files = team_code or TeamCode(), files or TeamCode(words=OF_FILES)
+        self._figures = figures or TeamCode(words=OF_FIGURES)
         self._kept: dict[str, OrderedDict[Hashable, Any]] = {}
         self._lock = threading.Lock()
 
@@ -105,6 +113,10 @@ class Workspace:
         """What a function gives that reads a file of data which somebody sent, in such a process, too."""
         return self._files.call((self.name, "data"), None, function, *arguments, **named)
 
+    def of_figures(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What a function gives that draws, in the one process that does so for all workspaces."""
+        return self._figures.call("figures", None, function, *arguments, **named)
+
     def remembered(self, key: tuple[str, *tuple[Hashable, ...]], make: Callable[[], T]) -> T:
         """What was made for this key before; of each kind, which it begins with, what was asked for long ago goes."""
         with self._lock:
@@ -153,15 +165,15 @@ def opened(settings: Settings) -> Iterator[House]:
     """A house whose doors are open for as long as the block lasts."""
     people = People(settings.database, settings.session_days)
     patience = settings.model_seconds, settings.model_gb
-    team_code, files = TeamCode(*patience), TeamCode(*patience, OF_FILES)
+    children = TeamCode(*patience), TeamCode(*patience, OF_FILES), TeamCode(*patience, OF_FIGURES)
     named = workspace_names(settings.folders)
-    workspaces = {name: Workspace(name, folder, team_code, files) for name, folder in named.items()}
+    workspaces = {name: Workspace(name, folder, *children) for name, folder in named.items()}
     provider = Provider(settings.oidc, settings.address) if settings.oidc else None
     try:
         yield House(settings, people, workspaces, provider)
     finally:
-        team_code.close()
-        files.close()
+        for code in children:
+            code.close()
         people.close()
         for each in workspaces.values():
             each.close()

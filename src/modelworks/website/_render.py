@@ -34,6 +34,8 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("People", "people", "viewer"),
     ("Settings", "settings", "admin"),
 )
+# A run is never written over, so what is asked of it by its id may be kept by a browser, but by nobody between.
+LASTING = {"Cache-Control": "private, max-age=86400"}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TYPED = re.compile(r"`([^`\n]+)`")
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}

@@ -89,6 +89,19 @@ OF_FILES = Words(
         "send no more than the table itself; `model_gb` below [website] gives large files more memory",
     ),
 )
+OF_FIGURES = Words(
+    late=(
+        "W141",
+        "the figure was not drawn within {:.0f} seconds, and that was stopped",
+        "its data can be had without it; `model_seconds` below [website] gives a large one more time",
+    ),
+    ended=(
+        "W141",
+        "the process that draws figures ended without an answer ({})",
+        "look at the page again, which begins a new one",
+    ),
+    memory=("W141", "to draw the figure takes more than {:g} GB", "its data can be had without it"),
+)
 
 
 class TeamCode:

@@ -48,6 +48,7 @@
       figure.classList.add("is-live");
     } catch (error) {
       place.replaceChildren();
+      figure.classList.remove("drawn-later");
       console.error(`${figure.id}: ${error.message}`);
     }
     figure.classList.remove("is-drawing");
@@ -57,11 +58,11 @@
   async function save(figure) {
     const still = figure.querySelector(".still");
     const canvas = document.createElement("canvas");
-    canvas.width = 2 * still.getAttribute("width");
-    canvas.height = 2 * still.getAttribute("height");
     const image = new Image();
     image.src = still.src;
     await image.decode();
+    canvas.width = 2 * (still.getAttribute("width") ?? image.naturalWidth);
+    canvas.height = 2 * (still.getAttribute("height") ?? image.naturalHeight);
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     const link = document.createElement("a");
     link.href = canvas.toDataURL("image/png");

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from modelworks.report import dataset_views
 from modelworks.website import _catalogue
 from modelworks.website._corrections import corrections, settle, waiting
+from modelworks.website._drawings import data_views
 from modelworks.website._render import page
 from modelworks.website.access.visits import Reader
 
@@ -47,7 +47,7 @@ def dataset(request: Request, visit: Reader, dataset: str) -> Response:
     workspace, people = visit.workspace, visit.house.people
     left = settle(people, workspace)
     shown = _catalogue.dataset(workspace, dataset)
-    drawn = workspace.remembered(("drawn", dataset, _catalogue.state(workspace)), lambda: dataset_views(shown))
+    drawn = workspace.remembered(("drawn", dataset, _catalogue.state(workspace)), lambda: data_views(workspace, shown))
     return page(
         request, "dataset.html.j2", page=shown, links=_catalogue.links(workspace), left=left,
         proposals=waiting(workspace, dataset), corrections=corrections(people, workspace, dataset), **drawn,

@@ -29,6 +29,7 @@ from modelworks.study import (
     order_study,
     read_moved,
 )
+from modelworks.website._drawings import as_png
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page, rendered, short
 from modelworks.website._scenarios import LONGEST_TITLE, named, remove, save, saved, saved_one
@@ -70,8 +71,10 @@ def answer(request: Request, visit: Reader, run_id: str) -> Response:
 @router.get("/w/{workspace}/runs/{run_id}/explore.png")
 def picture(request: Request, visit: Reader, run_id: str) -> Response:
     """The figure for who runs no scripts."""
-    drawn = _figure(_explored(visit.workspace, visit.workspace.run(run_id), request.query_params)).png()
-    return Response(drawn, media_type="image/png", headers={"Cache-Control": "no-store"})
+    found = _explored(visit.workspace, visit.workspace.run(run_id), request.query_params)
+    return Response(
+        as_png(visit.workspace, _figure(found)), media_type="image/png", headers={"Cache-Control": "no-store"}
+    )
 
 
 @router.post("/w/{workspace}/runs/{run_id}/explore")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import ModelworksError, fail
-from modelworks.report import DataPage, dataset_views
+from modelworks.report import DataPage
 from modelworks.study import (
     DataProposal,
     accept_proposal,
@@ -22,6 +22,7 @@ from modelworks.study import (
 )
 from modelworks.website import _catalogue
 from modelworks.website._corrections import corrections, settle
+from modelworks.website._drawings import data_views
 from modelworks.website._house import Workspace, no_such_place
 from modelworks.website._render import at, page
 from modelworks.website._studies import resting_on
@@ -156,7 +157,7 @@ def _drawn(workspace: Workspace, found: DataProposal) -> dict[str, Any]:
     def made() -> dict[str, Any]:
         # Whatever was sent is read in a process of its own, which takes so much memory and so long.
         shown, difference = workspace.of_data(proposed_page, workspace.root, found)
-        return {"page": shown, "difference": difference, **dataset_views(shown)}
+        return {"page": shown, "difference": difference, **data_views(workspace, shown)}
 
     return workspace.remembered(("drawn", "proposal", found.commit, _catalogue.state(workspace)), made)
 

@@ -15,15 +15,14 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from modelworks.plots import PAPER_SCALE, Figure, drawn_rows
 from modelworks.report import Page, columns_for, png_size, read_page, views
 from modelworks.runs import Origin, Run, promotion_of, with_origin
+from modelworks.website._drawings import as_svg
 from modelworks.website._house import Workspace, no_such_place
-from modelworks.website._render import page
+from modelworks.website._render import LASTING, page
 from modelworks.website._studies import changed_since
 from modelworks.website.access.visits import Reader
 
 router = APIRouter()
 
-# A run is never written over, so what is asked for by its full key may be kept by a browser, but by nobody between.
-LASTING = {"Cache-Control": "private, max-age=86400"}
 # Shown by a browser as a page or run as a script, these could act as us; they are only ever saved.
 _ONLY_SAVED = frozenset({"text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml"})
 
@@ -72,7 +71,7 @@ def specs(visit: Reader, run_id: str, name: str) -> Response:
 def drawing(visit: Reader, run_id: str, name: str) -> Response:
     """A figure as SVG, to be saved."""
     run, figure = visit.workspace.run(run_id), _figure(visit.workspace, run_id, name)
-    drawn = visit.workspace.remembered(("svg", run.key, name), lambda: figure.svg)
+    drawn = as_svg(visit.workspace, figure, run.key)
     content = with_origin(drawn.encode("utf-8"), ".svg", Origin.of(run, f"figures/{name}.vl.json"))
     return _saved(content, "image/svg+xml", f"{run.study}-{run.id}-{name}.svg")
 
