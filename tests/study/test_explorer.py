@@ -84,6 +84,11 @@ def test_without_contacts_the_ill_recover_one_by_one(run: Run) -> None:
     days = np.arange(answer.ribbons[0].times.size)
     expected = np.quantile(np.exp(-chosen[:, None] * days), 0.5, axis=0)
     np.testing.assert_allclose(answer.ribbons[0].explored[2], expected, rtol=1e-4, atol=1e-6)
+    # Nobody else falls ill: each draw is highest on the first day, with the one boy.
+    np.testing.assert_allclose(answer.ribbons[0].highest["explored"], 1.0, rtol=1e-12)
+    fewer = answer.ribbons[0].highest["difference"]
+    assert fewer[4] < 0.0
+    assert fewer[2] == pytest.approx(1.0 - answer.ribbons[0].highest["baseline"][2])
     infections = answer.ribbons[1]
     assert np.abs(infections.explored).max() == 0.0
     assert infections.totals is not None

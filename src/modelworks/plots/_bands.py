@@ -1,4 +1,4 @@
-"""A series with its uncertainty: the median as a line, half of the draws in a dark band, 95% in a pale one."""
+"""A series with its uncertainty: the median as a line, half of the draws in an inner band, 95% in an outer one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POINTER_SIZE = 160
 
 DAY = "%-d %B %Y"
 
-WHAT_BANDS_MEAN = "Line: the median; dark band: half of the draws; pale band: 95% of them."
+WHAT_BANDS_MEAN = "Line: the median; inner band: half of the draws; outer band: 95% of them."
 
 # The fields of our data that hold text.
 WORDS = frozenset({"scenario", "stratum", "kind", "chain", "member", "run"})
@@ -34,7 +34,7 @@ def band_data(table: pd.DataFrame) -> Spec:
 
 
 def band_layers(x: Spec, y: Spec, *, hover: str, fill: str = BLUE) -> list[Spec]:
-    """The pale band, the dark band, the median, and a rule that tells the numbers under the pointer.
+    """The outer band, the inner band, the median, and a rule that tells the numbers under the pointer.
 
     `x` and `y` are axes; `hover` names the pointer's selection, and must differ between panels of a figure.
     """

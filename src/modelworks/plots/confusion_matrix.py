@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, *, name: str = "confusion_matrix", title: str = "W
     right = float(np.trace(matrix) / matrix.sum())
     caption = (
         f"Rows: what a case was; columns: what it was taken for; {right:.1%} of {matrix.sum():,.0f} are right. "
-        "The darker, the larger the share of its row."
+        "The stronger the blue, the larger the share of its row."
     )
     return small_multiples(name, title, caption, [panel(matrix, classes)], per_row=1)
 

@@ -41,7 +41,7 @@ def draw(
         fail("G202", "there are no contacts, so there is nothing to draw")
     chosen = list(matrices)[:MOST_MATRICES]
     panels = [panel(np.asarray(matrices[name], dtype=float), strata[name], label(name, labels)) for name in chosen]
-    caption = "Rows: the person who reports; columns: whom they met; the darker, the more contacts."
+    caption = "Rows: the person who reports; columns: whom they met; the stronger the colour, the more contacts."
     caption += " Each matrix has its own shades." if len(chosen) > 1 else ""
     if len(matrices) > len(chosen):
         caption += f" The first {len(chosen)} of {len(matrices)} matrices."

@@ -81,7 +81,7 @@ def caption(has_predictive: bool, has_held_out: bool) -> str:
     """What to look for, and what the marks mean."""
     sentences = [
         "The points should scatter around the line without a pattern.",
-        "Line: the model's median; dark and pale bands: 50% and 95% of its draws.",
+        "Line: the model's median; inner and outer band: 50% and 95% of its draws.",
     ]
     if has_predictive:
         sentences.append("About 95% of points should lie between the dashed lines, where new observations would fall.")

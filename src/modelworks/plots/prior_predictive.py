@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CAPTION = (
     "Runs with draws of the priors, before the data were used. The points should lie between the dashed lines, where "
     "95% of new observations would fall; where they do not, the assumptions exclude what happened. Bands that are very "
-    "much wider than the data allow epidemics that nobody believes in. Line: median; dark and pale bands: 50% and 95%."
+    "much wider than the data allow epidemics that nobody believes in. Line: median; inner and outer band: 50% and 95%."
 )
 
 

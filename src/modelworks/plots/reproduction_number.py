@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CAPTION = (
     "Each window is shown at its last day: what changed on a day is seen in full a window later. Above the grey line "
-    "the epidemic grew. Line: the median; dark and pale bands: 50% and 95% of what the counts leave possible."
+    "the epidemic grew. Line: the median; inner and outer band: 50% and 95% of what the counts leave possible."
 )
 
 

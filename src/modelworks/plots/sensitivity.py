@@ -24,8 +24,8 @@ CORRELATION = (
     "held in place, in whichever form; the thin lines are 95% intervals."
 )
 SHARES = (
-    "Shares of the variance: dark, what a parameter explains by itself; pale, with everything it acts together with. "
-    "The thin lines are 95% intervals of the pale bars, from the finite number of runs."
+    "Shares of the variance: narrow bar, what a parameter explains by itself; broad, with everything it acts together "
+    "with. The thin lines are 95% intervals of the broad bars, from the finite number of runs."
 )
 
 
@@ -79,5 +79,5 @@ def _correlations(table: pd.DataFrame, middle: float) -> Spec:
 def _shares(table: pd.DataFrame, middle: float) -> Spec:
     del middle
     begin = [0] * len(table)
-    pale, dark = _bars(table, begin, table["total"], SKY), _bars(table, begin, table["value"], BLUE, 0.45)
-    return {"layer": [pale, dark, _bars(table, table["total_low"], table["total_high"], VERMILLION, 0.1)]}
+    broad, narrow = _bars(table, begin, table["total"], SKY), _bars(table, begin, table["value"], BLUE, 0.45)
+    return {"layer": [broad, narrow, _bars(table, table["total_low"], table["total_high"], VERMILLION, 0.1)]}

@@ -40,7 +40,7 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"linked": words.linked, "moment": words.moment}
+    made.filters |= {"linked": words.linked, "moment": words.moment, "coded": words.coded}
     made.globals |= {"words": words}
     return made
 

@@ -24,6 +24,7 @@ from modelworks.report.words import (
     VERDICTS,
     anchor,
     decimals_for,
+    grouped,
     interval,
     moment,
     number,
@@ -329,7 +330,7 @@ def _assumption_row(row: AssumptionRow) -> tuple[Cell, ...]:
     note = ": ".join(part for part in (chosen and f"chosen {chosen}", row.why) if part)
     return (
         Cell(row.name, note=row.meaning),
-        Cell(row.value),
+        Cell(grouped(row.value)),
         Cell(row.unit),
         Cell(row.source, note=note),
         Cell(row.place),

@@ -13,7 +13,7 @@ from modelworks.plots import Figure
 from modelworks.report._html import still
 from modelworks.report._templates import environment, policy, stylesheet
 from modelworks.report._views import Cell, Column, Table
-from modelworks.report.words import MARKS
+from modelworks.report.words import VERDICTS
 
 # A picture that stays readable on a phone, and of which two stand side by side on a desk.
 PICTURE_WIDTH, PICTURE_HEIGHT = 330, 200
@@ -111,7 +111,7 @@ def _tables(page: DataPage) -> list[Table]:
 def _checks(page: DataPage) -> Table:
     heads = (Column("Verdict", "verdict"), Column("Check"), Column("Found"))
     rows = tuple(
-        (Cell(MARKS[each.verdict], verdict=each.verdict), Cell(each.name), Cell(each.found, note=each.accepted))
+        (Cell(VERDICTS[each.verdict][0], verdict=each.verdict), Cell(each.name), Cell(each.found, note=each.accepted))
         for each in page.checks
     )
     return Table("checks", "Checks", "What is asked of the table, and what was found", heads, rows)

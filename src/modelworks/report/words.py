@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from markupsafe import Markup, escape
@@ -28,6 +29,8 @@ _LINK = re.compile(
 # Not from `calendar`, whose names are in the language of the machine.
 _MONTHS = "January February March April May June July August September October November December"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_LONG = re.compile(r"-?\d{5,}(\.\d+)?")
+_TYPED = re.compile(r"`([^`\n]+)`")
 _TRAILING = ".,;:)]}'’”"
 
 
@@ -113,16 +116,29 @@ def percent(share: float) -> str:
 
 
 def interval(median: float | None, low: float | None, high: float | None) -> str:
-    """A median with its 95% interval.
+    """A median with its 95% interval, each to three significant digits: more would not be known.
 
-    >>> interval(3.2218, 2.7, 3.8012)
-    '3.22 (2.70 to 3.80)'
+    >>> interval(3.2218, 2.7, 3.8012), interval(913.4, 798.2, 1023.4)
+    ('3.22 (2.70 to 3.80)', '913 (798 to 1,020)')
     """
     if median is None:
         return "–"
     if low is None or high is None:
-        return number(median)
-    return f"{number(median)} ({number(low)} to {number(high)})"
+        return number(_meaningful(median))
+    return f"{number(_meaningful(median))} ({number(_meaningful(low))} to {number(_meaningful(high))})"
+
+
+def _meaningful(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def grouped(text: str) -> str:
+    """A number as somebody wrote it, with every digit, in groups where it is long; four digits may be a year.
+
+    >>> grouped("1234567.25"), grouped("1850"), grouped("0.12345"), grouped("normal(10000, 5)")
+    ('1,234,567.25', '1850', '0.12345', 'normal(10000, 5)')
+    """
+    return f"{Decimal(text):,f}" if _LONG.fullmatch(text) else text
 
 
 def told(said: Mapping[str, Any]) -> str:
@@ -239,3 +255,12 @@ def anchor(text: str, kind: Literal["section", "figure", "table"]) -> str:
     'section-fit-to-the-data'
     """
     return f"{kind}-{re.sub(r'[^a-z0-9]+', '-', text.lower()).strip('-')}"
+
+
+def coded(text: str) -> Markup:
+    """A sentence for a page, in which what stands between backticks is set as something that one types.
+
+    >>> print(coded("`a < b` is no name"))
+    <code>a &lt; b</code> is no name
+    """
+    return Markup(_TYPED.sub(r"<code>\1</code>", str(escape(text))))

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -37,7 +37,6 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
 # A run is never written over, so what is asked of it by its id may be kept by a browser, but by nobody between.
 LASTING = {"Cache-Control": "private, max-age=86400"}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_TYPED = re.compile(r"`([^`\n]+)`")
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -84,15 +83,6 @@ def at(workspace: str, *parts: str) -> str:
     return "/".join(["/w", quote(workspace, safe=""), *(quote(part, safe="") for part in parts)])
 
 
-def coded(text: str) -> Markup:
-    """A sentence for a page, in which what stands between backticks is set as something that one types.
-
-    >>> print(coded("`a < b` is no name"))
-    <code>a &lt; b</code> is no name
-    """
-    return Markup(_TYPED.sub(r"<code>\1</code>", str(escape(text))))
-
-
 def dated(text: str) -> str:
     """A sentence with its days as one reads them.
 
@@ -114,7 +104,7 @@ def short(value: float) -> str:
 @functools.cache
 def _templates() -> Environment:
     made = environment("modelworks.website")
-    made.filters |= {"coded": coded, "dated": dated, "short": short}
+    made.filters |= {"dated": dated, "short": short}
     made.globals |= {"static": _static, "pages": PAGES, "version": version("modelworks")}
     return made
 

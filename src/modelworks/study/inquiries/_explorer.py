@@ -48,8 +48,9 @@ UNLIKE = 1e-6
 class Ribbon:
     """An output's quantiles over draws at each time: `baseline`, `explored`, and their difference, draw by draw.
 
-    Each is (level, time) with the levels 2.5%, 25%, 50%, 75%, 97.5%. `totals` are the same of the sum over all times,
-    (level,), where the output counts events.
+    Each is (level, time) with the levels 2.5%, 25%, 50%, 75%, 97.5%. `highest` are the same of the largest value of
+    each draw, (level,), and `totals` of its sum over all times, where the output counts events: by `baseline`,
+    `explored` and `difference`.
     """
 
     output: str
@@ -58,6 +59,7 @@ class Ribbon:
     baseline: Array
     explored: Array
     difference: Array
+    highest: Mapping[str, Array]
     totals: Mapping[str, Array] | None
 
 
@@ -277,10 +279,6 @@ class Explorer:
         before, after = (values[:, first:, column] for values in (baseline, explored))
         rows = row_times(self._times, counts_events=about.counts_events)[first:]
         unit = self.study.model.series[about.output].unit
-        totals = None
-        if about.counts_events:
-            sums = {"baseline": before.sum(1), "explored": after.sum(1), "difference": (after - before).sum(1)}
-            totals = {name: quantiles(values) for name, values in sums.items()}
         return Ribbon(
             about.name,
             unit,
@@ -288,7 +286,8 @@ class Explorer:
             quantiles(before),
             quantiles(after),
             quantiles(after - before),
-            totals,
+            _held_together(before.max(1), after.max(1)),
+            _held_together(before.sum(1), after.sum(1)) if about.counts_events else None,
         )
 
     def _unlike(self) -> str:
@@ -314,6 +313,12 @@ class Explorer:
 def quantiles(values: Array) -> Array:
     """The levels of a ribbon over draws (draw, …)."""
     return np.quantile(values, list(LEVELS.values()), axis=0)
+
+
+def _held_together(before: Array, after: Array) -> dict[str, Array]:
+    """The levels (level,) of a number of each draw (draw,) as it was, as it came out, and of its change by draw."""
+    said = {"baseline": before, "explored": after, "difference": after - before}
+    return {name: quantiles(values) for name, values in said.items()}
 
 
 # -- one for each run ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from modelworks.calibration import Posterior
 from modelworks.diagnostics.loo import Loo, LooDifference, difference, loo
 from modelworks.errors import ModelworksError, fail
 from modelworks.report import Foresight
+from modelworks.report.words import signed
 from modelworks.runs import Run
 from modelworks.study import stages
 
@@ -79,7 +80,7 @@ def foresight(runs: Sequence[Run]) -> list[Foresight]:
             rows.append(Foresight(after.id, why_not=error.letters[0].message))
             continue
         for name, each in {**found.by_target, "all series": found.total}.items():
-            rows.append(Foresight(after.id, name, f"{each.elpd:+.1f} ± {each.se:.1f}", each.in_words))
+            rows.append(Foresight(after.id, name, f"{signed(each.elpd, decimals=1)} ± {each.se:.1f}", each.in_words))
     return rows
 
 

@@ -12,6 +12,7 @@ from modelworks.errors import counted
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Event, Job, Queue
 from modelworks.logs import without_secrets
+from modelworks.report import words
 from modelworks.study.jobs._estimate import took_in_words
 from modelworks.study.jobs._jobs import jobs_of, queue_around
 
@@ -76,7 +77,7 @@ def _sentences(queue: Queue, job: Job) -> Iterator[str]:
     if job.state == "waiting":
         yield from _waiting(queue, job)
     elif job.state == "running":
-        began = job.started[:19].replace("T", " ")
+        began = words.moment(job.started)
         yield f"Attempt {job.attempt} is under way; the first began {began}." + (f" {job.phase}." if job.phase else "")
     elif job.state == "failed":
         yield f"{str(job.outcome.get('text', '')).strip()}."

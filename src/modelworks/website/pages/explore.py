@@ -237,10 +237,10 @@ def stands_at(control: Control, value: float) -> str:
 
 def _rows(ribbon: Ribbon) -> list[tuple[Any, ...]]:
     """What a table says of an output: by name its baseline, what was explored, and the difference."""
-    last = ("At the end", ribbon.baseline[:, -1], ribbon.explored[:, -1], ribbon.difference[:, -1])
-    if ribbon.totals is None:
-        return [last]
-    return [("In all", *(ribbon.totals[name] for name in ("baseline", "explored", "difference"))), last]
+    bands = {"baseline": ribbon.baseline, "explored": ribbon.explored, "difference": ribbon.difference}
+    last = {name: values[:, -1] for name, values in bands.items()}
+    told = {"In all": ribbon.totals, "At its highest": ribbon.highest, "At the end": last}
+    return [(when, *(said[name] for name in bands)) for when, said in told.items() if said is not None]
 
 
 def _figure(found: Explored) -> Figure:
