@@ -24,7 +24,7 @@ import pytest
 import servers
 import sqlalchemy as sql
 from starlette.testclient import TestClient
-from visitors import PASSWORD, let_in, token_on
+from visitors import PASSWORD, let_in, sign_in, token_on
 
 from modelworks.databases import open_database
 from modelworks.study import new_repository
@@ -68,6 +68,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         member = TestClient(app, base_url=settings.address, follow_redirects=False)
         let_in(admin, app, "ada", "admin")
         let_in(member, app, "bob", "viewer")
+        sign_in(member, "bob")
         yield Office(app, admin, member, settings.database)
 
 
@@ -91,6 +92,11 @@ def end_token(of: Office) -> Any:
     return own(of, f"tokens/{token.id}/end")
 
 
+def other_session(of: Office) -> str:
+    """The browser in which the member was signed in before this one."""
+    return min(of.people.sessions(of.id), key=lambda each: each.until).hash
+
+
 def choose(of: Office) -> Any:
     page = f"/password/{of.people.make_link(of.id, 'reset')}"
     # A look at the form changes nothing; the link itself was there before.
@@ -107,6 +113,8 @@ CHANGES: dict[str, Callable[[Office], Any]] = {
     "a token": lambda of: own(of, "tokens", title="mine"),
     "a token's end": end_token,
     "a password": lambda of: own(of, "password", before=PASSWORD, after=NEW),
+    "another browser's end": lambda of: own(of, f"sessions/{other_session(of)}/end"),
+    "an end": lambda of: of.member.post("/sign-out", data={"form_token": token_on(of.member, "/account")}),
 }
 
 
@@ -229,7 +237,7 @@ def write(kept: Kept, names: Iterator[str], over: threading.Event) -> None:
 
 
 def one_life(kept: Kept, name: str) -> None:
-    """Invited, a password chosen, a token made and taken back, another role, an address, another link, removed."""
+    """Invited, a password chosen, a token made and taken back, a role, an address, a link, signed out, removed."""
     people = f"{kept.at}/w/ours/people"
     by_admin = {"authorization": f"Bearer {kept.admin}", **HTML}
     with httpx.Client(timeout=PATIENCE_SECONDS, headers=HTML) as browser:
@@ -255,6 +263,7 @@ def one_life(kept: Kept, name: str) -> None:
         change("mail", f"{people}/{person}/mail", mail=f"{name}@example.org")
         change("link", f"{people}/{person}/link")
         send("token", f"{kept.at}/account/tokens", f"{kept.at}/account", title=name)
+        send("out", f"{kept.at}/sign-out", f"{kept.at}/account")
         change("gone", f"{people}/{person}/role", role="none")
 
 
@@ -283,7 +292,13 @@ def check(kept: Kept) -> None:
         assert told[name] == is_so, (name, [each._tuple() for each in trail if name in (each.person, each.about)])
     assert set(kept.invited) <= people.keys()
     lines = Counter(each.what for each in trail)
-    what = {"invited": "invited", "chose": "chose a password", "token": "made a token", "ended": "took a token back"}
+    what = {
+        "invited": "invited",
+        "chose": "chose a password",
+        "token": "made a token",
+        "ended": "took a token back",
+        "out": "signed out",
+    }
     assert all(lines[line] >= kept.done[done] for done, line in what.items())
 
 
@@ -311,6 +326,8 @@ class Told:
             self.has_password, self.links, self.sessions = True, 0, 0
         elif what == "signed in":
             self.sessions += 1
+        elif what == "signed out":
+            self.sessions -= 1
         elif what in ("made a token", "took a token back"):
             self.tokens += 1 if what == "made a token" else -1
         else:

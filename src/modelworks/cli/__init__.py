@@ -6,6 +6,7 @@ words into calls and results into lines.
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -361,13 +362,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_guarded(lambda: line.main(given, prog_name="modelworks", standalone_mode=False), "--json" in given))
 
 
+# How what is no text is written.
+_AS_IT_CAME = "modelworks-as-it-came"
+
+
 def _never_stumble(stream: Any) -> None:
     """No letter stops a command: an encoding that does not have it (our ✓, a name in Greek) shows its number.
 
     A name that is no text at all goes out as the bytes it came as.
     """
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="surrogateescape" if takes_everything(stream) else "backslashreplace")
+        codecs.register_error(_AS_IT_CAME, _as_it_came)
+        stream.reconfigure(errors=_AS_IT_CAME if takes_everything(stream) else "backslashreplace")
+
+
+def _as_it_came(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A byte that is no text as that byte; half a character, as JSON or YAML may say it, as its number."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.backslashreplace_errors(error)
 
 
 def _guarded(work: Callable[[], Any], as_json: bool) -> int:

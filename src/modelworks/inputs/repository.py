@@ -174,7 +174,8 @@ class Repository:
         if wanted.name == STUDY_FILE:
             wanted = wanted.parent
         for folder in (self.root / "studies" / wanted, self.root / wanted, self.root / RERUNS / wanted, wanted):
-            if (folder / STUDY_FILE).is_file() and folder.resolve().is_relative_to(self.root):
+            # `os.path` has an answer for what is too long to be a name, too.
+            if os.path.isfile(folder / STUDY_FILE) and folder.resolve().is_relative_to(self.root):
                 return folder.resolve()
         named = [folder for folder in self.studies() if folder.name == name]
         if len(named) == 1:

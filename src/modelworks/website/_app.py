@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 import threading
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from modelworks.errors import Letter, ModelworksError
+from modelworks.errors import Letter, ModelworksError, disk_letter
 from modelworks.study import worker_around
 from modelworks.website import _measures as measures
 from modelworks.website._connections import COME_AGAIN_SECONDS
@@ -72,7 +73,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 # What a letter means to a browser or a program; any other is a mistake in what was asked for.
 STATUS = {
     "W104": 404, "R101": 404, "R110": 404, "J102": 404, "Y134": 404,
-    "W106": 503, "W120": 503, "R150": 503, "J101": 503,
+    "W106": 503, "W120": 503, "R120": 503, "R150": 503, "J101": 503,
     "W107": 401, "W113": 401, "W108": 403, "W109": 403, "W121": 403, "W111": 409, "W114": 429, "W115": 410, "W116": 413,
     "W117": 500, "W217": 404, "W221": 500, "W301": 404, "D101": 404,
     "D148": 409, "W140": 409, "D149": 403,
@@ -86,11 +87,15 @@ _LOG = logging.getLogger("modelworks.website")
 
 def create_app(settings: Settings) -> FastAPI:
     """The website of these settings; store, index, queue and people are opened when it starts."""
-    app = FastAPI(title="modelworks", lifespan=_lifespan(settings), docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="modelworks", lifespan=_lifespan(settings), docs_url=None, redoc_url=None, openapi_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(ModelworksError, _letters)
     app.add_exception_handler(NoAnswerError, _in_trouble)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(Exception, _broken)
@@ -136,17 +141,29 @@ async def _in_trouble(request: Request, error: Exception) -> Response:
     return _told(request, (error.letter,) if isinstance(error, NoAnswerError) else (), 503)
 
 
+async def _disk(request: Request, error: Exception) -> Response:
+    """A disk that is full, in whichever room that was found out; what else it refuses is a mistake of ours."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    _LOG.error("%s %s: %s", request.method, request.url.path, error)
+    return _told(request, (disk_letter(error),), 503)
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     """What the router says, in our words: there is no such page, or it does not take this."""
     status = error.status_code if isinstance(error, HTTPException) else 500
+    path = request.url.path
+    if status == 404 and request.method in SAFE and path != "/" and path.endswith("/"):
+        # By its place alone: as its host a request may name any.
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/{path.strip('/')}{query}", 307)
     letter = Letter("W104", "there is no such page, or it is not for you to see", "go back to the start")
     if status == 400:
         letter = Letter("W118", "what was sent can not be read: it is no JSON, or no form", "send it again, in UTF-8")
     if status == 405:
         letter = Letter("W104", f"what is at this address takes no {request.method}", "read it: GET")
-    if status == 413:
-        most = request.app.state.house.settings.upload_mb
-        letter = Letter("W116", f"more than {most:g} MB came at once", "send a smaller file")
+    if status == 413 and isinstance(error, HTTPException):
+        letter = Letter("W116", error.detail, "send a smaller file")
     answer = _told(request, (letter,), status)
     # With 405 it says what is taken.
     answer.headers.update(getattr(error, "headers", None) or {})

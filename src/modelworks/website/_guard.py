@@ -12,6 +12,9 @@ from modelworks.website._settings import Settings
 
 # How long a reader may take to send the next piece of what they send.
 PATIENCE_SECONDS = 60.0
+# Only files may be large, which are put aside as they come: whatever else is sent is read into memory and taken apart
+# before anybody is asked who they are.
+MOST_WRITTEN_BYTES = 1_000_000
 # No script and no style but our own files, nothing from elsewhere, nothing in somebody else's frame.
 POLICY = "; ".join(
     (
@@ -27,11 +30,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # Unless an answer says otherwise: what only members may see lies in nobody's cache.
+    "Cache-Control": "no-store",
 }
 
 
 class Guard:
-    """Adds what every answer says to a browser; reads no more of a request than `upload_mb`, and not for ever."""
+    """Adds what every answer says to a browser; reads no more of a request than it may be, and not for ever."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -42,7 +47,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        said = Headers(scope=scope).get("content-length", "0")
+        asked = Headers(scope=scope)
+        said, most = asked.get("content-length", "0"), self._most
+        if not asked.get("content-type", "").lower().startswith("multipart/form-data"):
+            most = min(most, MOST_WRITTEN_BYTES)
         read, more = 0, True
 
         async def counted() -> Message:
@@ -56,8 +64,8 @@ class Guard:
                 raise HTTPException(408) from None
             read += len(message.get("body", b""))
             more = bool(message.get("more_body"))
-            if read > self._most or (said.isdigit() and int(said) > self._most):
-                raise HTTPException(413)
+            if read > most or (said.isdigit() and int(said) > most):
+                raise HTTPException(413, f"more than {most / 1e6:g} MB came at once")
             return message
 
         async def guarded(message: Message) -> None:

@@ -32,12 +32,14 @@ Purpose = Literal["enter", "invite", "reset"]
 SHORTEST_PASSWORD = 10
 # Argon2 reads and checks whatever it is given; nobody types more.
 LONGEST_PASSWORD = 1000
+# The longest name to sign in with, and to be called by.
+LONGEST_NAME = 100
 # So much is kept of what a deed was about.
 LONGEST_ABOUT = 500
 DAY = 86400.0
 # Long enough to open a browser or to read a letter, and no longer.
 LINK_SECONDS: dict[Purpose, float] = {"enter": 300.0, "invite": 7 * DAY, "reset": DAY / 12}
-_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
+_NAME = re.compile(rf"[a-z0-9][a-z0-9._@+-]{{0,{LONGEST_NAME - 1}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,9 @@ class People:
         if not _NAME.fullmatch(wanted):
             hint = "letters, digits, dots and hyphens, as in ada.lovelace; an address of mail will do"
             fail("W110", f"`{name}` is no name to sign in with", hint=hint)
+        called = "".join(each for each in title if each.isprintable()).strip()[:LONGEST_NAME]
         row = {
-            "id": secrets.token_hex(6), "name": wanted, "title": title.strip() or wanted, "mail": one_address(mail),
+            "id": secrets.token_hex(6), "name": wanted, "title": called or wanted, "mail": one_address(mail),
             "password": "", "since": _now(), "active": True,
         }  # fmt: skip
         with self.change() as connection:
@@ -278,11 +281,11 @@ class People:
         with self.look() as connection:
             return [Session(**row._mapping) for row in connection.execute(asked.order_by(SESSIONS.c.since.desc()))]
 
-    def end_session(self, person: str, hash: str) -> None:
-        """One browser is signed out."""
+    def end_session(self, person: str, hash: str) -> bool:
+        """One browser is signed out; False where it was not signed in."""
         with self.change() as connection:
             mine = (SESSIONS.c.person == person, SESSIONS.c.hash == hash)
-            connection.execute(sql.delete(SESSIONS).where(*mine))
+            return connection.execute(sql.delete(SESSIONS).where(*mine)).rowcount > 0
 
     # -- tokens ----------------------------------------------------------------------------------------
 
@@ -427,7 +430,12 @@ class People:
     def _letters(self) -> Iterator[None]:
         hint = "see whether its server runs, who may use it, and whether its disk is full"
         with answering(self._url, "W106", "the website's database", hint):
-            yield
+            try:
+                yield
+            except sql.exc.DataError as error:
+                # PostgreSQL keeps no text with a zero byte; it is the question that is wrong, and not the database.
+                said = str(error.orig).strip().partition("\n")[0]
+                fail("W118", f"what was sent can not be kept: {said}", hint="go back and mend it")
 
 
 def _write_down(connection: sql.Connection, person: str, workspace: str, what: str, about: str, address: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# With a bound it is looked at whether it is text at all, and not half of a character of UTF-16.
+Word = Annotated[str, Field(max_length=1000)]
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -166,8 +168,8 @@ class JobOrder(BaseModel):
 
     study: str = Field(min_length=1, max_length=200, examples=["first-study"])
     until: str = Field("report", max_length=200, description="the last stage to be done")
-    changes: list[str] = Field([], max_length=100, description="as `modelworks rerun` takes them")
-    scenarios: list[str] = Field([], max_length=100, description="those that are run, beside the baseline; else all")
+    changes: list[Word] = Field([], max_length=100, description="as `modelworks rerun` takes them")
+    scenarios: list[Word] = Field([], max_length=100, description="those that are run, beside the baseline; else all")
     executor: str = Field("process", max_length=200)
     priority: int = Field(0, ge=-1000, le=1000)
 

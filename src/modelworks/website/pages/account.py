@@ -118,5 +118,8 @@ def end_token(request: Request, someone: Oneself, token_id: str) -> Response:
 @router.post("/account/sessions/{session}/end")
 def end_session(request: Request, someone: Oneself, session: str) -> Response:
     """Sign another browser out."""
-    house(request).people.end_session(someone.id, session)
+    people = house(request).people
+    with people.change():
+        if people.end_session(someone.id, session):
+            people.note(someone.name, "", "signed another browser out", address=address_of(request))
     return RedirectResponse("/account", 303)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError, fail
@@ -20,6 +20,8 @@ from modelworks.website.access.visits import Admin, Reader, Visit
 router = APIRouter()
 
 DEEDS_SHOWN = 100
+# The number of a line is one of 32 bits.
+MOST_DEEDS = 2**31 - 1
 
 
 @router.get("/w/{workspace}/people")
@@ -51,11 +53,14 @@ def invite(
     with known.change():
         try:
             someone = known.find(name) or known.add(name, title, mail=mail)
+            if known.role(someone.id, visit.workspace.name) is not None:
+                hint = "give them another role in the table, or choose another name to sign in with"
+                fail("W110", f"`{someone.name}` belongs here already", hint=hint)
         except ModelworksError as error:
             return _shown(request, visit, 422, letters=error.letters)
         known.set_role(someone.id, visit.workspace.name, role)
         visit.note(request, "invited", f"{someone.name} as {role}")
-    if someone.has_password:
+    if someone.has_password or not _belongs_to_me(visit, someone):
         return RedirectResponse(at(visit.workspace.name, "people"), 303)
     return _with_link(request, visit, someone, "invite")
 
@@ -110,13 +115,18 @@ def _with_link(request: Request, visit: Visit, someone: Person, purpose: Literal
 
 def _check_everywhere(visit: Visit, someone: Person) -> None:
     """Whoever holds a link, or gets somebody's mail, is that person everywhere: W121 for an admin of less than that."""
-    known = visit.house.people
-    if any(known.role(visit.person.id, name) != "admin" for name in known.workspaces_of(someone.id)):
+    if not _belongs_to_me(visit, someone):
         fail(
             "W121",
             f"{someone.title} belongs to another workspace, too, of which you are no admin",
             hint="an admin of all their workspaces can do this",
         )
+
+
+def _belongs_to_me(visit: Visit, someone: Person) -> bool:
+    """Whether who looks is an admin of all workspaces somebody belongs to."""
+    known = visit.house.people
+    return all(known.role(visit.person.id, name) == "admin" for name in known.workspaces_of(someone.id))
 
 
 def _send(visit: Visit, someone: Person, made: str) -> None:
@@ -137,7 +147,9 @@ def _member(visit: Visit, person_id: str) -> Person:
 
 
 @router.get("/w/{workspace}/settings")
-def settings(request: Request, visit: Admin, before: int | None = None) -> Response:
+def settings(
+    request: Request, visit: Admin, before: Annotated[int | None, Query(ge=1, le=MOST_DEEDS)] = None
+) -> Response:
     """What was done by whom, what the runs take and which of them stay, and who carries jobs out."""
     workspace = visit.workspace
     store, policy, _ = retention_around(workspace.root)

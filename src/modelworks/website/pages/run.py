@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import mimetypes
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ from modelworks.website.access.visits import Reader
 
 router = APIRouter()
 
-# Shown by a browser as a page or run as a script, these could act as us; they are only ever saved.
-_ONLY_SAVED = frozenset({"text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml"})
+# These do nothing in a browser. Anything else, opened as a page or taken for a script or a style of ours, could act as
+# us: it is only ever saved, and is of no kind that a page may use.
+_SHOWN = frozenset(
+    {"text/plain", "text/csv", "application/json", "application/pdf", "image/png", "image/jpeg", "image/gif"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,12 @@ def file(visit: Reader, run_id: str, name: str) -> Response:
     """A file of the run's folder, by its name inside it; what could act as one of our pages is only saved."""
     run = visit.workspace.run(run_id)
     found = _inside(run.path, name)
-    kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
-    headers = dict(LASTING)
-    if kind in _ONLY_SAVED:
-        headers["Content-Disposition"] = f'attachment; filename="{run.id}-{found.name}"'
-    return FileResponse(found, media_type=kind, headers=headers)
+    kind, packed = mimetypes.guess_type(found.name)
+    if kind in _SHOWN and packed is None:
+        return FileResponse(found, media_type=kind, headers=LASTING)
+    return FileResponse(
+        found, media_type="application/octet-stream", headers=LASTING, filename=f"{run.id}-{found.name}"
+    )
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -102,7 +107,8 @@ def _inside(folder: Path, name: str) -> Path:
     if "\0" in name:
         no_such_place()
     found = (folder / name).resolve()
-    if not found.is_relative_to(folder.resolve()) or not found.is_file():
+    # A name that is too long for the disk is none of a file either.
+    if not found.is_relative_to(folder.resolve()) or not os.path.isfile(found):
         no_such_place()
     return found
 

@@ -73,7 +73,9 @@ def enter(
     try:
         someone = house(request).people.check_password(name, password, address_of(request))
     except ModelworksError as error:
-        status = 429 if "W114" in error.codes else 401
+        status = {"W113": 401, "W114": 429}.get(error.letters[0].code)
+        if status is None:
+            raise
         return page(request, "sign_in.html.j2", status, next=_inside(next), name=name, letters=error.letters)
     response = RedirectResponse(_inside(next), 303)
     sign_in(request, response, someone)
@@ -127,9 +129,10 @@ def _not_by_provider(request: Request, error: ModelworksError, next: str) -> Res
 def leave(request: Request, someone: Annotated[Person, Depends(person)]) -> Response:
     """End this browser's session, here and in the database."""
     response = RedirectResponse("/sign-in", 303)
-    secret = session_secret(request)
-    if secret is not None:
-        house(request).people.end_session(someone.id, hashed(secret))
+    secret, people = session_secret(request), house(request).people
+    with people.change():
+        if secret is not None and people.end_session(someone.id, hashed(secret)):
+            people.note(someone.name, "", "signed out", address=address_of(request))
     sign_out(request, response)
     return response
 
