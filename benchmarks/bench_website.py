@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,8 @@ from modelworks.website import read_settings
 from modelworks.website.access.people import People
 
 RUNS = 10_000
+# Those that `write_runs` writes runs of.
+STUDIES = 10
 READERS = 50
 SECONDS = 30.0
 # What a reader looks at before the next question, in seconds.
@@ -56,8 +59,13 @@ def measure() -> Iterator[Measurement]:
 
 
 def _filled(root: Path) -> list[str]:
-    """A repository with many runs, each with series, and one that is approved; gives the ids of the many."""
+    """A repository with many runs, each with series, and one that is approved; gives the ids of the many.
+
+    The studies that they are of are there, so that all is looked at that a page looks at.
+    """
     store = store_around(root)
+    for number in range(STUDIES):
+        shutil.copytree(root / "studies" / "first-study", root / "studies" / f"study-{number}")
     stage = root.parent / "project"
     stage.mkdir()
     _series().to_parquet(stage / "outputs.parquet", index=False)
@@ -119,7 +127,7 @@ def _places(ids: Sequence[str], chance: random.Random) -> dict[str, str]:
         "the list of runs": "/w/ours/runs",
         "the page of a run": f"/w/ours/runs/{run}",
         "two runs compared": f"/w/ours/compare?run={run}&run={other}",
-        "the form of a new run": "/w/ours/studies/first-study/run",
+        "the form of a new run": f"/w/ours/studies/study-{chance.randrange(STUDIES)}/run",
         "the page to put a run forward": f"/w/ours/runs/{run}/approve",
         "the page of approvals": "/w/ours/approvals",
         "the page of jobs": "/w/ours/jobs",

@@ -114,6 +114,18 @@ def test_a_run_is_found_by_the_first_digits_of_its_id(store: Store, publish: Pub
     assert codes(lambda: store.find(max(first, key=first.count))) == ("R102",)
 
 
+def test_a_whole_key_is_answered_without_a_look_at_the_other_runs(
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leads to no folder outside of the store."""
+    run, other = publish(), publish()
+    outside = Store(store.root / "flu")
+    monkeypatch.setattr(Store, "published", lambda *_: pytest.fail("the others were looked at"))
+    assert store.find(f" {run.key}/") == run
+    monkeypatch.undo()
+    assert codes(lambda: outside.find(f"../{other.key}".replace("/sir/", "/"))) == ("R101",)
+
+
 def test_a_misspelt_id_is_answered_with_the_near_ones(store: Store, publish: Publish) -> None:
     """A digit is easily misread."""
     run = publish()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelworks.jobs import Capacity, Order, Pace, Queue
+from modelworks.runs import Store
 from modelworks.study import (
     Estimate,
     check_study,
@@ -22,6 +23,7 @@ from modelworks.study import (
     store_around,
 )
 from modelworks.study import worker_around as worker_of
+from modelworks.study.jobs import _estimate
 
 
 def expected(study: Path, until: str = "simulate") -> Estimate:
@@ -93,3 +95,17 @@ def test_what_a_job_took_is_recorded_beside_what_was_expected(quick: Path, repos
     assert 0.03 < took["memory_gb"] < 4.0
     assert took["seconds"] > 0.0
     assert "were expected" in explain_job(repository, job).text
+
+
+def test_of_many_runs_only_the_latest_are_read(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A form that reads ten thousand runs to say how long one takes is not waited for."""
+    study, store = check_study(quick), store_around(quick)
+    for number in range(6):
+        taken = {"stages": [{"name": "simulate", "seconds": float(number), "reused": False}]}
+        store.publish((study.name, "sir", "here"), stages={}, record=taken)
+    opened: list[str] = []
+    monkeypatch.setattr(_estimate, "LOOKED_AT", 2)
+    monkeypatch.setattr(Store, "open", lambda self, key, open_it=Store.open: opened.append(key) or open_it(self, key))
+    assert expected(quick).stages["simulate"] in (4.0, 5.0)
+    assert len(opened) == 2
+    assert opened == store.latest_first(study.name)[:2]

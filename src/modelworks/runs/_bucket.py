@@ -123,6 +123,10 @@ class BucketStore(Store):
             there = sorted(key for key, (kind, _) in self._log.last().items() if kind in THERE)
         return (key for key in there if study is None or key.startswith(f"{study}/"))
 
+    def is_there(self, key: str) -> bool:
+        with self._letters("runs can not be listed in"):
+            return self._log.last().get(key, ("", ""))[0] in THERE
+
     def open(self, key: str) -> Run:
         """The run of a key, downloaded where it was not before."""
         if not (self.root / key).is_dir():

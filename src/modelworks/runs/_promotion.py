@@ -197,7 +197,7 @@ def propose(
     )  # fmt: skip
     if not store.speak(word):
         fail("R171", f"somebody else has put the run {key[-6:]} forward just now", hint="modelworks approved shows it")
-    if key not in store.published():
+    if not store.is_there(key):
         fail("R101", f"the run {key[-6:]} was pruned just now", hint=f"modelworks restore {key[-6:]}")
     return _now_stands(store, key)
 

@@ -139,6 +139,9 @@ class Store:
             R101 where there is none, R102 where there are several, R103 where it can not be read.
         """
         wanted = text.strip().rstrip("/")
+        if _is_key(wanted) and self.is_there(wanted):
+            # Whoever writes all of it is answered without a look at the others.
+            return self.open(wanted)
         keys = list(self.published())
         matching = [key for key in keys if _answers(wanted, key, self.root / key)]
         if not matching:
@@ -280,6 +283,10 @@ class Store:
         # on every machine.
         return sorted(keys, key=lambda key: (key.split("/")[3], id_of(Path(key))), reverse=True)
 
+    def is_there(self, key: str) -> bool:
+        """Whether a run was published and not discarded since."""
+        return (self.root / key).is_dir()
+
     def published(self, study: str | None = None) -> Iterator[str]:
         """The key of every published run; attempts and anything hidden are no runs."""
         folders = (each for each in self._levels(DEPTH, study) if _FOLDER.fullmatch(each.name) and each.is_dir())
@@ -400,6 +407,12 @@ def folder_name(text: str) -> str:
     if not name:
         fail("R104", f"`{text}` can not be the name of a folder", hint="use letters, digits and hyphens")
     return name[:80]
+
+
+def _is_key(text: str) -> bool:
+    """Whether a text may be the key of a run, and leads to no other place."""
+    parts = text.split("/")
+    return len(parts) == DEPTH and all(each and each[0] != "." for each in parts) and bool(_FOLDER.fullmatch(parts[-1]))
 
 
 def _answers(wanted: str, key: str, folder: Path) -> bool:

@@ -6,7 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelworks.study._approval import needs_of, promote, requirements, sign_run, withdraw_run
+    from modelworks.study._approval import (
+        needs_of,
+        promote,
+        requirements,
+        requirements_and_needs,
+        sign_run,
+        withdraw_run,
+    )
     from modelworks.study._data_decisions import (
         ACCEPTED,
         DECLINED,
@@ -92,6 +99,7 @@ _HOME = {
     "withdraw_run": "_approval",
     "sign_run": "_approval",
     "requirements": "_approval",
+    "requirements_and_needs": "_approval",
     "promote": "_approval",
     "needs_of": "_approval",
     "BoundStudy": "binding._binding",
@@ -259,6 +267,7 @@ __all__ = [
     "repository_around",
     "reproduce",
     "requirements",
+    "requirements_and_needs",
     "rerun",
     "retention_around",
     "run_here",

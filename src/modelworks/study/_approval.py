@@ -38,8 +38,13 @@ def requirements(folder: Path, run: Run) -> tuple[Requirement, ...]:
 
 def needs_of(folder: Path, run: Run) -> tuple[str, ...]:
     """The roles in which a run of the repository around a folder is signed."""
-    repository = Repository.around(folder)
-    return _study_of(folder, run).inputs.study.approval.sign or repository.sign
+    return _needs(folder, _study_of(folder, run))
+
+
+def requirements_and_needs(folder: Path, run: Run) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
+    """Both, with the study read once; a `ModelworksError` where it can not be read any more."""
+    study = _study_of(folder, run)
+    return tuple(_required(folder, store_around(folder), run, study)), _needs(folder, study)
 
 
 def promote(folder: Path, text: str, *, comment: str = "", by: str = "") -> Promotion:
@@ -108,7 +113,11 @@ def withdraw_run(folder: Path, text: str, *, reason: str, by: str = "") -> Promo
 # -- what is required ----------------------------------------------------------------------------------
 
 
-def _required(folder: Path, store: Store, run: Run) -> Iterator[Requirement]:
+def _needs(folder: Path, study: Study) -> tuple[str, ...]:
+    return study.inputs.study.approval.sign or Repository.around(folder).sign
+
+
+def _required(folder: Path, store: Store, run: Run, study: Study | None = None) -> Iterator[Requirement]:
     record = run.record
     verdict = record.get("verdict")
     yield Requirement("verdict", verdict in ("fine", "look"), str(verdict or "it was never judged"))
@@ -121,7 +130,7 @@ def _required(folder: Path, store: Store, run: Run) -> Iterator[Requirement]:
     said = f"commit {str(known['commit'])[:7]}" if is_committed else "not committed when it was made; commit, then run"
     yield Requirement("code", is_committed, said)
     try:
-        study = _study_of(folder, run)
+        study = study or _study_of(folder, run)
     except ModelworksError as error:
         yield Requirement("inputs", False, f"the study can not be read any more: {error.letters[0].message}")
         return

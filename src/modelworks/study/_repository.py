@@ -152,9 +152,12 @@ def find_run(folder: Path, text: str | None) -> Run:
         return found
     if damaged := store.damaged() if text is None else []:
         raise ModelworksError(damaged)
-    if next(store.published(), None) is None:
-        fail("R110", "there are no runs here yet", hint="modelworks run STUDY makes one")
-    return store.find(text or "")
+    try:
+        return store.find(text or "")
+    except ModelworksError:
+        if next(store.published(), None) is None:
+            fail("R110", "there are no runs here yet", hint="modelworks run STUDY makes one")
+        raise
 
 
 def _latest(store: Store, study: str | None) -> Run | None:

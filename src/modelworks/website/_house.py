@@ -17,9 +17,10 @@ from starlette.requests import HTTPConnection
 from modelworks.errors import fail
 from modelworks.inputs.repository import SETTINGS, Repository
 from modelworks.jobs import Queue
-from modelworks.runs import Index, Run, Store
+from modelworks.runs import Index, Run, Store, usage
 from modelworks.study import index_around, jobs_of, queue_around, store_around
 from modelworks.website._settings import Settings
+from modelworks.website._storage import Storage
 from modelworks.website._team_code import OF_FIGURES, OF_FILES, TeamCode
 from modelworks.website.access.oidc import Provider
 from modelworks.website.access.people import People
@@ -76,6 +77,10 @@ class Workspace:
     @cached_property
     def queue(self) -> Queue:
         return queue_around(self.root)
+
+    @cached_property
+    def storage(self) -> Storage:
+        return Storage(lambda: usage(self.store))
 
     def close(self) -> None:
         """Let go of the databases that were asked."""

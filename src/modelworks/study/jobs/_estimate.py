@@ -6,6 +6,7 @@ was is reckoned from the time of the model, run at one point with its gradient.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,10 +19,11 @@ import numpy as np
 
 from modelworks.calibration import Settings, warmup_of
 from modelworks.calibration.samplers import choose
-from modelworks.errors import counted
+from modelworks.errors import ModelworksError, counted
 from modelworks.jobs import Job, Queue
-from modelworks.runs import Run, StageCache, duration
+from modelworks.runs import Run, StageCache, Wanted, duration
 from modelworks.study import stages
+from modelworks.study._repository import index_around
 from modelworks.study._stale import fingerprints, needed
 from modelworks.study._store import open_store
 from modelworks.study.binding._binding import BoundStudy
@@ -34,7 +36,7 @@ STEPS_OF_NUTS = 10
 # Those of samplers that compare simulated data, however many draws are asked of them.
 SIMULATIONS = {"abc": 20_000, "sbi": 10_000}
 TRIES = 5
-# So many of the latest jobs say how it is at an executor.
+# So many of the latest runs say how long a study takes, and so many of the latest jobs how it is at an executor.
 LOOKED_AT = 50
 
 
@@ -74,13 +76,13 @@ class Place:
 
 def estimate(study: Study, until: str, queue: Queue, cores: int = 1) -> Estimate:
     """What running a study up to a stage will take, with so many cores."""
-    taken = _of_runs(open_store(study.inputs.repository).runs(study.name))
+    taken = _of_runs(_latest_runs(study))
     return _estimate(study, until, taken, _memory(queue.jobs(limit=10, said={"study": study.name})), cores, set())
 
 
 def estimates(study: Study, until: str, queue: Queue, executors: Iterable[str]) -> list[Place]:
     """What running a study up to a stage will take at each executor, from what it took there, or else elsewhere."""
-    runs, cores = open_store(study.inputs.repository).runs(study.name), usual_cores(study)
+    runs, cores = _latest_runs(study), usual_cores(study)
     jobs = queue.jobs(limit=LOOKED_AT, said={"study": study.name})
     latest = queue.jobs(["done"], LOOKED_AT)
     elsewhere, found = _of_runs(runs), []
@@ -120,6 +122,19 @@ def _estimate(
         grounds.append(f"{counted(len(needed(study, until)) - len(to_do), 'stage')} kept from before")
     told = [each for each in expected.values() if each is not None]
     return Estimate(sum(told) if told or not to_do else None, memory_gb, "; ".join(grounds), expected)
+
+
+def _latest_runs(study: Study) -> list[Run]:
+    """The latest runs of a study, the latest first; of thousands the others are not read."""
+    repository = study.inputs.repository
+    store, found = open_store(repository), []
+    with index_around(repository.root) as index:
+        rows = index.select(Wanted(study=study.name, limit=LOOKED_AT)).rows
+    for row in rows:
+        # Somebody may have pruned one since.
+        with contextlib.suppress(ModelworksError):
+            found.append(store.open(row.key))
+    return found
 
 
 def _of_runs(runs: Iterable[Run]) -> dict[str, float]:

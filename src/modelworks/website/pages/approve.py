@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import ModelworksError, fail
 from modelworks.runs import Promotion, Requirement, Run, promotion_of, promotions
-from modelworks.study import needs_of, promote, requirements, sign_run, withdraw_run
+from modelworks.study import promote, requirements_and_needs, sign_run, withdraw_run
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
 from modelworks.website._studies import changed_since, record, study_of
@@ -112,7 +111,7 @@ def _required(workspace: Workspace, run: Run) -> tuple[Collection[Requirement], 
 
     def look() -> tuple[Collection[Requirement], Collection[str]]:
         try:
-            return workspace.of_study(study_of(run), _requirements_and_needs, workspace.root, run)
+            return workspace.of_study(study_of(run), requirements_and_needs, workspace.root, run)
         except ModelworksError as error:
             return (Requirement("study", False, error.letters[0].message),), ()
 
@@ -121,7 +120,3 @@ def _required(workspace: Workspace, run: Run) -> tuple[Collection[Requirement], 
     except NoAnswerError as error:
         # Asked again the next time.
         return (Requirement("study", False, error.letter.message),), ()
-
-
-def _requirements_and_needs(root: Path, run: Run) -> tuple[Collection[Requirement], Collection[str]]:
-    return requirements(root, run), needs_of(root, run)

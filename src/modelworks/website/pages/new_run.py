@@ -188,7 +188,7 @@ def _shown(
     stands = approved(workspace, own.name)
     row = stands or latest(workspace, own.name)
     try:
-        known = workspace.of_study(study, _known, folder, typed, row.id if row is not None else None)
+        known = workspace.of_study(study, _known, folder, typed, row.key if row is not None else None)
     except ModelworksError as error:
         # Until its files are mended there is nothing to fill in.
         form = Form(letters=error.letters)

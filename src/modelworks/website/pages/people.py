@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError, fail
-from modelworks.runs import usage
-from modelworks.study import executor_names, retention_around
+from modelworks.runs import Policy
+from modelworks.study import executor_names
 from modelworks.website._house import no_such_place
 from modelworks.website._render import at, page
 from modelworks.website.access.identities import forget
@@ -152,11 +152,11 @@ def settings(
 ) -> Response:
     """What was done by whom, what the runs take and which of them stay, and who carries jobs out."""
     workspace = visit.workspace
-    store, policy, _ = retention_around(workspace.root)
     deeds = visit.house.people.trail(workspace.name, before=before, limit=DEEDS_SHOWN)
     return page(
         request, "settings.html.j2",
-        deeds=deeds, more=deeds[-1].number if len(deeds) == DEEDS_SHOWN else None, usage=usage(store), policy=policy,
-        executors=executor_names(workspace.repository), workers=workspace.queue.workers(),
-        counts=workspace.queue.counts(), queue=workspace.repository.queue or "a file of the repository's own",
+        deeds=deeds, more=deeds[-1].number if len(deeds) == DEEDS_SHOWN else None, stored=workspace.storage.look(),
+        policy=Policy(**workspace.repository.retention), executors=executor_names(workspace.repository),
+        workers=workspace.queue.workers(), counts=workspace.queue.counts(),
+        queue=workspace.repository.queue or "a file of the repository's own",
     )  # fmt: skip
