@@ -173,12 +173,19 @@ def explores(story: Story) -> None:
     tab.locator("#answer").get_by_role("link", name="What if?").click()
     tab.locator("html[data-explored]").wait_for()
     told = tab.locator("#told")
-    before = told.inner_text()
+    # Between two steps of the slider, where a browser would move it to the next one.
+    exact = "0.8512345678901234"
+    tab.goto(f"{tab.url.partition('?')[0]}?times.contact_rate={exact}")
+    tab.locator("html[data-explored]").wait_for()
     slider = tab.get_by_role("slider").first
+    assert float(slider.input_value()) == pytest.approx(float(exact), abs=1e-14)
+    expect(tab).to_have_url(re.compile(re.escape(exact)))
+    before = told.inner_text()
     slider.press("ArrowLeft")
     expect(told).not_to_have_text(before, use_inner_text=True)
     expect(tab).to_have_url(re.compile(r"\?.*="))
     stands = slider.input_value()
+    assert stands == "0.84"
     tab.goto(tab.url)
     assert tab.get_by_role("slider").first.input_value() == stands
 

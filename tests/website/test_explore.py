@@ -69,6 +69,21 @@ def test_a_slider_at_a_declared_scenario_gives_what_the_run_recorded(explored: A
     assert len(found["panels"]) == 2
 
 
+def test_numbers_are_in_their_units_and_a_link_keeps_every_digit(explored: Any) -> None:
+    """A count is of people a day at the end, and of people in all."""
+    browser, run = explored
+    third = repr(1 / 3)
+    asked = {"times.contact_rate": third, "output": "incidence"}
+    page = browser.get(address(run), params=asked, headers={"accept": "text/html"}).text
+    assert f'name="times.contact_rate" value="{third}"' in page
+    assert f"explore.png?output=incidence&amp;times.contact_rate={third}" in page
+    table = page.partition("<table>")[2].partition("</table>")[0]
+    heads = re.findall(r'<th scope="row">([\w ]+) <span class="note">([\w ]+)</span></th>', table)
+    a_day = "people per day"
+    assert heads == [("In all", "people"), ("At its highest", a_day), ("At the end", a_day)]
+    assert "Incidence (people per day)" in browser.get(address(run, ".json"), params=asked).text
+
+
 def test_a_calibrated_parameter_is_set_only_where_it_is_ticked(explored: Any) -> None:
     browser, run = explored
     alone = browser.get(address(run, ".json"), params={"contact_rate": "0.2"}).json()

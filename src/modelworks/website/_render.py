@@ -93,12 +93,12 @@ def dated(text: str) -> str:
 
 
 def short(value: float) -> str:
-    """A number of a form: four digits, and none that says nothing.
+    """A number of a form: four digits or, where it has more before the point, all of these; none that says nothing.
 
     >>> short(0.24), short(2.0), short(12345.6), short(0.00001234567)
-    ('0.24', '2', '12,350', '0.00001235')
+    ('0.24', '2', '12,346', '0.00001235')
     """
-    return f"{Decimal(f'{value:.4g}'):,f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{Decimal(f'{value:.4g}'):,f}"
 
 
 @functools.cache

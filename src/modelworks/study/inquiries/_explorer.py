@@ -28,6 +28,7 @@ from modelworks.study.binding._binding import ACCURACY, BoundStudy, bind
 from modelworks.study.binding._questions import projection_times, row_times
 from modelworks.study.binding._scaled import Scaled, ScaledModel, gathered
 from modelworks.study.inquiries._controls import Control, Moved, as_scenario, controls_of, moved_by
+from modelworks.study.pages._pages import shown_units
 from modelworks.study.projection._projection import LEVELS, moments, thinned, thinned_draws
 from modelworks.study.projection._scenario_runs import all_prepared, baseline_name, changed_draws, other_data
 
@@ -48,13 +49,14 @@ UNLIKE = 1e-6
 class Ribbon:
     """An output's quantiles over draws at each time: `baseline`, `explored`, and their difference, draw by draw.
 
-    Each is (level, time) with the levels 2.5%, 25%, 50%, 75%, 97.5%. `highest` are the same of the largest value of
-    each draw, (level,), and `totals` of its sum over all times, where the output counts events: by `baseline`,
-    `explored` and `difference`.
+    Each is (level, time) with the levels 2.5%, 25%, 50%, 75%, 97.5%, in `unit`. `highest` are the same of the largest
+    value of each draw, (level,), and `totals` of its sum over all times, in `total_unit`, where the output counts
+    events: by `baseline`, `explored` and `difference`.
     """
 
     output: str
     unit: str
+    total_unit: str
     times: NDArray[np.datetime64]
     baseline: Array
     explored: Array
@@ -278,10 +280,10 @@ class Explorer:
         first = 1 if about.counts_events else 0
         before, after = (values[:, first:, column] for values in (baseline, explored))
         rows = row_times(self._times, counts_events=about.counts_events)[first:]
-        unit = self.study.model.series[about.output].unit
         return Ribbon(
             about.name,
-            unit,
+            shown_units(self.study)[about.output],
+            self.study.model.series[about.output].unit,
             moments(self.study, rows),
             quantiles(before),
             quantiles(after),

@@ -217,8 +217,17 @@ def _query(explorer: Explorable, moved: Mapping[str, Any], output: str) -> str:
     """What stands in the address of something explored."""
     calibrated = [each.name for each in explorer.controls if each.kind == "value" and each.baseline is None]
     is_set = {SET + name: "on" for name in calibrated if name in moved}
-    values = {name: f"{value:.12g}" if isinstance(value, float) else value for name, value in moved.items()}
+    values = {name: exact(value) if isinstance(value, float) else value for name, value in moved.items()}
     return urlencode({OUTPUT: output, **values, **is_set})
+
+
+def exact(value: float) -> str:
+    """A number that gives itself back, without a point that says nothing.
+
+    >>> exact(0.5), exact(2.0), exact(1 / 3)
+    ('0.5', '2', '0.3333333333333333')
+    """
+    return repr(value).removesuffix(".0")
 
 
 def stands_at(control: Control, value: float) -> str:
@@ -236,11 +245,15 @@ def stands_at(control: Control, value: float) -> str:
 
 
 def _rows(ribbon: Ribbon) -> list[tuple[Any, ...]]:
-    """What a table says of an output: by name its baseline, what was explored, and the difference."""
+    """What a table says of an output: when, in which unit, its baseline, what was explored, and the difference."""
     bands = {"baseline": ribbon.baseline, "explored": ribbon.explored, "difference": ribbon.difference}
     last = {name: values[:, -1] for name, values in bands.items()}
-    told = {"In all": ribbon.totals, "At its highest": ribbon.highest, "At the end": last}
-    return [(when, *(said[name] for name in bands)) for when, said in told.items() if said is not None]
+    told = (
+        ("In all", ribbon.total_unit, ribbon.totals),
+        ("At its highest", ribbon.unit, ribbon.highest),
+        ("At the end", ribbon.unit, last),
+    )
+    return [(when, unit, *(said[name] for name in bands)) for when, unit, said in told if said is not None]
 
 
 def _figure(found: Explored) -> Figure:

@@ -8,7 +8,8 @@
   let asked = null;
   let again = false;
 
-  const short = (number) => number.toLocaleString("en", { maximumSignificantDigits: 4 });
+  const short = (number) =>
+    number.toLocaleString("en", Math.abs(number) < 1000 ? { maximumSignificantDigits: 4 } : { maximumFractionDigits: 0 });
 
   // Where a slider stands, as the page said it before it was moved: of a factor with what comes of it.
   function stands(value, { of, unit }) {
@@ -16,7 +17,22 @@
     return of ? `${short(Number(of))} × ${short(value)} = ${short(value * of)} ${unit}` : `× ${short(value)}`;
   }
 
-  const query = () => new URLSearchParams(new FormData(form));
+  // A slider takes any number, so that it stands exactly where a scenario, a link or the calibration has it; by hand it
+  // moves in steps, and past where it stood as calibrated.
+  function stepped({ min, max, dataset }, value) {
+    const step = Number(dataset.step);
+    const baseline = dataset.baseline === undefined ? NaN : Number(dataset.baseline);
+    if (Math.abs(value - baseline) < step / 2) return baseline;
+    const nearest = Number((Math.round(value / step) * step).toPrecision(12));
+    return Math.min(Math.max(nearest, Number(min)), Number(max));
+  }
+
+  // Browsers keep fifteen digits of a slider's value, which is not all of it; one that nobody moved says what it was.
+  function query() {
+    const said = new FormData(form);
+    for (const slider of form.querySelectorAll("input[data-stands]")) said.set(slider.name, slider.dataset.stands);
+    return new URLSearchParams(said);
+  }
 
   async function draw(panels) {
     const drawn = document.createElement("div");
@@ -77,12 +93,23 @@
   form.addEventListener("input", (event) => {
     const control = event.target;
     if (control.type === "range") {
+      control.value = stepped(control, Number(control.value));
+      delete control.dataset.stands;
       const output = control.parentElement.querySelector("output");
       output.value = stands(Number(control.value), output.dataset);
       const sets = form.querySelector(`[data-sets="${control.id}"]`);
       if (sets) sets.checked = true;
     }
     ask();
+  });
+  const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
+  // How far a key moves a slider that takes any number, each browser has its own mind about.
+  form.addEventListener("keydown", (event) => {
+    const slider = event.target;
+    if (slider.type !== "range" || !(event.key in steps)) return;
+    event.preventDefault();
+    slider.value = stepped(slider, Number(slider.value) + steps[event.key] * Number(slider.dataset.step));
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
