@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.report import Foresight, render_comparison
-from modelworks.runs import Run, compare
+from modelworks.runs import Run, Store, compare
 
 
 def specs_of(html: str) -> dict[str, Any]:
@@ -43,6 +45,46 @@ def test_what_moved_and_what_differs_is_said(compared_runs: list[Run]) -> None:
         assert said in html
     assert "What differs: assumptions. 2 numbers of 2 moved." in html
     assert "Data that differ" not in html
+
+
+def number(value: float, unit: str, text: str) -> dict[str, Any]:
+    return {"title": "Ill", "unit": unit, "median": value, "low": value - 1, "high": value + 1, "text": text}
+
+
+def told_of(tmp_path: Path, *each: dict[str, Any]) -> str:
+    """Runs of one quantity, whose draws lie around it, side by side."""
+    store = Store(tmp_path / "runs")
+    runs = []
+    for k, said in enumerate(each):
+        folder = tmp_path / f"made{k}"
+        folder.mkdir(parents=True)
+        draws = pd.DataFrame({"name": "ill", "draw": range(9), "value": said["median"] + np.linspace(-1, 1, 9)})
+        draws.to_parquet(folder / "quantities.parquet")
+        runs.append(
+            store.publish(("flu", "sir", "x"), stages={"project": folder}, record={"quantities": {"ill": said}})
+        )
+    return render_comparison(compare(runs))
+
+
+def test_numbers_in_other_units_are_not_held_against_each_other(tmp_path: Path) -> None:
+    """Three weeks are no seventh of twenty-one days: nothing moved by a percentage, and no curve lies over another."""
+    html = told_of(tmp_path, number(3.0, "weeks", ""), number(21.0, "days", ""))
+    assert "in another unit" in html
+    assert "up by" not in html
+    assert "weeks" in html
+    assert "days" in html
+    assert specs_of(html) == {}
+
+
+def test_a_day_is_the_same_day_wherever_the_model_begins(tmp_path: Path) -> None:
+    """The number behind it is a time of the model, and 10 days after one beginning are 3 after another."""
+    first, same = (number(value, "date", "2021-03-12 (2021-03-11 to 2021-03-13)") for value in (10.0, 3.0))
+    html = told_of(tmp_path, first, same)
+    assert "the same" in html
+    assert "The runs were made from the same inputs." in html
+    assert specs_of(html) == {}
+    later = told_of(tmp_path / "later", first, number(5.0, "date", "2021-03-14 (2021-03-13 to 2021-03-15)"))
+    assert "later by 2 days, outside the earlier interval" in later
 
 
 def test_a_page_needs_nothing_else_and_runs_nothing_of_a_study(compared_runs: list[Run]) -> None:

@@ -31,8 +31,8 @@ def sections(comparison: Comparison, titles: Mapping[str, str]) -> list[Section]
     """What several runs have in common, drawn over each other; `titles` says how each run, by its id, is called."""
     found = (
         _over_time(comparison.runs, titles),
-        _draws("numbers", "The numbers", comparison, titles, _quantities),
-        _draws("parameters", "The parameters", comparison, titles, _parameters),
+        _draws("quantities", ("numbers", "The numbers"), comparison, titles, _quantities),
+        _draws("parameters", ("parameters", "The parameters"), comparison, titles, _parameters),
     )
     return [section for section in found if section is not None]
 
@@ -65,17 +65,28 @@ def _baseline(run: Run) -> pd.DataFrame | None:
 
 
 def _draws(
-    name: str, heading: str, comparison: Comparison, titles: Mapping[str, str], read: Callable[[Run], Draws]
+    group: str,
+    called: tuple[str, str],
+    comparison: Comparison,
+    titles: Mapping[str, str],
+    read: Callable[[Run], Draws],
 ) -> Section | None:
     """The draws of everything that varies and that every run with draws has."""
+    name, heading = called
+    numbers = {each.name: each for each in comparison.numbers if each.group == group}
+    unlike = {each.name for each in numbers.values() if not each.draws_compare}
     found = {titles[run.id]: draws for run in comparison.runs if (draws := read(run))}
     if len(found) < 2:
         return None
     first, *others = found.values()
-    shared = [each for each in first if all(each in other for other in others) and _varies(found.values(), each)]
+    shared = [
+        each
+        for each in first
+        if each not in unlike and all(each in other for other in others) and _varies(found.values(), each)
+    ]
     if not shared:
         return None
-    labels = {each.name: f"{each.title} ({each.unit})" if each.unit else each.title for each in comparison.numbers}
+    labels = {each.name: f"{each.title} ({each.unit})" if each.unit else each.title for each in numbers.values()}
     drawn: Figure = plots.figure("overlay")(found, names=shared[:MOST_PANELS], labels=labels, title=heading)
     return Section(heading, (dataclasses.replace(drawn, name=name),), _left_out(shared, "number"))
 

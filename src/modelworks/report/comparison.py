@@ -161,13 +161,19 @@ def _runs(runs: Sequence[Run], titles: Mapping[str, str], links: Mapping[str, st
 def _numbers(numbers: Sequence[Number], titles: Mapping[str, str]) -> Table:
     columns = (Column("Number"), *(Column(title, "number") for title in titles.values()), Column("Change"))
     caption = (
-        "Median (95% interval) of each number and each calibrated parameter; the change is from the first to the last"
+        "Median (95% interval) of each number and each calibrated parameter; the change is that of the median, from "
+        "the first to the last"
     )
     return Table("moved", "Which numbers moved?", caption, columns, tuple(map(_number_row, numbers)), stacks=False)
 
 
 def _number_row(number: Number) -> tuple[Cell, ...]:
-    told = (Cell(NOT_THERE if each is None else words.told(each)) for each in number.values)
+    told = (
+        Cell(NOT_THERE)
+        if each is None
+        else Cell(words.told(each), note="" if number.has_one_unit else str(each.get("unit") or ""))
+        for each in number.values
+    )
     moved = words.change(number.values[-1] or {}, number.values[0] or {})
     return (Cell(number.title, note=number.unit), *told, Cell(moved))
 

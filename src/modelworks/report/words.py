@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -159,24 +159,37 @@ def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     'down by 50%, outside the earlier interval'
     >>> change({"median": 3.0}, {"median": 3.0}), change({}, {"median": 3.0}), change({"median": 3.0}, {})
     ('the same', 'no longer asked', 'new')
+    >>> change({"median": 21.0, "unit": "days"}, {"median": 3.0, "unit": "weeks"})
+    'in another unit'
+    >>> change({"median": 9.5, "text": "2026-03-10"}, {"median": 71.5, "text": "2026-03-12 (2026-03-11 to 2026-03-20)"})
+    'earlier by 2 days, outside the earlier interval'
     """
     if not now or not before:
         return "new" if now else "no longer asked"
-    median, earlier = now.get("median"), before.get("median")
+    if (now.get("unit") or "") != (before.get("unit") or ""):
+        return "in another unit"
+    (median, *_), (earlier, low, high) = _three(now), _three(before)
     if median is None or earlier is None:
         return ""
     if median == earlier:
         return "the same"
-    low, high = before.get("low"), before.get("high")
     # A probability is one number and has no interval.
     is_outside = low is not None and high is not None and low < high and not low <= median <= high
-    return _distance(median, earlier, now) + (", outside the earlier interval" if is_outside else "")
+    return _distance(median, earlier) + (", outside the earlier interval" if is_outside else "")
 
 
-def _distance(median: float, earlier: float, now: Mapping[str, Any]) -> str:
-    if _DAY.match(str(now.get("text") or "")):
-        # A day is a number only to the model.
-        return "later" if median > earlier else "earlier"
+def _three(said: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """The median of a number and its interval; of a day the days, whose numbers depend on when a model begins."""
+    text = str(said.get("text") or "")
+    if not _DAY.match(text):
+        return said.get("median"), said.get("low"), said.get("high")
+    days = [*map(date.fromisoformat, _DAY.findall(text)), None, None]
+    return days[0], days[1], days[2]
+
+
+def _distance(median: Any, earlier: Any) -> str:
+    if isinstance(median, date):
+        return f"{'later' if median > earlier else 'earlier'} by {plural(abs((median - earlier).days), 'day')}"
     direction = "up" if median > earlier else "down"
     if not earlier or (median > 0) != (earlier > 0):
         return f"{direction} by {number(abs(median - earlier))}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,10 @@ _COMPARED = {
     SCENARIOS: ("changed",),
 }
 _CONTEXT_LINES = 2
-_PARTS = ("median", "low", "high", "text")
+_PARTS = ("median", "low", "high", "text", "unit")
+# The unit of a day: its median is a time of the model, which may begin on another day in another run.
+_DATE = "date"
+_DAY_LETTERS = len("2026-11-21")
 # Texts that decide a result: settings, and programs in any language that a stage is written in.
 _CODE = (
     ".py", ".ipynb", ".r", ".R", ".Rmd", ".jl", ".java", ".c", ".cc", ".cpp", ".h", ".hpp", ".f90", ".rs", ".sh",
@@ -49,19 +52,31 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A named quantity in each run, None where a run does not have it: its `median`, `low` and `high` in its unit,
-    and `text`, the same in words where the run has them.
+    """A number of a `group`, quantities or parameters, in each run, None where a run does not have it: its `median`,
+    `low` and `high` in its `unit`, and `text`, the same in words where the run has them. Where the runs have it in
+    several units, `unit` is empty.
     """
 
+    group: str
     name: str
     title: str
     unit: str
     values: tuple[Mapping[str, Any] | None, ...]
 
     @property
+    def has_one_unit(self) -> bool:
+        """Whether all runs that have it have it in the same unit."""
+        return len({each.get("unit") or "" for each in self.values if each is not None}) == 1
+
+    @property
+    def draws_compare(self) -> bool:
+        """Whether its draws mean the same in all runs: in one unit, and no dates."""
+        return self.has_one_unit and self.unit != _DATE
+
+    @property
     def moved(self) -> bool:
-        """Whether the runs' medians differ, be it in the last digit."""
-        return len({None if each is None else each.get("median") for each in self.values}) > 1
+        """Whether the runs' medians differ, be it in the last digit; of a date, whether it is another day."""
+        return len({None if each is None else (each.get("unit") or "", _middle(each)) for each in self.values}) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +216,13 @@ def _numbers(runs: Sequence[Run]) -> Iterator[Number]:
             known = [one.get(name) for one in each]
             first = next(said for said in known if said is not None)
             values = [None if said is None else {part: said.get(part) for part in _PARTS} for said in known]
-            yield Number(name, str(first.get("title") or name), str(first.get("unit") or ""), tuple(values))
+            found = Number(group, name, str(first.get("title") or name), str(first.get("unit") or ""), tuple(values))
+            yield found if found.has_one_unit else replace(found, unit="")
+
+
+def _middle(said: Mapping[str, Any]) -> Any:
+    text = said.get("text")
+    return str(text)[:_DAY_LETTERS] if said.get("unit") == _DATE and text else said.get("median")
 
 
 def _is_quantity(said: Any) -> bool:

@@ -116,11 +116,12 @@ class Difference(Told):
 
 
 class Number(Told):
-    """A named number in each run: `median`, `low`, `high` and `text`; null where a run does not have it."""
+    """A named number in each run: `median`, `low`, `high`, `text` and `unit`; null where a run does not have it."""
 
+    group: str = Field(description="quantities or parameters")
     name: str
     title: str
-    unit: str
+    unit: str = Field(description="empty where the runs have it in several")
     values: list[Mapping[str, Any] | None]
     moved: bool
 
