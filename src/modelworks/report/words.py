@@ -118,13 +118,15 @@ def percent(share: float) -> str:
 def interval(median: float | None, low: float | None, high: float | None) -> str:
     """A median with its 95% interval, each to three significant digits: more would not be known.
 
-    >>> interval(3.2218, 2.7, 3.8012), interval(913.4, 798.2, 1023.4)
-    ('3.22 (2.70 to 3.80)', '913 (798 to 1,020)')
+    One that has no interval may be known as it stands, as of people who were counted.
+
+    >>> interval(3.2218, 2.7, 3.8012), interval(913.4, 798.2, 1023.4), interval(12345, None, None)
+    ('3.22 (2.70 to 3.80)', '913 (798 to 1,020)', '12,345')
     """
     if median is None:
         return "–"
     if low is None or high is None:
-        return number(_meaningful(median))
+        return number(median)
     return f"{number(_meaningful(median))} ({number(_meaningful(low))} to {number(_meaningful(high))})"
 
 
