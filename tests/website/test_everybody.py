@@ -29,11 +29,11 @@ PUBLIC = {
 
 
 # Of what this site has nothing to show even those who may are told so: no run with draws, no scenario of one, and no
-# two runs with figures. `test_explore.py` and `test_compare.py` have them.
+# two runs with figures, which `test_explore.py` and `test_compare.py` have; and nobody whose own it is: `test_icon.py`.
 NOTHING_THERE = {
     "/w/{workspace}/runs/{run_id}/explore", "/w/{workspace}/runs/{run_id}/explore.json",
     "/w/{workspace}/runs/{run_id}/explore.png", "/w/{workspace}/scenarios/{scenario}",
-    "/w/{workspace}/compare/{figure}.svg",
+    "/w/{workspace}/compare/{figure}.svg", "/stop",
 }  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def expected(kind: str, route: APIRoute, method: str) -> set[int]:
     if kind == "nobody":
         return {401}
     if role == "person":
-        return {403} if method not in SAFE else {200}
+        return {403} if method not in SAFE else {404} if route.path in NOTHING_THERE else {200}
     if method not in SAFE:
         # None of these carries the token of a form.
         return {403}

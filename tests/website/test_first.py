@@ -23,12 +23,19 @@ from modelworks.inputs.repository import Repository
 from modelworks.runs import ask_git, person
 from modelworks.study import check_study, new_repository
 from modelworks.website import repository_here, serve_first
-from modelworks.website._first import First, made_in
+from modelworks.website._first import First, made_before, made_in
 from modelworks.website._guard import POLICY
 from modelworks.website._serve import listening
 from modelworks.website._settings import Settings
 
 PATIENCE = 120.0
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is kept of first starts stays out of the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setattr("modelworks.website._first.cache_folder", lambda kind: folder / kind)
 
 
 @pytest.fixture
@@ -98,6 +105,27 @@ def test_a_name_that_will_not_do_is_told_beside_it(
     assert code in answer.text
     assert f'value="{name}"' in answer.text
     assert [each.name for each in tmp_path.iterdir()] == ["there"]
+
+
+def test_the_folder_may_be_another_which_has_to_be_there(browser: TestClient, first: First, tmp_path: Path) -> None:
+    """Whoever clicked on an icon did not choose the folder in which it starts."""
+    (tmp_path / "work").mkdir()
+    for folder in ("/not/there", "~nobody-of-this-name", "a\0b"):
+        answer = browser.post(first.place, data={"name": "ours", "folder": folder})
+        assert answer.status_code == 422
+        assert "W122" in answer.text
+    assert browser.post(first.place, data={"name": "ours", "folder": str(tmp_path / "work")}).status_code == 303
+    assert first.made == made_before(tmp_path) == tmp_path / "work" / "ours"
+
+
+def test_of_several_repositories_one_is_opened_by_a_button(browser: TestClient, first: First, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        new_repository(tmp_path / name)
+    text = browser.get(first.place).text
+    assert text.count(">Open</button>") == 2
+    answer = browser.post(first.place, data={"name": "two", "folder": str(tmp_path)})
+    assert browser.get(answer.headers["location"], follow_redirects=True).url.path == "/w/two"
+    assert first.made == tmp_path / "two"
 
 
 def test_where_nothing_can_be_written_a_letter_says_so(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.website._app import create_app
-    from modelworks.website._first import repository_here, serve_first
+    from modelworks.website._first import first_running, repository_here, serve_first
+    from modelworks.website._icon import clicked, make_icons
     from modelworks.website._serve import app, running, serve, sign_in_link
     from modelworks.website._settings import Settings, read_settings
     from modelworks.website._site import publish_site
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 _HOME = {
     "Settings": "_settings",
     "app": "_serve",
+    "clicked": "_icon",
     "create_app": "_app",
+    "first_running": "_first",
+    "make_icons": "_icon",
     "publish_site": "_site",
     "read_settings": "_settings",
     "repository_here": "_first",
@@ -31,7 +35,10 @@ _HOME = {
 __all__ = [
     "Settings",
     "app",
+    "clicked",
     "create_app",
+    "first_running",
+    "make_icons",
     "publish_site",
     "read_settings",
     "repository_here",

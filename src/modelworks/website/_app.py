@@ -45,6 +45,7 @@ from modelworks.website.pages import (
     runs,
     sign_in,
     static,
+    stop,
     workflow,
 )
 
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     data.router,
     proposals.router,
     account.router,
+    stop.router,
 )
 
 # What a letter means to a browser or a program; any other is a mistake in what was asked for.
@@ -101,6 +103,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=COMPRESSED)
     app.add_middleware(Guard, settings=settings)
+    # What ends this process, where its owner may do that by a button.
+    app.state.stop = None
     app.state.measures = measures.Measures()
     app.add_middleware(measures.Measured, measures=app.state.measures)
     return app

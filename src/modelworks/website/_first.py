@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from modelworks.caches import cache_folder
 from modelworks.errors import Letter, ModelworksError, fail
 from modelworks.inputs.repository import SETTINGS, Repository
 from modelworks.runs import begin_history, person
@@ -26,7 +28,18 @@ from modelworks.website._app import create_app
 from modelworks.website._guard import Guard
 from modelworks.website._house import nothing_can_be_made
 from modelworks.website._render import unsigned
-from modelworks.website._serve import Server, announced, configured, listening, sign_in_link
+from modelworks.website._serve import (
+    Running,
+    Server,
+    announced,
+    announcement,
+    configured,
+    is_own,
+    listening,
+    running,
+    running_by,
+    sign_in_link,
+)
 from modelworks.website._settings import HOST, PORT, Settings, is_loopback, read_settings
 from modelworks.website.pages.static import static
 
@@ -42,11 +55,29 @@ def repository_here(folder: Path) -> Path | None:
         W124 where there are several below.
     """
     around = repository_around(folder)
-    below = [] if around is not None else sorted(file.parent for file in folder.glob(f"*/{SETTINGS}"))
+    below = [] if around is not None else repositories_below(folder)
     if len(below) > 1:
         names = ", ".join(each.name for each in below)
         fail("W124", f"there are several repositories here: {names}", hint=f"go into one of them: cd {below[0].name}")
     return around or (below[0] if below else None)
+
+
+def repositories_below(folder: Path) -> list[Path]:
+    """The repositories directly below a folder."""
+    return sorted(file.parent for file in folder.glob(f"*/{SETTINGS}"))
+
+
+def first_running(folder: Path) -> str | None:
+    """The link of the page that makes a repository in a folder, where it waits for somebody already."""
+    found: Running | None = running_by(kept_of(folder) / "first.json")
+    return None if found is None else found.address + found.page
+
+
+def kept_of(folder: Path) -> Path:
+    """What is kept of first starts in a folder, which itself stays as it is."""
+    kept = cache_folder("website") / hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
 
 
 def serve_first(
@@ -70,7 +101,10 @@ def serve_first(
         Repository.around(folder)
     settings = Settings((), host, port, f"http://{host}:{port}", "", b"", work=work)
     taken, first = listening(host, port), First(folder, settings)
-    Server(configured(first, settings), lambda: begun(settings.address + first.place)).run(sockets=[taken])
+    server = Server(configured(first, settings), lambda: begun(settings.address + first.place))
+    first.stop = server.stop
+    with announced(kept_of(folder) / "first.json", settings, first.place):
+        server.run(sockets=[taken])
 
 
 @dataclass
@@ -81,6 +115,7 @@ class First:
     settings: Settings
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     made: Path | None = None
+    stop: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self._answers: ASGIApp = _page_of(self)
@@ -101,19 +136,41 @@ class First:
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def make(self, name: str) -> str:
-        """Make the repository, let its website answer from now on, and give the link that lets its owner in."""
+    async def make(self, folder: Path, name: str) -> str:
+        """Make the repository, or open it where it is there already; from now on its website answers.
+
+        Gives the link that lets its owner in.
+        """
         async with self._one_at_a_time:
             # Who clicks twice gets one.
             if self.made is None:
-                root = await run_in_threadpool(made_in, self.folder, name)
+                root = await run_in_threadpool(_there_or_made, folder, name)
+                (kept_of(self.folder) / "made").write_text(str(root), encoding="utf-8")
+                elsewhere = await run_in_threadpool(running, root)
+                if elsewhere is not None:
+                    return await run_in_threadpool(sign_in_link, root, elsewhere.address)
                 said = self.settings
                 settings = read_settings(root, host=said.host, port=said.port, work=said.work)
                 website = create_app(settings)
+                website.state.stop = self.stop if is_own(settings) else None
                 await self._open.enter_async_context(website.router.lifespan_context(website))
-                self._open.enter_context(announced(root, settings))
+                self._open.enter_context(announced(announcement(root), settings))
                 self._answers, self.made = website, root
             return await run_in_threadpool(sign_in_link, self.made, "")
+
+
+def made_before(folder: Path) -> Path | None:
+    """The repository that was made last, or opened, on the page of a folder; None where it is no more."""
+    try:
+        root = Path((kept_of(folder) / "made").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return root if (root / SETTINGS).is_file() else None
+
+
+def _there_or_made(folder: Path, name: str) -> Path:
+    root = folder / name
+    return root if root.parent == folder and (root / SETTINGS).is_file() else made_in(folder, name)
 
 
 def made_in(folder: Path, name: str) -> Path:
@@ -144,22 +201,37 @@ def _page_of(first: First) -> FastAPI:
     app.add_exception_handler(HTTPException, _elsewhere)
     app.add_exception_handler(ModelworksError, _elsewhere)
     app.get("/static/{version}/{name}")(static)
-    shown = functools.partial(unsigned, "first.html.j2", folder=first.folder)
+    shown = functools.partial(unsigned, "first.html.j2")
 
     @app.get("/begin/{secret}")
     def ask(secret: str) -> Response:
         _check(secret, first.secret)
-        return shown(name=NAME, letters=())
+        there = repositories_below(first.folder)
+        return shown(name=NAME, folder=first.folder, there=there, letters=())
 
     @app.post("/begin/{secret}")
-    async def begin(secret: str, name: Annotated[str, Form()] = "") -> Response:
+    async def begin(secret: str, name: Annotated[str, Form()] = "", folder: Annotated[str, Form()] = "") -> Response:
         _check(secret, first.secret)
         try:
-            return RedirectResponse(await first.make(name.strip()), 303)
+            return RedirectResponse(await first.make(_folder(folder, first.folder), name.strip()), 303)
         except ModelworksError as error:
-            return shown(422, name=name, letters=error.letters)
+            there = repositories_below(first.folder)
+            return shown(422, name=name, folder=folder, there=there, letters=error.letters)
 
     return app
+
+
+def _folder(written: str, usual: Path) -> Path:
+    """The folder that was written, which has to be there; below the usual one where it is no whole path."""
+    try:
+        folder = usual / Path(written.strip()).expanduser()
+        is_there = folder.is_dir()
+    except (RuntimeError, ValueError, OSError):
+        # No such person's home, or no name that a folder could have.
+        is_there = False
+    if not is_there:
+        fail("W122", f"there is no folder {written!r}", hint=f"write one that is there, as in {usual}")
+    return folder
 
 
 def _check(given: str, secret: str) -> None:

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from modelworks.report import environment, figure_scripts, stylesheet, words
 from modelworks.website._house import house
 from modelworks.website._signatures import to_sign
-from modelworks.website.access.people import Role
+from modelworks.website.access.people import OWNER, Person, Role
 from modelworks.website.access.visits import FORM_TOKEN, Visit, form_token, welcome_stranger, who
 
 # What stands in the bar: its words, its place in a workspace, and the role it takes.
@@ -54,24 +54,31 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
 
 def unsigned(template: str, status: int = 200, **values: Any) -> Response:
     """A page before there is anybody who could sign in, or anything to sign in to."""
-    text = _templates().get_template(f"app/{template}").render(visit=None, someone=None, **values)
+    text = _templates().get_template(f"app/{template}").render(visit=None, someone=None, may_stop=False, **values)
     return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
 
 
 def rendered(request: Request, template: str, **values: Any) -> str:
     """A template with what every template knows; a part of a page, where a script asks for no more."""
     visit: Visit | None = getattr(request.state, "visit", None)
+    someone = who(request)
     return _templates().get_template(f"app/{template}").render(
         request=request,
         visit=visit,
         to_sign=functools.cache(functools.partial(to_sign, visit)) if visit is not None else tuple,
-        someone=who(request),
+        someone=someone,
+        may_stop=may_stop(request, someone),
         house=house(request),
         at=functools.partial(at, visit.workspace.name) if visit is not None else at,
         form_token=form_token(request),
         guarded=functools.partial(_guarded, form_token(request)),
         **values,
     )  # fmt: skip
+
+
+def may_stop(request: Request, someone: Person | None) -> bool:
+    """Whether somebody may end this website by a button: their own, on their own machine."""
+    return someone is not None and someone.name == OWNER and request.app.state.stop is not None
 
 
 def at(workspace: str, *parts: str) -> str:

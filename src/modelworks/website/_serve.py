@@ -24,12 +24,12 @@ from modelworks.runs import person
 from modelworks.website._app import create_app
 from modelworks.website._connections import Connection, make_room
 from modelworks.website._house import workspace_names
-from modelworks.website._settings import Settings, read_settings
-from modelworks.website.access.people import People, Person
+from modelworks.website._settings import Settings, is_loopback, read_settings
+from modelworks.website.access.people import OWNER, People, Person
 
 # By these a process that another one starts finds what it was told.
 FOLDER, HOST, PORT = "MODELWORKS_WEBSITE", "MODELWORKS_WEBSITE_HOST", "MODELWORKS_WEBSITE_PORT"
-OWNER = "owner"
+ALIVE = "/healthz"
 # Nor is one gone that takes its time; where nobody listens, that is known at once.
 ALIVE_SECONDS = 30.0
 # A process that has not answered its parent for so long is killed, with all that it was asked: a busy machine is slow.
@@ -38,23 +38,28 @@ SLOWEST_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A website that runs already: where, and as which process."""
+    """A website that runs already: where, as which process, and a page of it that answers."""
 
     address: str
     process: Process
+    page: str = ALIVE
 
 
 def running(folder: Path) -> Running | None:
     """The website of a repository that runs on this machine; None where none does."""
-    file = _file(folder)
+    return running_by(announcement(folder))
+
+
+def running_by(file: Path) -> Running | None:
+    """What a file tells of (see `announced`); None where nothing runs there any more."""
     if not file.is_file():
         return None
     said = json.loads(file.read_text(encoding="utf-8"))
-    found = Running(said["address"], Process(said["place"], said["pid"], said["started"]))
+    found = Running(said["address"], Process(said["place"], said["pid"], said["started"]), said.get("page", ALIVE))
     if found.process.is_gone():
         return None
     try:
-        answer = httpx.get(f"{said['local']}/healthz", timeout=ALIVE_SECONDS)
+        answer = httpx.get(f"{said['local']}{found.page}", timeout=ALIVE_SECONDS)
     except httpx.HTTPError:
         return None
     return found if answer.status_code == 200 else None
@@ -101,19 +106,26 @@ def serve(
     taken = listening(settings.host, settings.port)
     # What a process that uvicorn starts is to read; it gets no arguments of ours.
     os.environ |= {FOLDER: str(folder), HOST: settings.host, PORT: str(settings.port)}
-    with announced(folder, settings):
+    with announced(announcement(folder), settings):
         if workers > 1:
             begun(settings.address)
             again = configured("modelworks.website._serve:app", settings, factory=True, workers=workers)
             Multiprocess(again, sockets=[taken]).run()
         else:
-            Server(configured(create_app(settings), settings), lambda: begun(settings.address)).run(sockets=[taken])
+            website = create_app(settings)
+            server = Server(configured(website, settings), lambda: begun(settings.address))
+            website.state.stop = server.stop if is_own(settings) else None
+            server.run(sockets=[taken])
+
+
+def is_own(settings: Settings) -> bool:
+    """Whether a website is somebody's own, on their own machine: it may be stopped by a button."""
+    return is_loopback(settings.host) and settings.address == _local(settings)
 
 
 @contextmanager
-def announced(folder: Path, settings: Settings) -> Iterator[None]:
-    """Tell where the website of a repository runs, for as long as the block lasts."""
-    file = _file(folder)
+def announced(file: Path, settings: Settings, page: str = ALIVE) -> Iterator[None]:
+    """Tell in a file where a website runs, for as long as the block lasts."""
     me = Process.current()
     said = {
         "address": settings.address,
@@ -121,8 +133,11 @@ def announced(folder: Path, settings: Settings) -> Iterator[None]:
         "place": me.place,
         "pid": me.pid,
         "started": me.started,
+        "page": page,
     }
     aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    # The page of somebody's first start is a secret.
+    aside.touch(mode=0o600)
     aside.write_text(json.dumps(said), encoding="utf-8")
     aside.rename(file)
     try:
@@ -151,6 +166,10 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._begun()
+
+    def stop(self) -> None:
+        """Let whoever is answered have their answer, and end."""
+        self.should_exit = True
 
 
 def app(environment: Mapping[str, str] = os.environ) -> FastAPI:
@@ -185,7 +204,8 @@ def _local(settings: Settings) -> str:
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
-def _file(folder: Path) -> Path:
+def announcement(folder: Path) -> Path:
+    """Where the website of a repository says that it runs."""
     kept = Repository.around(folder).kept
     kept.mkdir(parents=True, exist_ok=True)
     return kept / "website.json"

@@ -26,6 +26,8 @@ from modelworks.website.access.mail import one_address
 from modelworks.website.access.tables import LINKS, LOCK, MEMBERS, PEOPLE, SESSIONS, TOKENS, TRAIL, hashed
 
 Role = Literal["viewer", "modeller", "reviewer", "admin"]
+# The account of whoever started the website on their own machine.
+OWNER = "owner"
 ROLES: tuple[Role, ...] = ("viewer", "modeller", "reviewer", "admin")
 Purpose = Literal["enter", "invite", "reset"]
 
