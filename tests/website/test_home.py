@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,11 +16,12 @@ from compared import made_run
 from starlette.testclient import TestClient
 from visitors import let_in
 
-from modelworks.runs import Run
+from modelworks.runs import Run, Store, propose, sign
 from modelworks.study import new_repository, store_around
 from modelworks.website import create_app, read_settings
 from modelworks.website._sparkline import HEIGHT, SERIES, WIDTH, _drawn, sparkline
 
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAMES = [f"study-{letter}" for letter in "abcdefgh"]
 
 
@@ -79,6 +83,43 @@ def test_a_run_without_a_series_or_with_a_damaged_one_has_no_picture(run: Run, t
     for lacking in (series[:0], series[:1], series.drop(columns="q50"), series.assign(q50=float("inf"))):
         lacking.to_parquet(file)
         assert _drawn(file) is None
+
+
+def test_each_region_has_its_answer_and_variants_hide_no_run(tmp_path: Path) -> None:
+    """What the team stands behind is one run of each region; what was tried since is neither, however often."""
+    root = new_repository(tmp_path / "ours")
+    (root / "studies" / "first-study").rename(root / "studies" / "Flu")
+    hours = count()
+    store = Store(store_around(root).root, clock=lambda: NOON + timedelta(hours=next(hours)))
+
+    def made(region: str, **said: Any) -> str:
+        (tmp_path / "nothing").mkdir(exist_ok=True)
+        record = {"study": "Flu", "answer": f"In {region}.", "verdict": "fine", **said}
+        return store.publish(("Flu", "sir", region), stages={"report": tmp_path / "nothing"}, record=record).key
+
+    def approve(key: str) -> None:
+        propose(store, key, needs=("reviewer",), found=(), by="Ada")
+        sign(store, key, by="Grace", role="reviewer")
+
+    app = create_app(read_settings(root))
+    with TestClient(app, base_url="http://127.0.0.1:8420") as opened:
+        let_in(opened, app, "viewer", "viewer")
+        latest = made("south")
+        for _ in range(21):
+            made("south", rerun={"changes": ["value contact_rate = 0.3"]})
+        text = home(opened)
+        assert 'class="answer">In south.' in text
+        assert latest.rpartition("-")[2] in text
+        north = made("north")
+        approve(latest)
+        approve(north)
+        text = home(opened)
+        assert re.findall(r'class="answer">(.*)</p>', text) == [
+            "<strong>north:</strong> In north.", "<strong>south:</strong> In south.",
+        ]  # fmt: skip
+        assert "is not approved" not in text
+        made("north")
+        assert "is not approved" in home(opened)
 
 
 def test_what_is_said_of_a_long_series_is_of_all_its_points(tmp_path: Path) -> None:

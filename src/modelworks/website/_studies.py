@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from modelworks.errors import Letter
 from modelworks.inputs import check_files
 from modelworks.jobs import Job
 from modelworks.report import words
-from modelworks.runs import Row, Run, Wanted
+from modelworks.runs import Row, Run, Wanted, folder_name
 from modelworks.study import stages_before
 from modelworks.website._house import Workspace
 
 # The latest runs of a study among which one is looked for that is no variant of it.
-LOOKED_AT = 20
+LOOKED_AT, MOST_LOOKS = 20, 50
 # A run's list of what it was made from; never read further than this.
 CHECKSUMS, INPUTS = "checksums.json", "inputs/"
 # What is said of a run in the settings of the repository changes no result.
@@ -42,7 +42,8 @@ class Study:
 class Standing:
     """A study with the run that is shown (`row`, None where there is none), why that is stale, and jobs under way.
 
-    The run shown is the one the team stands behind, and `later` then the latest one, where that is another.
+    The run shown is the one the team stands behind, of several regions' the latest, with the others in `also`; `later`
+    is then the latest run, where that is none of these and came after them.
     """
 
     study: Study
@@ -50,6 +51,7 @@ class Standing:
     stale: tuple[str, ...]
     jobs: tuple[Job, ...]
     later: Row | None = None
+    also: tuple[Row, ...] = ()
 
     @property
     def finished(self) -> str:
@@ -60,18 +62,24 @@ def standings(workspace: Workspace) -> list[Standing]:
     """How every study of a workspace stands."""
     jobs = workspace.queue.jobs(("waiting", "running"))
     with workspace.index.as_now():
-        approved = {row.study: row for row in workspace.index.select(Wanted(approved=True)).rows}
-        return [standing(workspace, each, jobs, approved.get(each.name)) for each in studies(workspace)]
+        approved = workspace.index.select(Wanted(approved=True)).rows
+        return [standing(workspace, each, jobs, approved) for each in studies(workspace)]
 
 
-def standing(workspace: Workspace, study: Study, jobs: list[Job], approved: Row | None = None) -> Standing:
-    """How one study stands."""
+def standing(workspace: Workspace, study: Study, jobs: list[Job], approved: Sequence[Row]) -> Standing:
+    """How one study stands; `approved` are the runs that the team stands behind, the latest first."""
     last = latest(workspace, study.name)
-    row = approved or last
+    stands = [row for row in approved if row.study == folder_name(study.name)]
+    row = stands[0] if stands else last
     stale = tuple(changed_since(workspace, row.key)) if row is not None else ()
     own = tuple(job for job in jobs if job.order.labels.get("study") == study.name)
-    later = last if approved is not None and last is not None and last.key != approved.key else None
-    return Standing(study, row, stale, own, later)
+    is_later = stands and last is not None and made_at(last) > made_at(stands[0])
+    return Standing(study, row, stale, own, last if is_later else None, tuple(stands[1:]))
+
+
+def made_at(row: Row) -> tuple[str, str]:
+    """Where a run stands among all, by when it was made."""
+    return row.key.split("/")[3], row.id
 
 
 def resting_on(workspace: Workspace, file: str) -> list[Standing]:
@@ -81,9 +89,15 @@ def resting_on(workspace: Workspace, file: str) -> list[Standing]:
 
 def latest(workspace: Workspace, study: str) -> Row | None:
     """The latest run with a verdict that is no variant of the study; else the latest of any kind."""
-    rows = workspace.index.select(Wanted(study=study, limit=LOOKED_AT)).rows
-    own = [row for row in rows if not is_variant(workspace, row.key)]
-    return next((row for row in own if row.verdict), own[0] if own else None)
+    after = None
+    for _ in range(MOST_LOOKS):
+        rows = workspace.index.select(Wanted(study=study, limit=LOOKED_AT, after=after)).rows
+        own = [row for row in rows if not is_variant(workspace, row.key)]
+        if own or len(rows) < LOOKED_AT:
+            return next((row for row in own if row.verdict), own[0] if own else None)
+        # Whoever tries many variants makes more of them than are looked at at once.
+        after = rows[-1].key
+    return None
 
 
 def approved(workspace: Workspace, study: str) -> Row | None:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from modelworks.errors import ModelworksError
 from modelworks.jobs import Job, State
 from modelworks.logs import utc_now
-from modelworks.runs import Promotion, Wanted, ask_git, promotions
+from modelworks.runs import Promotion, Wanted, ask_git, folder_name, promotions
 from modelworks.website._house import Workspace
 from modelworks.website._render import page
 from modelworks.website._studies import Study, made_from, record, studies
@@ -71,7 +71,8 @@ def maps(workspace: Workspace, found: Sequence[Promotion]) -> list[Map]:
 def _map(workspace: Workspace, study: Study, found: Sequence[Promotion], jobs: Mapping[str, Job]) -> Map:
     """The steps of a study, from its latest runs and those that were put forward last."""
     # Of each run the last round counts.
-    forward = {each.run: each for each in reversed([e for e in found if e.question[0] == study.name][:PUT_FORWARD])}
+    own = [each for each in found if each.question[0] == folder_name(study.name)]
+    forward = {each.run: each for each in reversed(own[:PUT_FORWARD])}
     rows = workspace.index.select(Wanted(study=study.name, limit=RUNS)).rows
     keys = sorted({*(row.key for row in rows), *forward}, key=_moment, reverse=True)
     ways = [way for key in keys if (way := _passage(workspace, key, jobs.get(key[-6:]), forward.get(key))) is not None]
