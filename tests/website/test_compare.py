@@ -15,6 +15,7 @@ from modelworks.plots import Figure
 from modelworks.runs import Run
 from modelworks.study import new_repository, store_around
 from modelworks.website import create_app, read_settings
+from modelworks.website.pages.runs import _told
 
 AT = "/w/ours"
 
@@ -126,6 +127,29 @@ def test_columns_are_chosen_and_kept_in_the_address(browser: TestClient, runs: l
     assert titles == ["Run", "Study", "Rate"]
     assert f'href="{AT}/runs?sort=-study&amp;column=study' in listed(browser, "?sort=study&column=study")
     assert "<b>" not in said
+    assert '0.100 (0 to 1.00)<span class="note">per day</span>' in said
+
+
+def test_a_number_in_a_column_is_told_as_its_run_tells_it() -> None:
+    """A date as a day, and not as the time of a model that is behind it; a number of the study before its namesake."""
+    peak = {
+        "median": 247.0,
+        "low": 240.0,
+        "high": 261.0,
+        "unit": "date",
+        "text": "2021-08-11 (2021-08-04 to 2021-08-25)",
+    }
+    said = {
+        "quantities": {"peak": peak, "rate": {"median": 2.0, "low": 1.0, "high": 3.0, "unit": "per week"}},
+        "parameters": {"rate": {"value": 0.3, "unit": "per day"}, "boys": {"value": 763.0, "unit": "people"}, "old": 5},
+        "measures": {"divergences": 12},
+    }
+    assert _told(said, "peak") == ("2021-08-11 (2021-08-04 to 2021-08-25)", "")
+    assert _told(said, "rate") == ("2.00 (1.00 to 3.00)", "per week")
+    assert _told(said, "boys") == ("763", "people")
+    assert _told(said, "old") == ("5.00", "")
+    assert _told(said, "divergences") == ("12.0", "")
+    assert _told(said, "none") is None
 
 
 def test_a_facet_says_how_many_and_is_taken_back(browser: TestClient, runs: list[Run]) -> None:

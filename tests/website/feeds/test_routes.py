@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -172,6 +173,8 @@ def test_prometheus_hears_of_its_own_workspaces_alone(team: Team) -> None:
     assert "ours" not in team.browser.get("/metrics", auth=("prometheus", team.other)).text
     text = team.browser.get("/metrics", auth=("prometheus", team.admin)).text
     assert 'route="/w/{workspace}/feeds/{feed}/odata/{path:path}",status="200"' in text
+    assert f'process_cpu_seconds_total{{process="{os.getpid()}"}}' in text
+    assert not re.search(r"^(process_\w+|modelworks_answer_\w+)(\{(?!.*process=).*\})? ", text, re.MULTILINE)
     assert team.browser.get("/metrics", headers={"Accept": "text/plain"}).status_code == 401
 
 

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from modelworks.report import words
 from modelworks.runs import FACETS, Listing, Wanted, condition
 from modelworks.website._house import Workspace
 from modelworks.website._render import page
-from modelworks.website._studies import studies
+from modelworks.website._studies import record, studies
 from modelworks.website.access.visits import Reader
 
 router = APIRouter()
@@ -153,7 +154,7 @@ def runs(
         listing=listing, asked=asked, studies=names if len(names) > VALUES_SHOWN else [],
         facets=_facets(asked, index.counts(wanted, listing.approved)), columns=COLUMNS,
         more=asked.but(show=min(2 * show, MOST_SHOWN)) if listing.total > show < MOST_SHOWN else "",
-        **_numbers(visit.workspace, listing),
+        **_numbers(visit.workspace, listing, asked),
     )  # fmt: skip
 
 
@@ -178,7 +179,21 @@ def _facets(asked: Asked, counts: Mapping[str, Mapping[str, int]]) -> list[Facet
     return found
 
 
-def _numbers(workspace: Workspace, listing: Listing) -> dict[str, Any]:
-    """The numbers of the runs shown, which may stand in columns, and their names."""
-    numbers = workspace.index.numbers([row.key for row in listing.rows])
-    return {"numbers": numbers, "names": sorted({name for each in numbers.values() for name in each})}
+def _numbers(workspace: Workspace, listing: Listing, asked: Asked) -> dict[str, Any]:
+    """The numbers of the runs shown, which may stand in columns: their names and, of those that do, what is told."""
+    keys = [row.key for row in listing.rows]
+    known = workspace.index.numbers(keys)
+    chosen = [name.removeprefix(NUMBER) for name in asked.columns if name.startswith(NUMBER)]
+    told = {key: {name: _told(record(workspace, key), name) for name in chosen} for key in keys if chosen}
+    return {"numbers": told, "names": sorted({name for each in known.values() for name in each})}
+
+
+def _told(said: Mapping[str, Any], name: str) -> tuple[str, str] | None:
+    """A number of a run in words, and its unit; what the study names goes before what it assumes."""
+    for group in ("quantities", "parameters", "measures"):
+        found = (said.get(group) or {}).get(name)
+        if found is not None:
+            number = found if isinstance(found, Mapping) else {"value": found}
+            unit = str(number.get("unit") or "")
+            return words.told({"median": number.get("value"), **number}), "" if unit == "date" else unit
+    return None
