@@ -237,6 +237,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "without an end": ({"exp": None}, "W135"),
     "of the future": ({"iat": 4_000_000_000, "exp": 4_000_000_300}, "W135"),
     "without a name": ({"sub": None}, "W135"),
+    "a name that is a number": ({"sub": 7}, "W135"),
     "an address that is not verified": ({"email_verified": False}, "W136"),
     "an address of which nothing is said": ({"email_verified": None}, "W136"),
     "nearly verified": ({"email_verified": "false"}, "W136"),

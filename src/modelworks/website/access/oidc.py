@@ -158,6 +158,8 @@ class Provider:
             ).validate(claims)  # fmt: skip
         except (JoseError, ValueError) as error:
             _refuse(f"its token is not to be believed: {error}")
+        if not isinstance(claims["sub"], str):
+            _refuse("its token names nobody in letters")
         if claims.get("azp", self._said.client_id) != self._said.client_id:
             _refuse("its token is for another client")
         return claims
