@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pandas as pd
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.report import Foresight, render_comparison
+from modelworks.report import Foresight, moved_by_chance, render_comparison
 from modelworks.runs import Run, Store, compare
 
 
@@ -43,7 +45,8 @@ def test_what_moved_and_what_differs_is_said(compared_runs: list[Run]) -> None:
     html = render_comparison(compare(compared_runs[:2]))
     for said in ("40.0 (30.0 to 55.0)", "41.0 (30.0 to 55.0)", "up by 2.5%", "Assumptions that differ", "1.6"):
         assert said in html
-    assert "What differs: assumptions. 2 numbers of 2 moved." in html
+    assert "up by 100%, no more than chance" in html
+    assert "What differs: assumptions. 1 number of 2 moved by more than chance makes." in html
     assert "Data that differ" not in html
 
 
@@ -85,6 +88,44 @@ def test_a_day_is_the_same_day_wherever_the_model_begins(tmp_path: Path) -> None
     assert specs_of(html) == {}
     later = told_of(tmp_path / "later", first, number(5.0, "date", "2021-03-14 (2021-03-13 to 2021-03-15)"))
     assert "later by 2 days, outside the earlier interval" in later
+
+
+def test_a_median_moved_by_chance_where_independent_draws_would_move_it_so_far(compared_runs: list[Run]) -> None:
+    """The median of n draws of a standard normal has the standard error sqrt(pi / 2n), of two of them sqrt(pi / n)."""
+    comparison = compare(compared_runs[:2])
+    size = 4000
+    (deaths,) = [each for each in comparison.numbers if each.name == "deaths"]
+
+    def told(moved: float, values: dict[str, float] | None = None) -> bool:
+        chance = np.random.default_rng(3)
+        draws = tuple({"deaths": chance.normal(size=(4, size // 4))} for _ in range(2))
+        before, after = ({"median": at, "low": -2.0, "high": 2.0} | (values or {}) for at in (0.0, moved))
+        asked = dataclasses.replace(deaths, values=(before, after))
+        found = moved_by_chance(dataclasses.replace(comparison, numbers=(asked,)), {"quantities": draws})
+        return found == {("quantities", "deaths")}
+
+    error = math.sqrt(math.pi / size)
+    assert [told(times * error) for times in (0.0, 0.5, 1.6, 2.4, -1.6, -2.4)] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    # A probability is no median, and its draws say nothing of its error.
+    assert not told(0.5 * error, {"low": 0.5, "high": 0.5})
+
+
+def test_what_has_few_draws_is_not_judged(compared_runs: list[Run]) -> None:
+    comparison = compare(compared_runs[:2])
+    (rate,) = [each for each in comparison.numbers if each.name == "rate"]
+    draws = tuple({"rate": np.random.default_rng(k).normal(size=(1, 200))} for k in (1, 2))
+    few = tuple({"rate": each["rate"][:, :50]} for each in draws)
+
+    alone = dataclasses.replace(comparison, numbers=(rate,))
+    assert moved_by_chance(alone, {"parameters": draws}) == {("parameters", "rate")}
+    assert moved_by_chance(alone, {"parameters": few}) == frozenset()
 
 
 def test_a_page_needs_nothing_else_and_runs_nothing_of_a_study(compared_runs: list[Run]) -> None:

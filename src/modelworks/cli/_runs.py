@@ -153,11 +153,17 @@ def _write_comparison(comparison: Comparison, output: Path) -> None:
 
 
 def comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str, Any]:
+    from modelworks.report import moved_by_chance
+
+    chance = moved_by_chance(comparison)
     told = {
         "runs": [{"id": run.id, "key": run.key} for run in comparison.runs],
         "same_inputs": comparison.same_inputs,
         "differences": [dataclasses.asdict(each) for each in comparison.differences],
-        "numbers": [{**dataclasses.asdict(each), "moved": each.moved} for each in comparison.numbers],
+        "numbers": [
+            {**dataclasses.asdict(each), "moved": each.moved, "by_chance": (each.group, each.name) in chance}
+            for each in comparison.numbers
+        ],
     }
     return told | ({"code": comparison.code} if with_code else {})
 
@@ -198,6 +204,7 @@ def _foretold_cells(found: LooDifference) -> tuple[str, ...]:
 
 
 def show_comparison(comparison: Comparison) -> None:
+    from modelworks.report import moved_by_chance
     from modelworks.runs import KINDS_OF_DIFFERENCE
 
     ids = [run.id for run in comparison.runs]
@@ -209,7 +216,11 @@ def show_comparison(comparison: Comparison) -> None:
             show("")
     if comparison.numbers:
         show(click.style("numbers", bold=True))
-        table(("", *ids, "change"), [_number_cells(each) for each in comparison.numbers])
+        chance = moved_by_chance(comparison)
+        table(
+            ("", *ids, "change"),
+            [_number_cells(each, (each.group, each.name) in chance) for each in comparison.numbers],
+        )
     if comparison.same_inputs:
         moved = any(each.moved for each in comparison.numbers)
         say("The runs were made from the same inputs" + (": what moved did so by chance alone." if moved else "."))
@@ -220,12 +231,12 @@ def _cell(value: str | None) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _number_cells(number: Number) -> tuple[str, ...]:
+def _number_cells(number: Number, is_chance: bool) -> tuple[str, ...]:
     from modelworks.report import words
 
     told = ["–" if each is None else words.told(each) for each in number.values]
     name = f"{number.title} ({number.unit})" if number.unit else number.title
-    return (name, *told, words.change(number.values[-1] or {}, number.values[0] or {}))
+    return (name, *told, words.change(number.values[-1] or {}, number.values[0] or {}, is_chance=is_chance))
 
 
 @click.command("verify")

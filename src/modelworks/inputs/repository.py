@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -174,8 +175,7 @@ class Repository:
         if wanted.name == STUDY_FILE:
             wanted = wanted.parent
         for folder in (self.root / "studies" / wanted, self.root / wanted, self.root / RERUNS / wanted, wanted):
-            # `os.path` has an answer for what is too long to be a name, too.
-            if os.path.isfile(folder / STUDY_FILE) and folder.resolve().is_relative_to(self.root):
+            if _is_file(folder / STUDY_FILE) and folder.resolve().is_relative_to(self.root):
                 return folder.resolve()
         named = [folder for folder in self.studies() if folder.name == name]
         if len(named) == 1:
@@ -187,6 +187,16 @@ class Repository:
                 hint="name one by its path: " + ", ".join(f"`{self.shown(each)}`" for each in named),
             )
         fail("Y134", f"there is no study `{name}`", hint=near(name, [each.name for each in self.studies()]))
+
+
+def _is_file(path: Path) -> bool:
+    """What is too long to be a name is none; that a folder may not be looked into is told."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
 
 
 def _only_lends(parts: Iterable[str]) -> bool:

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelworks.report._compared import moved_by_chance
     from modelworks.report._crate import export_crate
     from modelworks.report._files import export_files
     from modelworks.report._html import columns_for, figure_scripts, png_size, render_html
@@ -82,6 +83,7 @@ _HOME = {
     "render_comparison": "comparison",
     "render_data_page": "data_page",
     "render_html": "_html",
+    "moved_by_chance": "_compared",
     "columns_for": "_html",
     "figure_scripts": "_html",
     "png_size": "_html",
@@ -128,6 +130,7 @@ __all__ = [
     "export_files",
     "export_hubverse",
     "figure_scripts",
+    "moved_by_chance",
     "png_size",
     "policy",
     "read_page",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelworks import plots
+from modelworks.diagnostics import mcse_quantile
 from modelworks.errors import fail
 from modelworks.report.page import Section
-from modelworks.runs import Comparison, Run
+from modelworks.runs import Comparison, Number, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,15 +26,65 @@ if TYPE_CHECKING:
 # More panels than this in one figure and nobody looks at any of them.
 MOST_PANELS = 12
 BASELINE = "baseline"
+# Of fewer draws the error of a median is itself a guess.
+FEWEST_DRAWS = 100
+# A median that moved by less than so many standard errors of the difference did so by chance, 19 times in 20.
+STANDARD_ERRORS = 2.0
+# By name, shape (chain, draw).
 Draws = dict[str, NDArray[np.float64]]
 
 
-def sections(comparison: Comparison, titles: Mapping[str, str]) -> list[Section]:
+# Of each group of numbers, those of each run, in the order of the runs.
+Drawn = Mapping[str, Sequence[Draws]]
+
+
+def draws_of(runs: Sequence[Run]) -> Drawn:
+    """Raises R166 where a file of a run is damaged."""
+    return {"quantities": tuple(map(_quantities, runs)), "parameters": tuple(map(_parameters, runs))}
+
+
+def moved_by_chance(comparison: Comparison, drawn: Drawn | None = None) -> frozenset[tuple[str, str]]:
+    """Group and name of the numbers whose medians moved, from the first run to the last, by no more than chance.
+
+    A median is known to its Monte Carlo error; where two differ by less than twice the error of their difference,
+    the same inputs might have given both. Not judged are what has too few draws, dates, and a probability, which is
+    no median.
+
+    Raises
+    ------
+    ModelworksError
+        R166 where a file of a run is damaged.
+    """
+    drawn = drawn or draws_of(comparison.runs)
+    return frozenset(
+        (each.group, each.name)
+        for each in comparison.numbers
+        if each.draws_compare and _is_chance(each, drawn[each.group][0], drawn[each.group][-1])
+    )
+
+
+def _is_chance(number: Number, first: Draws, last: Draws) -> bool:
+    before, after = number.values[0], number.values[-1]
+    if number.name not in first or number.name not in last or before is None or after is None:
+        return False
+    draws = first[number.name], last[number.name]
+    if min(each.size for each in draws) < FEWEST_DRAWS or not all(_has_interval(each) for each in (before, after)):
+        return False
+    error = math.hypot(*(mcse_quantile(each, 0.5) for each in draws))
+    return bool(0 < abs(after["median"] - before["median"]) <= STANDARD_ERRORS * error)
+
+
+def _has_interval(said: Mapping[str, Any]) -> bool:
+    low, high = said.get("low"), said.get("high")
+    return said.get("median") is not None and low is not None and high is not None and low < high
+
+
+def sections(comparison: Comparison, titles: Mapping[str, str], drawn: Drawn) -> list[Section]:
     """What several runs have in common, drawn over each other; `titles` says how each run, by its id, is called."""
     found = (
         _over_time(comparison.runs, titles),
-        _draws("quantities", ("numbers", "The numbers"), comparison, titles, _quantities),
-        _draws("parameters", ("parameters", "The parameters"), comparison, titles, _parameters),
+        _draws("quantities", ("numbers", "The numbers"), comparison, titles, drawn),
+        _draws("parameters", ("parameters", "The parameters"), comparison, titles, drawn),
     )
     return [section for section in found if section is not None]
 
@@ -69,13 +121,13 @@ def _draws(
     called: tuple[str, str],
     comparison: Comparison,
     titles: Mapping[str, str],
-    read: Callable[[Run], Draws],
+    drawn: Drawn,
 ) -> Section | None:
     """The draws of everything that varies and that every run with draws has."""
     name, heading = called
     numbers = {each.name: each for each in comparison.numbers if each.group == group}
     unlike = {each.name for each in numbers.values() if not each.draws_compare}
-    found = {titles[run.id]: draws for run in comparison.runs if (draws := read(run))}
+    found = {titles[run.id]: draws for run, draws in zip(comparison.runs, drawn[group], strict=True) if draws}
     if len(found) < 2:
         return None
     first, *others = found.values()
@@ -87,8 +139,8 @@ def _draws(
     if not shared:
         return None
     labels = {each.name: f"{each.title} ({each.unit})" if each.unit else each.title for each in numbers.values()}
-    drawn: Figure = plots.figure("overlay")(found, names=shared[:MOST_PANELS], labels=labels, title=heading)
-    return Section(heading, (dataclasses.replace(drawn, name=name),), _left_out(shared, "number"))
+    figure: Figure = plots.figure("overlay")(found, names=shared[:MOST_PANELS], labels=labels, title=heading)
+    return Section(heading, (dataclasses.replace(figure, name=name),), _left_out(shared, "number"))
 
 
 def _varies(runs: Iterable[Draws], name: str) -> bool:
@@ -107,7 +159,9 @@ def _quantities(run: Run) -> Draws:
         import pandas as pd
 
         table = pd.read_parquet(path)
-        return {str(name): rows["value"].to_numpy(float) for name, rows in table.groupby("name", sort=False)}
+        return {
+            str(name): rows["value"].to_numpy(float)[np.newaxis] for name, rows in table.groupby("name", sort=False)
+        }
 
 
 def _parameters(run: Run) -> Draws:
@@ -117,7 +171,7 @@ def _parameters(run: Run) -> Draws:
         import xarray as xr
 
         with xr.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
-            return {str(name): each.to_numpy().reshape(-1) for name, each in posterior.data_vars.items()}
+            return {str(name): each.to_numpy() for name, each in posterior.data_vars.items()}
 
 
 @contextlib.contextmanager

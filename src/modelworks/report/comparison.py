@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from modelworks.errors import fail
 from modelworks.report import words
-from modelworks.report._compared import sections
+from modelworks.report._compared import draws_of, moved_by_chance, sections
 from modelworks.report._html import Shown, bundle, show
 from modelworks.report._templates import asset, environment, policy, stylesheet
 from modelworks.report._views import Cell, Column, Table
@@ -83,16 +83,18 @@ def comparison_page(
         fail("R161", f"a page lays at most {MOST_RUNS} runs side by side, and these are {len(runs)}")
     titles = run_titles(runs)
     differences = [_differences(kind, found, titles) for kind in KINDS_OF_DIFFERENCE if (found := comparison.of(kind))]
-    numbers = [_numbers(comparison.numbers, titles)] if comparison.numbers else []
+    drawn = draws_of(runs)
+    chance = moved_by_chance(comparison, drawn)
+    numbers = [_numbers(comparison.numbers, titles, chance)] if comparison.numbers else []
     foretold = [_foresight(foresight)] if foresight else []
     return ComparisonPage(
         runs,
         title=_title(runs),
-        said=_said(comparison),
+        said=_said(comparison, chance),
         first_tables=[_runs(runs, titles, links or {}), *numbers],
         sections=[
             (section, [show(figure, picture(figure.name)) for figure in section.figures])
-            for section in sections(comparison, titles)
+            for section in sections(comparison, titles, drawn)
         ],
         tables=[*foretold, *differences],
         code=_code(comparison.code),
@@ -134,14 +136,20 @@ def _title(runs: Sequence[Run]) -> str:
     return " / ".join(dict.fromkeys(str(run.record.get("title") or run.study) for run in runs))
 
 
-def _said(comparison: Comparison) -> str:
+def _said(comparison: Comparison, chance: Set[tuple[str, str]]) -> str:
     """In a sentence, whether anything that makes numbers differs."""
-    moved = sum(each.moved for each in comparison.numbers)
-    numbers = f"{words.plural(moved, 'number')} of {len(comparison.numbers):,} moved"
+    moved = [(each.group, each.name) for each in comparison.numbers if each.moved]
     if comparison.same_inputs:
-        return "The runs were made from the same inputs" + (f"; {numbers}, by chance alone." if moved else ".")
+        told = f"; {_of_all(len(moved), comparison)} moved, by chance alone."
+        return "The runs were made from the same inputs" + (told if moved else ".")
+    beyond = sum(each not in chance for each in moved)
+    numbers = f"{_of_all(beyond, comparison)} moved{' by more than chance makes' if chance else ''}"
     kinds = [kind for kind in KINDS_OF_DIFFERENCE if comparison.of(kind)]
     return f"What differs: {', '.join(kinds)}." + (f" {numbers}." if comparison.numbers else "")
+
+
+def _of_all(count: int, comparison: Comparison) -> str:
+    return f"{words.plural(count, 'number')} of {len(comparison.numbers):,}"
 
 
 def _runs(runs: Sequence[Run], titles: Mapping[str, str], links: Mapping[str, str]) -> Table:
@@ -158,23 +166,24 @@ def _runs(runs: Sequence[Run], titles: Mapping[str, str], links: Mapping[str, st
     ))  # fmt: skip
 
 
-def _numbers(numbers: Sequence[Number], titles: Mapping[str, str]) -> Table:
+def _numbers(numbers: Sequence[Number], titles: Mapping[str, str], chance: Set[tuple[str, str]]) -> Table:
     columns = (Column("Number"), *(Column(title, "number") for title in titles.values()), Column("Change"))
     caption = (
         "Median (95% interval) of each number and each calibrated parameter; the change is that of the median, from "
-        "the first to the last"
+        "the first to the last, and no more than chance where it is less than two of the Monte Carlo errors of both"
     )
-    return Table("moved", "Which numbers moved?", caption, columns, tuple(map(_number_row, numbers)), stacks=False)
+    rows = tuple(_number_row(each, (each.group, each.name) in chance) for each in numbers)
+    return Table("moved", "Which numbers moved?", caption, columns, rows, stacks=False)
 
 
-def _number_row(number: Number) -> tuple[Cell, ...]:
+def _number_row(number: Number, is_chance: bool) -> tuple[Cell, ...]:
     told = (
         Cell(NOT_THERE)
         if each is None
         else Cell(words.told(each), note="" if number.has_one_unit else str(each.get("unit") or ""))
         for each in number.values
     )
-    moved = words.change(number.values[-1] or {}, number.values[0] or {})
+    moved = words.change(number.values[-1] or {}, number.values[0] or {}, is_chance=is_chance)
     return (Cell(number.title, note=number.unit), *told, Cell(moved))
 
 

@@ -152,13 +152,17 @@ def told(said: Mapping[str, Any]) -> str:
     return str(said.get("text") or interval(said.get("median"), said.get("low"), said.get("high")))
 
 
-def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+def change(now: Mapping[str, Any], before: Mapping[str, Any], *, is_chance: bool = False) -> str:
     """How far a median moved, in words, and whether that is beyond what the earlier run thought likely.
+
+    `is_chance` says that it moved by no more than the finite number of draws makes.
 
     >>> change({"median": 3.3}, {"median": 3.0, "low": 2.5, "high": 3.6})
     'up by 10%'
     >>> change({"median": 1.5}, {"median": 3.0, "low": 2.5, "high": 3.6})
     'down by 50%, outside the earlier interval'
+    >>> change({"median": 2.99}, {"median": 3.0}, is_chance=True)
+    'down by 0.3%, no more than chance'
     >>> change({"median": 3.0}, {"median": 3.0}), change({}, {"median": 3.0}), change({"median": 3.0}, {})
     ('the same', 'no longer asked', 'new')
     >>> change({"median": 21.0, "unit": "days"}, {"median": 3.0, "unit": "weeks"})
@@ -177,7 +181,8 @@ def change(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
         return "the same"
     # A probability is one number and has no interval.
     is_outside = low is not None and high is not None and low < high and not low <= median <= high
-    return _distance(median, earlier) + (", outside the earlier interval" if is_outside else "")
+    told = ", outside the earlier interval" if is_outside else ", no more than chance" if is_chance else ""
+    return _distance(median, earlier) + told
 
 
 def _three(said: Mapping[str, Any]) -> tuple[Any, Any, Any]:
