@@ -17,6 +17,9 @@ from modelworks.errors import fail, near
 # The mean Gregorian year, so that a rate per year and the same rate per day agree over decades.
 DAYS_PER_YEAR = 365.2425
 
+# Digits that somebody may write; a number that was worked out needs more to be told exactly.
+MOST_WRITTEN = 12
+
 _TIME = {"day": 1.0, "week": 7.0, "month": DAYS_PER_YEAR / 12, "year": DAYS_PER_YEAR, "hour": 1 / 24}
 _PURE = {
     "proportion": 1.0,
@@ -70,6 +73,16 @@ class Unit:
                 hint=f"give the value in `{other.text}`, or in a unit of the same kind",
             )
         return self.factor / other.factor
+
+
+def as_written(number: float) -> str:
+    """A number with every digit that somebody wrote; one that was worked out, and has no end, to six digits.
+
+    >>> as_written(1234567.0), as_written(0.25), as_written(1e-9), as_written(2 / 3)
+    ('1234567', '0.25', '1e-09', '0.666667')
+    """
+    text = f"{number:.{MOST_WRITTEN}g}"
+    return text if float(text) == number else f"{number:g}"
 
 
 def known_words() -> list[str]:

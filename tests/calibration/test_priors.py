@@ -155,6 +155,8 @@ def test_a_family_can_be_asked_for_under_every_name_in_the_list() -> None:
         ("normal", {"mean": 0.5, "sd": 0.2}, (0, 1), "normal with mean 0.5 and sd 0.2, cut at 0 and 1"),
         ("log_uniform", {"lower": 0.001, "upper": 10}, None, "log-uniform between 0.001 and 10"),
         ("exponential", {"mean": 0.2}, (0, None), "exponential with mean 0.2"),
+        ("normal", {"mean": 1234567, "sd": 0.1234567}, None, "normal with mean 1234567 and sd 0.1234567"),
+        ("uniform", {"lower": 0, "upper": 32447385}, None, "uniform between 0 and 32447385"),
     ],
 )
 def test_a_prior_says_itself_in_words(family: str, arguments: Any, bounds: Any, words: str) -> None:

@@ -45,6 +45,17 @@ def test_a_study_is_compared_with_itself_at_a_commit(study: Path, repository: Pa
     assert git(repository, "worktree", "list").count("\n") == 0
 
 
+def test_the_last_digit_of_an_assumption_counts(study: Path, repository: Path) -> None:
+    """Of a prior and of a value, which a table tells to six digits no more."""
+    path, before = study / "parameters.yaml", assumptions_of("boarding-school", repository)
+    edit(path, "normal: {mean: 2, sd: 1}", "normal: {mean: 2.0000001, sd: 1}")
+    edit(path, "763", "1234567")
+    changed = {each.name: each.after for each in what_changed(before, assumptions_of("boarding-school", repository))}
+    assert changed["contact_rate"] is not None
+    assert "mean 2.0000001 " in changed.pop("contact_rate").replace(",", " ")  # type: ignore[union-attr]
+    assert list(changed.values()) == ["1234567"]
+
+
 @pytest.mark.slow
 def test_a_run_remembers_its_assumptions(quick: Path, repository: Path) -> None:
     run = run_study(quick, quiet=True).run

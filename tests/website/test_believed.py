@@ -56,7 +56,7 @@ def test_the_drawing_is_as_high_as_the_density_and_stays_within_its_frame() -> N
     ("text", "words"),
     [
         ("", ""),
-        ("0.4", "held at 0.400 per day"),
+        ("0.4", "held at 0.4 per day"),
         ("normal(a lot)", "write normal(mean, sd)"),
         ("norml(1, 2)", "normal"),
     ],

@@ -62,3 +62,15 @@ def test_every_executor_has_an_estimate_of_its_own(ours: tuple[TestClient, Path]
     assert "On the cluster" in text
     assert text.count(" GB (") == 2
     assert text.count(" core") >= 2
+
+
+def test_a_number_is_typed_from_where_its_file_has_it(ours: tuple[TestClient, Path]) -> None:
+    """Every digit of it: who changes the spread of a prior does not round its middle, and a country has its people."""
+    browser, root = ours
+    file = root / "studies" / "first-study" / "parameters.yaml"
+    text = file.read_text(encoding="utf-8").replace("value: 10000", "value: 32447385")
+    file.write_text(text.replace("median: 0.4,", "median: 0.41234567,"), encoding="utf-8")
+    page = shown(browser)
+    assert 'value="32447385"' in page
+    assert 'value="log_normal(median=0.41234567, sigma=0.5)"' in page
+    assert "e+07" not in page

@@ -13,6 +13,7 @@ from modelworks.cli._data_add import add_data
 from modelworks.cli._data_secrets import encrypt_data, key_to_data
 from modelworks.cli._words import MARKS, json_option, next_step, quiet_option, say, say_letters, show, show_json, table
 from modelworks.errors import ModelworksError, counted
+from modelworks.units import as_written
 
 if TYPE_CHECKING:
     from modelworks.errors import Letter
@@ -137,7 +138,7 @@ def _first(dataset: Dataset, unit: str) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else f"{value:g}"
+    return f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else as_written(value)
 
 
 def _with_age(retrieved: str) -> str:

@@ -13,6 +13,7 @@ from modelworks.inputs._cells import MISSING, USUAL_FORM, Cells, TextForm, read_
 from modelworks.inputs._nodes import shortened
 from modelworks.inputs._written import day_of, hint_about_days, hint_about_numbers, number_of
 from modelworks.inputs.columns import Column
+from modelworks.units import as_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,9 @@ def _converted(cells: Cells, column: Column, letters: Letters) -> pd.Series[Any]
     problem = f"is no number: `{shortened(texts[wrong[0]])}`" if wrong else ""
     tell("D106", problem, hint_about_numbers([texts[k] for k in wrong], "written: thousands"), wrong)
     outside = np.flatnonzero((values < column.bounds.low) | (values > column.bounds.high)).tolist()
-    problem = f"is {values[outside[0]]:g}, but the catalogue says that it lies {column.bounds}" if outside else ""
+    problem = (
+        f"is {as_written(values[outside[0]])}, but the catalogue says that it lies {column.bounds}" if outside else ""
+    )
     tell("D107", problem, "correct the cell, or `lower` and `upper`", outside)
     return pd.Series(values, dtype="float64")
 

@@ -19,6 +19,7 @@ from modelworks.inputs._fields import Fields
 from modelworks.inputs._intervals import SCALES, SOLVE, arguments_of
 from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, SequenceNode, in_words, kind, shortened
 from modelworks.inputs.groups import EXCHANGEABLE, GROUPS, GroupEntry, is_name, read_group
+from modelworks.units import as_written
 
 Arguments = Mapping[str, float]
 
@@ -46,9 +47,10 @@ class Bounds(NamedTuple):
         return math.inf if self.upper is None else self.upper
 
     def __str__(self) -> str:
+        low, high = as_written(self.low), as_written(self.high)
         if self.lower is None or self.upper is None:
-            return f"at {self.upper:g} or below" if self.lower is None else f"at {self.lower:g} or above"
-        return f"between {self.lower:g} and {self.upper:g}"
+            return f"at {high} or below" if self.lower is None else f"at {low} or above"
+        return f"between {low} and {high}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class PriorEntry:
     def __str__(self) -> str:
         if self.stated:
             return f"{self.family}({self.stated})"
-        return f"{self.family}(" + ", ".join(f"{name}={value:g}" for name, value in self.arguments.items()) + ")"
+        arguments = ", ".join(f"{name}={as_written(value)}" for name, value in self.arguments.items())
+        return f"{self.family}({arguments})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ def _with_interval(family: str, node: MappingNode, owner: Fields) -> PriorEntry 
             message = letter.message if letter.code != "P117" else f"{owner.what}: the prior {letter.message}"
             owner.say(letter.code, message, letter.hint, "prior")
         return None
-    stated = f"{percent:g}% between {low:g} and {high:g}"
+    stated = f"{as_written(percent)}% between {as_written(low)} and {as_written(high)}"
     return PriorEntry(family, MappingProxyType(arguments), owner.place("prior"), stated)
 
 

@@ -19,6 +19,7 @@ from modelworks.errors import Letters, ModelworksError, near
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._nodes import MappingNode, Place
 from modelworks.inputs.columns import Column
+from modelworks.units import as_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,10 +177,10 @@ def _between(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
     def outside(part: pd.DataFrame) -> list[str]:
         values = part[said["column"]]
         wrong = np.flatnonzero(((values < low) | (values > high)).to_numpy()).tolist()
-        return [f"{values.iloc[k]:g} (row {values.index[k] + 1})" for k in wrong]
+        return [f"{as_written(values.iloc[k])} (row {values.index[k] + 1})" for k in wrong]
 
     span = " and ".join(
-        f"{word} {value:g}" for word, value in (("at least", low), ("at most", high)) if np.isfinite(value)
+        f"{word} {as_written(value)}" for word, value in (("at least", low), ("at most", high)) if np.isfinite(value)
     )
     return _told(_in_parts(table, said, outside), f"`{said['column']}` is not {span or 'a number'}")
 
@@ -189,7 +190,7 @@ def _increasing(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
         values = _in_order(part, said)
         steps = np.diff(values.to_numpy())
         return [
-            f"from {values.iloc[k]:g} to {values.iloc[k + 1]:g} (row {values.index[k + 1] + 1})"
+            f"from {as_written(values.iloc[k])} to {as_written(values.iloc[k + 1])} (row {values.index[k + 1] + 1})"
             for k in np.flatnonzero(steps < 0).tolist()
         ]
 
@@ -219,7 +220,7 @@ def _no_jump(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
         high = (middle > floor) & (middle > factor * np.maximum(beside[0], floor / factor))
         low = (beside[1] > floor) & (middle * factor < beside[1])
         return [
-            f"{number[k]:g}, {number[k + 1]:g}, {number[k + 2]:g} (row {values.index[k + 1] + 1})"
+            f"{', '.join(map(as_written, number[k : k + 3]))} (row {values.index[k + 1] + 1})"
             for k in np.flatnonzero(high | low).tolist()
         ]
 
@@ -235,7 +236,7 @@ def _no_step(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
         number = np.maximum(values.to_numpy(dtype=float), floor)
         wide = (number[1:] > factor * number[:-1]) | (number[:-1] > factor * number[1:])
         return [
-            f"from {values.iloc[k]:g} to {values.iloc[k + 1]:g} (row {values.index[k + 1] + 1})"
+            f"from {as_written(values.iloc[k])} to {as_written(values.iloc[k + 1])} (row {values.index[k + 1] + 1})"
             for k in np.flatnonzero(wide).tolist()
         ]
 
@@ -259,7 +260,9 @@ def _adds_up(table: pd.DataFrame, said: Mapping[str, Any], tables: Tables) -> st
         return f"`{said['dataset']}` has no `{said['total']}` for {len(alone):,} of its {_and(over)}: {named}"
     distance = (parts[both] - totals[both]).abs()
     wrong = both[(distance > within * totals[both].abs() + ROUND_OFF * totals[both].abs().max()).to_numpy()]
-    named = ", ".join(f"{parts[each]:g} is not {totals[each]:g} ({_shown(each)})" for each in wrong[:SHOWN])
+    named = ", ".join(
+        f"{as_written(parts[each])} is not {as_written(totals[each])} ({_shown(each)})" for each in wrong[:SHOWN]
+    )
     return (
         f"{len(wrong):,} sums of `{said['column']}` are not those of `{said['dataset']}`: {named}" if len(wrong) else ""
     )

@@ -10,6 +10,7 @@ from modelworks.errors import ModelworksError
 from modelworks.inputs import Bounds
 from modelworks.report import words
 from modelworks.study import changed_prior, read_change
+from modelworks.units import as_written
 
 WIDTH, HEIGHT, POINTS = 160, 36, 64
 # So much is drawn of a prior: of the tail of a Cauchy all would be the tail.
@@ -67,7 +68,7 @@ def read_belief(text: str, name: str, unit: str, bounds: Bounds) -> Believed:
     if not text.strip():
         return Believed("")
     try:
-        return Believed(f"held at {words.number(float(text))} {unit}".rstrip())
+        return Believed(f"held at {as_written(float(text))} {unit}".rstrip())
     except ValueError:
         pass
     try:

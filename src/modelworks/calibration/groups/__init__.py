@@ -21,6 +21,7 @@ from modelworks.calibration.groups._links import AS_IT_IS, LOG_ODDS, LOGARITHM, 
 from modelworks.calibration.groups.dirichlet import Dirichlet
 from modelworks.calibration.groups.gaussian import Gaussian
 from modelworks.errors import fail, near
+from modelworks.units import as_written
 
 Array = NDArray[np.float64]
 ByLabel: TypeAlias = Mapping[str, float]
@@ -226,7 +227,7 @@ def _said(arguments: Mapping[str, Argument]) -> dict[str, str]:
             return f"`{value}`"
         if isinstance(value, Mapping):
             return ", ".join(f"{said(each)} ({label})" for label, each in value.items())
-        return f"{value:g}"
+        return as_written(value)
 
     return {name: said(value) for name, value in arguments.items()}
 

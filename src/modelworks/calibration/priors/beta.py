@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from modelworks.calibration.priors._bijection import Between, Bijection
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +56,5 @@ class Beta:
         return betaincinv(self.a, self.b, probability)
 
     def in_words(self) -> str:
-        return f"beta({self.a:g}, {self.b:g}), mean {self.expectation:.3g} and sd {self.deviation:.3g}"
+        arguments = f"{as_written(self.a)}, {as_written(self.b)}"
+        return f"beta({arguments}), mean {self.expectation:.3g} and sd {self.deviation:.3g}"

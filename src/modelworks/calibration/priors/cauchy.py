@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.calibration.priors._bijection import Bijection, Identity
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +50,4 @@ class Cauchy:
         return self.location + self.scale * np.tan(math.pi * (np.asarray(probability) - 0.5))
 
     def in_words(self) -> str:
-        return f"Cauchy with location {self.location:g} and scale {self.scale:g}"
+        return f"Cauchy with location {as_written(self.location)} and scale {as_written(self.scale)}"

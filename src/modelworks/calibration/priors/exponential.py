@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.calibration.priors._bijection import Above, Bijection
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +47,4 @@ class Exponential:
         return -self.mean * np.log1p(-np.asarray(probability))
 
     def in_words(self) -> str:
-        return f"exponential with mean {self.mean:g}"
+        return f"exponential with mean {as_written(self.mean)}"

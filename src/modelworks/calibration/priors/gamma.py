@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.calibration.priors._bijection import Above, Bijection
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +61,4 @@ class Gamma:
         return np.asarray(self.scale * gammaincinv(self.shape, probability), dtype=np.float64)
 
     def in_words(self) -> str:
-        return f"gamma with mean {self.mean:g} and sd {self.sd:g}"
+        return f"gamma with mean {as_written(self.mean)} and sd {as_written(self.sd)}"

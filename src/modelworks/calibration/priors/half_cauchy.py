@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.calibration.priors._bijection import Above, Bijection
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +50,4 @@ class HalfCauchy:
         return self.scale * np.tan(0.5 * math.pi * np.asarray(probability))
 
     def in_words(self) -> str:
-        return f"half-Cauchy with scale {self.scale:g}"
+        return f"half-Cauchy with scale {as_written(self.scale)}"

@@ -11,6 +11,7 @@ import numpy as np
 from modelworks.calibration.priors._bijection import Above, Bijection
 from modelworks.calibration.priors._family import Array
 from modelworks.calibration.priors.normal import LOG_ROOT_TWO_PI
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +54,4 @@ class HalfNormal:
         return -self.sd * ndtri(0.5 * (1.0 - np.asarray(probability)))
 
     def in_words(self) -> str:
-        return f"half-normal with sd {self.sd:g}"
+        return f"half-normal with sd {as_written(self.sd)}"

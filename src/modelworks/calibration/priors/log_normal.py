@@ -11,6 +11,7 @@ import numpy as np
 from modelworks.calibration.priors._bijection import Above, Bijection
 from modelworks.calibration.priors._family import Array
 from modelworks.calibration.priors.normal import LOG_ROOT_TWO_PI
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +54,4 @@ class LogNormal:
         return self.median * np.exp(self.sigma * ndtri(probability))
 
     def in_words(self) -> str:
-        return f"log-normal with median {self.median:g} and sigma {self.sigma:g}"
+        return f"log-normal with median {as_written(self.median)} and sigma {as_written(self.sigma)}"

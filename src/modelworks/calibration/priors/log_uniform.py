@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.calibration.priors._bijection import BetweenLogarithms, Bijection
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +53,4 @@ class LogUniform:
         return self.lower * np.exp(self._span * np.asarray(probability))
 
     def in_words(self) -> str:
-        return f"log-uniform between {self.lower:g} and {self.upper:g}"
+        return f"log-uniform between {as_written(self.lower)} and {as_written(self.upper)}"

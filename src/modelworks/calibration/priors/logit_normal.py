@@ -11,6 +11,7 @@ import numpy as np
 from modelworks.calibration.priors._bijection import Between, Bijection
 from modelworks.calibration.priors._family import Array
 from modelworks.calibration.priors.normal import LOG_ROOT_TWO_PI
+from modelworks.units import as_written
 
 # The moments have no closed form; so many points of Gauss and Hermite give nine digits.
 POINTS = 101
@@ -65,7 +66,7 @@ class LogitNormal:
         return np.asarray(expit(_log_odds(self.median) + self.sigma * ndtri(probability)), dtype=np.float64)
 
     def in_words(self) -> str:
-        return f"logit-normal with median {self.median:g} and sigma {self.sigma:g}"
+        return f"logit-normal with median {as_written(self.median)} and sigma {as_written(self.sigma)}"
 
 
 def _log_odds(x: float) -> float:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from modelworks.calibration.priors._bijection import Bijection, Identity
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -54,4 +55,4 @@ class Normal:
         return self.mean + self.sd * ndtri(probability)
 
     def in_words(self) -> str:
-        return f"normal with mean {self.mean:g} and sd {self.sd:g}"
+        return f"normal with mean {as_written(self.mean)} and sd {as_written(self.sd)}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.calibration.priors._bijection import Bijection, Identity
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +55,5 @@ class StudentT:
         return np.asarray(self.location + self.scale * stdtrit(self.df, probability), dtype=np.float64)
 
     def in_words(self) -> str:
-        return f"Student-t with location {self.location:g}, scale {self.scale:g} and {self.df:g} degrees of freedom"
+        location, scale, df = map(as_written, (self.location, self.scale, self.df))
+        return f"Student-t with location {location}, scale {scale} and {df} degrees of freedom"

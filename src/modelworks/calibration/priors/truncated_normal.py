@@ -11,6 +11,7 @@ import numpy as np
 from modelworks.calibration.priors._bijection import Bijection, bijection
 from modelworks.calibration.priors._family import Array
 from modelworks.calibration.priors.normal import LOG_ROOT_TWO_PI, Normal
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class TruncatedNormal:
         return np.clip(self.mean + self.sd * z, self.lower, self.upper)
 
     def in_words(self) -> str:
-        ends = [f"{end:g}" for end in self.support if math.isfinite(end)]
+        ends = [as_written(end) for end in self.support if math.isfinite(end)]
         return f"{Normal(self.mean, self.sd).in_words()}, cut at {' and '.join(ends)}"
 
 

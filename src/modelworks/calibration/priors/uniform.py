@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.calibration.priors._bijection import Bijection, Evenly
 from modelworks.calibration.priors._family import Array
+from modelworks.units import as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,4 @@ class Uniform:
         return self.lower + (self.upper - self.lower) * np.asarray(probability)
 
     def in_words(self) -> str:
-        return f"uniform between {self.lower:g} and {self.upper:g}"
+        return f"uniform between {as_written(self.lower)} and {as_written(self.upper)}"

@@ -44,6 +44,7 @@ from modelworks.study.binding._questions import (
     grid,
 )
 from modelworks.study.binding._scaled import Scaled, ScaledByChance, ScaledFunction, ScaledModel
+from modelworks.units import as_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +146,7 @@ class BoundStudy:
     def belief(self, name: str) -> str:
         """What is believed of a parameter, in words; with the interval it was stated by."""
         if name in self.fixed:
-            return f"{self.fixed[name]:g}"
+            return as_written(self.fixed[name])
         if name not in self.priors:
             return next(group.in_words() for group in self.parameters.groups if name in group.members)
         words, prior = self.priors[name].in_words(), self.entry(name).prior

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from modelworks.errors import ModelworksError, counted
 from modelworks.inputs import Catalogue, Dataset, Finding, Repository, check_files, sources
 from modelworks.report import CheckLine, ColumnLine, DataPage, LineageStep
+from modelworks.report.words import grouped
+from modelworks.units import as_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +119,12 @@ def _column(dataset: Dataset, name: str, table: pd.DataFrame | None) -> ColumnLi
 
 
 def _short(value: Any) -> str:
-    return f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else f"{value:,.6g}"
+    """An end of what a column holds, with every digit of a number.
+
+    >>> _short(32447385.0), _short(date(2024, 2, 29))
+    ('32,447,385', '2024-02-29')
+    """
+    return f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else grouped(as_written(value))
 
 
 def _check(found: Finding) -> CheckLine:

@@ -31,6 +31,7 @@ from modelworks.study.binding._observations import Observations
 from modelworks.study.own_stages._stage_study import Study
 from modelworks.study.pages._target_words import likelihood_in_words
 from modelworks.study.projection._prior_predictive import letters_of
+from modelworks.units import as_written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ def scenario_rows(study: BoundStudy) -> Iterator[ScenarioRow]:
 
 
 def changed_to(change: Any) -> str:
-    return f"× {change.multiply:g}" if hasattr(change, "multiply") else f"= {change:g}"
+    return f"× {as_written(change.multiply)}" if hasattr(change, "multiply") else f"= {as_written(change)}"
 
 
 def target_rows(study: BoundStudy) -> Iterator[TargetRow]:

@@ -18,6 +18,7 @@ from modelworks.study.own_stages._stage_outputs import read_confusion, read_draw
 from modelworks.study.own_stages._stage_record import diagnosis, execution, metrics, told_apart
 from modelworks.study.own_stages._stage_work import in_words
 from modelworks.study.pages._page_rows import check_rows, quantity_rows
+from modelworks.units import as_written
 
 # What is looked at on a page; the whole table lies in the run.
 ROWS_SHOWN = 15
@@ -128,5 +129,5 @@ def _cell(value: Any) -> str:
     import pandas as pd
 
     if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:.6g}"
+        return "" if pd.isna(value) else as_written(value)
     return "" if value is None or value is pd.NaT else str(value)

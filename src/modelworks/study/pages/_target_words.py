@@ -9,6 +9,7 @@ from modelworks.inputs import ByDate, FromColumn
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._compared import compared_in_words
 from modelworks.study.binding._observations import Observations
+from modelworks.units import as_written
 
 # Which of the several meanings of an overdispersion is meant.
 OF_PROPORTIONS = "variance = n p (1 − p) (1 + (n − 1) × overdispersion)"
@@ -40,8 +41,8 @@ def _argument(study: BoundStudy, name: str, value: float | str | FromColumn | By
     if isinstance(value, ByDate):
         return f"{name} of each value"
     if not isinstance(value, str):
-        return f"{name} {value:g}"
-    what = f"{name} {study.fixed[value]:g}" if value in study.fixed else f"{name} calibrated"
+        return f"{name} {as_written(value)}"
+    what = f"{name} {as_written(study.fixed[value])}" if value in study.fixed else f"{name} calibrated"
     return what if value == name else f"{what} as {value}"
 
 
@@ -54,4 +55,4 @@ def _more(observed: Observations) -> Iterator[str]:
     if entry.weekday is not None:
         yield f"times {entry.weekday} of each weekday"
     if entry.weight != 1:
-        yield f"weight {entry.weight:g}: {entry.why}"
+        yield f"weight {as_written(entry.weight)}: {entry.why}"

@@ -28,6 +28,7 @@ from modelworks.study import (
     queue_around,
     what_changed,
 )
+from modelworks.units import as_written
 from modelworks.website._believed import Believed, believed, read_belief
 from modelworks.website._render import at, page
 from modelworks.website._studies import approved, changed_since, latest, study_in
@@ -243,7 +244,7 @@ def _fields(study: BoundStudy, sent: Mapping[str, str]) -> Iterable[Field]:
         if entry.name in seen:
             continue
         seen.add(entry.name)
-        said = f"{entry.value:g}" if isinstance(entry.value, float) else ""
+        said = as_written(entry.value) if isinstance(entry.value, float) else ""
         if isinstance(entry.prior, PriorEntry):
             said = str(entry.prior)
         yield Field(
