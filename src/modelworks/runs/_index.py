@@ -91,6 +91,7 @@ class Index(Upkeep):
                 # What somebody changed or removed by hand inside a run leaves no trace where we look for changes.
                 with self._changing() as connection:
                     self._take(connection, changed)
+                    self._enter_state(connection)
             return self._listing(asked, conditions, found, by_run(promotions))
 
     def counts(self, wanted: Wanted, approved: Collection[str]) -> Mapping[str, Mapping[str, int]]:

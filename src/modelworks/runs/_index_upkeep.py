@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -34,6 +35,8 @@ from modelworks.runs._marks import Mark, standing
 if TYPE_CHECKING:
     from modelworks.runs._store import Changes, Store
 
+# By this name the table of what it is about says in which state it is.
+STATE = "state"
 # So many runs at once are a part of a table that its server has to know of.
 MANY = 500
 
@@ -97,6 +100,8 @@ class Upkeep:
             if not (changes or damaged or new_marks or lost_marks or spoken != words):
                 return
             with self._changing() as connection:
+                if changes.added or changes.removed or damaged or new_marks or lost_marks or spoken != words:
+                    self._enter_state(connection)
                 if changes.removed:
                     # Somebody else may have seen meanwhile that one is back, and would then not look again.
                     changes, damaged, _ = self._look(connection)
@@ -127,6 +132,7 @@ class Upkeep:
             with self._changing() as connection:
                 for table in (RUNS, NUMBERS, FILES, TAGS, FOLDERS, MARKS, WORDS):
                     connection.execute(sql.delete(table).where(table.c.store == self._store.address))
+                self._enter_state(connection)
             self.refresh()
 
     def read_checksums(self) -> None:
@@ -179,6 +185,21 @@ class Upkeep:
         file = str(self._engine.url.database)
         for each in (file, f"{file}-wal", f"{file}-shm"):
             Path(each).unlink(missing_ok=True)
+
+    def state(self) -> str | None:
+        """What is another one whenever the runs or what is said of them are, after a look at what is there now.
+
+        Whichever process took up the change, all see another state; it is None where nothing has ever come.
+        """
+        self.refresh()
+        asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == self._store.address, ABOUT.c.name == STATE)
+        with self._answering(), self._engine.connect() as connection:
+            return connection.execute(asked).scalar()
+
+    def _enter_state(self, connection: sql.Connection) -> None:
+        """Runs, or what is said of them, are others now."""
+        self._delete(connection, ABOUT, ABOUT.c.name, [STATE])
+        insert(connection, ABOUT, [{"store": self._store.address, "name": STATE, "value": secrets.token_hex(8)}])
 
     def _changing(self) -> contextlib.AbstractContextManager[sql.Connection]:
         """A transaction that no other refresh of any process overlaps."""

@@ -6,14 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelworks.study._approval import (
-        needs_of,
-        promote,
-        requirements,
-        requirements_and_needs,
-        sign_run,
-        withdraw_run,
-    )
+    from modelworks.study._approval import Asked, asked_of, needs_of, promote, requirements, sign_run, withdraw_run
     from modelworks.study._data_decisions import (
         ACCEPTED,
         DECLINED,
@@ -33,6 +26,7 @@ if TYPE_CHECKING:
         withdraw_proposal,
     )
     from modelworks.study._line import Result, run_study
+    from modelworks.study._record import files_of
     from modelworks.study._repository import (
         check_model,
         check_study,
@@ -99,7 +93,9 @@ _HOME = {
     "withdraw_run": "_approval",
     "sign_run": "_approval",
     "requirements": "_approval",
-    "requirements_and_needs": "_approval",
+    "Asked": "_approval",
+    "files_of": "_record",
+    "asked_of": "_approval",
     "promote": "_approval",
     "needs_of": "_approval",
     "BoundStudy": "binding._binding",
@@ -185,6 +181,7 @@ __all__ = [
     "ACCEPTED",
     "DECLINED",
     "FORMATS",
+    "Asked",
     "BoundStudy",
     "Changed",
     "Control",
@@ -208,6 +205,7 @@ __all__ = [
     "SimulatedCalibration",
     "StageStudy",
     "accept_proposal",
+    "asked_of",
     "assumptions_of",
     "carry_out",
     "carry_out_decision",
@@ -228,6 +226,7 @@ __all__ = [
     "explain_job",
     "explored_copy",
     "explorer_of",
+    "files_of",
     "find_run",
     "find_studies",
     "find_study",
@@ -267,7 +266,6 @@ __all__ = [
     "repository_around",
     "reproduce",
     "requirements",
-    "requirements_and_needs",
     "rerun",
     "retention_around",
     "run_here",

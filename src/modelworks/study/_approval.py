@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +17,70 @@ from modelworks.runs import (
     Store,
     condition,
     numbers_of,
-    package_folder,
+    own_source,
     person,
     promotion_of,
     propose,
     sign,
-    source_hash,
     withdraw,
 )
 from modelworks.study._line import committed
-from modelworks.study._record import rerun_record
+from modelworks.study._record import files_of, rerun_record
 from modelworks.study._repository import find_run, find_study, store_around
 from modelworks.study._stale import fingerprints
 from modelworks.study.own_stages._stage_study import Study, open_study
 from modelworks.study.stages import CALIBRATE, REPORT
 
 
-def requirements(folder: Path, run: Run) -> tuple[Requirement, ...]:
-    """Everything that must hold of a run of the repository around a folder, and whether it does."""
-    return tuple(_required(folder, store_around(folder), run))
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a study asks of all its runs, as its files are now.
+
+    `marks` are the fingerprints of its stages, `assumed` says of which study it is a variant and in what, `data`
+    whether what it uses may be shown, `gates` what its numbers must be, and `needs` the roles in which its runs are
+    signed. `files` are all that this follows from, besides our own code; None where programs of the team's own have a
+    part.
+    """
+
+    marks: Mapping[str, str]
+    assumed: Mapping[str, Any] | None
+    data: Requirement
+    gates: tuple[str, ...]
+    needs: tuple[str, ...]
+    files: tuple[Path, ...] | None
+
+
+def asked_of(folder: Path, name: str) -> Asked:
+    """What a study of the repository around a folder asks of its runs.
+
+    Raises
+    ------
+    ModelworksError
+        The letters of a study that can not be read.
+    """
+    study = open_study(find_study(name, start=folder))
+    approval = study.inputs.study.approval
+    return Asked(
+        fingerprints(study),
+        rerun_record(study).get("rerun"),
+        _data(study),
+        approval.gates,
+        approval.sign or study.inputs.repository.sign,
+        files_of(study),
+    )
+
+
+def requirements(folder: Path, run: Run, asked: Asked | None = None) -> tuple[Requirement, ...]:
+    """Everything that must hold of a run of the repository around a folder, and whether it does.
+
+    `asked` is what its study asks, where that is known already.
+    """
+    return tuple(_required(folder, store_around(folder), run, asked))
 
 
 def needs_of(folder: Path, run: Run) -> tuple[str, ...]:
     """The roles in which a run of the repository around a folder is signed."""
-    return _needs(folder, _study_of(folder, run))
-
-
-def requirements_and_needs(folder: Path, run: Run) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
-    """Both, with the study read once; a `ModelworksError` where it can not be read any more."""
-    study = _study_of(folder, run)
-    return tuple(_required(folder, store_around(folder), run, study)), _needs(folder, study)
+    return asked_of(folder, _study_of(run)).needs
 
 
 def promote(folder: Path, text: str, *, comment: str = "", by: str = "") -> Promotion:
@@ -58,7 +94,7 @@ def promote(folder: Path, text: str, *, comment: str = "", by: str = "") -> Prom
         R170 with everything that does not hold, and what `modelworks.runs.propose` raises.
     """
     store, run = store_around(folder), find_run(folder, text)
-    found = tuple(_required(folder, store, run))
+    found = requirements(folder, run)
     needs = needs_of(folder, run) if all(each.holds for each in found) else ("nobody",)
     return propose(store, run.key, needs=needs, found=found, by=by or person(folder), comment=comment)
 
@@ -113,11 +149,7 @@ def withdraw_run(folder: Path, text: str, *, reason: str, by: str = "") -> Promo
 # -- what is required ----------------------------------------------------------------------------------
 
 
-def _needs(folder: Path, study: Study) -> tuple[str, ...]:
-    return study.inputs.study.approval.sign or Repository.around(folder).sign
-
-
-def _required(folder: Path, store: Store, run: Run, study: Study | None = None) -> Iterator[Requirement]:
+def _required(folder: Path, store: Store, run: Run, asked: Asked | None) -> Iterator[Requirement]:
     record = run.record
     verdict = record.get("verdict")
     yield Requirement("verdict", verdict in ("fine", "look"), str(verdict or "it was never judged"))
@@ -130,19 +162,19 @@ def _required(folder: Path, store: Store, run: Run, study: Study | None = None) 
     said = f"commit {str(known['commit'])[:7]}" if is_committed else "not committed when it was made; commit, then run"
     yield Requirement("code", is_committed, said)
     try:
-        study = study or _study_of(folder, run)
+        asked = asked or asked_of(folder, _study_of(run))
     except ModelworksError as error:
         yield Requirement("inputs", False, f"the study can not be read any more: {error.letters[0].message}")
         return
-    if assumed := (record.get("rerun") or rerun_record(study).get("rerun")):
+    if assumed := (record.get("rerun") or asked.assumed):
         yield _otherwise(assumed)
-    yield _fresh(study, run, _origin(folder, assumed))
-    yield _data(study)
-    yield from (_gate(each, run) for each in study.inputs.study.approval.gates)
+    yield _fresh([asked.marks, *_carried(folder, run, assumed)], run)
+    yield asked.data
+    yield from (_gate(each, run) for each in asked.gates)
 
 
-def _study_of(folder: Path, run: Run) -> Study:
-    return open_study(find_study(str(run.record.get("study") or run.study), start=folder))
+def _study_of(run: Run) -> str:
+    return str(run.record.get("study") or run.study)
 
 
 def _otherwise(assumed: Mapping[str, Any]) -> Requirement:
@@ -153,28 +185,27 @@ def _otherwise(assumed: Mapping[str, Any]) -> Requirement:
     )
 
 
-def _origin(folder: Path, assumed: Mapping[str, Any] | None) -> str | None:
-    """The mark of the draws that a variant may have begun with: those of the study that it is a variant of."""
+def _carried(folder: Path, run: Run, assumed: Mapping[str, Any] | None) -> Iterator[Mapping[str, str]]:
+    """The marks of a variant that began with the draws of the study that it is a variant of."""
     if not assumed:
-        return None
-    try:
-        return fingerprints(open_study(find_study(str(assumed.get("of")), start=folder))).get(CALIBRATE)
-    except ModelworksError:
-        # Then it has to have been calibrated by itself.
-        return None
+        return
+    # Where that can not be read any more, the run has to have been calibrated by itself.
+    with contextlib.suppress(ModelworksError):
+        origin = fingerprints(open_study(find_study(str(assumed.get("of")), start=folder))).get(CALIBRATE)
+        if origin is not None:
+            yield fingerprints(open_study(find_study(_study_of(run), start=folder)), origin)
 
 
-def _fresh(study: Study, run: Run, origin: str | None) -> Requirement:
+def _fresh(ways: Iterable[Mapping[str, str]], run: Run) -> Requirement:
     """Nothing that made the numbers is another now; the words of a page may be."""
     then = dict(run.record.get("fingerprints") or {})
-    ways = [fingerprints(study)] + ([fingerprints(study, origin)] if origin is not None else [])
     unlike = min(
         ([name for name, mark in marks.items() if name != REPORT and then.get(name) != mark] for marks in ways), key=len
     )
     if not unlike:
         return Requirement("inputs", True, "the same today")
     made_by = (run.record.get("provenance") or {}).get("modelworks") or {}
-    ours = "the study" if made_by.get("sha256") == source_hash(package_folder()) else "the study or modelworks itself"
+    ours = "the study" if made_by.get("sha256") == own_source().sha256 else "the study or modelworks itself"
     return Requirement("inputs", False, f"{ours} has changed since, and {', '.join(unlike)} would be done again")
 
 

@@ -102,6 +102,13 @@ def input_files(study: Study) -> dict[str, Path]:
     return found | ({f"inputs/{name_inside(said, root)}": said} if said.is_file() else {})
 
 
+def files_of(study: Study) -> tuple[Path, ...] | None:
+    """Every file that the marks of a study's stages follow from; None where programs of its own may read others."""
+    if not isinstance(study, BoundStudy) or study.inputs.study.stages:
+        return None
+    return tuple(input_files(study).values())
+
+
 def name_inside(path: Path, root: Path) -> str:
     """The name of a file within a run's inputs."""
     resolved = path.resolve()

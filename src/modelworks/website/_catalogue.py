@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def links(workspace: Workspace) -> dict[str, str]:
     return {each.name: at(workspace.name, "data", each.name) for each in datasets(workspace)}
 
 
-def state(workspace: Workspace) -> Hashable:
+def state(workspace: Workspace) -> tuple[date, tuple[tuple[str, int, int], ...]]:
     """What changes whenever a page of the data would: only files that the catalogue names are looked at."""
     named = workspace.remembered(("data files", stamps([_catalogue(workspace)])), lambda: data_files(workspace.root))
     folders = (*workspace.repository.studies(), workspace.root / "studies" / "base")

@@ -31,7 +31,7 @@ T = TypeVar("T")
 _OF_MODELS = frozenset({".py", ".yaml"})
 # How many things of a kind are kept that were read and may be asked for again; a page holds the data of its figures.
 REMEMBERED = 2000
-OF_LARGE_KINDS = {"page": 20, "comparison": 20, "svg": 50, "data": 1, "drawn": 20, "repository": 1}
+OF_LARGE_KINDS = {"page": 20, "comparison": 20, "svg": 50, "of study": 50, "data": 1, "drawn": 20, "repository": 1}
 
 
 class Workspace:
@@ -104,10 +104,13 @@ class Workspace:
 
     def of_study(self, study: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What a function gives that runs a study's model, as its files are now; in a child process, see `TeamCode`."""
+        return self._team_code.call((self.name, "study", study), self.model_files(), function, *arguments, **named)
+
+    def model_files(self) -> tuple[tuple[Path, int, int], ...]:
+        """The files that models and studies are written in, and what tells whether one was written since."""
         folders = (self.root / "models", self.root / "studies")
         files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in _OF_MODELS)
-        version = tuple((file, found.st_mtime_ns, found.st_size) for file in files for found in [file.stat()])
-        return self._team_code.call((self.name, "study", study), version, function, *arguments, **named)
+        return tuple((file, found.st_mtime_ns, found.st_size) for file in files for found in [file.stat()])
 
     def of_run(self, run: Run, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """The same with the model that a run keeps, which never changes."""

@@ -11,8 +11,10 @@ from modelworks.runs import Index, Promotion, Run, Store, Wanted, promotions
 from modelworks.website.feeds._source import Feed, TableCache, entry, entry_of_row
 
 APPROVED, ALL = "approved", "all"
-# To line up ten thousand runs takes a second; so long the line is as it was.
+# To line up ten thousand runs takes a second. So long the line is as it was, though runs came or went.
 AS_IT_WAS_SECONDS = 10.0
+# And so long, where the index knows of no change: of one made by hand within a run it learns when that run is read.
+UNCHANGED_SECONDS = 300.0
 
 
 class Feeds:
@@ -24,6 +26,7 @@ class Feeds:
         self._lining_up = threading.Lock()
         self._all: Feed | None = None
         self._since = 0.0
+        self._state: str | None = None
 
     def called(self, name: str) -> Feed:
         """The feed of what is approved, at this moment; or of all runs, at most some seconds ago."""
@@ -44,8 +47,9 @@ class Feeds:
         return promotions(self._index)
 
     def _everything(self) -> Feed:
-        known = self._all
-        if known is not None and self._clock() - self._since < AS_IT_WAS_SECONDS:
+        known, state = self._all, self._index.state()
+        patience = UNCHANGED_SECONDS if state == self._state else AS_IT_WAS_SECONDS
+        if known is not None and self._clock() - self._since < patience:
             return known
         # One lines them up anew, and meanwhile the others read the line as it was.
         if not self._lining_up.acquire(blocking=known is None):
@@ -53,7 +57,7 @@ class Feeds:
         try:
             rows = self._index.select().rows
             self._all = made = Feed([entry_of_row(each, self._store) for each in rows], self._cache)
-            self._since = self._clock()
+            self._since, self._state = self._clock(), state
         finally:
             self._lining_up.release()
         return made

@@ -10,11 +10,12 @@ from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import ModelworksError, fail
 from modelworks.runs import Promotion, Requirement, Run, promotion_of, promotions
-from modelworks.study import promote, requirements_and_needs, sign_run, withdraw_run
+from modelworks.study import asked_of, promote, requirements, sign_run, withdraw_run
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
-from modelworks.website._studies import changed_since, record, study_of
+from modelworks.website._studies import record, study_of
 from modelworks.website._team_code import NoAnswerError
+from modelworks.website._unchanged import while_unchanged
 from modelworks.website.access.visits import Reader, Runner, Visit
 
 router = APIRouter()
@@ -105,18 +106,15 @@ def _shown(request: Request, visit: Visit, run: Run, error: ModelworksError | No
 
 
 def _required(workspace: Workspace, run: Run) -> tuple[Collection[Requirement], Collection[str]]:
-    """What is required of a run and whose signature that takes; looked at again when one of its files changed."""
-    settings = (workspace.root / "modelworks.toml").stat().st_mtime_ns
-    known = (run.key, workspace.store.stamp(run.key), tuple(changed_since(workspace, run.key)), settings)
-
-    def look() -> tuple[Collection[Requirement], Collection[str]]:
-        try:
-            return workspace.of_study(study_of(run), requirements_and_needs, workspace.root, run)
-        except ModelworksError as error:
-            return (Requirement("study", False, error.letters[0].message),), ()
-
+    """What is required of a run and whose signature that takes, as its study's files are now."""
+    root, study = workspace.root, study_of(run)
     try:
-        return workspace.remembered(("required", *known), look)
+        asked = while_unchanged(workspace, study, None, asked_of, root, study)
+        if run.record.get("rerun") or asked.assumed:
+            # Whether a variant may have begun with other draws is asked of two models.
+            return workspace.of_study(study, requirements, root, run, asked), asked.needs
+        return requirements(root, run, asked), asked.needs
+    except ModelworksError as error:
+        return (Requirement("study", False, error.letters[0].message),), ()
     except NoAnswerError as error:
-        # Asked again the next time.
         return (Requirement("study", False, error.letter.message),), ()

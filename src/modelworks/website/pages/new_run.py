@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,17 @@ from modelworks.study import (
     check_study,
     estimates,
     executor_names,
+    files_of,
     order_studies,
     queue_around,
     what_changed,
 )
 from modelworks.units import as_written
 from modelworks.website._believed import Believed, believed, read_belief
+from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
 from modelworks.website._studies import approved, changed_since, latest, study_in
+from modelworks.website._unchanged import while_unchanged
 from modelworks.website._workflow import spoken
 from modelworks.website.access.visits import FORM_TOKEN, Runner, Visit
 
@@ -189,7 +192,13 @@ def _shown(
     stands = approved(workspace, own.name)
     row = stands or latest(workspace, own.name)
     try:
-        known = workspace.of_study(study, _known, folder, typed, row.key if row is not None else None)
+        asked = folder, tuple(sorted(typed.items())), row.key if row is not None else None
+        # Nobody sends the same mistake again and again.
+        known = (
+            workspace.of_study(study, _known, *asked)
+            if typed
+            else while_unchanged(workspace, study, _taken_before(workspace), _known, *asked)
+        )
     except ModelworksError as error:
         # Until its files are mended there is nothing to fill in.
         form = Form(letters=error.letters)
@@ -204,21 +213,36 @@ def _shown(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the form is made of: what it will take at each executor, and what differs from the run compared with."""
+    """What the form is made of: what it will take at each executor, and what differs from the run compared with; with
+    the files that it follows from, None where programs of the team's own have a part."""
 
     form: Form
     places: Sequence[Place]
     changed: Sequence[Changed]
     has_model: bool
+    files: tuple[Path, ...] | None
 
 
-def _known(folder: Path, typed: Mapping[str, str], before: str | None) -> Known:
+def _taken_before(workspace: Workspace) -> Hashable:
+    """What estimates follow from besides files: runs, jobs, and which stages are kept."""
+    stages = workspace.repository.kept / "stages"
+    kept = stages.stat().st_mtime_ns if stages.is_dir() else 0
+    return workspace.index.state(), tuple(sorted(workspace.queue.counts().items())), kept
+
+
+def _known(folder: Path, typed: Sequence[tuple[str, str]], before: str | None) -> Known:
     study = check_study(folder)
-    form = form_of(study, typed)
+    form = form_of(study, dict(typed))
     until = form.until if form.until in STAGES else "report"
     with queue_around(folder) as queue:
         places = estimates(study, until, queue, executor_names(study.inputs.repository))
-    return Known(form, places, _changed(folder, before) if before is not None else (), isinstance(study, BoundStudy))
+    return Known(
+        form,
+        places,
+        _changed(folder, before) if before is not None else (),
+        isinstance(study, BoundStudy),
+        files_of(study),
+    )
 
 
 def form_of(study: BoundStudy | StageStudy, typed: Mapping[str, str]) -> Form:
