@@ -20,6 +20,7 @@ import numpy as np
 from modelworks.calibration import Settings, warmup_of
 from modelworks.calibration.samplers import choose
 from modelworks.errors import ModelworksError, counted
+from modelworks.inputs.repository import Repository
 from modelworks.jobs import Job, Queue
 from modelworks.runs import Run, StageCache, Wanted, duration
 from modelworks.study import stages
@@ -38,6 +39,8 @@ SIMULATIONS = {"abc": 20_000, "sbi": 10_000}
 TRIES = 5
 # So many of the latest runs say how long a study takes, and so many of the latest jobs how it is at an executor.
 LOOKED_AT = 50
+# And so many of other studies how long takes what was never done in this one.
+LOOKED_AT_OF_OTHERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Estimate:
         """`about 2 min and 0.5 GB (calibrate as the last time)`."""
         if not self.stages:
             return "nothing to do: no input has changed"
-        about = "more than" if None in self.stages.values() else "about"
+        about = "more than" if _is_partial(self.stages) else "about"
         long = "for a time not known yet" if self.seconds is None else f"{about} {duration(self.seconds)}"
         return f"{long} and {self.memory_gb:.1f} GB ({self.grounds})"
 
@@ -76,13 +79,13 @@ class Place:
 
 def estimate(study: Study, until: str, queue: Queue, cores: int = 1) -> Estimate:
     """What running a study up to a stage will take, with so many cores."""
-    taken = _of_runs(_latest_runs(study))
+    taken = _of_runs(_latest_runs(study.inputs.repository, Wanted(study=study.name, limit=LOOKED_AT)))
     return _estimate(study, until, taken, _memory(queue.jobs(limit=10, said={"study": study.name})), cores, set())
 
 
 def estimates(study: Study, until: str, queue: Queue, executors: Iterable[str]) -> list[Place]:
     """What running a study up to a stage will take at each executor, from what it took there, or else elsewhere."""
-    runs, cores = _latest_runs(study), usual_cores(study)
+    runs, cores = _latest_runs(study.inputs.repository, Wanted(study=study.name, limit=LOOKED_AT)), usual_cores(study)
     jobs = queue.jobs(limit=LOOKED_AT, said={"study": study.name})
     latest = queue.jobs(["done"], LOOKED_AT)
     elsewhere, found = _of_runs(runs), []
@@ -110,6 +113,11 @@ def _estimate(
     to_do = [name for name in needed(study, until) if cache.get(marks[name]) is None]
     expected: dict[str, float | None] = {name: before.get(name) for name in to_do}
     grounds = []
+    if new := [name for name in to_do if name not in before and name != stages.CALIBRATE]:
+        others = _of_runs(_latest_runs(repository, Wanted(limit=LOOKED_AT_OF_OTHERS)))
+        expected |= {name: others[name] for name in new if name in others}
+        if alike := [name for name in new if name in others]:
+            grounds.append(f"{', '.join(alike)} as in other studies")
     for there, words in ((False, "as the last time"), (True, "as the last time, elsewhere")):
         if known := [name for name in to_do if name in before and (name in elsewhere) == there]:
             grounds.append(f"{', '.join(known)} {words}")
@@ -124,12 +132,16 @@ def _estimate(
     return Estimate(sum(told) if told or not to_do else None, memory_gb, "; ".join(grounds), expected)
 
 
-def _latest_runs(study: Study) -> list[Run]:
-    """The latest runs of a study, the latest first; of thousands the others are not read."""
-    repository = study.inputs.repository
+def _is_partial(expected: Mapping[str, float | None]) -> bool:
+    """Whether nobody knows how long some of the stages take."""
+    return None in expected.values()
+
+
+def _latest_runs(repository: Repository, wanted: Wanted) -> list[Run]:
+    """Runs of a repository, the latest first; of thousands the others are not read."""
     store, found = open_store(repository), []
     with index_around(repository.root) as index:
-        rows = index.select(Wanted(study=study.name, limit=LOOKED_AT)).rows
+        rows = index.select(wanted).rows
     for row in rows:
         # Somebody may have pruned one since.
         with contextlib.suppress(ModelworksError):
@@ -198,5 +210,6 @@ def took_in_words(job: Job) -> str:
         return ""
     told = f"It took {duration(took['seconds'])} and {took['memory_gb']:.1f} GB"
     if expected.get("seconds") is not None:
-        told += f", where {duration(expected['seconds'])} and {expected['memory_gb']:.1f} GB were expected"
+        least = "more than " if _is_partial(expected.get("stages") or {}) else ""
+        told += f", where {least}{duration(expected['seconds'])} and {expected['memory_gb']:.1f} GB were expected"
     return f"{told}."
