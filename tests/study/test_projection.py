@@ -82,8 +82,10 @@ def test_a_mean_of_counts_has_no_empty_row(tmp_path: Path, decay: Decay, asked: 
 def test_the_peak_of_daily_counts_is_on_the_day_itself(tmp_path: Path, decay: Decay, projected: Run) -> None:
     """Most leave on the first day, the first of January, not on the day at whose start that day is over."""
     folder = decay(tmp_path, DAYS, more=quantity("output: left, statistic: peak_date"))
-    text = projected(folder, [0.1])[1].quantities["asked"]["text"]
-    assert text == "2021-01-01 (2021-01-01 to 2021-01-01)"
+    told = projected(folder, [0.1])[1].quantities["asked"]
+    assert told["text"] == "2021-01-01 (2021-01-01 to 2021-01-01)"
+    # Where its file says no unit, too: who reads the number alone has to know that it is a time of the model.
+    assert told["unit"] == "date"
 
 
 @pytest.mark.parametrize(("statistic", "day"), [("max", 3), ("last", 9)])

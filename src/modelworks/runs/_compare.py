@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,9 +31,8 @@ _COMPARED = {
 }
 _CONTEXT_LINES = 2
 _PARTS = ("median", "low", "high", "text", "unit")
-# The unit of a day: its median is a time of the model, which may begin on another day in another run.
-_DATE = "date"
-_DAY_LETTERS = len("2026-11-21")
+# A number that is told as a day: its median is a time of the model, which may begin on another day in another run.
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\b")
 # Texts that decide a result: settings, and programs in any language that a stage is written in.
 _CODE = (
     ".py", ".ipynb", ".r", ".R", ".Rmd", ".jl", ".java", ".c", ".cc", ".cpp", ".h", ".hpp", ".f90", ".rs", ".sh",
@@ -71,12 +71,13 @@ class Number:
     @property
     def draws_compare(self) -> bool:
         """Whether its draws mean the same in all runs: in one unit, and no dates."""
-        return self.has_one_unit and self.unit != _DATE
+        return self.has_one_unit and not any(_day(each) for each in self.values if each is not None)
 
     @property
     def moved(self) -> bool:
         """Whether the runs' medians differ, be it in the last digit; of a date, whether it is another day."""
-        return len({None if each is None else (each.get("unit") or "", _middle(each)) for each in self.values}) > 1
+        told = (None if each is None else (each.get("unit"), _day(each) or each.get("median")) for each in self.values)
+        return len(set(told)) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +221,10 @@ def _numbers(runs: Sequence[Run]) -> Iterator[Number]:
             yield found if found.has_one_unit else replace(found, unit="")
 
 
-def _middle(said: Mapping[str, Any]) -> Any:
-    text = said.get("text")
-    return str(text)[:_DAY_LETTERS] if said.get("unit") == _DATE and text else said.get("median")
+def _day(said: Mapping[str, Any]) -> str:
+    """The day that a number is told as; nothing for one that is no day."""
+    found = _DAY.match(str(said.get("text") or ""))
+    return found[0] if found is not None else ""
 
 
 def _is_quantity(said: Any) -> bool:

@@ -253,9 +253,11 @@ def check_figures(inputs: StudyInputs, model: AnyModel, calendar: Calendar, lett
 def quantity_unit(asked: Quantity, inputs: StudyInputs, model: AnyModel) -> tuple[float, str]:
     """What turns a quantity into its own unit, and that unit: as it is where none is asked for.
 
-    A derived number has no unit in the model, and is taken to be in the one it is given.
+    A derived number has no unit in the model, and is taken to be in the one it is given; a date is a date.
     """
-    if asked.derived is not None or asked.statistic == "peak_date":
+    if asked.statistic == "peak_date":
+        return 1.0, "date"
+    if asked.derived is not None:
         return 1.0, asked.unit
     if asked.divided_by is not None:
         given = "ratio"

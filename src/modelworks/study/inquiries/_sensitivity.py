@@ -66,9 +66,11 @@ class Sensitivity:
     def figure(self) -> Figure:
         from modelworks import plots
 
-        return plots.figure("sensitivity")(
-            self.table, self.middle, title=f"{self.quantity.title} ({self.unit or 'number'})"
-        )
+        time = self.study.inputs.study.time
+        # Along the axis a day is a time of the model.
+        of_day = f"days since {time.start}" if time.unit == "days" else "year"
+        unit = of_day if self.unit == "date" else self.unit or "number"
+        return plots.figure("sensitivity")(self.table, self.middle, title=f"{self.quantity.title} ({unit})")
 
     def words(self, value: float) -> str:
         """A value of the quantity as it is written in tables."""

@@ -180,6 +180,6 @@ def _rows(made: Mapping[str, Run], jobs: Mapping[str, Job]) -> Iterator[dict[str
         told = [(number, value) for number, value in values if value is not None]
         for number, value in told:
             limits = {name: value.get(name) for name in ("median", "low", "high")}
-            yield {**about, "number": number.name, "unit": number.unit, **limits}
+            yield {**about, "number": number.name, "unit": value.get("unit") or "", **limits}
         if not told:
             yield {**dict.fromkeys(COLUMNS, ""), **about}
