@@ -135,8 +135,11 @@ def disk_letter(error: OSError, place: Path | None = None) -> Letter:
 
     >>> disk_letter(PermissionError(13, "Permission denied", "data/x.csv")).message
     '`data/x.csv` can not be used: you may not read or write it'
+    >>> disk_letter(OSError(28, "No space left on device", "mine.yaml", None, "kept/mine.yaml")).message
+    'the disk is full: `kept/mine.yaml` was not written'
     """
-    where = str(place or error.filename or "a file")
+    # Of two names, as of a copy, the second is the one that was written to.
+    where = str(place or error.filename2 or error.filename or "a file")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Letter(DISK_IS_FULL, f"the disk is full: `{where}` was not written", "make room, then try again")
     said = error.strerror or str(error) or type(error).__name__

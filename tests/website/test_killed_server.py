@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 import servers
+import sqlalchemy as sql
 import uvicorn
 from ports import free_port
 from starlette.applications import Starlette
@@ -27,11 +29,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from visitors import PASSWORD
 
+from modelworks.databases import open_database
 from modelworks.processes import Process
 from modelworks.runs import Run, promotion_of, propose
 from modelworks.study import index_around, new_repository, queue_around, store_around
 from modelworks.website import read_settings
 from modelworks.website.access.people import People
+from modelworks.website.access.tables import BEGUN, TRAIL
 
 # Servers are started and killed.
 pytestmark = pytest.mark.slow
@@ -178,6 +182,8 @@ class Writers:
             answer = self._sent("/jobs", {"study": "first-study", "until": "simulate", "priority": number}, 201)
             if answer is not None:
                 self.jobs.append(answer["id"])
+                for deed in ("cancel", "retry"):
+                    self._sent(f"/jobs/{answer['id']}/{deed}", {}, 200)
 
     def _sent(self, path: str, said: Any, done: int) -> Any:
         """What is answered when it is done; None where nobody answered, or said that something does not answer."""
@@ -218,9 +224,23 @@ def check(team: Team, writers: Writers) -> None:
             assert known.state == promotion_of(index, run.key).state == told[run.id]["state"]  # type: ignore[union-attr]
         for job in jobs:
             found = queue.get(job)
-            assert (found.state, found.order.by) == ("waiting", "Grace")
+            assert (found.state, found.order.by) in (("waiting", "Grace"), ("cancelled", "Grace"))
             # What it is to run was put aside before it was handed over.
             assert Path(found.order.task["study"]).is_dir()
+        done = Counter(each.what for job in jobs for each in queue.events(job))
+    done["signed"] = sum(bool(each["signers"]) for each in told.values())
+    check_trail(team, done)
+
+
+def check_trail(team: Team, done: Counter[str]) -> None:
+    """Whatever was done stands in the trail, or among what was begun, where the kill came between the two."""
+    engine = open_database(team.database)
+    with engine.connect() as connection:
+        lines = Counter(
+            word.split()[0] for each in (TRAIL, BEGUN) for word in connection.scalars(sql.select(each.c.what))
+        )
+    engine.dispose()
+    assert {what: lines[what] - count for what, count in done.items() if lines[what] < count} == {}
 
 
 @contextmanager

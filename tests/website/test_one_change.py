@@ -27,8 +27,12 @@ from starlette.testclient import TestClient
 from visitors import PASSWORD, let_in, sign_in, token_on
 
 from modelworks.databases import open_database
+from modelworks.errors import Letter, ModelworksError
+from modelworks.jobs import Order
 from modelworks.study import new_repository
 from modelworks.website import create_app, read_settings
+from modelworks.website.access import deeds
+from modelworks.website.access.deeds import deed
 from modelworks.website.access.people import People
 from modelworks.website.access.tables import LINKS, MEMBERS, PEOPLE, SESSIONS, TOKENS, TRAIL, schema
 
@@ -169,6 +173,56 @@ def test_what_was_not_there_is_not_said_to_be_taken_back(office: Office) -> None
     """The trail tells of what happened."""
     assert own(office, "tokens/nothing/end").status_code == 303
     assert "took a token back" not in {each.what for each in office.people.trail("ours")}
+
+
+# -- what is done elsewhere --------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone: nothing more is done."""
+
+
+def cut_off(office: Office, what: str, about: str, error: BaseException) -> None:
+    """Somebody does something, and in the middle of it that happens."""
+    with suppress(type(error)), deed(office.people, "bob", "ours", what, about, "here"):
+        raise error
+
+
+def told_later(office: Office, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the trail says when nothing of before can be under way any more, of what nobody knows for sure."""
+    now = time.time()
+    monkeypatch.setattr(deeds.time, "time", lambda: now + 2 * deeds.UNFINISHED_SECONDS)
+    for _ in range(2):
+        assert office.admin.get("/w/ours/settings").status_code == 200
+    monkeypatch.undo()
+    return [(each.what, each.about) for each in office.people.trail("ours") if deeds.PERHAPS in each.what]
+
+
+def test_what_was_cut_off_is_told_as_what_perhaps_was_done(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and not while it may be under way; what was refused was not done."""
+    unsure, refused = (ModelworksError([Letter(code, "so")]) for code in ("J101", "R171"))
+    for about, error in (("run a", Killed()), ("run b", unsure), ("run c", refused)):
+        cut_off(office, "signed", about, error)
+    assert office.admin.get("/w/ours/settings").status_code == 200
+    assert "signed" not in {each.what.partition(",")[0] for each in office.people.trail("ours")}
+    said = f"signed, {deeds.PERHAPS}"
+    assert told_later(office, monkeypatch) == [(said, "run b"), (said, "run a")]
+
+
+def test_what_was_done_and_could_not_be_written_down_is_told_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is cancelled, whatever becomes of the line that says so."""
+    queue = office.app.state.house.workspaces["ours"].queue
+    [job] = queue.submit([Order("a study", ("true",))])
+    form = {"form_token": token_on(office.admin, "/account")}
+    with without_a_trail(office):
+        assert office.admin.post(f"/w/ours/jobs/{job}/cancel", data=form, headers=HTML).status_code == 503
+    assert queue.get(job).state == "cancelled"
+    assert told_later(office, monkeypatch) == [(f"cancelled, {deeds.PERHAPS}", f"job {job}: a study")]
+    assert office.admin.post(f"/w/ours/jobs/{job}/retry", data=form, headers=HTML).status_code == 303
+    assert office.people.trail("ours")[0].what == "retried"
+    assert told_later(office, monkeypatch)[1:] == []
 
 
 # -- killed in the middle of many --------------------------------------------------------------------------

@@ -100,7 +100,8 @@ def disk_letters(place: Path, about: frozenset[int] = _FULL | _FORBIDDEN) -> Ite
     except OSError as error:
         if error.errno not in about:
             raise
-        at = error.filename or str(place)
+        # Of two names, as of a copy, the second is the one that was written to.
+        at = error.filename2 or error.filename or str(place)
         if error.errno in _FULL:
             fail("R120", f"the disk is full: {at} was not written", hint="make room, then give the same command again")
         fail("R121", f"{at} can not be written: {error.strerror}", hint="see who owns the folder, and its permissions")

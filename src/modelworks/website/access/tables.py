@@ -10,9 +10,9 @@ import sqlalchemy as sql
 from modelworks.databases import changing
 from modelworks.errors import fail
 
-EDITION = 3
+EDITION = 4
 # Editions that this one makes its own by adding the tables that they have not.
-EARLIER = ("1", "2")
+EARLIER = ("1", "2", "3")
 # A lock of PostgreSQL that all who change these tables agree upon.
 LOCK = 0x6D77_7765
 
@@ -62,6 +62,12 @@ TRAIL = _table(
     "trail",
     sql.Column("number", sql.Integer, primary_key=True, autoincrement=True), _text("time"), _text("person"),
     _text("workspace", index=True), _text("what"), _text("about"), _text("address"),
+)  # fmt: skip
+# What was begun elsewhere, and stands in the trail when it is done; what is left here was cut off.
+BEGUN = _table(
+    "begun",
+    _text("id", primary_key=True), sql.Column("began", sql.Float(53), nullable=False), _text("person"),
+    _text("workspace"), _text("what"), _text("about"), _text("address"),
 )  # fmt: skip
 # What somebody found by exploring a run: where its controls stand, as they are said in an address.
 SCENARIOS = _table(

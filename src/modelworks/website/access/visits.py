@@ -13,6 +13,8 @@ import base64
 import binascii
 import hmac
 import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
@@ -25,6 +27,7 @@ from starlette.responses import Response
 from modelworks.errors import fail
 from modelworks.website._house import House, Workspace, house, no_such_place
 from modelworks.website._settings import Settings
+from modelworks.website.access.deeds import deed
 from modelworks.website.access.oidc import Pending
 from modelworks.website.access.people import DAY, ROLES, Person, Role, Token
 
@@ -59,6 +62,10 @@ class Visit:
     def note(self, request: HTTPConnection, what: str, about: str = "") -> None:
         """Write down what they did."""
         self.house.people.note(self.person.name, self.workspace.name, what, about, address_of(request))
+
+    def deed(self, request: HTTPConnection, what: str, about: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Write down what they do elsewhere than in the database of people; see `deed`."""
+        return deed(self.house.people, self.person.name, self.workspace.name, what, about, address_of(request))
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,8 +167,9 @@ def submit(request: Request, visit: Modeller, order: models.JobOrder) -> models.
         until=order.until, changes=order.changes, scenarios=order.scenarios,
         executor=order.executor, priority=order.priority,
     )  # fmt: skip
-    [job] = workspace.queue.submit([replace(made, by=visit.person.title)])
-    visit.note(request, "submitted a job", job)
+    with visit.deed(request, "submitted a job", made.title) as told:
+        [job] = workspace.queue.submit([replace(made, by=visit.person.title)])
+        told(job)
     return said.job(workspace.queue.get(job))
 
 
@@ -196,8 +197,8 @@ def cancel(request: Request, visit: Modeller, job_id: str) -> models.Job:
     """Take a job back: one that waits is cancelled at once, one that runs as soon as its worker hears of it."""
     queue = visit.workspace.queue
     found = queue.get(job_id)
-    queue.cancel(found.id, visit.person.title)
-    visit.note(request, "cancelled a job", found.id)
+    with visit.deed(request, "cancelled a job", found.id):
+        queue.cancel(found.id, visit.person.title)
     return said.job(queue.get(found.id))
 
 
@@ -206,8 +207,8 @@ def retry(request: Request, visit: Modeller, job_id: str) -> models.Job:
     """Let a job that failed or was cancelled begin anew."""
     queue = visit.workspace.queue
     found = queue.get(job_id)
-    queue.retry(found.id, visit.person.title)
-    visit.note(request, "retried a job", found.id)
+    with visit.deed(request, "retried a job", found.id):
+        queue.retry(found.id, visit.person.title)
     return said.job(queue.get(found.id))
 
 
@@ -240,8 +241,8 @@ def put_forward(request: Request, visit: Modeller, proposal: models.Proposal) ->
     """Put a run forward as the one to be stood behind, once all that its study requires of it holds."""
     run = visit.workspace.run(proposal.run)
     root, by = visit.workspace.root, visit.person.title
-    made = visit.workspace.of_study(study_of(run), promote, root, run.id, comment=proposal.comment, by=by)
-    visit.note(request, "put a run forward", run.id)
+    with visit.deed(request, "put a run forward", run.id):
+        made = visit.workspace.of_study(study_of(run), promote, root, run.id, comment=proposal.comment, by=by)
     return said.promotion(made)
 
 
@@ -249,12 +250,12 @@ def put_forward(request: Request, visit: Modeller, proposal: models.Proposal) ->
 def sign(request: Request, visit: Reviewer, run_id: str, signature: models.Signature) -> models.Promotion:
     """Sign a run that was put forward: on every byte of it, as one of those whose signature it takes."""
     run = visit.workspace.run(run_id)
-    made = sign_run(
-        visit.workspace.root, run.id,
-        role=signature.role, comment=signature.comment, seal=signature.seal,
-        by=visit.person.title, roles=visit.signs_as,
-    )  # fmt: skip
-    visit.note(request, "signed a run", run.id)
+    with visit.deed(request, "signed a run", run.id):
+        made = sign_run(
+            visit.workspace.root, run.id,
+            role=signature.role, comment=signature.comment, seal=signature.seal,
+            by=visit.person.title, roles=visit.signs_as,
+        )  # fmt: skip
     return said.promotion(made)
 
 
@@ -262,8 +263,8 @@ def sign(request: Request, visit: Reviewer, run_id: str, signature: models.Signa
 def take_back(request: Request, visit: Reviewer, run_id: str, withdrawal: models.Withdrawal) -> models.Promotion:
     """Take a run back, with the reason; no earlier run comes back in its place."""
     run = visit.workspace.run(run_id)
-    made = withdraw_run(visit.workspace.root, run.id, reason=withdrawal.reason, by=visit.person.title)
-    visit.note(request, "withdrew a run", run.id)
+    with visit.deed(request, "withdrew a run", run.id):
+        made = withdraw_run(visit.workspace.root, run.id, reason=withdrawal.reason, by=visit.person.title)
     return said.promotion(made)
 
 

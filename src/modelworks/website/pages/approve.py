@@ -84,10 +84,10 @@ def take_back(request: Request, visit: Runner, run_id: str, reason: Comment = ""
 def _done(request: Request, visit: Visit, run: Run, what: str, call: Callable[[], Promotion]) -> Response:
     """The page again, with what was done; or with what stands against it."""
     try:
-        call()
+        with visit.deed(request, what, f"run {run.id}"):
+            call()
     except ModelworksError as error:
         return _shown(request, visit, run, error)
-    visit.note(request, what, f"run {run.id}")
     return RedirectResponse(at(visit.workspace.name, "runs", run.id, "approve"), 303)
 
 

@@ -95,8 +95,9 @@ def _submitted(request: Request, visit: Visit, run_id: str, said: Mapping[str, s
         order = workspace.of_run(run, _ordered, run, folder, moved, known.title if known is not None else "")
     except ModelworksError as error:
         return _shown(request, visit, run_id, said, error.letters)
-    [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
-    visit.note(request, "submitted", f"job {job}: {order.title}")
+    with visit.deed(request, "submitted", f"a job: {order.title}") as told:
+        [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
+        told(f"job {job}: {order.title}")
     return RedirectResponse(at(workspace.name, "jobs", job), 303)
 
 

@@ -69,9 +69,9 @@ def begin(request: Request, visit: Admin) -> Response:
     """Put a study that runs into a repository that has none."""
     workspace = visit.workspace
     if not workspace.repository.studies():
-        try:
-            new_study(workspace.root, FIRST)
-        except OSError as error:
-            nothing_can_be_made(workspace.root, error)
-        visit.note(request, "made", f"study {FIRST}")
+        with visit.deed(request, "made", f"study {FIRST}"):
+            try:
+                new_study(workspace.root, FIRST)
+            except OSError as error:
+                nothing_can_be_made(workspace.root, error)
     return RedirectResponse(at(workspace.name), 303)

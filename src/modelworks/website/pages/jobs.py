@@ -187,8 +187,8 @@ def _event(kind: str, data: Mapping[str, Any], place: str) -> str:
 def cancel(request: Request, visit: Runner, job_id: str) -> Response:
     """Take a job back."""
     found = visit.workspace.queue.get(job_id)
-    visit.workspace.queue.cancel(found.id, by=visit.person.title)
-    visit.note(request, "cancelled", f"job {found.id}: {found.title}")
+    with visit.deed(request, "cancelled", f"job {found.id}: {found.title}"):
+        visit.workspace.queue.cancel(found.id, by=visit.person.title)
     return RedirectResponse(at(visit.workspace.name, "jobs", found.id), 303)
 
 
@@ -196,6 +196,6 @@ def cancel(request: Request, visit: Runner, job_id: str) -> Response:
 def retry(request: Request, visit: Runner, job_id: str) -> Response:
     """Let a job that failed or was cancelled begin anew."""
     found = visit.workspace.queue.get(job_id)
-    visit.workspace.queue.retry(found.id, by=visit.person.title)
-    visit.note(request, "retried", f"job {found.id}: {found.title}")
+    with visit.deed(request, "retried", f"job {found.id}: {found.title}"):
+        visit.workspace.queue.retry(found.id, by=visit.person.title)
     return RedirectResponse(at(visit.workspace.name, "jobs", found.id), 303)

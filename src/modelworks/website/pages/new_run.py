@@ -170,8 +170,9 @@ def _submitted(request: Request, visit: Visit, study: str, typed: Mapping[str, s
         order = workspace.of_study(study, _ordered, folder, typed)
     except ModelworksError as error:
         return _shown(request, visit, study, typed, error.letters)
-    [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
-    visit.note(request, "submitted", f"job {job}: {order.title}")
+    with visit.deed(request, "submitted", f"a job: {order.title}") as told:
+        [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
+        told(f"job {job}: {order.title}")
     return RedirectResponse(at(workspace.name, "jobs", job), 303)
 
 

@@ -12,6 +12,7 @@ from modelworks.runs import Policy
 from modelworks.study import executor_names
 from modelworks.website._house import no_such_place
 from modelworks.website._render import at, page
+from modelworks.website.access.deeds import tell_of_unfinished
 from modelworks.website.access.identities import forget
 from modelworks.website.access.mail import mail_server, send
 from modelworks.website.access.people import ROLES, Person, Role
@@ -152,6 +153,7 @@ def settings(
 ) -> Response:
     """What was done by whom, what the runs take and which of them stay, and who carries jobs out."""
     workspace = visit.workspace
+    tell_of_unfinished(visit.house.people)
     deeds = visit.house.people.trail(workspace.name, before=before, limit=DEEDS_SHOWN)
     return page(
         request, "settings.html.j2",

@@ -60,10 +60,11 @@ def propose(
     """Keep a corrected file as a proposal; of the name it came with nothing is used."""
     shown, root, someone = _catalogue.dataset(visit.workspace, dataset), visit.workspace.root, visit.person
     try:
-        made = propose_file(root, dataset, file.file.read(), why=reason, by=someone.title, login=someone.name)
+        with visit.deed(request, "proposed a file", f"dataset {dataset}") as told:
+            made = propose_file(root, dataset, file.file.read(), why=reason, by=someone.title, login=someone.name)
+            told(f"dataset {dataset}, proposal {made}")
     except ModelworksError as error:
         return page(request, "propose.html.j2", 422, dataset=shown, letters=error.letters, possible=True, reason=reason)
-    visit.note(request, "proposed a file", f"dataset {dataset}, proposal {made}")
     return RedirectResponse(at(visit.workspace.name, "data", dataset, "proposals", made), 303)
 
 
@@ -111,9 +112,9 @@ def withdraw(request: Request, visit: Runner, dataset: str, proposal: str) -> Re
     found = proposal_of(visit.workspace.root, dataset, proposal) or no_such_place()
     if found.login != visit.person.name:
         fail("W108", f"only {found.by}, who made the proposal, withdraws it", hint="a reviewer may decline it")
-    if not withdraw_proposal(visit.workspace.root, found):
-        no_such_place()
-    visit.note(request, "withdrew a proposed file", f"dataset {dataset}, proposal {proposal}")
+    with visit.deed(request, "withdrew a proposed file", f"dataset {dataset}, proposal {proposal}"):
+        if not withdraw_proposal(visit.workspace.root, found):
+            no_such_place()
     return RedirectResponse(at(visit.workspace.name, "data", dataset), 303)
 
 
