@@ -55,8 +55,8 @@ def number(value: float | None, *, decimals: int | None = None) -> str:
 
     >>> number(3.2218), number(0.012345), number(48212.3), number(-0.5), number(None)
     ('3.22', '0.0123', '48,212', '−0.500', '–')
-    >>> number(1.5e-7), number(2.5e12), number(53158, decimals=-1)
-    ('1.50 × 10⁻⁷', '2.50 × 10¹²', '53,158')
+    >>> number(1.5e-7), number(2.5e12), number(53158, decimals=-1), number(9.996)
+    ('1.50 × 10⁻⁷', '2.50 × 10¹²', '53,158', '10.0')
     """
     if value is None or math.isnan(value):
         return "–"
@@ -66,7 +66,8 @@ def number(value: float | None, *, decimals: int | None = None) -> str:
     if decimals is None and size and not 1e-4 <= size < 1e9:
         return _scientific(value)
     if decimals is None:
-        decimals = 0 if not size else 2 - math.floor(math.log10(size))
+        # Of what it is rounded to, which may have a digit more before the point.
+        decimals = 0 if not size else 2 - math.floor(math.log10(_meaningful(size)))
     # What rounds to nothing has no sign.
     text = f"{value:,.{max(decimals, 0)}f}"
     return text.replace("-", "−" if re.search("[1-9]", text) else "")
@@ -224,10 +225,10 @@ def moment(text: str) -> str:
 def seconds(value: float) -> str:
     """A time taken.
 
-    >>> seconds(0.034), seconds(12.34), seconds(75), seconds(7300)
-    ('0.03 s', '12.3 s', '1 min 15 s', '2 h 1 min')
+    >>> seconds(0.034), seconds(12.34), seconds(59.97), seconds(75), seconds(7300)
+    ('0.03 s', '12.3 s', '1 min 0 s', '1 min 15 s', '2 h 1 min')
     """
-    if value < 60:
+    if round(value, 1) < 60:
         return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:

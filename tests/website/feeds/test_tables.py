@@ -154,3 +154,9 @@ def test_a_damaged_run_is_told_of_and_not_left_out(tmp_path: Path) -> None:
     feed = feed_of(store)
     shutil.rmtree(damaged.path)
     assert {row["run"] for row in rows_of(feed, "series")} == {kept.id}
+
+
+def test_a_column_that_sends_one_to_its_unit_has_it_beside_it() -> None:
+    for table in TABLES.values():
+        if any(column.unit == "see unit" for column in table.columns):
+            assert table.column("unit") is not None, table.name

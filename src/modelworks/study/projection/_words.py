@@ -10,13 +10,13 @@ import numpy as np
 def in_words(number: float) -> str:
     """A number with three meaningful digits, or whole above a thousand.
 
-    >>> in_words(3.2218), in_words(0.01234), in_words(48212.3)
-    ('3.22', '0.0123', '48,200')
+    >>> in_words(3.2218), in_words(0.01234), in_words(48212.3), in_words(9.996), in_words(-0.0)
+    ('3.22', '0.0123', '48,200', '10.0', '0')
     """
     if number == 0 or not np.isfinite(number):
-        return f"{number:g}"
-    digits = 2 - int(np.floor(np.log10(abs(number))))
-    rounded = round(number, digits)
+        return f"{abs(number) if number == 0 else number:g}"
+    rounded = float(f"{number:.3g}")
+    digits = 2 - int(np.floor(np.log10(abs(rounded))))
     return f"{rounded:,.{max(digits, 0)}f}"
 
 

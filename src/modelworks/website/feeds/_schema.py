@@ -30,7 +30,7 @@ ARROW: Mapping[Kind, pa.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `unit` is empty where it has none, and `see unit` where each row says its own."""
+    """One column: `unit` is empty where it has none, and `see unit` where each row says its own beside it."""
 
     name: str
     kind: Kind
@@ -61,12 +61,13 @@ class Table:
 
 _RUN = Column("run", "text", "the run, as `id` in the table of runs")
 _OWN = "see unit"
+_OF_OUTPUT = "that of the output or target; of a ratio none"
 _QUANTILES = (
-    Column("q025", "number", "2.5% of the draws lie below", _OWN),
-    Column("q25", "number", "a quarter of the draws lies below", _OWN),
-    Column("q50", "number", "the median", _OWN),
-    Column("q75", "number", "a quarter of the draws lies above", _OWN),
-    Column("q975", "number", "2.5% of the draws lie above", _OWN),
+    Column("q025", "number", "2.5% of the draws lie below", _OF_OUTPUT),
+    Column("q25", "number", "a quarter of the draws lies below", _OF_OUTPUT),
+    Column("q50", "number", "the median", _OF_OUTPUT),
+    Column("q75", "number", "a quarter of the draws lies above", _OF_OUTPUT),
+    Column("q975", "number", "2.5% of the draws lie above", _OF_OUTPUT),
 )
 
 RUNS = Table(
