@@ -146,13 +146,22 @@ def _places(ids: Sequence[str], chance: random.Random) -> dict[str, str]:
 
 
 def _warm(address: str, headers: dict[str, str], ids: Sequence[str]) -> None:
-    """Every page some times, so that each process has answered: the first of all readers waits for the index."""
+    """Every page some times, so that each process has answered: the first of all readers waits for the index, and the
+    first of each study for its model."""
     end = time.monotonic() + FIRST_ANSWER_SECONDS
+    # A connection that is kept leads to the same process each time.
+    headers = {**headers, "Connection": "close"}
+    of_studies = [
+        place
+        # The runs were written of one study after the other.
+        for number, run in enumerate(ids[:STUDIES])
+        for place in (f"/w/ours/studies/study-{number}/run", f"/w/ours/runs/{run}/approve")
+    ]
     with httpx.Client(base_url=address, headers=headers, timeout=FIRST_ANSWER_SECONDS) as client:
         rounds = 0
         while rounds < ROUNDS_BEFORE:
             try:
-                for place in ("/readyz", *_places(ids, random.Random(0)).values()):
+                for place in ("/readyz", *_places(ids, random.Random(0)).values(), *of_studies):
                     client.get(place).raise_for_status()
                 rounds += 1
             except httpx.TransportError:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from modelworks.errors import ModelworksError
-from modelworks.runs import Index, Listing, Run, Store, Wanted, condition
+from modelworks.runs import Index, Listing, Run, Store, Wanted, condition, propose, sign, withdraw
 
 Publish = Callable[..., Run]
 
@@ -366,3 +366,25 @@ def test_a_server_knows_at_once_how_much_came(
         asked = "SELECT reltuples FROM pg_class WHERE relname = 'modelworks_runs'"
         assert connection.execute(sqlalchemy.text(asked)).scalar_one() >= 2
     engine.dispose()
+
+
+def test_what_is_asked_together_is_answered_by_one_look(
+    store: Store, publish: Publish, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of ten studies asks ten times, and seals of approved runs are read from the disk."""
+    run = publish()
+    propose(store, run.key, needs=("reviewer",), found=(), by="Ada")
+    sign(store, run.key, by="Grace", role="reviewer")
+    read: list[str] = []
+    monkeypatch.setattr(store, "seal", lambda key, seal=store.seal: read.append(key) or seal(key))
+    assert [index.select(Wanted(approved=True)).total for _ in range(3)] == [1] * 3
+    each_time = len(read)
+    read.clear()
+    with index.as_now():
+        assert [index.select(Wanted(approved=True)).total for _ in range(3)] == [1] * 3
+        with index.as_now():
+            assert index.select(Wanted(approved=True)).total == 1
+    assert len(read) == each_time / 3
+    withdraw(store, run.key, by="Grace", reason="a mistake")
+    with index.as_now():
+        assert index.select(Wanted(approved=True)).total == 0

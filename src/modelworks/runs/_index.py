@@ -85,7 +85,7 @@ class Index(Upkeep):
         asked = wanted or Wanted()
         with self._answering():
             self.refresh()
-            promotions = what_holds(self._spoken(), self)
+            promotions = self._once("promotions", lambda: what_holds(self._spoken(), self))
             conditions = [*self._conditions(asked, promotions)]
             while changed := self._changed(found := self._found(asked, conditions)):
                 # What somebody changed or removed by hand inside a run leaves no trace where we look for changes.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # By this name the table of what it is about says in which state it is.
 STATE = "state"
+T = TypeVar("T")
+
 # So many runs at once are a part of a table that its server has to know of.
 MANY = 500
 
@@ -68,18 +70,28 @@ class Upkeep:
         Where several threads ask at once, one looks for all who asked before it began: a website of many readers looks
         no more often than it can.
         """
-        if not getattr(self._as_now, "holds", False):
+        if getattr(self._as_now, "kept", None) is None:
             self._refresh_once()
 
     @contextlib.contextmanager
     def as_now(self) -> Iterator[None]:
         """What this thread asks while the block lasts is answered by one look at the folders, and not one each."""
         self.refresh()
-        before, self._as_now.holds = getattr(self._as_now, "holds", False), True
+        before = getattr(self._as_now, "kept", None)
+        self._as_now.kept = {} if before is None else before
         try:
             yield
         finally:
-            self._as_now.holds = before
+            self._as_now.kept = before
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        """What is made once while `as_now` lasts, and each time without it."""
+        kept: dict[str, T] | None = getattr(self._as_now, "kept", None)
+        if kept is None:
+            return make()
+        if name not in kept:
+            kept[name] = make()
+        return kept[name]
 
     def _refresh_once(self) -> None:
         mine = self._begun + 1
