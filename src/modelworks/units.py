@@ -33,6 +33,8 @@ _PURE = {
     "percent": 0.01,
     "%": 0.01,
 }
+# Units of which a sentence says nothing: half is not half a proportion.
+UNSPOKEN = frozenset(name for name, factor in _PURE.items() if factor == 1.0)
 _PEOPLE = ("people", "person", "case", "death", "admission", "infection", "notification", "birth", "dose", "boy")
 # What is neither time nor people: each word with what it measures, and how much of it.
 _OTHER = {

@@ -58,9 +58,12 @@ def test_the_last_digit_of_an_assumption_counts(study: Path, repository: Path) -
 
 @pytest.mark.slow
 def test_a_run_remembers_its_assumptions(quick: Path, repository: Path) -> None:
+    """Those of its files, and the numbers that stand in the model itself."""
+    edit(repository / "models" / "influenza.py", "rate=recovery_rate)", "rate=1.0625 * recovery_rate)")
     run = run_study(quick, quiet=True).run
     assert run is not None
     assert what_changed(assumptions_of(run.id, repository), assumptions_of("boarding-school", repository)) == []
+    assert [row.name for row in assumptions_of(run.id, repository) if "1.0625" in row.value] == ["recovery: rate"]
     text = (quick / "parameters.yaml").read_text(encoding="utf-8")
     (quick / "parameters.yaml").write_text(
         re.sub(r"(?m)^contact_rate:\n", "contact_rate:\n  by: Ada\n  why: a better study\n", text), encoding="utf-8"

@@ -34,6 +34,11 @@ def test_the_interval_in_words_is_that_of_the_prior(text: str, reference: stats.
     assert "per day" in shown.words
 
 
+def test_a_pure_number_is_told_without_its_unit_and_a_percentage_with_it() -> None:
+    said = [read_belief("0.5", "x", unit, ANYTHING).words for unit in ("proportion", "percent", "ratio", "per day")]
+    assert said == ["held at 0.5", "held at 0.5 percent", "held at 0.5", "held at 0.5 per day"]
+
+
 def test_bounds_cut_what_is_drawn() -> None:
     shown = read_belief("normal(0, 1)", "x", "", Bounds(0.0, None))
     _, low, high, median = numbers(shown.words)

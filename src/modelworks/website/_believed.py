@@ -10,7 +10,7 @@ from modelworks.errors import ModelworksError
 from modelworks.inputs import Bounds
 from modelworks.report import words
 from modelworks.study import changed_prior, read_change
-from modelworks.units import as_written
+from modelworks.units import UNSPOKEN, as_written
 
 WIDTH, HEIGHT, POINTS = 160, 36, 64
 # So much is drawn of a prior: of the tail of a Cauchy all would be the tail.
@@ -43,7 +43,7 @@ def believed(prior: Belief, unit: str) -> Believed:
     with np.errstate(all="ignore"):
         low, median, high = (float(each) for each in prior.quantile(MIDDLE))
         left, right = (float(each) for each in prior.quantile(SHOWN))
-        told = f"95% between {words.number(low)} and {words.number(high)} {unit}".rstrip()
+        told = f"95% between {words.number(low)} and {words.number(high)}{_spoken(unit)}"
         told += f", half of it above {words.number(median)}"
         if not (math.isfinite(right - left) and right > left):
             return Believed(told)
@@ -68,7 +68,7 @@ def read_belief(text: str, name: str, unit: str, bounds: Bounds) -> Believed:
     if not text.strip():
         return Believed("")
     try:
-        return Believed(f"held at {as_written(float(text))} {unit}".rstrip())
+        return Believed(f"held at {as_written(float(text))}{_spoken(unit)}")
     except ValueError:
         pass
     try:
@@ -81,3 +81,7 @@ def _path(points: list[tuple[float, float]]) -> str:
     """The area below some points."""
     across = "".join(f"L{x:.1f},{y:.1f}" for x, y in points)
     return f"M{points[0][0]:.1f},{HEIGHT}{across}L{points[-1][0]:.1f},{HEIGHT}Z"
+
+
+def _spoken(unit: str) -> str:
+    return f" {unit}" if unit and unit not in UNSPOKEN else ""

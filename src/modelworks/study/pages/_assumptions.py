@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modelworks.errors import fail, near
 from modelworks.inputs import Repository
+from modelworks.model import FunctionModel, written_numbers
 from modelworks.report import AssumptionRow
 from modelworks.runs import Run, ask_git
 from modelworks.study._repository import find_run
@@ -36,7 +37,13 @@ class Changed:
 
 
 def assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
-    """What a study believes of each parameter, and from where; members of a group together."""
+    """What a study believes of each parameter, and from where, and then the numbers that its model holds itself."""
+    yield from _believed_rows(study)
+    yield from _written_rows(study)
+
+
+def _believed_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
+    """Members of a group together."""
     for name in study.names:
         entry = study.entry(name)
         members = [each for each in study.names if study.entry(each) is entry]
@@ -47,6 +54,19 @@ def assumption_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
         yield AssumptionRow(
             entry.name, value, entry.unit, entry.source, place, entry.meaning, entry.by, entry.when, entry.why
         )
+
+
+def _written_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
+    """The numbers the model holds itself: assumptions like the others, of which no file says where they come from."""
+    if isinstance(study.model, FunctionModel):
+        text = "any; none of them is told here"
+        yield AssumptionRow("numbers in the function", text, "", "written in the model", study.shown_model)
+        return
+    source = "written in the model, without a source"
+    if study.inputs.study.data:
+        source = "written in the model, without a source, or made by it from its data"
+    for each in written_numbers(study.model):
+        yield AssumptionRow(each.name, each.value, each.unit, source, study.shown_model)
 
 
 def assumptions_of(text: str, folder: Path) -> list[AssumptionRow]:

@@ -11,9 +11,7 @@ import numpy as np
 
 from modelworks.diagnostics import Check, guide, summary
 from modelworks.inputs import Catalogue
-from modelworks.model import FunctionModel, written_numbers
 from modelworks.report import (
-    AssumptionRow,
     CheckRow,
     DataRow,
     FitRow,
@@ -131,19 +129,6 @@ def forecast_rows(study: BoundStudy, diagnosis: Mapping[str, Any]) -> Iterator[F
             row["target"], units[row["target"]], row["points"], row["inside"], row["chance"], row["crps"],
             row["naive_crps"],
         )  # fmt: skip
-
-
-def written_rows(study: BoundStudy) -> Iterator[AssumptionRow]:
-    """The numbers the model holds itself: assumptions like the others, of which no file says where they come from."""
-    if isinstance(study.model, FunctionModel):
-        text = "any; none of them is told here"
-        yield AssumptionRow("numbers in the function", text, "", "written in the model", study.shown_model)
-        return
-    source = "written in the model, without a source"
-    if study.inputs.study.data:
-        source = "written in the model, without a source, or made by it from its data"
-    for each in written_numbers(study.model):
-        yield AssumptionRow(each.name, each.value, each.unit, source, study.shown_model)
 
 
 def data_rows(study: BoundStudy) -> Iterator[DataRow]:

@@ -41,7 +41,6 @@ from modelworks.study.pages._page_rows import (
     target_rows,
     unit_of,
     warnings,
-    written_rows,
 )
 from modelworks.study.pages._stage_sections import told_by_stages
 from modelworks.study.projection import _projection, _quantities, _reliance
@@ -103,7 +102,7 @@ def page(work: Work) -> Page:
         forecasts=tuple(forecast_rows(study, diagnosis)),
         evidence=evidence_of(posterior),
         fits=tuple(fit_rows(diagnosis)),
-        assumptions=(*assumption_rows(study), *written_rows(study)),
+        assumptions=tuple(assumption_rows(study)),
         data=tuple(data_rows(study)),
         diagram=diagram(study.model) if isinstance(study.model, Model) else "",
         provenance=work.provenance,
