@@ -33,6 +33,8 @@ def letters_about(content: bytes) -> Letters:
         ("a: 1\n".encode("utf-16"), "Y111", 1),
         (b"a: 1\n" * (LARGEST_BYTES // 5 + 1), "Y114", None),
         (b"a: \x00\n", "Y101", 1),
+        (rb'a: "\0"', "Y111", 1),
+        (b'a: 1\nb: ["\\ud800"]\n', "Y111", 2),
         (b"%YAML 3.0\n---\na: 1\n", "Y101", 1),
         (b"%TAG ! tag:x,2000:\n---\na: !b 1\n", "Y116", 3),
         (b"a: *nowhere\n", "Y109", 1),

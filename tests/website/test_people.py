@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from modelworks.study import new_repository
 from modelworks.website import read_settings
 from modelworks.website._scenarios import saved
 from modelworks.website.access.people import DAY, People
+from modelworks.website.access.tables import FAILURES
 from modelworks.website.access.tries import MOST_FAILURES
 
 
@@ -107,6 +110,24 @@ def test_a_password_can_not_be_guessed_by_trying(people: People, clock: Clock) -
     assert said == {str(raised.value)}, "it says whether there is such a name"
     clock.now += 901
     assert people.check_password("ada", PASSWORD, "10.0.0.1")
+
+
+@pytest.mark.slow
+def test_many_guesses_at_once_are_not_more_than_one_after_the_other(people: People) -> None:
+    """Whoever sends them together is not answered before they are counted; who knows the password is not counted."""
+    people.set_password(people.add("ada", "Ada").id, PASSWORD)
+
+    def guess(number: int) -> str:
+        with pytest.raises(ModelworksError) as raised:
+            people.check_password("ada", f"guess {number}", "10.0.0.1")
+        return code(raised)
+
+    assert people.check_password("ada", PASSWORD, "10.0.0.1").name == "ada"
+    with people.look() as connection:
+        assert connection.execute(sql.select(FAILURES)).all() == []
+    with ThreadPoolExecutor(12) as pool:
+        answers = Counter(pool.map(guess, range(12)))
+    assert answers == {"W113": MOST_FAILURES["pair"], "W114": 12 - MOST_FAILURES["pair"]}
 
 
 def test_the_trail_can_not_be_changed_even_in_the_database(people: People, tmp_path: Path) -> None:

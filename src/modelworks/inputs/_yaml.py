@@ -16,6 +16,8 @@ from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, Seque
 # A study's files are written by people. The largest catalogue we know of has 60 kB.
 LARGEST_BYTES = 1_000_000
 DEEPEST = 20
+# An escape can say half of a character of UTF-16, which no encoding can write, and zero, which no database keeps.
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def read_mapping(content: bytes, file: str, letters: Letters) -> MappingNode | None:
@@ -99,7 +101,12 @@ class _Composer:
             return self.mapping(event, depth)
         if name == "SequenceStartEvent":
             return self.sequence(event, depth)
-        return ScalarNode(getattr(event, "value", ""), getattr(event, "style", None) is not None, self.place(event))
+        text = getattr(event, "value", "")
+        if _UNWRITABLE.search(text):
+            hint = "write the character itself, and not its number after a backslash"
+            self.say("Y111", "a character stands here that no text can hold", hint, event)
+            text = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+        return ScalarNode(text, getattr(event, "style", None) is not None, self.place(event))
 
     def mapping(self, start: Any, depth: int) -> MappingNode:
         fields: dict[str, Node] = {}

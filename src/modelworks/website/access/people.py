@@ -222,17 +222,18 @@ class People:
         """
         name = name.strip().lower()[:200]
         watched = {"pair": f"{name} {address}", "address": address, "name": name}
+        now = self._clock()
         with self.change() as connection:
-            tries.refuse_too_many(connection, self._clock(), watched, tries.MOST_FAILURES)
-        with self.look() as connection:
+            tries.refuse_too_many(connection, now, watched, tries.MOST_FAILURES)
+            # Counted before it is known whether it fits: of many sent at once all would be let through.
+            tries.count(connection, now, watched)
             found = connection.execute(sql.select(PEOPLE).where(PEOPLE.c.name == name)).first()
         kept = found.password if found is not None and found.password and found.active else self._nobody
         if not self._fits(kept, password[: LONGEST_PASSWORD + 1]) or kept is self._nobody or found is None:
-            with self.change() as connection:
-                tries.count(connection, self._clock(), watched)
             fail("W113", "this name and this password do not belong together", hint="type both again")
         with self.change() as connection:
             tries.forget(connection, "pair", watched["pair"])
+            tries.take_back(connection, now, watched)
         return _person(found)
 
     def _fits(self, kept: str, password: str) -> bool:

@@ -38,6 +38,12 @@ def count(connection: sql.Connection, now: float, watched: Mapping[str, str]) ->
     connection.execute(sql.insert(FAILURES), rows)
 
 
+def take_back(connection: sql.Connection, now: float, watched: Mapping[str, str]) -> None:
+    """What was counted at that moment was none that failed."""
+    about = FAILURES.c.about.in_([f"{what} {about}" for what, about in watched.items()])
+    connection.execute(sql.delete(FAILURES).where(about, FAILURES.c.time == now))
+
+
 def forget(connection: sql.Connection, what: str, about: str) -> None:
     """What was counted of this is of no account any more."""
     connection.execute(sql.delete(FAILURES).where(FAILURES.c.about == f"{what} {about}"))
