@@ -247,7 +247,10 @@ def averted(page: Page) -> Table:
 
 
 def share_in_words(row: AvertedRow) -> str:
-    told = [number(100 * each, decimals=0) for each in (row.share, row.share_low, row.share_high) if each is not None]
+    """A share with its interval in percent; a small one with decimals, so that it is not told as nothing."""
+    known = [100 * each for each in (row.share, row.share_low, row.share_high) if each is not None]
+    size = max(map(abs, known))
+    told = [number(each, decimals=0 if size >= 10 else 1 if size >= 1 else 2) for each in known]
     return f"{told[0]}% ({told[1]} to {told[2]})"
 
 
