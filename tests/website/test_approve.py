@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from visitors import Site, token_on
 
-from modelworks.runs import Requirement, Run, propose, withdraw
+from modelworks.runs import Requirement, Run, Store, propose, withdraw
 from modelworks.study import store_around
 
 FINE = (Requirement("verdict", True, "fine"),)
@@ -50,6 +50,26 @@ def test_what_does_not_hold_is_shown_and_nothing_is_put_forward(site: Site) -> N
     assert answer.status_code == 409
     assert "R170" in answer.text
     assert "Nobody has put it forward yet" in answer.text
+
+
+def test_the_files_of_a_run_are_read_again_when_one_was_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some are large, and a page that is only looked at once more does not read them all."""
+    read: list[str] = []
+    verify = Store.verify
+    monkeypatch.setattr(Store, "verify", lambda self, key: read.append(key) or verify(self, key))
+    browser, page = site.browsers["admin"], f"{site.at}/runs/{site.run.id}/approve"
+    as_written = browser.get(page).text
+    read.clear()
+    assert browser.get(page).text == as_written
+    assert read == []
+    file = site.run.path / "README.txt"
+    before = file.read_bytes()
+    try:
+        file.write_bytes(before + b"!")
+        assert "README.txt: differs" in browser.get(page).text
+    finally:
+        file.write_bytes(before)
+    assert browser.get(page).text == as_written
 
 
 def test_a_reviewer_signs_what_was_put_forward(site: Site, waiting: Run) -> None:

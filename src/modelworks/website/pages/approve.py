@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from modelworks.errors import ModelworksError, fail
 from modelworks.runs import Promotion, Requirement, Run, promotion_of, promotions
 from modelworks.study import asked_of, promote, requirements, sign_run, withdraw_run
+from modelworks.website._catalogue import stamps
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
 from modelworks.website._studies import record, study_of
@@ -106,14 +108,17 @@ def _shown(request: Request, visit: Visit, run: Run, error: ModelworksError | No
 
 
 def _required(workspace: Workspace, run: Run) -> tuple[Collection[Requirement], Collection[str]]:
-    """What is required of a run and whose signature that takes, as its study's files are now."""
+    """What is required of a run and whose signature that takes, as its study's files are now, and its own."""
     root, study = workspace.root, study_of(run)
     try:
         asked = while_unchanged(workspace, study, None, asked_of, root, study)
         if run.record.get("rerun") or asked.assumed:
             # Whether a variant may have begun with other draws is asked of two models.
             return workspace.of_study(study, requirements, root, run, asked), asked.needs
-        return requirements(root, run, asked), asked.needs
+        # Every file of a run is read for it, and some are large.
+        seen = hashlib.sha256(repr((asked, stamps(sorted(run.path.rglob("*"))))).encode()).hexdigest()
+        found = workspace.remembered(("required", run.key, seen), lambda: requirements(root, run, asked))
+        return found, asked.needs
     except ModelworksError as error:
         return (Requirement("study", False, error.letters[0].message),), ()
     except NoAnswerError as error:
