@@ -26,9 +26,10 @@ router = APIRouter()
 
 # These do nothing in a browser. Anything else, opened as a page or taken for a script or a style of ours, could act as
 # us: it is only ever saved, and is of no kind that a page may use.
-_SHOWN = frozenset(
-    {"text/plain", "text/csv", "application/json", "application/pdf", "image/png", "image/jpeg", "image/gif"}
-)
+_PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+_SHOWN = frozenset({"text/plain", "text/csv", "text/markdown", "application/json", "application/pdf"} | _PICTURES)
+# As a picture within a page it runs nothing; opened by itself it would.
+_DRAWING = "image/svg+xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,8 @@ def file(visit: Reader, run_id: str, name: str) -> Response:
     kind, packed = mimetypes.guess_type(found.name)
     if kind in _SHOWN and packed is None:
         return FileResponse(found, media_type=kind, headers=LASTING)
-    return FileResponse(
-        found, media_type="application/octet-stream", headers=LASTING, filename=f"{run.id}-{found.name}"
-    )
+    kept = kind if kind == _DRAWING and packed is None else "application/octet-stream"
+    return FileResponse(found, media_type=kept, headers=LASTING, filename=f"{run.id}-{found.name}")
 
 
 def _inside(folder: Path, name: str) -> Path:
