@@ -321,6 +321,6 @@ def test_what_is_proposed_and_decided_is_told_once(root: Path) -> None:
     for _ in range(2):
         tell_of_jobs(root)
     assert told.read_text("utf-8").splitlines() == [
-        f"[Ours] cases: corrected file {found.id} proposed by Grace",
-        f"[Ours] cases: corrected file {found.id} declined by Ada Lovelace",
+        f"[Ours] cases: file {found.id} proposed by Grace",
+        f"[Ours] cases: file {found.id} declined by Ada Lovelace",
     ]

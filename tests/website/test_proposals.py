@@ -191,7 +191,7 @@ def test_a_reviewer_accepts_it_on_its_page(root: Path, site: dict[str, TestClien
         403,
     ]
     assert f'href="{place}"' in site["viewer"].get("/w/ours/data").text
-    assert "1 corrected file of the data" in site["viewer"].get("/w/ours").text
+    assert "1 proposed file of the data" in site["viewer"].get("/w/ours").text
     assert '<button class="main"' not in site["viewer"].get(place).text
     done = press(site["reviewer"], place, "accept", comment=f"The bulletin says so. {WICKED}")
     assert (done.status_code, done.headers["location"]) == (303, place)
@@ -204,7 +204,7 @@ def test_a_reviewer_accepts_it_on_its_page(root: Path, site: dict[str, TestClien
         assert "The bulletin says so." in text
         assert "<script>window" not in text
     assert place not in site["viewer"].get("/w/ours/data").text
-    assert "corrected file" not in site["viewer"].get("/w/ours").text
+    assert "proposed file" not in site["viewer"].get("/w/ours").text
     assert trail_of(site) == [f"reviewer accepted a proposed file: The bulletin says so. {WICKED}"]
     # Pressed twice, it is told again what became of it.
     assert press(site["reviewer"], place, "accept").status_code == 303

@@ -16,6 +16,7 @@ import pytest
 from browsers import PATIENCE_MS, Served, Visit, assert_fit, press, serving
 
 from modelworks.study import new_repository, propose_file
+from modelworks.website import sign_in_link
 from modelworks.website.pages.data import EXAMPLE
 
 if TYPE_CHECKING:
@@ -88,6 +89,37 @@ def sends(tab: Page, file: Path) -> None:
     tab.get_by_label("File").set_input_files(file)
     tab.get_by_label("Why").fill("The bulletin of March has these numbers, and says why.")
     press(tab, tab.get_by_role("button", name="Propose"), "Enter")
+
+
+def test_a_new_dataset_by_keys_alone(browser: Browser, served: Served, tmp_path: Path) -> None:
+    """The file, what it is with a mistake in it, and the page of what is proposed."""
+    visit, file = Visit(browser, served), tmp_path / "deaths by week.csv"
+    file.write_text(TABLE.replace("cases", "deaths"), encoding="utf-8")
+    tab = visit.tab
+    tab.goto(sign_in_link(served.folder, served.address))
+    tab.get_by_role("link", name="Data", exact=True).click()
+    press(tab, tab.get_by_role("link", name="Add a dataset"), "Enter")
+    press(tab, tab.get_by_label("Everybody of the team"), "Space")
+    tab.get_by_label("File").set_input_files(file)
+    assert_fit(visit, "new-data")
+    press(tab, tab.get_by_role("button", name="Go on"), "Enter")
+    for name in ("What it is", "Who published it", "What may be done with it", "Where you found it"):
+        tab.get_by_label(name, exact=True).fill("Deaths by week, of the ministry's bulletin")
+    tab.get_by_label("Unit", exact=True).nth(1).fill("peeple")
+    press(tab, tab.get_by_role("button", name="Propose"), "Enter")
+    tab.get_by_role("alert").wait_for()
+    assert "D115" in tab.get_by_role("alert").inner_text()
+    assert_fit(visit, "new-columns-mistake")
+    tab.get_by_label("Unit", exact=True).nth(1).fill("people")
+    press(tab, tab.get_by_role("button", name="Propose"), "Enter")
+    tab.get_by_role("heading", name="proposed").wait_for()
+    assert_fit(visit, "new-data-proposed")
+    press(tab, tab.get_by_role("button", name="Accept the dataset"), "Enter")
+    tab.get_by_role("heading", name="was accepted").wait_for()
+    assert (served.folder / "data" / "raw" / "deaths-by-week.csv").read_bytes() == file.read_bytes()
+    press(tab, tab.get_by_role("link", name="Stop this website"), "Enter")
+    assert_fit(visit, "stop")
+    tab.context.close()
 
 
 def test_without_scripts_it_is_looked_at_and_declined(browser: Browser, served: Served) -> None:

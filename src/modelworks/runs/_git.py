@@ -14,6 +14,8 @@ _PATIENCE_SECONDS = 20.0
 _WHO = ("NAME", "EMAIL")
 # What a branch is at that is not there yet.
 _NO_COMMIT = "0" * 40
+# A file that is no program.
+NEW_MODE = "100644"
 
 
 def ask_git(folder: Path, *words: str, raw: bool = False, fine: tuple[int, ...] = (0,)) -> str | None:
@@ -82,7 +84,7 @@ def commit_of(
         for path, found in files.items():
             content.write_bytes(found)
             blob = ask("hash-object", "-w", "--no-filters", "--", str(content))
-            if blob is None or ask("update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{path}") is None:
+            if blob is None or ask("update-index", "--add", "--cacheinfo", f"{NEW_MODE},{blob},{prefix}{path}") is None:
                 return None
         content.write_text(words, encoding="utf-8")
         tree = ask("write-tree")
@@ -114,6 +116,8 @@ def merged_text(ours: bytes, base: bytes, theirs: bytes) -> bytes | None:
 def follow_in_index(folder: Path, names: Sequence[str], before: str, after: str) -> bool:
     """Let git's index have files as one commit has them where it had them as another; what is staged otherwise stays.
 
+    One that is new with the other commit comes into the index where it is not in it.
+
     False where git can not write its index now.
     """
     prefix = ask_git(folder, "rev-parse", "--show-prefix")
@@ -123,6 +127,8 @@ def follow_in_index(folder: Path, names: Sequence[str], before: str, after: str)
         old, new = (ask_git(folder, "rev-parse", "--verify", "--quiet", f"{each}:./{name}") for each in (before, after))
         if new and len(staged) > 1 and staged[1] == old != new:
             taken += ["--cacheinfo", f"{staged[0]},{new},{prefix}{name}"]
+        if new and not old and not staged:
+            taken += ["--add", "--cacheinfo", f"{NEW_MODE},{new},{prefix}{name}"]
     return not taken or ask_git(folder, "update-index", *taken) is not None
 
 

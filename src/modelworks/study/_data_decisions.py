@@ -18,6 +18,7 @@ from modelworks.errors import fail
 from modelworks.inputs import Dataset, Repository
 from modelworks.processes import alone
 from modelworks.runs import ask_git, changed_files, commit_of, file_of_commit, follow_in_index, merged_text
+from modelworks.study._data_new import added_file, is_new_dataset
 from modelworks.study._data_proposals import CATALOGUE, DataProposal, lock_of, printable, proposal_of, with_file
 
 ACCEPTED, DECLINED = "accepted", "declined"
@@ -65,14 +66,18 @@ def accept_proposal(root: Path, proposal: DataProposal, *, by: str, login: str, 
         branch = ask_git(root, "symbolic-ref", "--quiet", "HEAD")
         if not branch:
             _refuse("no branch is checked out in the repository", "git switch main, or whatever the team's branch is")
-        dataset, tip, before = with_file(root, proposal.dataset)
-        files = _merged(root, proposal, dataset, tip, before)
+        if is_new_dataset(root, proposal):
+            tip, files = _added(root, proposal)
+        else:
+            dataset, tip, before = with_file(root, proposal.dataset)
+            files = _merged(root, proposal, dataset, tip, before)
+        [file] = files.keys() - {CATALOGUE}
         words = f"Accept proposal {proposal.id} for {proposal.dataset}\n\n{printable(why)}".strip() + "\n"
         author = (printable(by) or login, login)
         commit = commit_of(root, files, words, upon=(tip, proposal.commit), by=author)
         if commit is None:
             _refuse("git could not write the merge", "whoever runs this site sees whether git can write there")
-        made = _decision(ACCEPTED, proposal, dataset, by, login, why, branch=branch, upon=tip, commit=commit)
+        made = _decision(ACCEPTED, proposal, file, by, login, why, branch=branch, upon=tip, commit=commit)
         said = f"modelworks: accept {proposal.branch}"
         _decide(root, made, "update-ref", "-m", said, branch, commit, tip)
 
@@ -89,7 +94,7 @@ def decline_proposal(root: Path, proposal: DataProposal, *, by: str, login: str,
         _refuse("a proposal is declined with a word", "say what is wrong with it to whoever proposed it")
     with alone(lock_of(root)):
         _still_open(root, proposal)
-        made = _decision(DECLINED, proposal, None, by, login, why, commit=proposal.commit)
+        made = _decision(DECLINED, proposal, "", by, login, why, commit=proposal.commit)
         _decide(root, made, "update-ref", "-d", made.proposal, proposal.commit)
 
 
@@ -158,6 +163,27 @@ def _merged(root: Path, proposal: DataProposal, dataset: Dataset, tip: str, befo
     return {name: found, CATALOGUE: catalogue}
 
 
+def _added(root: Path, proposal: DataProposal) -> tuple[str, dict[str, bytes]]:
+    """The last commit, and the file and the catalogue as they are when a new dataset is put upon it."""
+    tip = ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    base = ask_git(root, "merge-base", tip, proposal.commit) if tip else None
+    changed = changed_files(root, base, proposal.commit) if base else None
+    if tip is None or base is None or changed is None:
+        _refuse("git does not say what its branch changes", "whoever runs this site sees whether git answers there")
+    by_hand = f"whoever answers for them: git merge {proposal.branch}"
+    name = added_file(root, proposal, base)
+    ours, theirs, earlier = (file_of_commit(root, each, CATALOGUE) or b"" for each in (tip, proposal.commit, base))
+    found = file_of_commit(root, proposal.commit, name) if name else None
+    if name is None or found is None or changed != {name, CATALOGUE} or not theirs.startswith(earlier):
+        _refuse("its branch does more than add the dataset that was shown, and its file", by_hand)
+    if file_of_commit(root, tip, name) is not None:
+        _refuse(f"there is another file {name} by now", "have it proposed once more, under another name")
+    _nothing_under_way(root, {name: None, CATALOGUE: ours or None})
+    # Of several that are proposed at once each adds its own at the same end.
+    between = b"" if not ours or ours.endswith(b"\n") else b"\n"
+    return tip, {name: found, CATALOGUE: ours + between + theirs[len(earlier) :]}
+
+
 def _nothing_under_way(root: Path, wanted: dict[str, bytes | None]) -> None:
     """Nobody's work at the terminal is in the way: the files are as the last commit has them, and nothing is staged."""
     unlike = [name for name, found in wanted.items() if _bytes_of(root / name) != found]
@@ -178,13 +204,12 @@ def _bytes_of(path: Path) -> bytes | None:
 
 
 def _decision(
-    what: str, proposal: DataProposal, dataset: Dataset | None, by: str, login: str, why: str, *,
+    what: str, proposal: DataProposal, file: str, by: str, login: str, why: str, *,
     branch: str = "", upon: str = "", commit: str,
 ) -> Decided:  # fmt: skip
-    file = str(dataset.file) if dataset is not None else ""
     return Decided(
-        what, proposal.dataset, proposal.id, file, by, login, printable(why), proposal.by, proposal.commit,
-        branch, upon, commit,
+        what, proposal.dataset, proposal.id, file.removeprefix("data/"), by, login, printable(why), proposal.by,
+        proposal.commit, branch, upon, commit,
     )  # fmt: skip
 
 
@@ -228,6 +253,7 @@ def _is_at_hand(root: Path, made: Decided) -> bool:
 
 def _take(path: Path, found: bytes, id: str) -> None:
     """Write a file in one step; what a kill leaves beside it, the next to carry the decision out writes over."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{id}")
     part.write_bytes(found)
     if path.exists():

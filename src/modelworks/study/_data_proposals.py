@@ -94,19 +94,19 @@ def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, logi
     dataset, tip, before = with_file(root, name)
     reason = printable(why)
     if not reason:
-        _refuse("nobody said why the file is another", "write what was wrong, and who says so")
+        refuse("nobody said why the file is another", "write what was wrong, and who says so")
     if not found:
-        _refuse("no file came, or an empty one", "choose the corrected file, and send it again")
+        refuse("no file came, or an empty one", "choose the corrected file, and send it again")
     checksum = hashlib.sha256(found).hexdigest()
     made, branch = checksum[:8], f"{FOLDER}/{name}-{checksum[:8]}"
     with alone(lock_of(root)):
         dataset, tip, before = with_file(root, name)
         if found == before:
-            _refuse(f"the file is the one that `{name}` has already", "choose the corrected one")
+            refuse(f"the file is the one that `{name}` has already", "choose the corrected one")
         if proposal_of(root, name, made) is not None:
             hint = "look at that proposal; if it was withdrawn, load the page anew"
-            _refuse("this very file is proposed already", hint)
-        _check_room(root, name, len(found))
+            refuse("this very file is proposed already", hint)
+        check_room(root, name, len(found))
         catalogue = (file_of_commit(root, tip, CATALOGUE) or b"").decode("utf-8")
         files = {
             f"data/{dataset.file}": found,
@@ -116,7 +116,7 @@ def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, logi
         ask_git(root, "branch", "--quiet", "--delete", branch)
         author = (printable(by) or login, login)
         if not commit_aside(root, branch, files, f"Correct the data of {name}\n\n{reason}\n", upon=tip, by=author):
-            _refuse("git could not make the branch", "whoever runs this site sees whether git can write there")
+            refuse("git could not make the branch", "whoever runs this site sees whether git can write there")
     return made
 
 
@@ -133,14 +133,14 @@ def lock_of(root: Path) -> Path:
     return Repository.around(root).kept / "proposals.lock"
 
 
-def _check_room(root: Path, name: str, size: int) -> None:
+def check_room(root: Path, name: str, size: int) -> None:
     """Not more wait than a team can look at, and than a repository is to hold for nothing."""
     if sum(each.dataset == name for each in proposals(root)) >= MOST_OPEN:
-        _refuse(f"{MOST_OPEN} corrected files of `{name}` wait already", "have one of them decided or withdrawn first")
+        refuse(f"{MOST_OPEN} corrected files of `{name}` wait already", "have one of them decided or withdrawn first")
     kept = ask_git(root, "rev-list", "--disk-usage", "--objects", f"--branches={FOLDER}/*", "--not", "HEAD")
     if int(kept or 0) + size > MOST_BYTES:
         problem = f"what waits and this file would take more than {MOST_BYTES / 1e9:g} GB of the repository"
-        _refuse(problem, "have some proposals decided or withdrawn first")
+        refuse(problem, "have some proposals decided or withdrawn first")
 
 
 def proposed_page(root: Path, proposal: DataProposal) -> tuple[DataPage, Changes | None]:
@@ -152,7 +152,7 @@ def proposed_page(root: Path, proposal: DataProposal) -> tuple[DataPage, Changes
     dataset = catalogue.dataset(proposal.dataset)
     found = file_of_commit(root, proposal.commit, f"data/{dataset.file}")
     if found is None:
-        _refuse(f"`{proposal.branch}` has no file data/{dataset.file}", f"git branch -D {proposal.branch} removes it")
+        refuse(f"`{proposal.branch}` has no file data/{dataset.file}", f"git branch -D {proposal.branch} removes it")
     tried = catalogue.trying(proposal.dataset, found)
     page = data_page(tried, proposal.dataset)
     if dataset.is_sensitive or page.problem:
@@ -168,16 +168,16 @@ def with_file(root: Path, name: str) -> tuple[Dataset, str, bytes]:
     """A dataset whose file the last commit has as the catalogue says, that commit, and the file's bytes."""
     dataset = Catalogue.read(root).dataset(name)
     if dataset.is_sensitive:
-        _refuse(
+        refuse(
             f"`{name}` is sensitive, and what is sent here would lie in the clear on its way",
             "put the file where the other lies, `modelworks data encrypt` it there, and commit that",
         )
     if dataset.file is None:
-        _refuse(f"`{name}` is made by {dataset.prepare}", "propose another file of a dataset that it is made from")
+        refuse(f"`{name}` is made by {dataset.prepare}", "propose another file of a dataset that it is made from")
     tip = ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     before = file_of_commit(root, tip, f"data/{dataset.file}") if tip else None
     if tip is None or before is None or hashlib.sha256(before).hexdigest() != dataset.checksum:
-        _refuse(
+        refuse(
             f"the last commit of git has not the file data/{dataset.file} that the catalogue was written for",
             f"git add data/{dataset.file} {CATALOGUE}, and commit; a file that git does not keep is changed by hand",
         )
@@ -188,5 +188,6 @@ def printable(text: str) -> str:
     return "".join(each for each in text.replace("\r\n", "\n") if each.isprintable() or each == "\n").strip()
 
 
-def _refuse(problem: str, hint: str) -> NoReturn:
+def refuse(problem: str, hint: str) -> NoReturn:
+    """Say why a file can not be proposed."""
     fail("D147", problem, hint=hint)

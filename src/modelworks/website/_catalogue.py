@@ -21,10 +21,12 @@ def datasets(workspace: Workspace) -> list[DataPage]:
 
 def dataset(workspace: Workspace, name: str) -> DataPage:
     """The page of one; W104 where there is none."""
-    for each in datasets(workspace):
-        if each.name == name:
-            return each
-    no_such_place()
+    return known(workspace, name) or no_such_place()
+
+
+def known(workspace: Workspace, name: str) -> DataPage | None:
+    """The page of one; None where the catalogue has none of that name (yet)."""
+    return next((each for each in datasets(workspace) if each.name == name), None)
 
 
 def links(workspace: Workspace) -> dict[str, str]:

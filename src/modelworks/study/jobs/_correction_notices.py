@@ -58,7 +58,7 @@ def tell_of_decision(root: Path, made: Decided) -> None:
 
 def _notice(repository: Repository, name: str, dataset: str, id: str, what: str, why: str) -> Notice:
     identity = hashlib.sha256(name.encode()).hexdigest()[:16]
-    subject = f"[{repository.title}] {dataset}: corrected file {id} {what}"
+    subject = f"[{repository.title}] {dataset}: file {id} {what}"
     text = f"{why}\n\nnext: modelworks serve, Data, {dataset}, proposal {id}".strip()
     about: dict[str, Any] = {"dataset": dataset, "proposal": id, "what": what, "why": why}
     return Notice(identity, OCCASION, without_secrets(subject), without_secrets(text), _clean(about))

@@ -37,7 +37,9 @@ def catalogue(request: Request, visit: Reader) -> Response:
     left = settle(visit.house.people, workspace)
     found = _catalogue.datasets(workspace)
     titles = {each.name: each.title for each in found}
-    waits = [each for each in waiting(workspace) if each.dataset in titles]
+    waits = waiting(workspace)
+    # What is not in the catalogue is proposed itself.
+    titles = {each.dataset: f"{each.dataset}, a new dataset" for each in waits} | titles
     return page(request, "data.html.j2", datasets=found, proposals=waits, titles=titles, left=left, example=EXAMPLE)
 
 

@@ -14,7 +14,9 @@ from modelworks.study import (
     DataProposal,
     accept_proposal,
     decline_proposal,
+    is_new_dataset,
     may_be_corrected,
+    new_dataset_page,
     proposal_of,
     propose_file,
     proposed_page,
@@ -115,7 +117,8 @@ def withdraw(request: Request, visit: Runner, dataset: str, proposal: str) -> Re
     with visit.deed(request, "withdrew a proposed file", f"dataset {dataset}, proposal {proposal}"):
         if not withdraw_proposal(visit.workspace.root, found):
             no_such_place()
-    return RedirectResponse(at(visit.workspace.name, "data", dataset), 303)
+    is_known = _catalogue.known(visit.workspace, dataset) is not None
+    return RedirectResponse(at(visit.workspace.name, "data", *([dataset] if is_known else [])), 303)
 
 
 def _done(
@@ -139,15 +142,18 @@ def _shown(
 ) -> Response:
     workspace, people = visit.workspace, visit.house.people
     left = settle(people, workspace)
-    present = _catalogue.dataset(workspace, dataset)
-    rests = resting_on(workspace, _raw_file(present))
+    # Of a dataset that is proposed itself there is none.
+    present = _catalogue.known(workspace, dataset)
+    rests = resting_on(workspace, _raw_file(present)) if present is not None else []
     found = proposal_of(workspace.root, dataset, proposal)
     if found is None:
         told = next(iter(corrections(people, workspace, dataset, proposal)), None) or no_such_place()
-        return page(request, "corrected.html.j2", dataset=present, correction=told, rests=rests, left=left)
+        return page(
+            request, "corrected.html.j2", dataset=present, name=dataset, correction=told, rests=rests, left=left
+        )
     return page(
         request, "proposal.html.j2", 409 if error else 200, letters=error.letters if error else (),
-        proposal=found, links=_catalogue.links(workspace), rests=rests, left=left,
+        is_new=present is None, proposal=found, links=_catalogue.links(workspace), rests=rests, left=left,
         is_theirs=found.login == visit.person.name, is_own=_is_own(visit, found), **_drawn(workspace, found),
     )  # fmt: skip
 
@@ -157,6 +163,9 @@ def _drawn(workspace: Workspace, found: DataProposal) -> dict[str, Any]:
 
     def made() -> dict[str, Any]:
         # Whatever was sent is read in a process of its own, which takes so much memory and so long.
+        if is_new_dataset(workspace.root, found):
+            shown = workspace.of_data(new_dataset_page, workspace.root, found)
+            return {"page": shown, "difference": None, **data_views(workspace, shown)}
         shown, difference = workspace.of_data(proposed_page, workspace.root, found)
         return {"page": shown, "difference": difference, **data_views(workspace, shown)}
 
