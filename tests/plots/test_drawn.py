@@ -61,3 +61,10 @@ def test_parameters_that_share_a_cloud_have_their_names() -> None:
 def test_a_table_of_the_teams_own_figure_is_read_too(rows: list[dict[str, int]]) -> None:
     spec = {"$schema": "…", "description": "Caption", "title": ["Two", "lines"], "datasets": {"seen": rows}}
     assert drawn_rows(spec) == [{"panel": "Two lines", "layer": "seen", "a": 1}]
+
+
+def test_columns_of_unequal_length_are_filled_up_as_vega_does() -> None:
+    """A figure of the team's may unfold what it likes."""
+    spec = {"data": {"values": [{"a": [1, 2], "b": ["x"], "c": 3}]}, "transform": [{"flatten": ["a", "b", "c", "d"]}]}
+    rows = [{name: row[name] for name in "abcd"} for row in drawn_rows(spec)]
+    assert rows == [{"a": 1, "b": "x", "c": 3, "d": None}, {"a": 2, "b": None, "c": None, "d": None}]

@@ -82,7 +82,9 @@ def test_numbers_in_other_units_are_not_held_against_each_other(tmp_path: Path) 
 @pytest.mark.parametrize("unit", ["date", ""])
 def test_a_day_is_the_same_day_wherever_the_model_begins(tmp_path: Path, unit: str) -> None:
     """The number behind it is a time of the model, and 10 days after one beginning are 3 after another."""
-    first, same = (number(value, unit, "2021-03-12 (2021-03-11 to 2021-03-13)") for value in (10.0, 3.0))
+    first, same = (
+        number(value, each, "2021-03-12 (2021-03-11 to 2021-03-13)") for value, each in ((10.0, unit), (3.0, "date"))
+    )
     html = told_of(tmp_path, first, same)
     assert "the same" in html
     assert "The runs were made from the same inputs." in html

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from modelworks.plots._figure import Spec
 
-# What cells of a grid share goes by a number there, as a name of the team's may mean something to Vega.
 EPOCH = datetime(1970, 1, 1)
+# What cells of a grid share goes by a number there, as a name of the team's may mean something to Vega.
 _NUMBERED = re.compile(r"p\d+")
 
 
@@ -49,8 +50,9 @@ def _rows(part: Any, panel: str, layer: str) -> Iterator[tuple[str, str, dict[st
 
 
 def _unfolded(row: Mapping[str, Any], names: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a table that is told column by column."""
-    for values in zip(*(row[name] for name in names), strict=True):
+    """The rows of a table that is told column by column; a column may be shorter, or not be there."""
+    columns = [row[name] if isinstance(row.get(name), list) else [row.get(name)] for name in names]
+    for values in zip_longest(*columns):
         told = dict(zip(names, values, strict=True))
         yield {name: _moment(value) if name == "time" else value for name, value in told.items()}
 

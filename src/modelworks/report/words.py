@@ -170,14 +170,16 @@ def change(now: Mapping[str, Any], before: Mapping[str, Any], *, is_chance: bool
     'in another unit'
     >>> change({"median": 9.5, "text": "2026-03-10"}, {"median": 71.5, "text": "2026-03-12 (2026-03-11 to 2026-03-20)"})
     'earlier by 2 days, outside the earlier interval'
+    >>> change({"median": 9.5, "text": "2026-03-10"}, {"median": 71.5, "text": "2026-99-99", "unit": "date"})
+    'in another unit'
     """
     if not now or not before:
         return "new" if now else "no longer asked"
-    if (now.get("unit") or "") != (before.get("unit") or ""):
-        return "in another unit"
     (median, *_), (earlier, low, high) = _three(now), _three(before)
     if median is None or earlier is None:
         return ""
+    if _kind(median, now) != _kind(earlier, before):
+        return "in another unit"
     if median == earlier:
         return "the same"
     # A probability is one number and has no interval.
@@ -186,13 +188,23 @@ def change(now: Mapping[str, Any], before: Mapping[str, Any], *, is_chance: bool
     return _distance(median, earlier) + told
 
 
+def _kind(middle: Any, said: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether a number is a day, and otherwise its unit; of an older run a day has none."""
+    is_day = isinstance(middle, date)
+    return is_day, "" if is_day else str(said.get("unit") or "")
+
+
 def _three(said: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """The median of a number and its interval; of a day the days, whose numbers depend on when a model begins."""
     text = str(said.get("text") or "")
-    if not _DAY.match(text):
+    try:
+        days = [date.fromisoformat(each) for each in _DAY.findall(text)] if _DAY.match(text) else []
+    except ValueError:
+        # A stage of the team's own may say anything.
+        days = []
+    if not days:
         return said.get("median"), said.get("low"), said.get("high")
-    days = [*map(date.fromisoformat, _DAY.findall(text)), None, None]
-    return days[0], days[1], days[2]
+    return days[0], *(days[1:3] if len(days) > 2 else (None, None))
 
 
 def _distance(median: Any, earlier: Any) -> str:

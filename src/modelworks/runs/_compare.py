@@ -66,7 +66,7 @@ class Number:
     @property
     def has_one_unit(self) -> bool:
         """Whether all runs that have it have it in the same unit."""
-        return len({each.get("unit") or "" for each in self.values if each is not None}) == 1
+        return len({_unit(each) for each in self.values if each is not None}) == 1
 
     @property
     def draws_compare(self) -> bool:
@@ -76,7 +76,7 @@ class Number:
     @property
     def moved(self) -> bool:
         """Whether the runs' medians differ, be it in the last digit; of a date, whether it is another day."""
-        told = (None if each is None else (each.get("unit"), _day(each) or each.get("median")) for each in self.values)
+        told = (None if each is None else (_unit(each), _day(each) or each.get("median")) for each in self.values)
         return len(set(told)) > 1
 
 
@@ -219,6 +219,11 @@ def _numbers(runs: Sequence[Run]) -> Iterator[Number]:
             values = [None if said is None else {part: said.get(part) for part in _PARTS} for said in known]
             found = Number(group, name, str(first.get("title") or name), str(first.get("unit") or ""), tuple(values))
             yield found if found.has_one_unit else replace(found, unit="")
+
+
+def _unit(said: Mapping[str, Any]) -> str:
+    """The unit of a number; an older run may have a day without one."""
+    return "date" if _day(said) else str(said.get("unit") or "")
 
 
 def _day(said: Mapping[str, Any]) -> str:

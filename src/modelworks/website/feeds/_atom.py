@@ -27,8 +27,8 @@ def atom(
     `record` gives what the record of a run says, by its key.
     """
     approved = [each for each in promotions if each.approved]
-    rounds = sorted(approved, key=lambda each: each.round)
-    moved = {(each.run, each.round): _moved(each, {of.run: of.approved for of in rounds}) for each in rounds}
+    last = {each.run: each.approved for each in sorted(approved, key=lambda each: each.round)}
+    moved = {(each.run, each.round): _moved(each, last) for each in approved}
     known = sorted(approved, key=lambda each: moved[each.run, each.round], reverse=True)[:MOST_ENTRIES]
     feed = ElementTree.Element(f"{{{ATOM}}}feed")
     _text(feed, "title", f"{title}: approved results")
