@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -108,19 +109,49 @@ def test_the_list_goes_on_after_a_run(index: Index, publish: Publish) -> None:
 def test_runs_are_listed_in_the_order_asked_for(index: Index, publish: Publish) -> None:
     """What says nothing comes last either way, and of those that are alike the latest comes first."""
     said = [("b", 3.0), ("a", 1.0), ("b", 2.0), ("c", None)]
-    b3, a1, b2, c = (publish(study, **({} if seconds is None else {"seconds": seconds})) for study, seconds in said)
+    b3, a1, b2, c = (
+        publish(study, **({} if seconds is None else {"seconds": seconds, "measures": {"rate": seconds}}))
+        for study, seconds in said
+    )
     for order, descending, expected in (
         ("time", False, [b3, a1, b2, c]),
         ("seconds", True, [b3, b2, a1, c]),
         ("seconds", False, [a1, b2, b3, c]),
         ("study", False, [a1, b2, b3, c]),
         ("study", True, [c, b2, b3, a1]),
+        ("number:rate", True, [b3, b2, a1, c]),
+        ("number:rate", False, [a1, b2, b3, c]),
     ):
         wanted = Wanted(order=order, descending=descending)
-        assert ids(index.select(wanted)) == [run.id for run in expected], wanted
-    with pytest.raises(ModelworksError) as told:
-        index.select(Wanted(order="colour"))
-    assert told.value.codes == ("R151",)
+        for limit in (None, 4, 3, 2):
+            assert ids(index.select(replace(wanted, limit=limit))) == [run.id for run in expected[:limit]], wanted
+    for none in ("colour", "number:rat"):
+        with pytest.raises(ModelworksError) as told:
+            index.select(Wanted(order=none))
+        assert told.value.codes == ("R151",)
+
+
+def test_a_run_is_listed_once_by_a_number_that_it_has_twice(index: Index, publish: Publish) -> None:
+    """A parameter and a quantity may have one name."""
+    both, high = (
+        publish(parameters={"rate": {"value": 1.0}}, quantities={"rate": {"value": 3.0}}),
+        publish(parameters={"rate": {"value": 4.0}}),
+    )
+    for limit in (None, 2):
+        assert ids(index.select(Wanted(order="number:rate", limit=limit))) == [high.id, both.id]
+
+
+def test_what_was_assumed_otherwise_stands_under_its_study(index: Index, publish: Publish) -> None:
+    """A rerun has a folder of its own, as a study has, but nobody thinks of it as one."""
+    as_it_is = publish("flu")
+    rerun = publish("flu-rate-2-3f5a1c", rerun={"of": "Flu", "changes": ["value rate = 2", "target deaths without"]})
+    other = publish("tb")
+    found = index.select(Wanted(of_study="flu"))
+    assert index.counts(Wanted(), [])["of_study"] == {"flu": 2, "tb": 1}
+    assert ids(found) == [rerun.id, as_it_is.id]
+    assert [row.changes for row in found.rows] == ["value rate = 2; target deaths without", None]
+    assert ids(index.select(Wanted(study="flu"))) == [as_it_is.id]
+    assert ids(index.select(Wanted(order="study", descending=False))) == [rerun.id, as_it_is.id, other.id]
 
 
 def test_runs_are_counted_by_what_one_would_see_instead(index: Index, publish: Publish) -> None:
@@ -130,16 +161,16 @@ def test_runs_are_counted_by_what_one_would_see_instead(index: Index, publish: P
         publish(study, verdict=verdict, provenance={"person": "Ada"})
     every = index.select().approved
     counts = index.counts(Wanted(), every)
-    assert counts["study"] == {"a": 3, "b": 1}
+    assert counts["of_study"] == {"a": 3, "b": 1}
     assert counts["verdict"] == {"fine": 2, "stop": 2}
     assert counts["person"] == {"Ada": 3}
     assert counts["approved"] == {"yes": 0}
-    narrowed = index.counts(Wanted(study="a", person="Ada"), [first.key])
-    assert narrowed["study"] == {"a": 2, "b": 1}
+    narrowed = index.counts(Wanted(of_study="a", person="Ada"), [first.key])
+    assert narrowed["of_study"] == {"a": 2, "b": 1}
     assert narrowed["verdict"] == {"fine": 1, "stop": 1}
     assert narrowed["person"] == {"Ada": 2}
     assert index.counts(Wanted(approved=True), [first.key])["verdict"] == {"fine": 1}
-    assert index.counts(Wanted(conditions=(condition("rate > 1"),)), every)["study"] == {"a": 1}
+    assert index.counts(Wanted(conditions=(condition("rate > 1"),)), every)["of_study"] == {"a": 1}
     assert index.numbers([first.key])[first.key]["rate"] == {"value": 2.0, "low": 1.0, "high": 3.0, "mean": None}
 
 

@@ -158,3 +158,36 @@ def test_a_facet_says_how_many_and_is_taken_back(browser: TestClient, runs: list
     chosen = re.search(r'<a href="([^"]+)" aria-current="true">Look <span class="count">0</span>', said)
     assert chosen is not None
     assert chosen[1] == f"{AT}/runs"
+
+
+def test_the_list_is_sorted_by_a_number_of_the_runs(browser: TestClient, runs: list[Run]) -> None:
+    """By a click on its column, which is shown wherever the list is sorted by it."""
+    said = listed(browser, "?column=study&column=number:rate")
+    assert f'href="{AT}/runs?column=study&amp;column=number%3Arate&amp;sort=-number%3Arate"' in said
+    largest = listed(browser, "?sort=-number:rate")
+    assert in_order(largest, runs) == [6, 5, 4, 3, 2, 1, 0]
+    assert re.search(r'aria-sort="descending" class="is-number"><a class="sorts" [^>]+>Rate</a>', largest)
+    assert '<option value="-number:rate" selected>Rate, the largest first</option>' in largest
+    assert in_order(listed(browser, "?sort=number:rate"), runs) == [0, 1, 2, 3, 4, 5, 6]
+    assert "R151" in listed(browser, "?sort=number:rat", status=422)
+
+
+def test_all_that_the_list_may_be_narrowed_to_is_found(browser: TestClient, runs: list[Run]) -> None:
+    """Of many the most frequent are shown, and all of them are one click away, and can be searched."""
+    root = next(each for each in runs[0].path.parents if each.name == "ours")
+    for number in range(10):
+        store_around(root).publish((f"other-{number}", "sir", "here"), stages={}, record={})
+    assert facet(said := listed(browser), "study") == ["flu", *(f"other-{number}" for number in range(7))]
+    assert f'href="{AT}/runs?facet=study#facet-study">Find among all 11' in said
+    every = facet(listed(browser, "?facet=study"), "study")
+    assert every == ["flu", *(f"other-{number}" for number in range(10))]
+    found = listed(browser, "?facet=study&find=R-9&sort=study")
+    assert facet(found, "study") == ["other-9"]
+    assert f'href="{AT}/runs?sort=study&amp;study=other-9"' in found
+    assert facet(listed(browser, "?facet=study&find=%3Cb%3E"), "study") == []
+
+
+def facet(said: str, name: str) -> list[str]:
+    """The values that the list may be narrowed to by a facet, as they are shown."""
+    shown = said.partition(f'id="facet-{name}"')[2].partition("</ul>")[0]
+    return re.findall(r'<a [^>]+>([^<]+) <span class="count">', shown)

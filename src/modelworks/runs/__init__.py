@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         python_like,
         source_hash,
     )
-    from modelworks.runs._find import FACETS, Condition, Wanted, condition, numbers_of
+    from modelworks.runs._find import NUMBER, Condition, Wanted, condition, numbers_of
     from modelworks.runs._fingerprint import fingerprint
     from modelworks.runs._git import (
         ask_git,
@@ -86,7 +86,7 @@ _HOME = {
     "find_source": "_environment",
     "fingerprint": "_fingerprint",
     "forget_source": "_environment",
-    "FACETS": "_find",
+    "NUMBER": "_find",
     "Index": "_index",
     "installed": "_assembly",
     "is_number": "_trace",
@@ -143,9 +143,9 @@ _HOME = {
 
 __all__ = [
     "APPROVED",
-    "FACETS",
     "KINDS_OF_DIFFERENCE",
     "LOG",
+    "NUMBER",
     "BucketStore",
     "Comparison",
     "Condition",

@@ -20,7 +20,9 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 # By what a list may be ordered, and by which of its values runs are counted.
 ORDERS = ("time", "study", "model", "region", "verdict", "seconds", "person")
-FACETS = ("study", "region", "verdict", "person")
+FACETS = ("of_study", "region", "verdict", "person")
+# What begins an order by the number of a run that has this name.
+NUMBER = "number:"
 # What an index keeps of a number; `value` is the median where there is one.
 PARTS = ("value", "low", "high", "mean")
 _CONDITION = re.compile(r"\s*(?P<name>[^\s<>=!]+)\s*(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<number>\S+)\s*")
@@ -46,10 +48,12 @@ class Wanted:
 
     With `approved` only the runs that the team stands behind now. With `after`, the key of a run (which may be gone
     meanwhile), those that come after it in the list, which has to be in its own order: the latest first. `order` is
-    one of `ORDERS`; what a run says nothing of comes last either way.
+    one of `ORDERS`, or `number:` and the name of a number; what a run says nothing of comes last either way. To be
+    `of_study` is to be a run of it, or of it with something assumed otherwise.
     """
 
     study: str | None = None
+    of_study: str | None = None
     model: str | None = None
     region: str | None = None
     commit: str | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sql
 
 from modelworks.errors import Letter, ModelworksError, fail, near
-from modelworks.runs._find import COMPARISONS, FACETS, ORDERS, PARTS, Condition, Wanted, day
+from modelworks.runs._find import COMPARISONS, FACETS, NUMBER, ORDERS, PARTS, Condition, Wanted, day
 from modelworks.runs._index_tables import FILES, NUMBERS, RUNS, TAGS, WORDS, beginning, portions
 from modelworks.runs._index_upkeep import Upkeep
 from modelworks.runs._promotion import APPROVED, Promotion, by_run, waiting, what_holds
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run as a list shows it."""
+    """One run as a list shows it; where something was assumed otherwise than in `of_study`, `changes` say what."""
 
     key: str
     id: str
     study: str
+    of_study: str
+    changes: str | None
     model: str
     region: str
     commit: str
@@ -50,6 +52,7 @@ class Row:
     promotion: Promotion | None = None
 
 
+_LATEST = (RUNS.c.time.desc(), RUNS.c.id.desc())
 # What a row of the table says of a run, in the order of `Row`: all but its tags and its promotion.
 _TOLD = operator.attrgetter(*list(Row.__dataclass_fields__)[:-2])
 
@@ -100,7 +103,7 @@ class Index(Upkeep):
         What is asked of a facet narrows the others and not itself: its counts say what one would see instead.
         `approved` is that of a `Listing`, and nothing is looked for that came after it.
         """
-        free = replace(wanted, study=None, region=None, verdict=None, person=None, approved=False)
+        free = replace(wanted, of_study=None, region=None, verdict=None, person=None, approved=False)
         columns = [RUNS.c[name] for name in FACETS]
         with self._answering():
             conditions = tuple(self._conditions(free, ()))
@@ -200,11 +203,30 @@ class Index(Upkeep):
 
     def _found(self, wanted: Wanted, conditions: Sequence[Any]) -> Sequence[sql.Row[Any]]:
         """The rows of those asked for, in their order."""
+        if wanted.order.startswith(NUMBER):
+            return self._by_number(wanted, conditions)
         asked = sql.select(RUNS).where(*conditions).order_by(*_order(wanted)).limit(wanted.limit)
         if wanted.after is not None:
             asked = asked.where(_after(wanted.after))
         with self._engine.connect() as connection:
             return connection.execute(asked).fetchall()
+
+    def _by_number(self, wanted: Wanted, conditions: Sequence[Any]) -> Sequence[sql.Row[Any]]:
+        """The same, in the order of a number: asked of the numbers, which lie in it, and read only so far."""
+        name = wanted.order.removeprefix(NUMBER)
+        self._has_to_be_a_number(name)
+        here = (NUMBERS.c.store == self._store.address, NUMBERS.c.name == name)
+        with_it = sql.select(RUNS).join(NUMBERS, NUMBERS.c.key == RUNS.c.key).where(*here, *conditions)
+        with_it = with_it.order_by(*_directed(wanted, NUMBERS.c.value), *_LATEST)
+        without = sql.select(RUNS).where(*conditions, RUNS.c.key.not_in(self._keys(NUMBERS, *here))).order_by(*_LATEST)
+        with self._engine.connect() as connection:
+            # A parameter, a quantity and a measure may have one name.
+            most = None if wanted.limit is None else 3 * wanted.limit
+            found = list({row.key: row for row in connection.execute(with_it.limit(most))}.values())[: wanted.limit]
+            if wanted.limit is None or len(found) < wanted.limit:
+                left = None if wanted.limit is None else wanted.limit - len(found)
+                found.extend(connection.execute(without.limit(left)))
+        return found
 
     def _changed(self, found: Iterable[sql.Row[Any]]) -> list[str]:
         """Those of the runs to be shown whose record is no longer as it was read."""
@@ -233,7 +255,7 @@ class Index(Upkeep):
     def _conditions(self, wanted: Wanted, promotions: Iterable[Promotion]) -> Iterator[Any]:
         yield RUNS.c.store == self._store.address
         yield RUNS.c.damage.is_(None)
-        for name in ("study", "model", "region", "verdict", "person", "pinned"):
+        for name in ("study", "of_study", "model", "region", "verdict", "person", "pinned"):
             value = _in_index(wanted, name)
             if value is not None:
                 yield RUNS.c[name] == value
@@ -249,15 +271,16 @@ class Index(Upkeep):
         if wanted.tag is not None:
             yield RUNS.c.key.in_(self._keys(TAGS, TAGS.c.tag == wanted.tag))
         for name in dict.fromkeys(each.name for each in wanted.conditions):
-            if not self._has_number(name):
-                fail("R151", f"no run has a number called `{name}`", hint=near(name, self.names_of_numbers()))
+            self._has_to_be_a_number(name)
             # Together, so that the two ends of a range are one stretch of the table.
             compared = [_compared(each) for each in wanted.conditions if each.name == name]
             yield RUNS.c.key.in_(self._keys(NUMBERS, NUMBERS.c.name == name, *compared))
 
-    def _has_number(self, name: str) -> bool:
+    def _has_to_be_a_number(self, name: str) -> None:
         with self._engine.connect() as connection:
-            return connection.execute(self._keys(NUMBERS, NUMBERS.c.name == name).limit(1)).first() is not None
+            found = connection.execute(self._keys(NUMBERS, NUMBERS.c.name == name).limit(1)).first()
+        if found is None:
+            fail("R151", f"no run has a number called `{name}`", hint=near(name, self.names_of_numbers()))
 
     def _tags(self, connection: sql.Connection, keys: list[str]) -> dict[str, tuple[str, ...]]:
         tags: dict[str, tuple[str, ...]] = {}
@@ -284,18 +307,23 @@ def _order(wanted: Wanted) -> Iterator[Any]:
     """In which order runs are listed; of those that are alike the latest come first."""
     if wanted.order not in ORDERS:
         fail("R151", f"runs are not listed by `{wanted.order}`", hint=near(wanted.order, ORDERS))
-    columns = [RUNS.c.time, RUNS.c.id] if wanted.order == "time" else [RUNS.c[wanted.order]]
-    if wanted.order != "time":
-        yield columns[0].is_(None)
+    if wanted.order == "time":
+        yield from _directed(wanted, RUNS.c.time, RUNS.c.id)
+        return
+    # With something assumed otherwise a run stands beside those of its study.
+    column = RUNS.c["of_study" if wanted.order == "study" else wanted.order]
+    yield column.is_(None)
+    yield from (*_directed(wanted, column), *_LATEST)
+
+
+def _directed(wanted: Wanted, *columns: Any) -> Iterator[Any]:
     yield from (each.desc() if wanted.descending else each.asc() for each in columns)
-    if wanted.order != "time":
-        yield from (RUNS.c.time.desc(), RUNS.c.id.desc())
 
 
 def _in_index(wanted: Wanted, name: str) -> Any:
     """What is asked of a column, as it stands there: studies, models and regions are folders."""
     value = getattr(wanted, name)
-    return folder_name(value) if value is not None and name in ("study", "model", "region") else value
+    return folder_name(value) if value is not None and name in ("study", "of_study", "model", "region") else value
 
 
 def _tally(counted: Iterable[Sequence[Any]], asked: Sequence[str | None], facet: int | None) -> dict[str, int]:

@@ -11,12 +11,13 @@ import sqlalchemy as sql
 from modelworks.errors import ModelworksError
 from modelworks.runs._find import FACETS, PARTS, numbers_of
 from modelworks.runs._run import CHECKSUMS, id_of
+from modelworks.runs._store import folder_name
 
 if TYPE_CHECKING:
     from modelworks.runs._store import Store
 
 # Of another edition an index is thrown away and made anew.
-EDITION = 6
+EDITION = 7
 # A lock of PostgreSQL that all who refresh an index of runs agree upon.
 LOCK = 0x6D77_7275
 
@@ -37,7 +38,8 @@ def _table(name: str, keys: Mapping[str, Any], **columns: Any) -> sql.Table:
 RUNS = _table(
     "runs",
     {"key": _TEXT},
-    id=_TEXT, study=_TEXT, model=_TEXT, region=_TEXT, time=_TEXT, commit=_TEXT, dirty=sql.Boolean(), until=_TEXT,
+    id=_TEXT, study=_TEXT, of_study=_TEXT, changes=_TEXT,
+    model=_TEXT, region=_TEXT, time=_TEXT, commit=_TEXT, dirty=sql.Boolean(), until=_TEXT,
     verdict=_TEXT, finished=_TEXT, seconds=_NUMBER, title=_TEXT, answer=_TEXT, person=_TEXT, pinned=sql.Boolean(),
     damage=_TEXT, stamp=_TEXT,
 )  # fmt: skip
@@ -53,7 +55,9 @@ ABOUT = _table("about", {"name": _TEXT}, value=_TEXT)
 sql.Index("modelworks_runs_in_order", RUNS.c.store, RUNS.c.time.desc(), RUNS.c.id.desc())
 sql.Index("modelworks_runs_by_id", RUNS.c.store, RUNS.c.id)
 # Counts those of a study, gives them in order, and finds the damaged ones, without a look at any row.
-sql.Index("modelworks_runs_of_studies", RUNS.c.store, RUNS.c.damage, RUNS.c.study, RUNS.c.time.desc(), RUNS.c.id.desc())
+for _name in ("study", "of_study"):
+    _latest = (RUNS.c[_name], RUNS.c.time.desc(), RUNS.c.id.desc())
+    sql.Index(f"modelworks_runs_by_{_name}", RUNS.c.store, RUNS.c.damage, *_latest)
 # Counts the runs by what they are narrowed by (`FACETS`) without a look at any row.
 sql.Index("modelworks_runs_of_facets", RUNS.c.store, RUNS.c.damage, *(RUNS.c[name] for name in FACETS))
 sql.Index("modelworks_numbers_by_name", NUMBERS.c.store, NUMBERS.c.name, NUMBERS.c.value)
@@ -72,7 +76,7 @@ def row_of(store: Store, key: str) -> tuple[dict[str, Any], list[dict[str, Any]]
     study, model, region, moment, folder = key.split("/")
     row: dict[str, Any] = dict.fromkeys(column.name for column in RUNS.columns if column.name != "store")
     row |= {"key": key, "id": id_of(Path(key)), "study": study, "model": model, "region": region, "time": moment}
-    row |= {"commit": folder[:7], "pinned": False, "dirty": False}
+    row |= {"commit": folder[:7], "of_study": study, "pinned": False, "dirty": False}
     try:
         record = store.record(key)
     except ModelworksError as error:
@@ -80,6 +84,8 @@ def row_of(store: Store, key: str) -> tuple[dict[str, Any], list[dict[str, Any]]
     known = record.get("provenance") or {}
     row |= {name: record.get(name) for name in ("until", "verdict", "finished", "seconds", "title", "answer")}
     row |= {"person": known.get("person"), "dirty": bool(known.get("dirty"))}
+    if rerun := record.get("rerun"):
+        row |= {"of_study": folder_name(rerun.get("of") or study), "changes": "; ".join(rerun.get("changes") or ())}
     return row, list(numbers_of(record))
 
 

@@ -11,17 +11,17 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from modelworks.report import words
-from modelworks.runs import FACETS, Listing, Wanted, condition
+from modelworks.runs import NUMBER, Listing, Wanted, condition
 from modelworks.website._house import Workspace
 from modelworks.website._render import page
-from modelworks.website._studies import record, studies
+from modelworks.website._studies import record
 from modelworks.website.access.visits import Reader
 
 router = APIRouter()
 
 SHOWN = 50
 MOST_SHOWN = 500
-# Of a facet with more values the most frequent are shown.
+# Of a facet with more values the most frequent are shown, until somebody asks for all.
 VALUES_SHOWN = 8
 LATEST = "-time"
 
@@ -52,7 +52,6 @@ COLUMNS: Mapping[str, Column] = {
 }
 FIRST_COLUMNS = ("study", "verdict", "answer", "time", "seconds", "person")
 TITLES = {"study": "Study", "verdict": "Verdict", "region": "Region", "person": "By", "approved": "Approved"}
-NUMBER = "number:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +72,25 @@ class Asked:
 
     def wanted(self, limit: int) -> Wanted:
         """The same, as the index takes it; R151 where a day, a condition or an order is none."""
-        texts = {name: getattr(self, name).strip() or None for name in (*FACETS, "tag", "since", "until")}
+        asked = ("verdict", "region", "person", "tag", "since", "until")
+        texts = {name: getattr(self, name).strip() or None for name in asked}
         conditions = tuple(condition(each) for each in self.where.split(",") if each.strip())
         return Wanted(
-            **texts, approved=bool(self.approved), conditions=conditions, limit=limit,
-            order=self.sort.removeprefix("-"), descending=self.sort.startswith("-"),
+            **texts, of_study=self.study.strip() or None, approved=bool(self.approved), conditions=conditions,
+            limit=limit, order=self.sort.removeprefix("-"), descending=self.sort.startswith("-"),
         )  # fmt: skip
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns to show, in their order; numbers come after what is known of every run."""
         chosen = [name for name in COLUMNS if name in self.column]
-        numbers = [name for name in dict.fromkeys(self.column) if name.startswith(NUMBER)]
-        return (*(chosen or FIRST_COLUMNS), *numbers)
+        return (*(chosen or FIRST_COLUMNS), *self.numbers)
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers to show, as columns; what the list is sorted by is shown, too."""
+        asked = (*self.column, self.sort.removeprefix("-"))
+        return [name for name in dict.fromkeys(asked) if name.startswith(NUMBER)]
 
     @property
     def narrows(self) -> bool:
@@ -103,7 +108,7 @@ class Asked:
 
     def sorted_by(self, column: str) -> str:
         """The query behind the title of a column: sorts by it, and the other way round where it does so already."""
-        (first, _), (second, _) = COLUMNS[column].orders
+        (first, _), (second, _) = column_of(column).orders
         chosen = second if self.sort == first else first
         return self.but(sort="" if chosen == LATEST else chosen)
 
@@ -115,11 +120,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A way to narrow the list: each of its values with how many runs there are, and the address that asks for it."""
+    """A way to narrow the list: each of its values with how many runs there are, and the address that asks for it.
+
+    `count` is that of all its values, of which the most frequent are shown, or those that `find` finds where it is
+    `opened`.
+    """
 
     name: str
     values: tuple[tuple[str, int, str, bool], ...]
-    more: int
+    count: int
+    opened: bool = False
+    find: str = ""
 
     @property
     def title(self) -> str:
@@ -142,23 +153,35 @@ def runs(
     sort: str = LATEST,
     column: Annotated[Sequence[str], Query()] = (),
     show: Annotated[int, Query(ge=1, le=MOST_SHOWN)] = SHOWN,
+    facet: str = "",
+    find: str = "",
 ) -> Response:
-    """The runs asked for, the latest first or in the order that was asked for."""
+    """The runs asked for, the latest first or in the order that was asked for.
+
+    `facet` names one of which all values are shown that have the letters to `find`.
+    """
     index = visit.workspace.index
     asked = Asked(study, verdict, region, person, approved, tag, since, until, where, sort or LATEST, tuple(column))
     wanted = asked.wanted(show)
     listing = index.select(wanted)
-    names = [each.name for each in studies(visit.workspace)]
     return page(
         request, "runs.html.j2",
-        listing=listing, asked=asked, studies=names if len(names) > VALUES_SHOWN else [],
-        facets=_facets(asked, index.counts(wanted, listing.approved)), columns=COLUMNS,
+        listing=listing, asked=asked, facets=_facets(asked, index.counts(wanted, listing.approved), facet, find),
+        columns=COLUMNS, column_of=column_of,
         more=asked.but(show=min(2 * show, MOST_SHOWN)) if listing.total > show < MOST_SHOWN else "",
         **_numbers(visit.workspace, listing, asked),
     )  # fmt: skip
 
 
-def _facets(asked: Asked, counts: Mapping[str, Mapping[str, int]]) -> list[Facet]:
+def column_of(name: str) -> Column:
+    """The column of that name, which may be one of a number."""
+    if name in COLUMNS:
+        return COLUMNS[name]
+    title = name.removeprefix(NUMBER).replace("_", " ").capitalize()
+    return Column(title, ((f"-{name}", f"{title}, the largest first"), (name, f"{title}, the smallest first")))
+
+
+def _facets(asked: Asked, counts: Mapping[str, Mapping[str, int]], opened: str, find: str) -> list[Facet]:
     """What the list may be narrowed by: of a facet in which all runs are alike there is nothing to choose."""
     found = []
     for name in TITLES:
@@ -166,16 +189,19 @@ def _facets(asked: Asked, counts: Mapping[str, Mapping[str, int]]) -> list[Facet
         # What is chosen may be a word of which there is no run.
         counted = {
             **({chosen: 0} if chosen else {}),
-            **{value: count for value, count in counts[name].items() if count},
+            **{value: count for value, count in counts["of_study" if name == "study" else name].items() if count},
         }
         if not chosen and len(counted) < (1 if name == "approved" else 2):
             continue
-        frequent = sorted(counted, key=lambda value: (value != chosen, -counted[value], value))
+        if name == opened:
+            shown = sorted(value for value in counted if find.strip().casefold() in value.casefold())
+        else:
+            shown = sorted(counted, key=lambda value: (value != chosen, -counted[value], value))[:VALUES_SHOWN]
         values = tuple(
             (value, counted[value], asked.but(**{name: "" if value == chosen else value}), value == chosen)
-            for value in frequent[:VALUES_SHOWN]
+            for value in shown
         )
-        found.append(Facet(name, values, len(frequent) - len(values)))
+        found.append(Facet(name, values, len(counted), name == opened, find))
     return found
 
 
