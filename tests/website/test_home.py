@@ -137,3 +137,19 @@ def test_what_is_said_of_a_long_series_is_of_all_its_points(tmp_path: Path) -> N
     assert len(points) < 150
     assert (round(WIDTH * 100 / 364, 1), 0.0) in points
     assert points[-1] == (WIDTH, pytest.approx(HEIGHT * (1 - 364 / 5000), abs=0.06))
+
+
+def test_a_mistake_in_the_settings_is_told_on_a_page_and_gone_when_it_is_mended(browser: TestClient) -> None:
+    settings = browser.app.state.house.workspace("ours").root / "modelworks.toml"  # type: ignore[attr-defined]
+    as_it_was = settings.read_text(encoding="utf-8")
+    settings.write_text(f"{as_it_was}\n[website\n", encoding="utf-8")
+    try:
+        told = browser.get("/w/ours", headers={"accept": "text/html"})
+        jobs = browser.get("/w/ours/jobs", headers={"accept": "text/html"})
+    finally:
+        settings.write_text(as_it_was, encoding="utf-8")
+    assert told.status_code == 422
+    assert "Y132" in told.text
+    assert "modelworks.toml" in told.text
+    assert jobs.status_code < 500
+    assert browser.get("/w/ours", headers={"accept": "text/html"}).status_code == 200

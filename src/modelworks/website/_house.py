@@ -14,7 +14,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection
 
-from modelworks.errors import fail
+from modelworks.errors import ModelworksError, fail
 from modelworks.inputs.repository import SETTINGS, Repository
 from modelworks.jobs import Queue
 from modelworks.runs import Index, Run, Store, usage
@@ -64,7 +64,11 @@ class Workspace:
 
     @property
     def title(self) -> str:
-        return self.repository.title
+        try:
+            return self.repository.title
+        except ModelworksError:
+            # The page that tells what is wrong with the settings has a title, too.
+            return self.name
 
     @cached_property
     def store(self) -> Store:
