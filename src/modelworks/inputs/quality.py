@@ -198,12 +198,19 @@ def _increasing(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
 
 
 def _every(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
-    def gaps(part: pd.DataFrame) -> list[str]:
-        days = np.unique(part[said["column"]].dropna().to_numpy().astype("datetime64[D]"))
+    def off_beat(part: pd.DataFrame) -> list[str]:
+        in_order = part[said["column"]].dropna().sort_values(kind="stable")
+        days, rows = in_order.to_numpy().astype("datetime64[D]"), in_order.index + 1
         apart = np.diff(days).astype(int)
-        return [f"{days[k]} to {days[k + 1]} ({apart[k]} days)" for k in np.flatnonzero(apart != round(said["days"]))]
+        return [
+            f"{days[k]} to {days[k + 1]} ({apart[k]} days)"
+            if apart[k]
+            else f"{days[k]} stands twice (rows {rows[k]} and {rows[k + 1]})"
+            for k in np.flatnonzero((apart != round(said["days"])) | (apart == 0)).tolist()
+        ]
 
-    return _told(_in_parts(table, said, gaps), f"`{said['column']}` does not go on every {said['days']:g} days")
+    problem = f"`{said['column']}` does not go on every {said['days']:g} days"
+    return _told(_in_parts(table, said, off_beat), problem)
 
 
 def _no_jump(table: pd.DataFrame, said: Mapping[str, Any], _: Tables) -> str:
