@@ -35,6 +35,21 @@ _IN_ADDRESS = re.compile(r"(?P<web>https?://)[^/\s@\"']+@|(?P<user>://[^/\s:@\"'
 SHORTEST_SECRET = 6
 
 
+# What a terminal obeys instead of showing it: colours, moves of the cursor, titles of windows (ECMA-48).
+_OBEYED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def as_shown(line: str) -> str:
+    """What a terminal would show of a line that a program printed, without its colours; nothing that it would obey.
+
+    >>> as_shown("\x1b[31mstuck\x1b[0m at chain 3"), as_shown("10%\\r20%\\r"), as_shown("a\x1b]0;title\x07b\x00")
+    ('stuck at chain 3', '20%', 'ab')
+    """
+    last = next((part for part in reversed(line.split("\r")) if part), "")
+    return _CONTROLS.sub("", _OBEYED.sub("", last))
+
+
 def without_secrets(text: str) -> str:
     """A text in which the secrets that this process was given are left out, also as JSON and addresses write them.
 

@@ -358,6 +358,17 @@ def test_a_single_observation_stands_within_a_curve() -> None:
     assert 10 <= len(spec["layer"][0]["data"]["values"][0]["time"]) <= 20
 
 
+def test_what_was_foreseen_of_a_single_moment_is_seen() -> None:
+    """An area over one moment has no width, and a line no length: the drawing has bars of 30 pixels there instead."""
+    point = observed().iloc[[5]]
+    there = quantiles("in_bed", str(point["time"].iloc[0].date()), 1)
+    figure = plots.figure("prior_predictive")(there, point, there)
+    tall = re.findall(r'<line [^>]*stroke-width="30"', figure.svg)
+    # Of the draws 95% and 50%, and of new observations 95%.
+    assert len(tall) == 3
+    assert "27 Jan" in figure.svg
+
+
 def test_an_observation_may_come_with_its_own_interval() -> None:
     """A survey reports one, and the reader should see it."""
     with_interval = observed().assign(low=1.0, high=300.0)

@@ -72,3 +72,10 @@ def test_how_far_a_step_is_holds_until_something_is_said() -> None:
     told = event(2, "progress", step="draw", done=3, total=4, seconds=1.0, left=2.0, note="")
     assert said(BEGUN, told).progress == told
     assert said(BEGUN, told, event(3, "step", step="next")).progress is None
+
+
+def test_what_a_program_printed_in_colours_is_told_without_them() -> None:
+    """Nothing of it is obeyed: not by a terminal, whose screen it could clear, and not by a page."""
+    log = said(BEGUN, event(1, "said", text="\x1b[2J\x1b[31mstuck\x1b[0m\x1b]8;;https://example.org\x1b\\ here"))
+    [part], _ = log.shown("", 0, 10)
+    assert part.lines[-1] == (2, "05:15:01  stuck here")

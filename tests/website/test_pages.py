@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -140,6 +141,13 @@ def test_a_line_that_is_being_written_is_heard_when_it_is_whole(tmp_path: Path) 
     assert len(found) == 1
     log.write_text(whole + whole + "not json\n", encoding="utf-8")
     assert len(list(JobLog(tmp_path).read(found[0][0]))) == 1
+
+
+def test_a_line_of_the_log_is_gone_to_without_a_mouse(site: Site) -> None:
+    """A field asks for its number; the line that was asked for has the focus when the page is there, and no other."""
+    write_log(site, 1, "one", "two", "three")
+    assert '<input type="number" name="line" min="1" max="3"' in get(site, f"/jobs/{site.job}")
+    assert re.findall(r'<a href="\?line=(\d)#L\d" autofocus', get(site, f"/jobs/{site.job}?line=2")) == ["2"]
 
 
 def test_what_happened_to_a_job_is_told_with_moments_as_everywhere(site: Site) -> None:

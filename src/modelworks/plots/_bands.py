@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelworks.plots._figure import Spec
 from modelworks.plots._panels import QUANTILES, columns, moments, numbers, thin
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 # More rows than a panel has pixels change nothing one can see.
 MOST_ROWS = 400
+
+# Of the bars that stand for bands where there is a single moment, in pixels.
+BAR_WIDTH = 30
 
 # In square pixels: wide enough to be met by a finger's worth of pointing.
 POINTER_SIZE = 160
@@ -33,18 +36,17 @@ def band_data(table: pd.DataFrame) -> Spec:
     return columns(time=moments(rows["time"]), **{name: numbers(rows[name]) for name in QUANTILES})
 
 
-def band_layers(x: Spec, y: Spec, *, hover: str, fill: str = BLUE) -> list[Spec]:
+def band_layers(x: Spec, y: Spec, *, hover: str, fill: str = BLUE, is_moment: bool = False) -> list[Spec]:
     """The outer band, the inner band, the median, and a rule that tells the numbers under the pointer.
 
-    `x` and `y` are axes; `hover` names the pointer's selection, and must differ between panels of a figure.
+    `x` and `y` are axes; `hover` names the pointer's selection, and must differ between panels of a figure. Of a
+    single moment the bands are bars.
     """
+    between = bar if is_moment else area
     return [
-        area(x, y, "q025", "q975", 0.18, fill),
-        area(x, y, "q25", "q75", 0.32, fill),
-        {
-            "mark": {"type": "line", "color": fill, "strokeWidth": 2, "clip": True},
-            "encoding": {"x": x, "y": {**y, "field": "q50"}},
-        },
+        between(x, y, "q025", "q975", 0.18, fill),
+        between(x, y, "q25", "q75", 0.32, fill),
+        edge(x, y, "q50", is_moment=is_moment, color=fill, strokeWidth=2),
         pointer_rule(x, hover),
     ]
 
@@ -55,6 +57,21 @@ def area(x: Spec, y: Spec, low: str, high: str, opacity: float, fill: str = BLUE
         "mark": {"type": "area", "color": fill, "opacity": opacity, "clip": True},
         "encoding": {"x": x, "y": {**y, "field": low}, "y2": {"field": high}},
     }
+
+
+def bar(x: Spec, y: Spec, low: str, high: str, opacity: float, fill: str = BLUE) -> Spec:
+    """What `area` shows, at a single moment, where an area has no width."""
+    mark = {"type": "rule", "color": fill, "opacity": opacity, "strokeWidth": BAR_WIDTH}
+    return {**area(x, y, low, high, opacity, fill), "mark": mark}
+
+
+def edge(x: Spec, y: Spec, field: str, *, is_moment: bool, **style: Any) -> Spec:
+    """A quantile as a line over time, or as a stroke at a single moment."""
+    mark = {"type": "line", "clip": True, **style}
+    if is_moment:
+        thickness = style.pop("strokeWidth")
+        mark = {"type": "tick", "orient": "horizontal", "size": BAR_WIDTH, "thickness": thickness, **style}
+    return {"mark": mark, "encoding": {"x": x, "y": {**y, "field": field}}}
 
 
 def pointer_rule(x: Spec, hover: str) -> Spec:

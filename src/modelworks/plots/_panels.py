@@ -130,6 +130,7 @@ def time_axis(times: Any) -> Spec:
     first, last = exact.min(), exact.max()
     days = int((last - first).astype("timedelta64[D]").astype(np.int64))
     years = sorted({str(first)[:4], str(last)[:4]})
+    domain = [first, last]
     # What has no room is left out evenly: "Feb, –, Apr" reads as if March were missing.
     axis: Spec = {"title": None, "tickCount": 5, "labelOverlap": "parity"}
     if days <= LONGEST_IN_DAYS:
@@ -138,10 +139,14 @@ def time_axis(times: Any) -> Spec:
         axis |= {"labelExpr": MONTHS}
     else:
         axis |= {"format": "%Y"}
+    if first == last:
+        # A single moment stands in the middle, under its own date.
+        axis["values"] = moments([first])
+        domain = [first - np.timedelta64(1, "D"), last + np.timedelta64(1, "D")]
     return {
         "field": "time",
         "type": "temporal",
-        "scale": {"type": "utc", "domain": moments([first, last])},
+        "scale": {"type": "utc", "domain": moments(domain)},
         "axis": axis,
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelworks.errors import fail, near
-from modelworks.plots._bands import area, band_data, band_layers, tooltip
+from modelworks.plots._bands import area, band_data, band_layers, bar, edge, tooltip
 from modelworks.plots._figure import Figure, Spec
 from modelworks.plots._panels import (
     MOST_POINTS,
@@ -117,20 +117,21 @@ def panel(table: pd.DataFrame, points: pd.DataFrame, new: pd.DataFrame | None, t
         heights += [new["q025"], new["q975"]]
     x = time_axis(np.concatenate([each.to_numpy(dtype="datetime64[ns]") for each in times]))
     y = value_axis("q50", *heights)
-    layers: list[Spec] = [
-        {"description": EXPECTED, **band_data(table), "layer": band_layers(x, y, hover=f"hover_{index}")}
-    ]
+    bands = band_layers(x, y, hover=f"hover_{index}", is_moment=len(table) == 1)
+    layers: list[Spec] = [{"description": EXPECTED, **band_data(table), "layer": bands}]
     if new is not None and len(new):
-        layers.insert(0, {"description": NEW, **band_data(new), "layer": predictive_layers(x, y)})
+        beyond = predictive_layers(x, y, is_moment=len(new) == 1)
+        layers.insert(0, {"description": NEW, **band_data(new), "layer": beyond})
     layers += observed_layers(points, x, y)
     return {"title": title, "layer": layers}
 
 
-def predictive_layers(x: Spec, y: Spec) -> list[Spec]:
+def predictive_layers(x: Spec, y: Spec, *, is_moment: bool = False) -> list[Spec]:
     """Where 95% of new observations would fall: a faint area between dashed lines."""
-    dashed = {"type": "line", "color": GREY, "strokeDash": [4, 3], "strokeWidth": 1, "clip": True}
-    edges = [{"mark": dashed, "encoding": {"x": x, "y": {**y, "field": edge}}} for edge in ("q025", "q975")]
-    return [area(x, y, "q025", "q975", 0.10, GREY), *edges]
+    edges = [
+        edge(x, y, each, is_moment=is_moment, color=GREY, strokeDash=[4, 3], strokeWidth=1) for each in ("q025", "q975")
+    ]
+    return [(bar if is_moment else area)(x, y, "q025", "q975", 0.10, GREY), *edges]
 
 
 def observed_layers(points: pd.DataFrame, x: Spec, y: Spec) -> list[Spec]:

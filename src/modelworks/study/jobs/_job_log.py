@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.inputs.repository import Repository
-from modelworks.logs import event_of
+from modelworks.logs import as_shown, event_of
 from modelworks.runs import progress_line
 from modelworks.study.jobs._jobs import jobs_of
 
@@ -73,7 +73,7 @@ def event_in_words(event: Mapping[str, Any]) -> str:
         case "progress":
             return progress_line(*(event[each] for each in ("step", "done", "total", "seconds", "left", "note")))
         case "said":
-            return str(event["text"])
+            return as_shown(str(event["text"]))
         case "step":
             return str(event["step"])
         case "stage":

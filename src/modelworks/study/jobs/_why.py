@@ -11,7 +11,7 @@ from modelworks.calibration import NO_ANSWER_IN_TIME
 from modelworks.errors import counted
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Event, Job, Queue
-from modelworks.logs import without_secrets
+from modelworks.logs import as_shown, without_secrets
 from modelworks.report import words
 from modelworks.study.jobs._estimate import took_in_words
 from modelworks.study.jobs._jobs import jobs_of, queue_around
@@ -121,6 +121,6 @@ def _nth(number: int) -> str:
 def _last_lines(path: Path) -> list[str]:
     try:
         found = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LINES_SHOWN:]
-        return without_secrets("\n".join(found)).splitlines()
+        return [as_shown(line) for line in without_secrets("\n".join(found)).splitlines()]
     except FileNotFoundError:
         return []

@@ -108,5 +108,5 @@
   source.addEventListener("error", () => {
     if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 10000);
   });
-  log.scrollTop = log.scrollHeight;
+  if (!new URLSearchParams(location.search).get("line")) log.scrollTop = log.scrollHeight;
 })();
