@@ -10,6 +10,7 @@ import asyncio
 import functools
 import json
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -23,6 +24,7 @@ from modelworks.runs import duration
 from modelworks.study import JobLog, explain_job, log_in_words, took_in_words
 from modelworks.website._house import Workspace
 from modelworks.website._job_log import SaidSoFar
+from modelworks.website._job_times import spent, usual_wait
 from modelworks.website._listening import listening
 from modelworks.website._render import at, page
 from modelworks.website.access.visits import Reader, Runner
@@ -50,7 +52,8 @@ def jobs(
     found = [job for each in states for job in queue.jobs((each,) if each not in OVER or state else OVER, SHOWN)]
     found = list({job.id: job for job in found}.values())[:SHOWN]
     return page(
-        request, "jobs.html.j2", jobs=found, state=state, counts=queue.counts(), workers=queue.workers(), note=note
+        request, "jobs.html.j2", jobs=found, state=state, counts=queue.counts(), workers=queue.workers(), note=note,
+        spent=spent(found, datetime.now(UTC)), usual_wait=usual_wait(found),
     )  # fmt: skip
 
 
