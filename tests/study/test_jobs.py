@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from click.testing import CliRunner
 from modelworks.calibration import Posterior
 from modelworks.cli import line, main
 from modelworks.errors import ModelworksError
-from modelworks.jobs import Attempt, Claim, Pace
+from modelworks.jobs import Attempt, Capacity, Claim, Order, Pace, Queue
 from modelworks.study import (
     carry_out,
     explain_job,
@@ -126,6 +128,27 @@ def test_it_is_said_why_nothing_happens(
     with pytest.raises(SystemExit):
         main(["why"])
     assert "No worker is there" in capsys.readouterr().out
+
+
+def finished(queue: Queue, order: Order, state: Literal["done", "failed"], outcome: dict[str, Any]) -> str:
+    """A job that a worker carried out, as one sees it afterwards."""
+    (job,) = queue.submit([order])
+    [claim] = queue.claim(queue.enter("here"), Capacity((order.executor,), cores=8, memory_gb=64.0))
+    assert queue.finish(claim, state, outcome)
+    return job
+
+
+def test_a_run_that_was_there_before_was_not_made_by_the_job(quick: Path, repository: Path) -> None:
+    order = order_study(quick, until="simulate")
+    with queue_around(repository) as queue:
+        made = finished(queue, order, "done", {"result": {"run": order.task["run"]}})
+        kept = finished(queue, replace(order, id="a" * 10), "done", {"result": {"run": "0a1b2c"}})
+        failed = finished(queue, replace(order, id="b" * 10), "failed", {"reason": "disk", "text": "the disk is full"})
+    assert f"It made the run {order.task['run']}, at the first attempt." in explain_job(repository, made).said
+    told = explain_job(repository, kept).said
+    assert "made the run" not in told
+    assert "nothing had changed since the run 0a1b2c" in told
+    assert " and failed. the disk is full." in explain_job(repository, failed).said
 
 
 def test_of_no_job_there_is_nothing_to_say(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:

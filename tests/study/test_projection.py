@@ -16,7 +16,7 @@ from modelworks.runs import Progress
 from modelworks.study.binding._binding import BoundStudy, bind
 from modelworks.study.projection import _scenario_runs
 from modelworks.study.projection._projection import Projected, project
-from modelworks.study.projection._quantities import values_of
+from modelworks.study.projection._quantities import _summary, values_of
 from modelworks.study.projection._words import in_words
 
 Decay = Callable[..., Path]
@@ -317,11 +317,33 @@ def test_every_scenario_has_the_same_draws_in_the_same_order(tmp_path: Path, dec
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(0.0, "0"), (999.6, "1,000"), (-48212.3, "-48,200"), (0.09996, "0.1000"), (12.34, "12.3"), (1e6, "1,000,000")],
+    [
+        (0.0, "0"),
+        (999.6, "1,000"),
+        (-48212.3, "−48,200"),
+        (1.0712e-13, "1.07 × 10⁻¹³"),
+        (-2.5e12, "−2.50 × 10¹²"),
+        (0.09996, "0.100"),
+        (12.34, "12.3"),
+        (1e6, "1,000,000"),
+    ],
 )
 def test_numbers_are_said_with_three_digits(number: float, words: str) -> None:
     """Nobody is told more digits than an interval bears."""
     assert in_words(number) == words
+
+
+def test_what_is_rounding_error_beside_an_interval_is_told_as_nothing(
+    tmp_path: Path, decay: Decay, projected: Run
+) -> None:
+    """A scenario that does nothing in most draws averts nothing in them, and no 10⁻¹³ of a person."""
+    study = projected(decay(tmp_path, DAYS, more=quantity("output: here, statistic: last")), [0.1])[0]
+    asked = study.inputs.study.quantities["asked"]
+    told = _summary(asked, np.array([-1e-15, 1e-13, 1e-13, 0.3]), "people", study)
+    assert told["text"] == "0 (0 to 0.278)"
+    assert told["median"] == 1e-13
+    tiny = _summary(asked, np.array([1e-13, 2e-13, 3e-13]), "people", study)
+    assert tiny["text"] == "2.00 × 10⁻¹³ (1.05 × 10⁻¹³ to 2.95 × 10⁻¹³)"
 
 
 def test_ratios_are_taken_draw_by_draw(tmp_path: Path, decay: Decay, projected: Run) -> None:

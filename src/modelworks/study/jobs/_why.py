@@ -20,6 +20,9 @@ LINES_SHOWN = 8
 # A process by machine, number and the moment it began: only the number is for people.
 _PROCESS = re.compile(r"\b[0-9a-f]{12}:(\d+):\d+\b")
 
+# How a state is said, where that is not "is waiting".
+_STANDS = {"failed": "failed", "cancelled": "was cancelled"}
+
 # What one can do, by the reason for which a job failed.
 REMEDIES = {
     "letters": "Mend what the letter says, then submit the study again: a job keeps the files it was submitted with.",
@@ -49,7 +52,10 @@ class Explained:
     @property
     def text(self) -> str:
         """All of it but the command, for a terminal."""
-        lines = [self.said, *(f"  {each.time[:19].replace('T', ' ')}  {each.what}  {each.text}" for each in self.steps)]
+        lines = [
+            self.said,
+            *(f"  {each.time[:19].replace('T', ' ')} UTC  {each.what}  {each.text}" for each in self.steps),
+        ]
         if self.printed:
             lines += ["", "The last it printed:", *(f"  {line}" for line in self.printed)]
         return "\n".join(map(str.rstrip, lines))
@@ -73,7 +79,8 @@ def explain_job(folder: Path, text: str) -> Explained:
 
 
 def _sentences(queue: Queue, job: Job) -> Iterator[str]:
-    yield f"`{job.title}` was submitted by {job.order.by or 'somebody'} and is {job.state}."
+    stands = _STANDS.get(job.state, f"is {job.state}")
+    yield f"`{job.title}` was submitted by {job.order.by or 'somebody'} and {stands}."
     if job.state == "waiting":
         yield from _waiting(queue, job)
     elif job.state == "running":
@@ -82,9 +89,20 @@ def _sentences(queue: Queue, job: Job) -> Iterator[str]:
     elif job.state == "failed":
         yield f"{str(job.outcome.get('text', '')).strip()}."
         yield REMEDIES.get(_reason(job), "")
-    elif job.state == "done" and (job.outcome.get("result") or {}).get("run"):
-        yield f"It made the run {job.outcome['result']['run']}, at the {_nth(job.attempt)} attempt."
+    elif job.state == "done":
+        yield from _came(job)
     yield took_in_words(job)
+
+
+def _came(job: Job) -> Iterator[str]:
+    run = (job.outcome.get("result") or {}).get("run")
+    if not run:
+        return
+    # Where nothing had changed, the run is one that was there before, and the id that was set aside is not used.
+    if run == job.order.task.get("run", run):
+        yield f"It made the run {run}, at the {_nth(job.attempt)} attempt."
+    else:
+        yield f"It made no new run: nothing had changed since the run {run}, which stands as it was."
 
 
 def _waiting(queue: Queue, job: Job) -> Iterator[str]:

@@ -18,7 +18,7 @@ from modelworks.study.projection._decisions import numbers_of
 from modelworks.study.projection._every_run import Elsewhere, every_run
 from modelworks.study.projection._scenario_runs import all_prepared, baseline_name
 from modelworks.study.projection._statistic import reduced
-from modelworks.study.projection._words import chance, in_words
+from modelworks.study.projection._words import chance, in_words, without_rounding_error
 
 if TYPE_CHECKING:
     from modelworks.inputs import Quantity
@@ -122,7 +122,7 @@ def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> di
     if asked.above is not None:
         return chance(asked.title, float((values > asked.above).mean()))
     low, middle, high = (float(x) for x in np.quantile(values, [0.025, 0.5, 0.975]))
-    words = [said(study, asked, value) for value in (low, middle, high)]
+    words = [said(study, asked, value) for value in without_rounding_error((low, middle, high))]
     text = f"{words[1]} ({words[0]} to {words[2]})"
     return {
         "title": asked.title,

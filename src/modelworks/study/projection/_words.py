@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+from modelworks.report import words
+
+# Sums of millions of people in float64 come to no more than this beside what they add up.
+ROUNDING_ERROR = 1e-12
 
 
 def in_words(number: float) -> str:
-    """A number with three meaningful digits, or whole above a thousand.
+    """A number with three meaningful digits, whole above a thousand, and in powers of ten where it has many zeros.
 
-    >>> in_words(3.2218), in_words(0.01234), in_words(48212.3), in_words(9.996), in_words(-0.0)
-    ('3.22', '0.0123', '48,200', '10.0', '0')
+    >>> in_words(3.2218), in_words(-0.01234), in_words(48212.3), in_words(9.996), in_words(-0.0), in_words(1.0712e-13)
+    ('3.22', '−0.0123', '48,200', '10.0', '0', '1.07 × 10⁻¹³')
     """
-    if number == 0 or not np.isfinite(number):
-        return f"{abs(number) if number == 0 else number:g}"
-    rounded = float(f"{number:.3g}")
-    digits = 2 - int(np.floor(np.log10(abs(rounded))))
-    return f"{rounded:,.{max(digits, 0)}f}"
+    return words.number(float(f"{number:.3g}"))
+
+
+def without_rounding_error(numbers: tuple[float, float, float]) -> tuple[float, ...]:
+    """The low end of an interval, what is in it, and its high end, without what only rounding makes of 0.
+
+    >>> without_rounding_error((-9.1e-16, 1.07e-13, 0.31)), without_rounding_error((0.0, 1e-13, 2e-13))
+    ((0.0, 0.0, 0.31), (0.0, 1e-13, 2e-13))
+    """
+    error = ROUNDING_ERROR * (numbers[2] - numbers[0])
+    return tuple(0.0 if abs(number) < error else number for number in numbers)
 
 
 def chance(title: str, probability: float) -> dict[str, Any]:
