@@ -194,6 +194,15 @@ def test_two_that_are_proposed_at_once_are_both_taken(site: dict[str, TestClient
     assert "another file <code>data/raw/first.csv</code>" in say(modeller, name="third").text
 
 
+def test_the_same_file_again_leads_to_its_proposal(site: dict[str, TestClient], root: Path) -> None:
+    send(site["modeller"])
+    place = say(site["modeller"]).url.path
+    send(site["reviewer"])
+    again = say(site["reviewer"])
+    assert "proposed already" in again.text
+    assert f'href="{place}"' in again.text
+
+
 def test_one_that_is_declined_or_withdrawn_leaves_nothing(site: dict[str, TestClient], root: Path) -> None:
     modeller, reviewer = site["modeller"], site["reviewer"]
     send(modeller)

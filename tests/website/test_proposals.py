@@ -101,11 +101,16 @@ def site(repository: Path) -> Iterator[dict[str, TestClient]]:
         yield browsers
 
 
-def send(browser: TestClient, found: str = CORRECTED, reason: str = REASON, name: str = "cases.csv") -> Any:
+def send(browser: TestClient, found: str | bytes = CORRECTED, reason: str = REASON, name: str = "cases.csv") -> Any:
     page = "/w/ours/data/cases/propose"
     fields = {"reason": reason, "form_token": token_on(browser, page)}
     html = {"accept": "text/html"}
-    return browser.post(page, data=fields, files={"file": (name, found.encode(), "text/csv")}, headers=html)
+    return browser.post(
+        page,
+        data=fields,
+        files={"file": (name, found if isinstance(found, bytes) else found.encode(), "text/csv")},
+        headers=html,
+    )
 
 
 def test_a_file_that_is_sent_is_shown_and_changes_nothing(root: Path, site: dict[str, TestClient]) -> None:
@@ -336,13 +341,35 @@ def test_the_same_file_is_proposed_once(root: Path, site: dict[str, TestClient])
     again = send(site["reviewer"])
     assert again.status_code == 422
     assert "proposed already" in again.text
+    assert f'href="/w/ours/data/cases/proposals/{proposals(root)[0].id}"' in again.text
 
 
-def test_a_file_that_is_no_table_is_shown_as_such(root: Path, site: dict[str, TestClient]) -> None:
-    place = send(site["modeller"], "PK\3\4 not what one thinks").headers["location"]
-    text = site["viewer"].get(place).text
-    assert "D112" in text
-    assert "That can not be told" in text
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (b"PK\3\4 not what one thinks", ("D112", "is a workbook under another name")),
+        (b"\x89PNG\r\n\x1a\n\0\0", ("D112", "is no table, but a picture")),
+        (PRESENT.replace("week,", "w\xf6che,").encode("latin-1"), ("D112", "line 1", "windows-1252")),
+        (PRESENT.replace("2021", "2978").encode(), ("D108", "lies outside the years 1300 to 2500", "line 2")),
+    ],
+)
+def test_a_file_that_nobody_could_accept_is_refused_at_once(
+    root: Path, site: dict[str, TestClient], found: bytes, said: tuple[str, ...]
+) -> None:
+    answer = send(site["modeller"], found)
+    assert answer.status_code == 422
+    for expected in said:
+        assert expected in answer.text
+    assert REASON in answer.text
+    assert proposals(root) == []
+
+
+def test_one_that_came_by_git_and_can_not_be_read_is_shown_as_such(root: Path, site: dict[str, TestClient]) -> None:
+    found = PRESENT.replace(",20", ",many").encode()
+    made = propose_file(root, "cases", found, why=REASON, by="Modeller", login="modeller")
+    text = site["viewer"].get(f"/w/ours/data/cases/proposals/{made}").text
+    for expected in ("D106", "line 3", "Hint: ", "That can not be told"):
+        assert expected in text
 
 
 @pytest.mark.parametrize(("name", "said"), [("made", "is made by"), ("late", "last commit of git has not")])

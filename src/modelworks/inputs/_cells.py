@@ -32,6 +32,15 @@ PARQUET = (".parquet", ".pq")
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "."})
 # Workbooks that would need a library of their own each.
 _OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
+# How files begin that somebody may take for a table by their name, or send by mistake.
+_NO_TABLES = {
+    b"\x89PNG": "a picture (PNG)",
+    b"\xff\xd8\xff": "a picture (JPEG)",
+    b"GIF8": "a picture (GIF)",
+    b"%PDF-": "a document (PDF)",
+    b"\x1f\x8b": "a compressed file (gzip)",
+    b"SQLite format 3\0": "a database (SQLite)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,9 @@ def _of_text(found: bytes, file: str, separator: str, header: int, encoding: str
     """Header and rows of a file of separated values."""
     if found.startswith((b"PK\3\4", b"\xd0\xcf\x11\xe0")):
         _refuse(file, "is a workbook under another name", "give it a name that ends in .xlsx, or save it as CSV")
+    kind = next((said for mark, said in _NO_TABLES.items() if found.startswith(mark)), "")
+    if kind:
+        _refuse(file, f"is no table, but {kind}", "is this the right file? A table is CSV, Excel or Parquet")
     try:
         text = found.decode("utf-8-sig" if encoding == UTF_8 else encoding)
     except UnicodeDecodeError as error:

@@ -19,6 +19,7 @@ from modelworks.inputs._nodes import Place, ScalarNode, shortened
 
 # The Black Death is within; a slip of the finger in a year mostly is not.
 EARLIEST_YEAR, LATEST_YEAR = 1300, 2500
+OUTSIDE_YEARS = f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}"
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
@@ -125,15 +126,16 @@ def day(node: ScalarNode, what: str) -> date:
 
 def date_of(text: str) -> date:
     """The day that a text names, within the years an epidemic may be studied in."""
-    bare = text.strip()
-    found = parse_date(int(bare) if re.fullmatch(r"\d{4}", bare, re.ASCII) else bare)
+    found = any_day(text)
     if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
-        fail(
-            "Y110",
-            f"`{bare}` lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}",
-            hint="check the year; a date is written year-month-day",
-        )
+        fail("Y110", f"`{text.strip()}` {OUTSIDE_YEARS}", hint="check the year; a date is written year-month-day")
     return found
+
+
+def any_day(text: str) -> date:
+    """The same, in whatever year."""
+    bare = text.strip()
+    return parse_date(int(bare) if re.fullmatch(r"\d{4}", bare, re.ASCII) else bare)
 
 
 def _number_hint(text: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modelworks.errors import Letters, near
 from modelworks.inputs._cells import MISSING, USUAL_FORM, Cells, TextForm, read_cells
 from modelworks.inputs._nodes import shortened
-from modelworks.inputs._written import day_of, hint_about_days, hint_about_numbers, number_of
+from modelworks.inputs._written import day_of, hint_about_days, hint_about_numbers, number_of, why_no_day
 from modelworks.inputs.columns import Column
 from modelworks.units import as_written
 
@@ -69,7 +69,7 @@ def _converted(cells: Cells, column: Column, letters: Letters) -> pd.Series[Any]
         return pd.Series(texts, dtype="str")
     if column.kind == "date":
         days, wrong = _days(texts, column.written)
-        problem = f"is no date: `{shortened(texts[wrong[0]])}`" if wrong else ""
+        problem = why_no_day(texts[wrong[0]], column.written) if wrong else ""
         written = [text for text in texts if text not in MISSING] if wrong else []
         tell("D108", problem, hint_about_days(written, column.written, "written: {}"), wrong)
         return pd.Series(days)

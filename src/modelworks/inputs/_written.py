@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import date
 
 from modelworks.errors import ModelworksError
-from modelworks.inputs._scalars import EARLIEST_YEAR, LATEST_YEAR, date_of
+from modelworks.inputs._nodes import shortened
+from modelworks.inputs._scalars import EARLIEST_YEAR, LATEST_YEAR, OUTSIDE_YEARS, any_day
 
 ISO = "year-month-day"
 # In which order the numbers of a day stand.
@@ -29,18 +30,32 @@ def day_of(text: str, layout: str = ISO) -> date | None:
     >>> day_of("03/04/2021", "day/month/year"), day_of("03/04/2021"), day_of("2021-04-03 00:00:00")
     (datetime.date(2021, 4, 3), None, datetime.date(2021, 4, 3))
     """
+    found = _in_any_year(text, layout)
+    return found if found is not None and EARLIEST_YEAR <= found.year <= LATEST_YEAR else None
+
+
+def why_no_day(text: str, layout: str = ISO) -> str:
+    """What is wrong with a cell that `day_of` can not read.
+
+    >>> why_no_day("2978-01-22"), why_no_day("soon")
+    ('lies outside the years 1300 to 2500: `2978-01-22`', 'is no date: `soon`')
+    """
+    said = "is no date" if _in_any_year(text, layout) is None else OUTSIDE_YEARS
+    return f"{said}: `{shortened(text)}`"
+
+
+def _in_any_year(text: str, layout: str) -> date | None:
     bare = text.strip().removesuffix("T00:00:00").removesuffix(" 00:00:00")
     try:
         if layout == ISO:
-            return date_of(bare)
+            return any_day(bare)
         parts = _PARTS.fullmatch(bare)
         if parts is None:
             return None
         numbers = [int(parts[k]) for k in (1, 3, 4)]
-        found = date(*(numbers[k] for k in LAYOUTS[layout]))
+        return date(*(numbers[k] for k in LAYOUTS[layout]))
     except (ModelworksError, ValueError):
         return None
-    return found if EARLIEST_YEAR <= found.year <= LATEST_YEAR else None
 
 
 def layouts_of(texts: Iterable[str]) -> list[str]:
@@ -56,6 +71,9 @@ def layouts_of(texts: Iterable[str]) -> list[str]:
 def hint_about_days(texts: Iterable[str], layout: str, say: str) -> str:
     """What to do where some cells are no days: `say` is how the layout is said, as in `written: day/month/year`."""
     several = list(texts)
+    wrong = [text for text in several if day_of(text, layout) is None]
+    if wrong and all(_in_any_year(text, layout) is not None for text in wrong):
+        return "correct the year"
     if any(_SERIAL.fullmatch(text) for text in several):
         return "a number such as 44259 is a day of a spreadsheet's calendar: give the column the format of a date there"
     fits = [each for each in layouts_of(several) if each != layout]

@@ -26,6 +26,7 @@ from modelworks.study._data_proposals import (
     FOLDER,
     DataProposal,
     check_room,
+    id_of,
     lock_of,
     printable,
     proposal_of,
@@ -123,7 +124,7 @@ def propose_dataset(root: Path, new: NewDataset, catalogue: bytes, *, why: str, 
         D147 with why it can not be proposed.
     """
     found, file = new.path.read_bytes(), RAW + new.path.name
-    id = hashlib.sha256(found).hexdigest()[:8]
+    id = id_of(found)
     with alone(lock_of(root)):
         tip = _tip(root)
         if not catalogue.startswith(file_of_commit(root, tip, CATALOGUE) or b""):

@@ -81,6 +81,27 @@ def may_be_corrected(root: Path, name: str) -> Dataset:
     return with_file(root, name)[0]
 
 
+def check_table(root: Path, name: str, found: bytes) -> None:
+    """Refuse a file that can not be read as the columns of the dataset are declared: nobody could accept it.
+
+    Raises
+    ------
+    ModelworksError
+        D101 where there is no such dataset, and every mistake of the file.
+    """
+    Catalogue.read(root).trying(name, found).dataset(name).table()
+
+
+def same_proposed(root: Path, name: str, found: bytes) -> DataProposal | None:
+    """The proposal of this very file, if there is one."""
+    return next((each for each in proposals(root) if (each.dataset, each.id) == (name, id_of(found))), None)
+
+
+def id_of(found: bytes) -> str:
+    """What a proposal of a file is called."""
+    return hashlib.sha256(found).hexdigest()[:8]
+
+
 def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, login: str) -> str:
     """Keep another file of a dataset as a branch upon the last commit; gives the proposal's id.
 
@@ -98,7 +119,7 @@ def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, logi
     if not found:
         refuse("no file came, or an empty one", "choose the corrected file, and send it again")
     checksum = hashlib.sha256(found).hexdigest()
-    made, branch = checksum[:8], f"{FOLDER}/{name}-{checksum[:8]}"
+    made, branch = id_of(found), f"{FOLDER}/{name}-{id_of(found)}"
     with alone(lock_of(root)):
         dataset, tip, before = with_file(root, name)
         if found == before:

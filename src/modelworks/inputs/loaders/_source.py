@@ -14,7 +14,7 @@ from modelworks.errors import Letters, fail, near
 from modelworks.inputs._cells import MISSING, Cells, read_cells
 from modelworks.inputs._nodes import shortened
 from modelworks.inputs._raw import raw_bytes
-from modelworks.inputs._written import ISO, PLAIN, day_of, hint_about_days, hint_about_numbers, number_of
+from modelworks.inputs._written import ISO, PLAIN, day_of, hint_about_days, hint_about_numbers, number_of, why_no_day
 
 Array = NDArray[np.float64]
 # So many rows are named in a letter.
@@ -96,7 +96,7 @@ class Source:
         known = {text: None if text in MISSING else day_of(text, layout) for text in dict.fromkeys(texts)}
         wrong = [k for k, text in enumerate(texts) if known[text] is None and text not in MISSING]
         hint = hint_about_days([text for text in known if text not in MISSING], layout, 'layout="{}"') if wrong else ""
-        self.say("D108", column, wrong, lambda k: f"is no date: `{shortened(texts[k])}`", hint)
+        self.say("D108", column, wrong, lambda k: why_no_day(texts[k], layout), hint)
         if not missing:
             self._filled(column, texts)
         return [known[text] for text in texts]

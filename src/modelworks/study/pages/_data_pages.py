@@ -82,7 +82,7 @@ def _page(catalogue: Catalogue, dataset: Dataset, used: Mapping[str, list[str]],
         try:
             table, found = dataset.table(), catalogue.findings(dataset.name)
         except ModelworksError as error:
-            problem = f"{error.letters[0].code}: {error.letters[0].message}"
+            problem = str(error.letters[0]).replace("\n\nhint:", ". Hint:")
     return DataPage(
         name=dataset.name,
         title=dataset.title,

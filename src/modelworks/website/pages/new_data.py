@@ -18,6 +18,7 @@ from modelworks.errors import Letter, ModelworksError
 from modelworks.inputs import Guess
 from modelworks.inputs import Proposal as NewDataset
 from modelworks.study import (
+    DataProposal,
     DraftForm,
     draft_of,
     drop_draft,
@@ -26,6 +27,7 @@ from modelworks.study import (
     need_draft,
     new_entry,
     propose_dataset,
+    same_proposed,
 )
 from modelworks.website._render import at, page
 from modelworks.website.access.visits import Runner, Visit
@@ -130,7 +132,8 @@ def _taken(request: Request, visit: Visit, typed: Mapping[str, str]) -> Response
     try:
         made = _proposed(request, visit, _completed(new, typed, columns), typed.get("reason", ""))
     except ModelworksError as error:
-        return _words_form(request, new, typed, columns, error.letters)
+        same = same_proposed(visit.workspace.root, typed.get("name", ""), new.path.read_bytes())
+        return _words_form(request, new, typed, columns, error.letters, same)
     return RedirectResponse(at(visit.workspace.name, "data", typed["name"], "proposals", made), 303)
 
 
@@ -189,6 +192,7 @@ def _words_form(
     typed: Mapping[str, str],
     columns: list[ColumnField],
     letters: Iterable[Letter] = (),
+    same: DataProposal | None = None,
 ) -> Response:
     """The second form, with each letter at the field that it is about."""
     placed: dict[str, list[Letter]] = {}
@@ -197,7 +201,7 @@ def _words_form(
             placed.setdefault(field, []).append(letter)
     shown = [replace(each, letters=tuple(placed.get(f"column {each.guess.name}", ()))) for each in columns]
     told: dict[str, Any] = {"new": new, "typed": typed, "columns": shown, "asked": ASKED, "units": _USUAL_UNITS}
-    return page(request, "new_columns.html.j2", 422 if placed else 200, placed=placed, **told)
+    return page(request, "new_columns.html.j2", 422 if placed else 200, placed=placed, same=same, **told)
 
 
 def _placed(letter: Letter, columns: Iterable[ColumnField]) -> Iterator[tuple[str, Letter]]:

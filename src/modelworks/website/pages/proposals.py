@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from modelworks.errors import ModelworksError, fail
+from modelworks.errors import Letter, ModelworksError, fail
 from modelworks.report import DataPage
 from modelworks.study import (
     DataProposal,
     accept_proposal,
+    check_table,
     decline_proposal,
     is_new_dataset,
     may_be_corrected,
@@ -20,6 +21,7 @@ from modelworks.study import (
     proposal_of,
     propose_file,
     proposed_page,
+    same_proposed,
     withdraw_proposal,
 )
 from modelworks.website import _catalogue
@@ -47,8 +49,8 @@ def ask(request: Request, visit: Runner, dataset: str) -> Response:
     try:
         may_be_corrected(visit.workspace.root, dataset)
     except ModelworksError as error:
-        return page(request, "propose.html.j2", dataset=shown, letters=error.letters, possible=False, reason="")
-    return page(request, "propose.html.j2", dataset=shown, letters=(), possible=True, reason="")
+        return _form(request, shown, letters=error.letters, possible=False)
+    return _form(request, shown)
 
 
 @router.post("/w/{workspace}/data/{dataset}/propose")
@@ -61,13 +63,33 @@ def propose(
 ) -> Response:
     """Keep a corrected file as a proposal; of the name it came with nothing is used."""
     shown, root, someone = _catalogue.dataset(visit.workspace, dataset), visit.workspace.root, visit.person
+    found = file.file.read()
     try:
+        if found:
+            # Whatever was sent is read in a process of its own, which takes so much memory and so long.
+            visit.workspace.of_data(check_table, root, dataset, found)
         with visit.deed(request, "proposed a file", f"dataset {dataset}") as told:
-            made = propose_file(root, dataset, file.file.read(), why=reason, by=someone.title, login=someone.name)
+            made = propose_file(root, dataset, found, why=reason, by=someone.title, login=someone.name)
             told(f"dataset {dataset}, proposal {made}")
     except ModelworksError as error:
-        return page(request, "propose.html.j2", 422, dataset=shown, letters=error.letters, possible=True, reason=reason)
+        same = same_proposed(root, dataset, found)
+        return _form(request, shown, 422, letters=error.letters, reason=reason, same=same)
     return RedirectResponse(at(visit.workspace.name, "data", dataset, "proposals", made), 303)
+
+
+def _form(
+    request: Request,
+    shown: DataPage,
+    status: int = 200,
+    *,
+    letters: tuple[Letter, ...] = (),
+    possible: bool = True,
+    reason: str = "",
+    same: DataProposal | None = None,
+) -> Response:
+    """The form with what was typed; `same` is the proposal of the very file that was sent."""
+    told: dict[str, Any] = {"letters": letters, "possible": possible, "reason": reason, "same": same}
+    return page(request, "propose.html.j2", status, dataset=shown, **told)
 
 
 @router.get(ONE)
