@@ -44,6 +44,7 @@ class Served:
     headers: dict[str, str]
     job: str
     server: Server
+    thread: threading.Thread
 
     @property
     def at(self) -> str:
@@ -88,7 +89,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     thread.start()
     assert begun.wait(PATIENCE_SECONDS)
     try:
-        yield Served(listening.getsockname()[1], {"Authorization": f"Bearer {token}"}, job, server)
+        yield Served(listening.getsockname()[1], {"Authorization": f"Bearer {token}"}, job, server, thread)
     finally:
         server.should_exit = True
         thread.join()
@@ -116,6 +117,25 @@ def test_more_than_can_be_told_are_told_to_come_again_and_pages_stay_there(serve
             return late.recv(2000).startswith(b"HTTP/1.1 200")
 
     until(there_is_room)
+
+
+def test_a_site_that_ends_lets_those_who_look_on_go_without_a_word(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stream has no end of its own: waiting for it, and then breaking it off, fills the terminal of who pressed
+    Ctrl-C."""
+    readers = [served.look_on() for _ in range(3)]
+    for each in readers:
+        assert each.recv(2000).startswith(b"HTTP/1.1 200")
+    served.server.stop()
+    for each in readers:
+        while each.recv(2000):
+            pass
+        each.close()
+    until(lambda: not served.connections and not served.server.server_state.tasks)
+    served.thread.join(PATIENCE_SECONDS)
+    assert not served.thread.is_alive()
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("said", ["Content-Length: 1000000000000", "Transfer-Encoding: chunked"])

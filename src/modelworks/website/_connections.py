@@ -23,6 +23,8 @@ MOST_AT_ONCE = 12_000
 # Beside its connections a process opens files and databases.
 OTHER_FILES = 500
 COME_AGAIN_SECONDS = 5
+# What an answer that goes on until its reader leaves says of itself in the state of its request.
+ENDLESS = "endless"
 _HALF_ASKED = (h11.IDLE, h11.SEND_BODY)
 _NOT_ANSWERED = (h11.IDLE, h11.SEND_RESPONSE)
 
@@ -100,6 +102,17 @@ class Connection(H11Protocol):
         self._until_asked = None
         if self.conn.our_state in _NOT_ANSWERED:
             self.transport.write(self.conn.send(_LATE) or b"")
+        self._leave()
+
+    def shutdown(self) -> None:
+        """The site ends: whoever is being answered has the rest of it; a stream that has no end ends here."""
+        if self.cycle is not None and self.cycle.scope["state"].get(ENDLESS):
+            self._leave()
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        """Close, and let the answer that is under way know of it."""
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -22,6 +22,7 @@ from modelworks.errors import fail
 from modelworks.jobs import OVER, Job, State
 from modelworks.runs import duration
 from modelworks.study import JobLog, explain_job, log_in_words, took_in_words
+from modelworks.website._connections import ENDLESS
 from modelworks.website._house import Workspace
 from modelworks.website._job_log import SaidSoFar
 from modelworks.website._job_times import spent, usual_wait
@@ -140,6 +141,7 @@ class _Live(StreamingResponse):
         # Of those who came at once, and were all let in above, many may have begun meanwhile.
         await room()
         _streams += 1
+        scope.setdefault("state", {})[ENDLESS] = True
         try:
             await super().__call__(scope, receive, send)
         finally:
