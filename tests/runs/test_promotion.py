@@ -129,6 +129,29 @@ def test_every_mistake_is_a_letter(store: Store, publish: Publish, forward: Forw
     letter_of("R173", lambda: sign(store, run.key, by="Emmy", role="reviewer"))
 
 
+@pytest.mark.parametrize("person", [None, "", "unknown", "the schedule nightly"])
+def test_who_puts_forward_what_nobody_is_known_to_have_made_does_not_sign_it(
+    store: Store, publish: Publish, forward: Forward, person: str | None
+) -> None:
+    run = publish(provenance={"person": person})
+    forward(run, by="Ada")
+    assert "ada put it forward" in letter_of("R179", lambda: sign(store, run.key, by="ada", role="reviewer"))
+    assert sign(store, run.key, by="Grace", role="reviewer").state == "approved"
+
+
+def test_two_of_the_same_name_are_told_apart_by_what_they_sign_in_with(store: Store, publish: Publish) -> None:
+    run = publish(provenance={"person": "Ada", "login": "ada.l"})
+    propose(store, run.key, needs=("lead", "reviewer"), found=FINE, by="Ada", login="ada.l")
+    letter_of("R179", lambda: sign(store, run.key, by="Ada Lovelace", login="ADA.L", role="lead"))
+    # At a desk nobody signs in: only the name is known, whichever it is.
+    letter_of("R179", lambda: sign(store, run.key, by="ada", role="lead"))
+    letter_of("R179", lambda: sign(store, run.key, by="ada.l", role="lead"))
+    sign(store, run.key, by="Ada", login="ada.b", role="lead")
+    letter_of("R176", lambda: sign(store, run.key, by="Ada B.", login="ada.b", role="reviewer"))
+    made = sign(store, run.key, by="Ada", login="ada.k", role="reviewer")
+    assert made.in_words().startswith("approved by Ada (ada.b) and Ada (ada.k) on ")
+
+
 def test_nobody_signs_without_knowing_what_was_approved_meanwhile(
     store: Store, publish: Publish, forward: Forward
 ) -> None:

@@ -138,6 +138,7 @@ def test_what_is_due_is_handed_over_once_however_often_it_is_tried(daily: Path, 
     made = [each for each in jobs(daily) if each.id != order.id]
     assert [(each.title, each.order.by) for each in made] == [("boarding-school: simulate", "the schedule daily")]
     assert Path(made[0].order.task["study"]).is_relative_to(daily / ".modelworks" / "pins")
+    assert made[0].order.task["maker"] == {"person": "the schedule daily"}
 
 
 @pytest.mark.slow

@@ -116,6 +116,7 @@ def test_a_found_scenario_becomes_a_real_run(explored: Any, tmp_path: Path) -> N
     workspace = browser.app.state.house.workspaces["ours"]
     job = workspace.queue.get(done.headers["location"].rpartition("/")[2])
     assert job.order.by == "Modeller"
+    assert job.order.task["maker"] == {"person": "Modeller", "login": "modeller"}
     study = Path(job.order.task["study"])
     made = run_study(study, until="project", quiet=True).run
     assert made is not None

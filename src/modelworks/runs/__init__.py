@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
+    from modelworks.runs._maker import BY_SCHEDULE, Someone, counts_as_maker
     from modelworks.runs._marks import standing
     from modelworks.runs._origin import Origin, origins_of, with_origin, write_with_origin
     from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
@@ -66,6 +67,7 @@ _HOME = {
     "approved_runs": "_promotion",
     "ask_git": "_git",
     "begin_history": "_git",
+    "BY_SCHEDULE": "_maker",
     "branch_tip": "_git",
     "changed_files": "_git",
     "commit_aside": "_git",
@@ -78,6 +80,7 @@ _HOME = {
     "Comparison": "_compare",
     "condition": "_find",
     "Condition": "_find",
+    "counts_as_maker": "_maker",
     "Difference": "_compare",
     "duration": "_progress",
     "empty_trash": "_retention",
@@ -123,6 +126,7 @@ _HOME = {
     "Row": "_index",
     "Run": "_run",
     "SharedProgress": "_progress",
+    "Someone": "_maker",
     "sign": "_promotion",
     "Source": "_environment",
     "source_hash": "_environment",
@@ -143,6 +147,7 @@ _HOME = {
 
 __all__ = [
     "APPROVED",
+    "BY_SCHEDULE",
     "KINDS_OF_DIFFERENCE",
     "LOG",
     "NUMBER",
@@ -164,6 +169,7 @@ __all__ = [
     "Row",
     "Run",
     "SharedProgress",
+    "Someone",
     "Source",
     "StageCache",
     "Store",
@@ -180,6 +186,7 @@ __all__ = [
     "commit_of",
     "compare",
     "condition",
+    "counts_as_maker",
     "duration",
     "empty_trash",
     "file_of_commit",

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from modelworks.errors import Letters, fail
 from modelworks.logs import stamp
+from modelworks.runs._maker import Someone, counts_as_maker, maker_of, who_said
 from modelworks.runs._store import Store
 from modelworks.runs._words import PROPOSED, SIGNED, WITHDRAWN, Requirement, Word
 
@@ -63,7 +64,15 @@ class Promotion:
 
     @property
     def signers(self) -> tuple[str, ...]:
-        return tuple(each.by for each in self.signatures)
+        """Who signed; those who are called the same with what they sign in with."""
+        called = Counter(each.by for each in self.signatures)
+        return tuple(
+            f"{each.by} ({each.login})" if called[each.by] > 1 and each.login else each.by for each in self.signatures
+        )
+
+    def has_signed(self, who: Someone) -> bool:
+        """Whether one of the signatures is theirs."""
+        return any(who.is_same(who_said(each)) for each in self.signatures)
 
     def in_words(self) -> str:
         """`approved by Ada Lovelace and Grace Hopper on 2026-11-21`, or where it stands otherwise."""
@@ -170,9 +179,16 @@ def _question(key: str) -> tuple[str, str]:
 
 
 def propose(
-    store: Store, key: str, *, needs: Collection[str], found: Iterable[Requirement], by: str, comment: str = ""
+    store: Store,
+    key: str,
+    *,
+    needs: Collection[str],
+    found: Iterable[Requirement],
+    by: str,
+    comment: str = "",
+    login: str = "",
 ) -> Promotion:
-    """Put a run forward, to be signed in each of these roles.
+    """Put a run forward, to be signed in each of these roles; `login` is what `by` signs in with, where they do.
 
     Raises
     ------
@@ -193,7 +209,7 @@ def propose(
     standing = next((each.run for each in approved_runs(store) if each.question == _question(key)), "")
     word = Word(
         key, 1 if before is None else before.round + 1, PROPOSED, by, _now(store), _seal(store, key),
-        text=comment, needs=tuple(needs), found=found, supersedes="" if standing == key else standing,
+        text=comment, needs=tuple(needs), found=found, supersedes="" if standing == key else standing, login=login,
     )  # fmt: skip
     if not store.speak(word):
         fail("R171", f"somebody else has put the run {key[-6:]} forward just now", hint="modelworks approved shows it")
@@ -203,32 +219,41 @@ def propose(
 
 
 def sign(
-    store: Store, key: str, *, by: str, role: str, comment: str = "", seal: str | None = None, own_run: bool = False
+    store: Store,
+    key: str,
+    *,
+    by: str,
+    role: str,
+    comment: str = "",
+    seal: str | None = None,
+    own_run: bool = False,
+    login: str = "",
 ) -> Promotion:
     """Sign a run that was put forward, in a role; `seal` is that of the run the signer saw, where they saw it before.
 
-    Who made the run signs it only where `own_run` says so.
+    Who made the run signs it only where `own_run` says so; where nobody knows who did, that is who put it forward.
+    `login` is what `by` signs in with, where they do: it tells two of the same name apart.
 
     Raises
     ------
     ModelworksError
         R173 where the run is not put forward, R174 where it is not as it was put forward, R175 where no signature in
         that role is missing, R176 where this person has signed, R177 where another run was approved meanwhile,
-        R179 where this person made the run.
+        R179 where this person made the run, or counts as who did.
     """
     while True:
         # Counted before it is looked at what holds: whoever signs after that has the number that is ours.
         given = Counter(each.round for each in store.spoken() if (each.run, each.kind) == (key, SIGNED))
-        open_one = _to_be_signed(store, key, by, role, seal, own_run=own_run)
+        open_one = _to_be_signed(store, key, Someone(by, login), role, seal, own_run=own_run)
         word = Word(
             key, open_one.round, SIGNED, by, _now(store), open_one.proposal.seal,
-            role=role, text=comment, place=given[open_one.round],
+            role=role, text=comment, place=given[open_one.round], login=login,
         )  # fmt: skip
         if store.speak(word):
             return _now_stands(store, key)
 
 
-def _to_be_signed(store: Store, key: str, by: str, role: str, seal: str | None, *, own_run: bool) -> Promotion:
+def _to_be_signed(store: Store, key: str, who: Someone, role: str, seal: str | None, *, own_run: bool) -> Promotion:
     """The promotion as it stands, where this person may sign it in this role now."""
     open_one = promotion_of(store, key)
     if open_one is None or open_one.state not in (OPEN, CHANGED):
@@ -241,8 +266,12 @@ def _to_be_signed(store: Store, key: str, by: str, role: str, seal: str | None, 
             f"the run {key[-6:]} is not as it was put forward" + (f": {'; '.join(changed[:3])}" if changed else ""),
             hint="copy it again from where it was published; a signature is given on every byte of a run",
         )
-    if any(each.by.casefold() == by.casefold() for each in open_one.signatures):
-        fail("R176", f"{by} has signed the run {key[-6:]} already", hint="one more person has to: modelworks approved")
+    if open_one.has_signed(who):
+        fail(
+            "R176",
+            f"{who.name} has signed the run {key[-6:]} already",
+            hint="one more person has to: modelworks approved",
+        )
     if role not in open_one.missing:
         fail(
             "R175",
@@ -250,11 +279,14 @@ def _to_be_signed(store: Store, key: str, by: str, role: str, seal: str | None, 
             hint=f"missing: {', '.join(open_one.missing)}",
         )
     _check_nothing_newer(store, open_one)
-    maker = str((store.record(key).get("provenance") or {}).get("person") or "")
-    if maker.casefold() == by.casefold() and not own_run:
+    record = store.record(key)
+    if counts_as_maker(who, record, open_one.proposal) and not own_run:
+        made = f"{who.name} made the run {key[-6:]}"
+        if maker_of(record) is None:
+            made = f"nobody knows who made the run {key[-6:]}, {who.name} put it forward"
         fail(
             "R179",
-            f"{by} made the run {key[-6:]}, and so is not the one to sign it",
+            f"{made}, and so is not the one to sign it",
             hint="ask somebody else; who works alone writes `own_run = true` under [approval] in modelworks.toml",
         )
     return open_one

@@ -18,6 +18,7 @@ from typing import Any
 from modelworks.runs._assembly import installed
 from modelworks.runs._environment import own_source
 from modelworks.runs._git import ask_git
+from modelworks.runs._maker import UNKNOWN
 
 # What a person writes to say how a result is made. Anything else that is not committed is named, not kept.
 _WRITTEN = {
@@ -50,7 +51,7 @@ def person(folder: Path) -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         # A container may run as a number nobody gave a name.
-        return "unknown"
+        return UNKNOWN
 
 
 def machine() -> dict[str, Any]:

@@ -53,6 +53,8 @@ class Word:
     supersedes: str = ""
     # Of a signature: how many were given in its round before it.
     place: int = 0
+    # What `by` signs in with, where they do: two people may be called the same.
+    login: str = ""
 
     @property
     def name(self) -> str:

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from modelworks.study.jobs._estimate import Estimate, Place, estimate, estimates, took_in_words
     from modelworks.study.jobs._here import run_here
     from modelworks.study.jobs._job_log import JobLog, log_in_words
-    from modelworks.study.jobs._jobs import executor_names, jobs_of, order_study, queue_around
+    from modelworks.study.jobs._jobs import executor_names, handed_over_by, jobs_of, order_study, queue_around
     from modelworks.study.jobs._logs import log_of_job
     from modelworks.study.jobs._notices import channels_of, notice_to_try
     from modelworks.study.jobs._schedules import last_time, look_at_schedules, next_time
@@ -134,6 +134,7 @@ _HOME = {
     "order_summary": "jobs._batch",
     "scenarios_of": "jobs._batch",
     "executor_names": "jobs._jobs",
+    "handed_over_by": "jobs._jobs",
     "jobs_of": "jobs._jobs",
     "run_here": "jobs._here",
     "order_study": "jobs._jobs",
@@ -263,6 +264,7 @@ __all__ = [
     "foresight",
     "foretold",
     "guessed_dataset",
+    "handed_over_by",
     "index_around",
     "is_new_dataset",
     "jobs_of",

@@ -83,10 +83,10 @@ def needs_of(folder: Path, run: Run) -> tuple[str, ...]:
     return asked_of(folder, _study_of(run)).needs
 
 
-def promote(folder: Path, text: str, *, comment: str = "", by: str = "") -> Promotion:
+def promote(folder: Path, text: str, *, comment: str = "", by: str = "", login: str = "") -> Promotion:
     """Put a run forward as the one that the team stands behind, once all that is required of it holds.
 
-    `by` is who does, as git knows them where nothing is said.
+    `by` is who does, as git knows them where nothing is said, and `login` what they sign in with on the website.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def promote(folder: Path, text: str, *, comment: str = "", by: str = "") -> Prom
     store, run = store_around(folder), find_run(folder, text)
     found = requirements(folder, run)
     needs = needs_of(folder, run) if all(each.holds for each in found) else ("nobody",)
-    return propose(store, run.key, needs=needs, found=found, by=by or person(folder), comment=comment)
+    return propose(store, run.key, needs=needs, found=found, by=by or person(folder), comment=comment, login=login)
 
 
 def sign_run(
@@ -108,11 +108,12 @@ def sign_run(
     by: str = "",
     roles: Collection[str] | None = None,
     seal: str | None = None,
+    login: str = "",
 ) -> Promotion:
     """Sign a run that was put forward; in the role that is missing and that the person has, where none is said.
 
     `roles` are those that the person has; left out, the settings say it, and in a role for which they name nobody
-    everybody signs.
+    everybody signs. `login` is what the person signs in with on the website.
 
     Raises
     ------
@@ -138,6 +139,7 @@ def sign_run(
         comment=comment,
         seal=seal,
         own_run=repository.own_run,
+        login=login,
     )
 
 

@@ -120,12 +120,14 @@ def run_study(
     name: tuple[datetime, str] | None = None,
     carried: Carried | Beginning | None = None,
     retried: int = 0,
+    maker: Mapping[str, str] | None = None,
 ) -> Result:
     """Run every stale stage of a study up to one, and publish a run where there is anything new.
 
     `progress` hears how far it is, instead of the terminal; `name` is the moment and the id of the run, where these
     were chosen beforehand. With `carried`, the draws of another study take the place of a calibration, or it begins
     among them. `retried` is how often somebody let the run begin anew: each time it has its time limit for itself.
+    `maker` is who asked for the run where that is not the person git knows here: their `person`, and the `login`.
 
     Raises
     ------
@@ -134,7 +136,7 @@ def run_study(
     """
     began = time.perf_counter()
     return run_opened(
-        open_study(folder), until, cores, progress or Progress(quiet=quiet), began, name, carried, retried
+        open_study(folder), until, cores, progress or Progress(quiet=quiet), began, name, carried, retried, maker
     )
 
 
@@ -147,13 +149,14 @@ def run_opened(
     name: tuple[datetime, str] | None = None,
     carried: Carried | Beginning | None = None,
     retried: int = 0,
+    maker: Mapping[str, str] | None = None,
 ) -> Result:
     """`run_study` of a study whose files were read already; `began` is when, on the clock of `time.perf_counter`."""
     check_until(study, until)
     root = study.inputs.repository.root
     # Who edits or commits while a calibration is under way changes the next run, and not the record of this one.
     with tempfile.TemporaryDirectory(prefix="modelworks-") as kept:
-        known = provenance(root) | pinned_provenance(root)
+        known = provenance(root) | pinned_provenance(root) | dict(maker or {})
         as_read = _AsRead(_copied(input_files(study), Path(kept)), known, name, retried)
         return _run(study, until, progress, cores, as_read, began, carried)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelworks.errors import ModelworksError
-from modelworks.runs import Promotion
+from modelworks.runs import Promotion, Someone, counts_as_maker
 from modelworks.website._studies import record
 from modelworks.website.access.visits import Visit
 
@@ -33,11 +33,11 @@ def to_sign(visit: Visit) -> Sequence[ToSign]:
 
 def _can_sign(visit: Visit, promotion: Promotion) -> bool:
     """Whether a signature of theirs is missing, as `modelworks.runs.sign` has it."""
-    me = visit.person.title.casefold()
-    if me in map(str.casefold, promotion.signers) or not set(visit.signs_as) & set(promotion.missing):
+    me = Someone(visit.person.title, visit.person.name)
+    if promotion.has_signed(me) or not set(visit.signs_as) & set(promotion.missing):
         return False
-    maker = str((record(visit.workspace, promotion.run).get("provenance") or {}).get("person") or "")
-    return maker.casefold() != me or visit.workspace.repository.own_run
+    is_own = counts_as_maker(me, record(visit.workspace, promotion.run), promotion.proposal)
+    return not is_own or visit.workspace.repository.own_run
 
 
 def _said_of(visit: Visit, promotion: Promotion) -> ToSign:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from modelworks.study.inquiries._rerun import changed_copy, scenarios_copy
 from modelworks.study.jobs._estimate import MEMORY_GB, estimate, usual_cores
 from modelworks.study.jobs._pinned import pin
 from modelworks.study.own_stages._stage_study import Study, open_study
+
+# Who a run is made by, in the task of its job.
+MAKER = "maker"
 
 
 def queue_around(folder: Path) -> Queue:
@@ -100,6 +104,12 @@ def order_study(
         by=person(repository.root),
         **more,
     )
+
+
+def handed_over_by(order: Order, by: str, login: str = "") -> Order:
+    """An order as that of somebody, whom its run then names as its maker; `login` is what they sign in with."""
+    maker = {"person": by} | ({"login": login} if login else {})
+    return replace(order, by=by, task={**order.task, MAKER: maker})
 
 
 def _assumed(folder: Path, changes: Sequence[str], scenarios: Sequence[str]) -> Study:

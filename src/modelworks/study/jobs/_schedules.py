@@ -19,7 +19,7 @@ from modelworks.inputs import Schedule, find_schedule, look_for_news
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Agenda, Order, Resources
 from modelworks.logs import stamp, utc_now
-from modelworks.runs import branch_tip, fingerprint
+from modelworks.runs import BY_SCHEDULE, branch_tip, fingerprint
 from modelworks.study.jobs._batch import choose_studies
 from modelworks.study.jobs._branches import study_root
 from modelworks.study.jobs._jobs import queue_around
@@ -135,7 +135,7 @@ def _due(
         resources=Resources(1, 0.5),
         priority=FIRST,
         labels={"schedule": schedule.name},
-        by=f"the schedule {schedule.name}",
+        by=f"{BY_SCHEDULE}{schedule.name}",
         id=fingerprint(mark_name(schedule), moment)[:10],
     )
 
@@ -185,7 +185,7 @@ def hand_over_due(job: str, task: Mapping[str, Any], agenda: Agenda) -> dict[str
         executor=schedule.executor,
         priority=schedule.priority,
         labels={"schedule": schedule.name},
-        by=f"the schedule {schedule.name}",
+        by=f"{BY_SCHEDULE}{schedule.name}",
     )
     ids = agenda.hand_over(job, orders, marks)
     return {**told, "handed_over": ids, "answer": f"handed over {counted(len(ids), 'job')}: {', '.join(ids)}"}

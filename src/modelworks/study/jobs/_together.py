@@ -11,7 +11,7 @@ from modelworks.errors import Letter, ModelworksError
 from modelworks.jobs import Order
 from modelworks.study import stages
 from modelworks.study.jobs._batch import new_batch, order_summary, scenarios_of
-from modelworks.study.jobs._jobs import order_study
+from modelworks.study.jobs._jobs import handed_over_by, order_study
 
 
 def order_studies(
@@ -81,5 +81,5 @@ def _orders_of(
 
 
 def _otherwise(order: Order, resources: Mapping[str, Any], by: str) -> Order:
-    wanted = dataclasses.replace(order.resources, **resources)
-    return dataclasses.replace(order, resources=wanted, by=by or order.by)
+    order = handed_over_by(order, by) if by else order
+    return dataclasses.replace(order, resources=dataclasses.replace(order.resources, **resources))

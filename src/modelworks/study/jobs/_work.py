@@ -16,7 +16,7 @@ from modelworks.study.jobs._approval_notices import tell_of_approvals
 from modelworks.study.jobs._batch import summarise
 from modelworks.study.jobs._clean import clean_daily
 from modelworks.study.jobs._correction_notices import tell_of_corrections
-from modelworks.study.jobs._jobs import executors_of, jobs_of, queue_around
+from modelworks.study.jobs._jobs import MAKER, executors_of, jobs_of, queue_around
 from modelworks.study.jobs._notices import tell_of_jobs
 from modelworks.study.jobs._pinned import environment_of
 from modelworks.study.jobs._schedules import hand_over_due, look_at_schedules
@@ -42,7 +42,13 @@ def carry_out(folder: Path) -> None:
         # An attempt that an older version prepared does not say how often it was retried.
         retried = order.get("retried", 0)
         done = run_study(
-            Path(task["study"]), until=task["until"], cores=cores, progress=progress, name=name, retried=retried
+            Path(task["study"]),
+            until=task["until"],
+            cores=cores,
+            progress=progress,
+            name=name,
+            retried=retried,
+            maker=task.get(MAKER),
         )
         result.update(done.as_dict())
 

@@ -59,6 +59,11 @@ class Visit:
         own = [role for role, people in named.items() if names & {each.casefold() for each in people}]
         return [*(role for role in ROLES if self.may(role) and role not in named), *own]
 
+    @property
+    def author(self) -> dict[str, str]:
+        """Whose name is on what they hand over, put forward and sign, and what they sign in with."""
+        return {"by": self.person.title, "login": self.person.name}
+
     def note(self, request: HTTPConnection, what: str, about: str = "") -> None:
         """Write down what they did."""
         self.house.people.note(self.person.name, self.workspace.name, what, about, address_of(request))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from modelworks.errors import fail, near
 from modelworks.inputs import Catalogue
 from modelworks.runs import Wanted, compare, condition, promotion_of, promotions
-from modelworks.study import order_studies, promote, sign_run, withdraw_run
+from modelworks.study import handed_over_by, order_studies, promote, sign_run, withdraw_run
 from modelworks.website._house import Workspace, house
 from modelworks.website._scenarios import saved
 from modelworks.website._studies import Study as KnownStudy
@@ -168,7 +167,7 @@ def submit(request: Request, visit: Modeller, order: models.JobOrder) -> models.
         executor=order.executor, priority=order.priority,
     )  # fmt: skip
     with visit.deed(request, "submitted a job", made.title) as told:
-        [job] = workspace.queue.submit([replace(made, by=visit.person.title)])
+        [job] = workspace.queue.submit([handed_over_by(made, **visit.author)])
         told(job)
     return said.job(workspace.queue.get(job))
 
@@ -240,9 +239,9 @@ def list_promotions(visit: Reader) -> list[models.Promotion]:
 def put_forward(request: Request, visit: Modeller, proposal: models.Proposal) -> models.Promotion:
     """Put a run forward as the one to be stood behind, once all that its study requires of it holds."""
     run = visit.workspace.run(proposal.run)
-    root, by = visit.workspace.root, visit.person.title
+    root, by = visit.workspace.root, visit.author
     with visit.deed(request, "put a run forward", run.id):
-        made = visit.workspace.of_study(study_of(run), promote, root, run.id, comment=proposal.comment, by=by)
+        made = visit.workspace.of_study(study_of(run), promote, root, run.id, comment=proposal.comment, **by)
     return said.promotion(made)
 
 
@@ -254,7 +253,7 @@ def sign(request: Request, visit: Reviewer, run_id: str, signature: models.Signa
         made = sign_run(
             visit.workspace.root, run.id,
             role=signature.role, comment=signature.comment, seal=signature.seal,
-            by=visit.person.title, roles=visit.signs_as,
+            roles=visit.signs_as, **visit.author,
         )  # fmt: skip
     return said.promotion(made)
 

@@ -45,10 +45,10 @@ def ask(request: Request, visit: Reader, run_id: str) -> Response:
 def put_forward(request: Request, visit: Runner, run_id: str, comment: Comment = "") -> Response:
     """Put a run forward, once all that is required holds."""
     run = visit.workspace.run(run_id)
-    root, by, study = visit.workspace.root, visit.person.title, study_of(run)
+    root, by, study = visit.workspace.root, visit.author, study_of(run)
 
     def put() -> Promotion:
-        return visit.workspace.of_study(study, promote, root, run.key, comment=comment, by=by)
+        return visit.workspace.of_study(study, promote, root, run.key, comment=comment, **by)
 
     return _done(request, visit, run, "put forward", put)
 
@@ -63,10 +63,10 @@ def sign(
     comment: Comment = "",
 ) -> Response:
     """Sign every byte of a run, as it was when the page was shown."""
-    root, run, by = visit.workspace.root, visit.workspace.run(run_id), visit.person.title
+    root, run, by = visit.workspace.root, visit.workspace.run(run_id), visit.author
 
     def signed() -> Promotion:
-        return sign_run(root, run.key, role=role, comment=comment, by=by, roles=visit.signs_as, seal=seal)
+        return sign_run(root, run.key, role=role, comment=comment, roles=visit.signs_as, seal=seal, **by)
 
     return _done(request, visit, run, "signed", signed)
 

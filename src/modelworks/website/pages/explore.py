@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -26,6 +25,7 @@ from modelworks.study import (
     Ribbon,
     explored_copy,
     explorer_of,
+    handed_over_by,
     order_study,
     read_moved,
 )
@@ -96,7 +96,7 @@ def _submitted(request: Request, visit: Visit, run_id: str, said: Mapping[str, s
     except ModelworksError as error:
         return _shown(request, visit, run_id, said, error.letters)
     with visit.deed(request, "submitted", f"a job: {order.title}") as told:
-        [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
+        [job] = workspace.queue.submit([handed_over_by(order, **visit.author)])
         told(f"job {job}: {order.title}")
     return RedirectResponse(at(workspace.name, "jobs", job), 303)
 

@@ -25,6 +25,7 @@ from modelworks.study import (
     estimates,
     executor_names,
     files_of,
+    handed_over_by,
     order_studies,
     queue_around,
     what_changed,
@@ -171,7 +172,7 @@ def _submitted(request: Request, visit: Visit, study: str, typed: Mapping[str, s
     except ModelworksError as error:
         return _shown(request, visit, study, typed, error.letters)
     with visit.deed(request, "submitted", f"a job: {order.title}") as told:
-        [job] = workspace.queue.submit([replace(order, by=visit.person.title)])
+        [job] = workspace.queue.submit([handed_over_by(order, **visit.author)])
         told(f"job {job}: {order.title}")
     return RedirectResponse(at(workspace.name, "jobs", job), 303)
 
