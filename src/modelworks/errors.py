@@ -99,14 +99,16 @@ def fail(code: str, message: str, *, hint: str = "", file: str | None = None, li
     raise ModelworksError([Letter(code, message, hint, file, line)])
 
 
-def near(name: str, known: Iterable[str]) -> str:
-    """A hint that lists the known names nearest to a misspelt one.
+def near(name: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """A hint that lists the known names nearest to a misspelt one; `alike` is how much of both is the same, up to 1.
 
     >>> near("contact_rat", ["contact_rate", "recovery_rate"])
     'did you mean `contact_rate`?'
     """
     names = list(dict.fromkeys(str(each) for each in known))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=alike)
+    # Letters that changed places, as in `dya`: in a short word they are most of it.
+    close = close or [each for each in names if sorted(each) == sorted(name)]
     if close:
         return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
     if not names:

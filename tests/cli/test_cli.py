@@ -113,6 +113,8 @@ def test_a_newcomers_first_study_reaches_its_report(team: Path, capsys: pytest.C
         (["new", "third", "--model", "sirx"], "sir"),
         (["publish"], "modelworks run"),
         (["run", "--cores", "0"], "--cores"),
+        (["run", "--set", "a=1"], "'--set'.\n"),
+        (["run", "--quite"], "Did you mean '--quiet'?"),
         (["calibrate", "--unknown"], "--unknown"),
         (["list", "--verdict", "good"], "fine"),
         (["show", "--model", "-o", "/nonexistent/x.svg"], "is not there"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,14 @@ def likelihood(text: str, code: str, word: str) -> Mistake:
 
 
 YAML = [
+    Mistake(
+        STUDY,
+        "question: How",
+        "<<<<<<< HEAD\nquestion: What\n=======\nquestion: How\n>>>>>>> other\nmeaning: How",
+        "Y165",
+        "unfinished merge",
+        at="<<<<<<<",
+    ),
     Mistake(STUDY, "question: How", "question: Why: how", "Y101", "quotes"),
     Mistake(STUDY, "figures: [notifications]", "figures: [notifications", "Y101", "bracket"),
     Mistake(STUDY, "figures: [notifications]", "figures: @notifications", "Y101", "quotes"),
@@ -84,7 +93,7 @@ LAYERS = [
     Mistake(PARAMETERS, "../base/parameters.yaml", "parameters.yaml", "Y118", "circle", at="extends"),
     Mistake(PARAMETERS, "../base/parameters.yaml", "../../../outside.yaml", "Y115", "copy", at="extends"),
     Mistake(PARAMETERS, "../base/parameters.yaml", "[a, b]", "Y122", "one file", at="extends"),
-    Mistake(PARAMETERS, "../base/parameters.yaml", '"\\0"', "Y122", "one file", at="extends"),
+    Mistake(PARAMETERS, "../base/parameters.yaml", '"\\0"', "Y111", "no text can hold", at="extends"),
     Mistake(PARAMETERS, "  source: Grinsztajn 2021\n", "", "P114", "source", at="prior: {normal"),
     Mistake(BASE, "source: King 2015", "source: todo", "P104", "recovery_rate", at="todo"),
     Mistake(BASE, "unit: per day", "unit: per dya", "P121", "day"),
@@ -139,6 +148,7 @@ STUDY_FILE = [
     Mistake(STUDY, "contact_rate: 0.5", "contact_rat: 0.5", "Y127", "`contact_rate`"),
     Mistake(STUDY, "contact_rate: 0.5", "contact_rate: half", "Y122", "number"),
     Mistake(STUDY, "contact_rate: 0.5", "contact_rate: {times: 2}", "Y130", "multiply"),
+    Mistake(STUDY, "contact_rate: 0.5", "contact_rate: {multply: 2}", "Y130", "did you mean `multiply`?"),
     Mistake(STUDY, "multiply: 1.5", "multiply: -1.5", "Y130", "sign"),
     Mistake(STUDY, "contact_rate: 0.5", "contact_rate: 50", "P105", "between 0 and 20"),
     Mistake(STUDY, "data: {people: people-elsewhere}", "data: {peple: people-elsewhere}", "Y127", "`people`"),
@@ -309,11 +319,12 @@ CATALOGUE_FILE = [
         at="people:",
     ),
     Mistake(CATALOGUE, "sha256: ", "sha256: 0", "D113", "64"),
+    Mistake(CATALOGUE, "cases: {unit: people", "cases: {unit: data", "D115", "the names known here"),
     Mistake(CATALOGUE, "  sensitivity: public", "  sensitivity: secret", "Y124", "sensitive"),
     Mistake(CATALOGUE, "retrieved: 2026-01-31", "retrieved: January", "Y110", "date"),
     Mistake(CATALOGUE, "file: raw/cases.csv", "file: raw/case.csv", "D102", "cases.csv", at="cases:"),
     Mistake(CATALOGUE, "file: raw/cases.csv", "file: ../../../etc/passwd", "Y115", "outside", at="cases:"),
-    Mistake(CATALOGUE, "file: raw/cases.csv", 'file: "raw/\\0"', "Y122", "path"),
+    Mistake(CATALOGUE, "file: raw/cases.csv", 'file: "raw/\\0"', "Y111", "no text can hold"),
     Mistake(CATALOGUE, "cases: {unit: people, ", "cases: {", "D115", "unit"),
     Mistake(CATALOGUE, "cases: {unit: people,", "cases: {unit: peple,", "D115", "people"),
     Mistake(CATALOGUE, "lower: 0", "lower: 9, upper: 3", "D117", "exchange"),
@@ -374,6 +385,16 @@ def test_a_mistake_is_answered_where_it_was_made(repository: Path, mistake: Mist
     line = line_of((repository / told_in).read_text(encoding="utf-8"), mistake.at or mistake.new)
     assert (told_in, line) in [(letter.file, letter.line) for letter in found], [letter.where for letter in found]
     assert any(mistake.word in letter.message + " " + letter.hint for letter in found), [str(each) for each in found]
+
+
+def test_a_checksum_that_is_missing_is_worked_out(repository: Path, study: Path) -> None:
+    """From the file at hand; of one that is not there, or not in the repository, it can not be known."""
+    catalogue, checksum = repository / CATALOGUE, hashlib.sha256((repository / CASES).read_bytes()).hexdigest()
+    text = catalogue.read_text(encoding="utf-8").replace(f"  sha256: {checksum}\n", "")
+    for file, hint in (("raw/cases.csv", f"`sha256: {checksum}`"), ("raw/none.csv", "sha256sum")):
+        catalogue.write_text(text.replace("file: raw/cases.csv", f"file: {file}"), encoding="utf-8")
+        letters = check_files(study)[1]
+        assert [letter.code for letter in letters if hint in letter.hint] == ["D113"]
 
 
 def test_a_sound_study_has_no_mistake(study: Path) -> None:

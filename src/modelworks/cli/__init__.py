@@ -7,10 +7,11 @@ words into calls and results into lines.
 from __future__ import annotations
 
 import codecs
+import difflib
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +385,12 @@ def _as_it_came(error: UnicodeError) -> tuple[str | bytes, int]:
         return codecs.backslashreplace_errors(error)
 
 
+def _alike(option: str, others: Iterable[str]) -> list[str]:
+    """Those that somebody may have meant, told by more than the two dashes that all options have."""
+    names = {each.lstrip("-"): each for each in others}
+    return [names[each] for each in difflib.get_close_matches(option.lstrip("-"), names)]
+
+
 def _guarded(work: Callable[[], Any], as_json: bool) -> int:
     try:
         result = work()
@@ -395,6 +402,9 @@ def _guarded(work: Callable[[], Any], as_json: bool) -> int:
         next_step("the same command again goes on from there")
         return 130
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption):
+            others = _alike(error.option_name, error.possibilities or ())
+            error = click.NoSuchOption(error.option_name, possibilities=others, ctx=error.ctx)
         if as_json:
             tell([Letter("Y401", error.format_message(), "modelworks --help")], as_json=True)
             return error.exit_code

@@ -18,12 +18,15 @@ LARGEST_BYTES = 1_000_000
 DEEPEST = 20
 # An escape can say half of a character of UTF-16, which no encoding can write, and zero, which no database keeps.
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+# What git writes around two versions that it could not merge; in a text of several lines they would be indented.
+_OF_A_MERGE = tuple(re.compile(rf"^{mark}{{7}}(?=\s|$)", re.MULTILINE) for mark in "<=>")
 
 
 def read_mapping(content: bytes, file: str, letters: Letters) -> MappingNode | None:
     """The names a file holds, or None where it can not be read at all; mistakes go into `letters`."""
     try:
         text = decoded(content, file)
+        _refuse_unfinished_merge(text, file)
         node = _Composer(text, file, letters).document()
     except ModelworksError as error:
         letters.extend(error.letters)
@@ -60,6 +63,19 @@ def decoded(content: bytes, file: str) -> str:
             file=file,
             line=line,
         )
+
+
+def _refuse_unfinished_merge(text: str, file: str) -> None:
+    begins, between, ends = (each.search(text) for each in _OF_A_MERGE)
+    if not (begins and between and ends):
+        return
+    fail(
+        "Y165",
+        f"{file} has an unfinished merge: git put two versions here, one above `=======` and one below",
+        hint="keep what shall stand, remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`, then `git add` the file",
+        file=file,
+        line=text.count("\n", 0, begins.start()) + 1,
+    )
 
 
 class _Composer:

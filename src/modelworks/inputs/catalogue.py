@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from modelworks.inputs._nodes import MappingNode, Place, shortened
 from modelworks.inputs._pointers import pointer_at
 from modelworks.inputs._prepared import CSV, FORMS, Recipe, is_a_name
 from modelworks.inputs._raw import hold_to_checksum, raw_bytes
-from modelworks.inputs._reading import Reading, is_a_path, shown
+from modelworks.inputs._reading import Reading, file_sha256, is_a_path, shown
 from modelworks.inputs._tables import read_table
 from modelworks.inputs._yaml import read_mapping
 from modelworks.inputs.columns import Column, read_columns
@@ -309,7 +310,7 @@ def _entry(name: str, group: MappingNode, root: Path, letters: Letters) -> Datas
             ("source", "https://... or a citation"),
         )
     }
-    _check_origin(fields)
+    _check_origin(fields, root)
     retrieved = fields.day("retrieved")
     columns = MappingProxyType(read_columns(fields))
     entry = Dataset(
@@ -347,7 +348,7 @@ def _form(fields: Fields) -> TextForm:
     )
 
 
-def _check_origin(fields: Fields) -> None:
+def _check_origin(fields: Fields, root: Path) -> None:
     """A file with its checksum, or a function."""
     if ("file" in fields) == ("prepare" in fields):
         both = "both a file and a function" if "file" in fields else "neither a file nor a function"
@@ -356,12 +357,22 @@ def _check_origin(fields: Fields) -> None:
             f"{fields.what} has {both}, but exactly one is wanted",
             "write `file: raw/cases.csv`, or `prepare: prepare/cases.py:weekly`",
         )
-    if "file" in fields:
-        fields.need("sha256", "the first word that `sha256sum` prints for the file", "D113")
+    if "file" in fields and "sha256" not in fields:
+        found = _present_checksum(root, fields.text("file") or "")
+        fields.need("sha256", found or "the first word that `sha256sum` prints for the file", "D113")
     owned = {"prepare": ("uses", "kept_as"), "file": ("sheet", "header", "separator", "encoding", "kept")}
     for owner, name in ((owner, name) for owner, names in owned.items() for name in names):
         if name in fields and owner not in fields:
             fields.say("D110", f"{fields.what} has `{name}`, which belongs to `{owner}`", "remove it", name)
+
+
+def _present_checksum(root: Path, file: str) -> str:
+    """That of the file at hand; empty where it is not there, or holds only what points to the data."""
+    path = root / "data" / file
+    with suppress(OSError, ModelworksError):
+        found = file_sha256(path, root, "D102")
+        return found if pointer_at(path) is None else ""
+    return ""
 
 
 def _address(fields: Fields) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from modelworks.errors import ModelworksError
+from modelworks.errors import ModelworksError, near
 from modelworks.inputs import _scalars
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._nodes import MappingNode, Node, Place, ScalarNode, kind
@@ -102,10 +102,11 @@ def _change(name: str, node: Node, owner: Fields) -> Change | None:
     if isinstance(node, MappingNode) and set(node.fields) == {"multiply"}:
         factor = Fields(node, owner.letters, what, ("multiply",)).number("multiply")
         return None if factor is None else Multiply(factor)
+    meant = near(next(iter(node.fields), ""), ("multiply",)) if isinstance(node, MappingNode) else ""
     owner.letters.add(
         "Y130",
         f"{what} is {kind(node)}, but a number or `multiply` is wanted",
-        hint=f"write `{name}: 0.2`, or `{name}: {{multiply: 0.5}}`",
+        hint=(f"{meant} " if meant.endswith("?") else "") + f"write `{name}: 0.2`, or `{name}: {{multiply: 0.5}}`",
         file=node.place.file,
         line=node.place.line,
     )

@@ -289,7 +289,10 @@ def bind_read(read: StageInputs | None, found: Sequence[Letter]) -> BoundStudy:
         root = inputs.repository.root
         file = load_model(root / inputs.study.model, data, inputs.study.model, root)
     except ModelworksError as error:
-        letters.extend(letter for letter in error.letters if letter not in letters.collected)
+        # What is wrong with the name of the model, and not in its file, stands in the study.
+        place = inputs.study.place("model")
+        new = (letter for letter in error.letters if letter not in letters.collected)
+        letters.extend(letter if letter.file else letter.at(*place) for letter in new)
         raise ModelworksError(letters) from error
     calendar = _calendar(inputs, file.model, letters)
     _check_solver(inputs, file.model, letters)
