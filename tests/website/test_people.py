@@ -260,6 +260,7 @@ def test_an_admin_lets_somebody_in_who_chooses_a_password(site: Site) -> None:
     filled = {"name": "grace", "title": "Grace", "role": "modeller", "form_token": token_on(admin, site.at)}
     text = admin.post(f"{site.at}/people", data=filled, headers={"accept": "text/html"}).text
     link = text.partition("<pre")[2].partition("<code>")[2].partition("<")[0]
+    assert "from another it opens nothing" in text
     place = link.partition("8420")[2]
     browser = fresh(site)
     short = browser.post(place, data={"password": "short", "form_token": token_on(browser, place)})

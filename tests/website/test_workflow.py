@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -205,6 +206,20 @@ def test_the_page_draws_the_stages_of_every_study(text: str) -> None:
         assert f"<strong>{name}</strong>" in text
     assert "takes from calibrate" in text
     assert "style=" not in text
+
+
+def test_a_study_whose_files_are_broken_is_named_with_its_letter(site: Site) -> None:
+    """Without its stages it would look as if it had none."""
+    broken = site.root / "studies" / "broken"
+    broken.mkdir()
+    try:
+        (broken / "study.yaml").write_text("title: [half\n", encoding="utf-8")
+        page = site.browsers["viewer"].get(f"{site.at}/workflow", headers={"accept": "text/html"}).text
+    finally:
+        shutil.rmtree(broken)
+    told = page.partition('id="way-broken"')[2].partition("</section>")[0]
+    assert "Its stages are not drawn" in told
+    assert 'class="code">Y' in told
 
 
 def test_a_sign_in_is_in_the_trail_of_the_workspaces_of_whoever_signed_in(site: Site) -> None:

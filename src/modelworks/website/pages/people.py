@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +13,7 @@ from modelworks.runs import Policy
 from modelworks.study import executor_names
 from modelworks.website._house import no_such_place
 from modelworks.website._render import at, page
+from modelworks.website._settings import is_loopback
 from modelworks.website.access.deeds import tell_of_unfinished
 from modelworks.website.access.identities import forget
 from modelworks.website.access.mail import mail_server, send
@@ -36,7 +38,8 @@ def _shown(
 ) -> Response:
     everybody = visit.house.people.everybody(visit.workspace.name)
     return page(
-        request, "people.html.j2", status, everybody=everybody, roles=ROLES, letters=letters, link=link, link_of=of
+        request, "people.html.j2", status, everybody=everybody, roles=ROLES, letters=letters, link=link, link_of=of,
+        is_only_here=is_loopback(urlsplit(visit.house.settings.address).hostname or ""),
     )  # fmt: skip
 
 

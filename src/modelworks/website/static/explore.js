@@ -81,7 +81,9 @@
         told.textContent = found.mistakes.map((each) => each.message).join(" ");
       }
     } catch (error) {
-      told.textContent = `The site does not answer: ${error.message}`;
+      told.textContent =
+        `The site does not answer (${error.message}). What you set stays: move it once more in a moment. Where nothing ` +
+        "comes, see whether the site still runs; on your own machine modelworks serve starts it.";
     }
     asked = null;
     if (again) {

@@ -9,6 +9,8 @@
   const mixing = document.getElementById("mixing");
   const searching = new URLSearchParams(location.search).get("search");
   const stages = document.getElementById("stages");
+  const lost = document.getElementById("lost");
+  const told = document.getElementById("told");
   let place = live.dataset.place;
   let count = Number(log.dataset.count);
 
@@ -102,11 +104,47 @@
     if (said.over) {
       source.close();
       location.reload();
+    } else if (said.state !== told.dataset.state) {
+      told.dataset.state = said.state;
+      tellAnew();
     }
   });
-  // Where the site does not take more readers of this kind, the page is renewed as a whole.
-  source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 10000);
+
+  // What happened to it is told in the words of the page, as it is by now.
+  async function tellAnew() {
+    const fresh = (await page())?.getElementById("told");
+    if (fresh) told.replaceChildren(...fresh.childNodes);
+  }
+
+  // The page as it is now; null where the site does not answer.
+  async function page() {
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    } catch {
+      // Also where the reader goes to another page meanwhile.
+      return null;
+    }
+  }
+
+  // A stream ends and comes back now and then; only one that stays away for some seconds is told of.
+  let waiting = null;
+  source.addEventListener("open", () => {
+    clearTimeout(waiting);
+    waiting = null;
+    lost.textContent = "";
   });
+  source.addEventListener("error", () => {
+    waiting ??= setTimeout(() => {
+      lost.textContent = "No connection to the site. The job is not touched by that, and this page goes on by itself.";
+    }, 5000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(renew, 10000);
+  });
+
+  // Where the site does not take more readers of this kind, the page is renewed as a whole, once there is one.
+  async function renew() {
+    if (await page()) location.reload();
+    else setTimeout(renew, 10000);
+  }
   if (!new URLSearchParams(location.search).get("line")) log.scrollTop = log.scrollHeight;
 })();
