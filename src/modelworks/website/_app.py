@@ -24,6 +24,7 @@ from modelworks.website._connections import COME_AGAIN_SECONDS
 from modelworks.website._corrections import settle
 from modelworks.website._guard import Guard, headers
 from modelworks.website._house import opened
+from modelworks.website._kept import LATE, Kept, kept
 from modelworks.website._render import page
 from modelworks.website._settings import Settings
 from modelworks.website._team_code import NoAnswerError
@@ -139,7 +140,8 @@ def _lifespan(settings: Settings) -> Any:
 
 async def _letters(request: Request, error: Exception) -> Response:
     letters = error.letters if isinstance(error, ModelworksError) else ()
-    return _told(request, letters, max((STATUS.get(letter.code, 422) for letter in letters), default=422))
+    late = await kept(request) if any(letter.code in LATE for letter in letters) else None
+    return _told(request, letters, max((STATUS.get(letter.code, 422) for letter in letters), default=422), late)
 
 
 async def _in_trouble(request: Request, error: Exception) -> Response:
@@ -195,18 +197,21 @@ async def _broken(request: Request, error: Exception) -> Response:
     return answer
 
 
-def _told(request: Request, letters: Any, status: int) -> Response:
-    """Letters as a page for a person and as JSON for a program; a stranger is shown the way in."""
+def _told(request: Request, letters: Any, status: int, late: Kept | None = None) -> Response:
+    """Letters as a page for a person and as JSON for a program; a stranger is shown the way in, and what was typed."""
     wants_page = "text/html" in request.headers.get("accept", "")
     if status == 401 and wants_page and request.method in SAFE and request.url.path != "/sign-in":
         return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
-    if wants_page:
+    if wants_page and late is not None:
+        answer = page(request, "late.html.j2", status, letters=letters, late=late)
+    elif wants_page:
         answer = page(request, "letters.html.j2", status, letters=letters, number=status)
     elif feeds.is_odata(request):
         answer = feeds.refused(letters, status)
     else:
         answer = JSONResponse({"verdict": "stop", "mistakes": [each.as_dict() for each in letters]}, status)
-    if status == 401 and not wants_page:
+    if status == 401 and not wants_page and "sec-fetch-mode" not in request.headers:
+        # Of a script of ours a browser would ask for a password in a window of its own, and do nothing else meanwhile.
         answer.headers["WWW-Authenticate"] = 'Basic realm="modelworks", charset="UTF-8"'
     if status in (408, 413):
         # What is still on its way is not waited for.
