@@ -19,8 +19,8 @@ from modelworks.website.access.tables import BEGUN
 # Longer than a model is waited for: what was begun before is not under way any more.
 UNFINISHED_SECONDS = 900.0
 PERHAPS = "perhaps: the website was stopped in the middle"
-# Whoever hears that a database does not answer does not know whether it had done what it was asked.
-_UNSURE = frozenset({"W106", "J101", "R150"})
+# Whoever hears that a database does not answer, by these letters, does not know whether it had done what it was asked.
+_UNSURE = {"W106": "people", "J101": "the queue of jobs", "R150": "the index of runs"}
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def deed(
     try:
         yield told.append
     except ModelworksError as error:
-        if not _UNSURE & {*error.codes}:
+        if not _UNSURE.keys() & {*error.codes}:
             with people.change() as connection:
                 connection.execute(sql.delete(BEGUN).where(BEGUN.c.id == id))
         raise

@@ -1,6 +1,6 @@
 """Reading `$filter` and `$orderby`: a recursive descent that knows the table's columns and the kind of each value.
 
-The order in which operators bind is that of OData 4.01, part 2, section 5.1.1.16.
+The order in which operators bind is that of the URL Conventions of OData 4.01 (part 2, operator precedence).
 """
 
 from __future__ import annotations
