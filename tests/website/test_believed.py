@@ -39,6 +39,19 @@ def test_a_pure_number_is_told_without_its_unit_and_a_percentage_with_it() -> No
     assert said == ["held at 0.5", "held at 0.5 percent", "held at 0.5", "held at 0.5 per day"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("-0.4", "held at -0.4 per day, which it may not be: it has to be at 0 or above"),
+        ("0", "held at 0 per day"),
+        ("inf", "no number that anything can be held at"),
+        (" ", "left empty, so what the study's file says is taken"),
+    ],
+)
+def test_a_value_is_told_with_whether_it_may_be(text: str, words: str) -> None:
+    assert read_belief(text, "x", "per day", Bounds(0, None)).words == words
+
+
 def test_bounds_cut_what_is_drawn() -> None:
     shown = read_belief("normal(0, 1)", "x", "", Bounds(0.0, None))
     _, low, high, median = numbers(shown.words)

@@ -189,7 +189,22 @@ def test_a_mistake_is_told_at_its_field_and_what_was_typed_stays(site: Site) -> 
     field = text.partition(f'name="{parameter}"')[2].partition('class="field')[0]
     assert "Y521" in field
     assert 'value="normal(a lot)"' in field
-    assert 'aria-invalid="true"' in field
+    assert 'aria-invalid="true" autofocus' in field
+    assert text.count("autofocus") == 1
+    name = parameter.removeprefix("parameter ")
+    assert f'<a href="#p-{name}">' in text.partition("1 mistake in what was typed</h2>")[2].partition("</ul>")[0]
+
+
+@pytest.mark.parametrize("typed", ["0,4", "10,000", "0.4 per week", "-0.4"])
+def test_a_number_as_on_paper_is_told_how_it_is_typed(site: Site, typed: str) -> None:
+    """Nothing about families of priors, and no path of a copy that nobody has seen."""
+    parameter = _names(get(site, "/studies/first-study/run", "modeller"), "parameter ")[0]
+    status, text = sent(site.browsers["modeller"], site, **{parameter: typed})
+    field = text.partition(f'name="{parameter}"')[2].partition('class="field')[0]
+    assert status == 422
+    assert ".modelworks" not in text
+    assert "known here" not in field
+    assert 'class="letter"' in field
 
 
 def test_the_form_hands_the_run_over_with_what_was_changed(site: Site) -> None:

@@ -66,11 +66,16 @@ def believed(prior: Belief, unit: str) -> Believed:
 def read_belief(text: str, name: str, unit: str, bounds: Bounds) -> Believed:
     """What somebody has typed so far; of what is no prior yet, how one is written."""
     if not text.strip():
-        return Believed("")
+        return Believed("left empty, so what the study's file says is taken")
     try:
-        return Believed(f"held at {as_written(float(text))}{_spoken(unit)}")
+        value = float(text)
     except ValueError:
         pass
+    else:
+        if not math.isfinite(value):
+            return Believed("no number that anything can be held at")
+        beyond = "" if bounds.holds(value) else f", which it may not be: it has to be {bounds}"
+        return Believed(f"held at {as_written(value)}{_spoken(unit)}{beyond}")
     try:
         return believed(changed_prior(read_change(f"prior {name} = {text}"), bounds), unit)
     except ModelworksError as error:

@@ -310,7 +310,8 @@ def _prior(change: Change) -> dict[str, dict[str, Any]]:
     found = re.fullmatch(r"(\w+)\((.*)\)", change.new)
     family = found[1] if found else change.new
     if found is None or family not in FAMILIES:
-        fail("Y521", f"`{change.new}` in `{change.text}` is no prior", hint=near(family, FAMILIES))
+        hint = _as_a_number(change.new) or near(family, FAMILIES)
+        fail("Y521", f"`{change.new}` in `{change.text}` is no prior", hint=hint)
     names = FAMILIES[family].arguments
     arguments: dict[str, Any] = {}
     for k, text in enumerate(filter(None, (each.strip() for each in found[2].split(",")))):
@@ -321,6 +322,23 @@ def _prior(change: Change) -> dict[str, dict[str, Any]]:
             form = f"{family}({', '.join(names)})"
             fail("Y521", f"`{text}` in `{change.text}` is no argument of a prior `{family}`", hint=f"write {form}")
     return {family: arguments}
+
+
+def _as_a_number(text: str) -> str:
+    """How a number is written that somebody wrote as on paper; empty of what is none.
+
+    >>> _as_a_number("0,4"), _as_a_number("0.4 per week"), _as_a_number("norml(2, 1)")
+    ('decimals have a point here: write 0.4', 'write the number alone, 0.4: its unit is that of the parameters', '')
+    >>> _as_a_number("10,000")
+    'write 10000 if it is ten thousand or the like, and 10.000 if the comma is a decimal point'
+    """
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", text):
+        plain, pointed = text.replace(",", ""), text.replace(",", ".", 1).replace(",", "")
+        return f"write {plain} if it is ten thousand or the like, and {pointed} if the comma is a decimal point"
+    if re.fullmatch(r"[-+]?\d*,\d+", text):
+        return f"decimals have a point here: write {text.replace(',', '.')}"
+    found = re.fullmatch(r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*[^\W\d][^(]*", text)
+    return f"write the number alone, {found[1]}: its unit is that of the parameters" if found else ""
 
 
 def _other_data(change: Change, inputs: StudyInputs, files: dict[str, dict[str, Any]]) -> None:

@@ -124,7 +124,8 @@ class Form:
         for each in self.fields:
             own = tuple(letter for letter in left if _is_about(letter, each))
             left = [letter for letter in left if letter not in own]
-            fields.append(replace(each, letters=own))
+            # Where the copy of the study lies that the change made, whoever typed it has never seen.
+            fields.append(replace(each, letters=tuple(letter.at(None) for letter in own)))
         return replace(self, fields=tuple(fields), letters=tuple(left))
 
 
