@@ -41,9 +41,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def as_shown(line: str) -> str:
-    """What a terminal would show of a line that a program printed, without its colours; nothing that it would obey.
+    r"""What a terminal would show of a line that a program printed, without its colours; nothing that it would obey.
 
-    >>> as_shown("\x1b[31mstuck\x1b[0m at chain 3"), as_shown("10%\\r20%\\r"), as_shown("a\x1b]0;title\x07b\x00")
+    >>> as_shown("\x1b[31mstuck\x1b[0m at chain 3"), as_shown("10%\r20%\r"), as_shown("a\x1b]0;title\x07b\x00")
     ('stuck at chain 3', '20%', 'ab')
     """
     last = next((part for part in reversed(line.split("\r")) if part), "")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.runs import Run, Store
+from modelworks.runs import Run, Store, _run
 
 Publish = Callable[..., Run]
 
@@ -21,6 +21,22 @@ def codes(work: Callable[[], object]) -> tuple[str, ...]:
     with pytest.raises(ModelworksError) as raised:
         work()
     return raised.value.codes
+
+
+def test_a_run_that_is_pruned_while_it_is_verified_is_missing(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, read = publish(), _run.read_json
+
+    def read_and_gone(path: Path) -> dict[str, Any]:
+        found = read(path)
+        run.path.rename(run.path.with_name("pruned"))
+        return found
+
+    monkeypatch.setattr(_run, "read_json", read_and_gone)
+    complaints = run.verify()
+    assert {"run.json: missing", "simulate/table.csv: missing"} <= set(complaints)
+    assert {each.partition(": ")[2] for each in complaints} == {"missing"}
 
 
 def test_a_folder_that_goes_while_it_is_made_is_made_again(

@@ -46,7 +46,11 @@ class Run:
             R103 when the list of checksums itself can not be read.
         """
         recorded = read_json(self.path / CHECKSUMS)
-        present = files_of(self.path) - {CHECKSUMS}
+        try:
+            present = files_of(self.path) - {CHECKSUMS}
+        except FileNotFoundError:
+            # Somebody pruned the run while we looked.
+            present = set()
         complaints = dict.fromkeys(recorded.keys() - present, "missing")
         complaints |= dict.fromkeys(present - recorded.keys(), "extra")
         for name in recorded.keys() & present:
@@ -54,7 +58,7 @@ class Run:
                 if file_hash(self.path / name) != recorded[name]:
                     complaints[name] = "differs"
             except FileNotFoundError:
-                # Somebody pruned the run while we looked.
+                # The same, a moment later.
                 complaints[name] = "missing"
         return [f"{name}: {complaint}" for name, complaint in sorted(complaints.items())]
 
