@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,10 @@ def token_on(browser: TestClient, page: str) -> str:
     """What the forms of a page carry."""
     text = browser.get(page, headers={"accept": "text/html"}).text
     return text.partition('name="form_token" value="')[2].partition('"')[0]
+
+
+def git(root: Path, *words: str) -> str:
+    """What git says of a repository, as somebody whom the machine need not know."""
+    named = ("-c", "user.name=Git", "-c", "user.email=git@example.org")
+    found = subprocess.run(["git", "-C", str(root), *named, *words], check=True, capture_output=True, text=True)
+    return found.stdout.strip()

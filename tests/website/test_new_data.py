@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from visitors import WICKED, let_in, token_on
+from visitors import WICKED, git, let_in, token_on
 
 from modelworks.inputs import Catalogue
 from modelworks.study import draft_of, new_repository, proposals
@@ -25,12 +24,6 @@ SAID = {
     "unit 0": "date", "meaning 0": "the Monday", "use 0": "yes",
     "unit 1": "people", "meaning 1": "cases", "use 1": "yes",
 }  # fmt: skip
-
-
-def git(root: Path, *words: str) -> str:
-    named = ("-c", "user.name=Git", "-c", "user.email=git@example.org")
-    found = subprocess.run(["git", "-C", str(root), *named, *words], check=True, capture_output=True, text=True)
-    return found.stdout.strip()
 
 
 @pytest.fixture(scope="module")

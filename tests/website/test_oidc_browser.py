@@ -90,16 +90,6 @@ def served(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
             yield site
 
 
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
 def press_the_button(tab: Page) -> None:
     tab.get_by_role("link", name="Sign in by the institute").click()
 

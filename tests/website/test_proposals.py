@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from visitors import KINDS, WICKED, let_in, token_on
+from visitors import KINDS, WICKED, git, let_in, token_on
 
 from modelworks.errors import ModelworksError
 from modelworks.inputs import Catalogue
@@ -43,12 +42,6 @@ ENTRY = """
 FINE = CORRECTED.replace("-5", "5")
 HTML = {"accept": "text/html"}
 REASON = "The district of N was counted twice."
-
-
-def git(root: Path, *words: str) -> str:
-    named = ("-c", "user.name=Git", "-c", "user.email=git@example.org")
-    found = subprocess.run(["git", "-C", str(root), *named, *words], check=True, capture_output=True, text=True)
-    return found.stdout.strip()
 
 
 @pytest.fixture(scope="module")

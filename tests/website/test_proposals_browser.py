@@ -46,16 +46,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield site
 
 
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
 def test_a_corrected_file_from_the_form_to_the_files_at_hand(browser: Browser, served: Served, tmp_path: Path) -> None:
     """Each page on the way is fit for everybody; who has only keys comes as far."""
     visit, file = Visit(browser, served), tmp_path / "corrected.csv"

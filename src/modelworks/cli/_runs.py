@@ -161,7 +161,7 @@ def comparison_as_dict(comparison: Comparison, *, with_code: bool) -> dict[str, 
         "same_inputs": comparison.same_inputs,
         "differences": [dataclasses.asdict(each) for each in comparison.differences],
         "numbers": [
-            {**dataclasses.asdict(each), "moved": each.moved, "by_chance": (each.group, each.name) in chance}
+            {**dataclasses.asdict(each), "moved": each.moved, "by_chance": each.key in chance}
             for each in comparison.numbers
         ],
     }
@@ -219,7 +219,7 @@ def show_comparison(comparison: Comparison) -> None:
         chance = moved_by_chance(comparison)
         table(
             ("", *ids, "change"),
-            [_number_cells(each, (each.group, each.name) in chance) for each in comparison.numbers],
+            [_number_cells(each, each.key in chance) for each in comparison.numbers],
         )
     if comparison.same_inputs:
         moved = any(each.moved for each in comparison.numbers)

@@ -57,7 +57,7 @@ def moved_by_chance(comparison: Comparison, drawn: Drawn | None = None) -> froze
     """
     drawn = drawn or draws_of(comparison.runs)
     return frozenset(
-        (each.group, each.name)
+        each.key
         for each in comparison.numbers
         if each.draws_compare and _is_chance(each, drawn[each.group][0], drawn[each.group][-1])
     )

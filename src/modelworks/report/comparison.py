@@ -138,7 +138,7 @@ def _title(runs: Sequence[Run]) -> str:
 
 def _said(comparison: Comparison, chance: Set[tuple[str, str]]) -> str:
     """In a sentence, whether anything that makes numbers differs."""
-    moved = [(each.group, each.name) for each in comparison.numbers if each.moved]
+    moved = [each.key for each in comparison.numbers if each.moved]
     if comparison.same_inputs:
         told = f"; {_of_all(len(moved), comparison)} moved, by chance alone."
         return "The runs were made from the same inputs" + (told if moved else ".")
@@ -172,7 +172,7 @@ def _numbers(numbers: Sequence[Number], titles: Mapping[str, str], chance: Set[t
         "Median (95% interval) of each number and each calibrated parameter; the change is that of the median, from "
         "the first to the last, and no more than chance where it is less than two of the Monte Carlo errors of both"
     )
-    rows = tuple(_number_row(each, (each.group, each.name) in chance) for each in numbers)
+    rows = tuple(_number_row(each, each.key in chance) for each in numbers)
     return Table("moved", "Which numbers moved?", caption, columns, rows, stacks=False)
 
 

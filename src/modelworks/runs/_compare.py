@@ -64,6 +64,11 @@ class Number:
     values: tuple[Mapping[str, Any] | None, ...]
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the others: a quantity and a parameter may have one name."""
+        return self.group, self.name
+
+    @property
     def has_one_unit(self) -> bool:
         """Whether all runs that have it have it in the same unit."""
         return len({_unit(each) for each in self.values if each is not None}) == 1
