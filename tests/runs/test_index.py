@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -171,7 +172,8 @@ def test_runs_are_counted_by_what_one_would_see_instead(index: Index, publish: P
     assert narrowed["person"] == {"Ada": 2}
     assert index.counts(Wanted(approved=True), [first.key])["verdict"] == {"fine": 1}
     assert index.counts(Wanted(conditions=(condition("rate > 1"),)), every)["of_study"] == {"a": 1}
-    assert index.numbers([first.key])[first.key]["rate"] == {"value": 2.0, "low": 1.0, "high": 3.0, "mean": None}
+    assert index.names_in(index.select(Wanted(of_study="a"))) == ["rate"]
+    assert index.names_in(index.select(Wanted(of_study="b"))) == []
 
 
 def test_a_run_is_found_by_the_first_digits_of_its_id(index: Index, publish: Publish) -> None:
@@ -226,6 +228,21 @@ def test_a_run_that_was_damaged_or_removed_by_hand_is_not_shown(index: Index, pu
     assert [letter.code for letter in listing.damaged] == ["R103"]
     (damaged.path / "run.json").write_text(json.dumps({"verdict": "look"}), encoding="utf-8")
     assert ids(index.select(Wanted(verdict="look"))) == [damaged.id]
+
+
+def test_a_damaged_run_changes_nothing_for_as_long_as_it_is_damaged_alike(index: Index, publish: Publish) -> None:
+    damaged, whole = publish(), publish()
+    (damaged.path / "run.json").chmod(0o644)
+    (damaged.path / "run.json").write_text("{", encoding="utf-8")
+    index.select()
+    state = index.state()
+    assert ids(index.select(Wanted(limit=5))) == [whole.id]
+    assert index.state() == state
+    (damaged.path / "run.json").unlink()
+    assert [letter.file for letter in index.select(Wanted(limit=5)).damaged] == [str(damaged.path)]
+    shutil.rmtree(damaged.path)
+    assert index.select(Wanted(limit=5)).damaged == ()
+    assert index.state() != state
 
 
 def test_an_index_that_is_no_database_is_made_anew(store: Store, publish: Publish, tmp_path: Path) -> None:
@@ -328,6 +345,26 @@ class Life(RuleBasedStateMachine):
     def remark(self, run: str, kind: str) -> None:
         self.store.remark(run, kind, "paper", by="Ada")
 
+    @rule(run=runs, who=st.sampled_from(["Ada", "Grace"]))
+    def stand_behind(self, run: str, who: str) -> None:
+        with contextlib.suppress(ModelworksError):
+            propose(self.store, run, needs=("reviewer",), found=(), by=who)
+        with contextlib.suppress(ModelworksError):
+            sign(self.store, run, by="Emmy", role="reviewer")
+
+    @rule(run=runs)
+    def take_back(self, run: str) -> None:
+        with contextlib.suppress(ModelworksError):
+            withdraw(self.store, run, by="Emmy", reason="a mistake")
+
+    @rule(run=runs)
+    def change(self, run: str) -> None:
+        """Not its record, which the index looks at, and not a folder: what was signed is void all the same."""
+        checksums = self.store.root / run / "checksums.json"
+        if checksums.exists():
+            checksums.chmod(0o644)
+            checksums.write_text("{}", encoding="utf-8")
+
     @rule()
     def look(self) -> None:
         self.index.select(Wanted(limit=1))
@@ -336,12 +373,18 @@ class Life(RuleBasedStateMachine):
     def is_what_the_folders_say(self) -> None:
         with Index(self.store, "sqlite://") as fresh:
             assert shown(self.index) == shown(fresh)
+            with self.index.as_now():
+                assert shown(self.index) == shown(fresh)
         assert sorted(ids(self.index.select())) == sorted(run.id for run in self.store.runs())
 
 
 def shown(index: Index) -> tuple[object, ...]:
-    listing = index.select()
-    return listing.rows, listing.total, listing.damaged
+    """All that a page of runs shows, in questions whose answers are remembered and in one whose are not."""
+    # All of them first: only of a run that would be shown is it seen that somebody wrote over its record.
+    asked = (Wanted(), Wanted(limit=2), Wanted(limit=2, study="flu"), Wanted(limit=9, approved=True))
+    listings = [index.select(each) for each in asked]
+    counts = [index.counts(each, listings[0].approved) for each in asked]
+    return listings, counts, [index.names_in(each) for each in listings], index.waiting()
 
 
 TestLife = pytest.mark.slow(Life.TestCase)

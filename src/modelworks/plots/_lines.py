@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from modelworks.plots._bands import area, pointer_point
 from modelworks.plots._figure import Spec
-from modelworks.plots._panels import QUANTILES, columns, moments, numbers, thin, time_axis, value_axis, zoom
+from modelworks.plots._panels import columns, moments, numbers, thin, time_axis, value_axis, zoom
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,9 @@ MOST_ROWS = 200
 
 # Where two lines lie on each other, the one below shows through the gaps of the one above.
 DASHES = ([1, 0], [7, 5], [2, 4])
+
+# Of the quantiles, those that are drawn; bands of several series on each other would hide what lies below.
+SHOWN = ("q025", "q50", "q975")
 
 # Titles are sentences: on a phone they stand below each other. 0 columns is a single line. In a page it goes by the
 # room that there is: the width is less once the axis has its own, and a legend that is another then hides the title.
@@ -43,7 +46,7 @@ def lines_panel(rows: pd.DataFrame, title: str | Spec, drawn_as: Look, by: str, 
     thinned = pd.concat(
         [each.sort_values("time").iloc[thin(len(each), MOST_ROWS)] for _, each in rows.groupby(by, sort=False)]
     )
-    values = {name: numbers(thinned[name]) for name in QUANTILES}
+    values = {name: numbers(thinned[name]) for name in SHOWN}
     data = columns(time=moments(thinned["time"]), **{by: list(map(str, thinned[by]))}, **values)
     x, y = time_axis(thinned["time"]), value_axis("q50", thinned["q025"], thinned["q975"])
     colour, dash = (

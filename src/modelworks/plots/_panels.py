@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ def numbers(values: Any) -> list[float | None]:
     [1.2346, None, 1200000]
     """
     array = np.asarray(values, dtype=np.float64)
-    return [shortened(value) if np.isfinite(value) else None for value in array.tolist()]
+    return [shortened(value) if math.isfinite(value) else None for value in array.tolist()]
 
 
 def shortened(value: float) -> float:
@@ -180,17 +181,22 @@ def small_multiples(name: str, title: str, caption: str, panels: Sequence[Spec],
 
 def told_apart(part: Any) -> Iterator[Spec]:
     """Every encoding of a spec that has a legend."""
-    if isinstance(part, dict) and part.get("legend"):
-        yield part
-    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-        yield from told_apart(inner)
+    if isinstance(part, dict):
+        if part.get("legend"):
+            yield part
+        # Of the numbers themselves there are many.
+        inner = [each for name, each in part.items() if name != "data"]
+    else:
+        inner = part if isinstance(part, list) else []
+    for each in inner:
+        yield from told_apart(each)
 
 
 def untold(part: Any, told: Sequence[Spec]) -> Any:
     """A spec without the legends that another one shows."""
     if isinstance(part, dict):
         kept = {**part, "legend": None} if part in told else part
-        return {name: untold(inner, told) for name, inner in kept.items()}
+        return {name: inner if name == "data" else untold(inner, told) for name, inner in kept.items()}
     return [untold(inner, told) for inner in part] if isinstance(part, list) else part
 
 

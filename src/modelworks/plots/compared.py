@@ -36,8 +36,8 @@ def draw(
     labels : name of an output to its title
     """
     need_columns(quantiles, COLUMNS, "the table of runs")
-    drawn_as = run_look(list(dict.fromkeys(map(str, quantiles["run"]))))
-    names = chosen(outputs, quantiles["output"], "output")
+    drawn_as = run_look([str(each) for each in quantiles["run"].unique()])
+    names = chosen(outputs, quantiles["output"].unique(), "output")
     panels = [
         lines_panel(quantiles[quantiles["output"] == name], label(name, labels), drawn_as, "run", index)
         for index, name in enumerate(names)

@@ -111,8 +111,9 @@ def _baseline(run: Run) -> pd.DataFrame | None:
             return None
         import pandas as pd
 
-        table = pd.read_parquet(path)
-        names = list(dict.fromkeys(table["scenario"]))
+        # One thread: it is small, and many may look at pages at once.
+        table = pd.read_parquet(path, use_threads=False)
+        names = list(table["scenario"].unique())
         return table[table["scenario"] == (BASELINE if BASELINE in names else names[0])]
 
 

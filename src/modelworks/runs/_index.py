@@ -7,10 +7,12 @@ where a name was added or removed since; deleting its file costs one slow listin
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import sqlalchemy as sql
 
@@ -25,6 +27,10 @@ from modelworks.runs._words import Word, word_of
 
 if TYPE_CHECKING:
     from modelworks.runs._store import Store
+
+T = TypeVar("T")
+# So many questions are answered again as they were, while nothing changed, and none for more runs than a page shows.
+QUESTIONS, SHORT = 64, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,29 @@ class Listing:
     approved: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class _Answers:
+    """What was answered in one state of the index, with the promotions that held then."""
+
+    state: str | None
+    promotions: tuple[Promotion, ...] = ()
+    known: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def once(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question, which is looked for where it was not asked lately."""
+        with self.turn:
+            if question in self.known:
+                self.known.move_to_end(question)
+                return cast(T, self.known[question])
+        found = answer()
+        with self.turn:
+            self.known[question] = found
+            if len(self.known) > QUESTIONS:
+                self.known.popitem(last=False)
+        return found
+
+
 class Index(Upkeep):
     """The runs of one store in a table of SQLite or PostgreSQL, and what one may ask of it.
 
@@ -75,7 +104,10 @@ class Index(Upkeep):
     itself: nobody has to tell it of a run.
     """
 
-    _waiting: tuple[set[str], tuple[Promotion, ...]] | None = None
+    def __init__(self, store: Store, url: str) -> None:
+        super().__init__(store, url)
+        self._answers = _Answers(None)
+        self._waiting: tuple[str | None, tuple[Promotion, ...]] | None = None
 
     def select(self, wanted: Wanted | None = None) -> Listing:
         """The runs asked for, after a look at what the folders hold now.
@@ -88,14 +120,37 @@ class Index(Upkeep):
         asked = wanted or Wanted()
         with self._answering():
             self.refresh()
-            promotions = self._once("promotions", lambda: what_holds(self._spoken(), self))
-            conditions = [*self._conditions(asked, promotions)]
-            while changed := self._changed(found := self._found(asked, conditions)):
+            found, listing = self._selected(asked)
+            while changed := self._changed(found):
                 # What somebody changed or removed by hand inside a run leaves no trace where we look for changes.
                 with self._changing() as connection:
                     self._take(connection, changed)
                     self._enter_state(connection)
-            return self._listing(asked, conditions, found, by_run(promotions))
+                self._anew("answers")
+                found, listing = self._selected(asked)
+            return listing
+
+    def _selected(self, asked: Wanted) -> tuple[Sequence[sql.Row[Any]], Listing]:
+        """The rows of those asked for, and the list of them."""
+        answers = self._once("answers", self._as_it_is)
+
+        def select() -> tuple[Sequence[sql.Row[Any]], Listing]:
+            conditions = [*self._conditions(asked, answers.promotions)]
+            found = self._found(asked, conditions)
+            return found, self._listing(asked, conditions, found, by_run(answers.promotions))
+
+        is_short = asked.limit is not None and asked.limit <= SHORT
+        return answers.once(asked, select) if is_short else select()
+
+    def _as_it_is(self) -> _Answers:
+        """The answers that hold now: none, where anything changed since the last question."""
+        state, before = self._known_state(), self._answers
+        if state != before.state:
+            before = _Answers(state)
+        # A promotion rests on what its run is now, too, of which no state tells.
+        now = what_holds(before.once("spoken", self._spoken), self)
+        self._answers = before if now == before.promotions else _Answers(state, now)
+        return self._answers
 
     def counts(self, wanted: Wanted, approved: Collection[str]) -> Mapping[str, Mapping[str, int]]:
         """How many runs there are with each value of each of `FACETS`, and how many are approved.
@@ -103,30 +158,24 @@ class Index(Upkeep):
         What is asked of a facet narrows the others and not itself: its counts say what one would see instead.
         `approved` is that of a `Listing`, and nothing is looked for that came after it.
         """
+        with self._answering():
+            return self._answers.once(("counts", wanted, tuple(approved)), lambda: self._counted(wanted, approved))
+
+    def _counted(self, wanted: Wanted, approved: Collection[str]) -> Mapping[str, Mapping[str, int]]:
         free = replace(wanted, of_study=None, region=None, verdict=None, person=None, approved=False)
         columns = [RUNS.c[name] for name in FACETS]
-        with self._answering():
-            conditions = tuple(self._conditions(free, ()))
-            counted = sql.select(*columns, sql.func.count()).group_by(*columns)
-            with self._engine.connect() as connection:
-                # With an empty list a database would look through all runs to find none.
-                few = counted.where(*conditions, RUNS.c.key.in_(approved))
-                stands = connection.execute(few).all() if approved else []
-                found = stands if wanted.approved else connection.execute(counted.where(*conditions)).all()
+        conditions = tuple(self._conditions(free, ()))
+        counted = sql.select(*columns, sql.func.count()).group_by(*columns)
+        with self._engine.connect() as connection:
+            # With an empty list a database would look through all runs to find none.
+            few = counted.where(*conditions, RUNS.c.key.in_(approved))
+            stands = connection.execute(few).all() if approved else []
+            found = stands if wanted.approved else connection.execute(counted.where(*conditions)).all()
         asked = [_in_index(wanted, name) for name in FACETS]
         return {
             **{name: _tally(found, asked, k) for k, name in enumerate(FACETS)},
             "approved": {"yes": sum(_tally(stands, asked, None).values())},
         }
-
-    def numbers(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Mapping[str, float | None]]]:
-        """Of each of some runs its numbers by their names, each with its parts."""
-        asked = sql.select(NUMBERS).where(NUMBERS.c.store == self._store.address, NUMBERS.c.key.in_(keys))
-        found: dict[str, dict[str, Mapping[str, float | None]]] = {key: {} for key in keys}
-        with self._answering(), self._engine.connect() as connection:
-            for row in connection.execute(asked):
-                found[row.key][row.name] = {part: getattr(row, part) for part in PARTS}
-        return found
 
     def spoken(self) -> list[Word]:
         """All that was said on the way to an approval, after a look at what is there now."""
@@ -138,11 +187,10 @@ class Index(Upkeep):
         """What waits for signatures, by the words that were read last; for every page, so nothing is looked at anew."""
         with self._answering():
             self._made()
-            with self._engine.connect() as connection:
-                names = self._known_words(connection)
-            if self._waiting is None or self._waiting[0] != names:
-                # A word that came in between is in these, and makes the names differ the next time.
-                self._waiting = (names, waiting(self._spoken()))
+            state = self._known_state()
+            if self._waiting is None or self._waiting[0] != state:
+                # A word that came in between is in these, and makes the state another one the next time.
+                self._waiting = (state, waiting(self._spoken()))
             return self._waiting[1]
 
     def _spoken(self) -> list[Word]:
@@ -193,11 +241,18 @@ class Index(Upkeep):
 
     def names_of_numbers(self) -> list[str]:
         """Every parameter, quantity and measure that a condition may be about."""
+        return self._names()
+
+    def names_in(self, listing: Listing) -> list[str]:
+        """Those of the runs of a list."""
+        keys = tuple(row.key for row in listing.rows)
+        with self._answering():
+            return self._answers.once(("names", keys), lambda: self._names(NUMBERS.c.key.in_(keys)))
+
+    def _names(self, *conditions: Any) -> list[str]:
+        asked = sql.select(NUMBERS.c.name).where(NUMBERS.c.store == self._store.address, *conditions).distinct()
         with self._engine.connect() as connection:
-            found = connection.execute(
-                sql.select(NUMBERS.c.name).where(NUMBERS.c.store == self._store.address).distinct()
-            )
-            return sorted(row.name for row in found)
+            return sorted(connection.execute(asked).scalars())
 
     # -- asking --------------------------------------------------------------------------------------
 

@@ -93,6 +93,12 @@ class Upkeep:
             kept[name] = make()
         return kept[name]
 
+    def _anew(self, name: str) -> None:
+        """Forget what was made once: it is another one since."""
+        kept: dict[str, Any] | None = getattr(self._as_now, "kept", None)
+        if kept is not None:
+            kept.pop(name, None)
+
     def _refresh_once(self) -> None:
         mine = self._begun + 1
         with self._turn:
@@ -133,7 +139,8 @@ class Upkeep:
                 connection.execute(sql.text(f"ANALYZE {table.name}"))
 
     def _look(self, connection: sql.Connection) -> tuple[Changes, list[str], set[str]]:
-        """What came and went since the last look, which runs could not be read, and the remarks that are known."""
+        """What came and went since the last look, of which runs it is no longer true why they could not be read, and
+        the remarks that are known."""
         seen, damaged, marks = self._remembered(connection)
         return self._store.changes(seen, lambda region: self._known(connection, region)), damaged, marks
 
@@ -204,8 +211,13 @@ class Upkeep:
         Whichever process took up the change, all see another state; it is None where nothing has ever come.
         """
         self.refresh()
+        with self._answering():
+            return self._known_state()
+
+    def _known_state(self) -> str | None:
+        """The same, without a look."""
         asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == self._store.address, ABOUT.c.name == STATE)
-        with self._answering(), self._engine.connect() as connection:
+        with self._engine.connect() as connection:
             return connection.execute(asked).scalar()
 
     def _enter_state(self, connection: sql.Connection) -> None:
@@ -218,13 +230,18 @@ class Upkeep:
         return changing(self._engine, LOCK)
 
     def _remembered(self, connection: sql.Connection) -> tuple[dict[str, tuple[int, bool]], list[str], set[str]]:
-        """What was looked at and when; the runs that could not be read; the remarks known."""
+        """What was looked at and when; the runs that could not be read and say another thing now; the remarks known."""
         here = self._store.address
         folders = connection.execute(sql.select(FOLDERS).where(FOLDERS.c.store == here))
         seen = {row.folder: (row.changed, row.settled) for row in folders}
-        damaged = connection.execute(sql.select(RUNS.c.key).where(RUNS.c.store == here, RUNS.c.damage.is_not(None)))
+        asked = sql.select(RUNS.c.key, RUNS.c.damage).where(RUNS.c.store == here, RUNS.c.damage.is_not(None))
+        damaged = [key for key, why in connection.execute(asked) if self._damage(key) != why]
         marks = connection.execute(sql.select(MARKS.c.name).where(MARKS.c.store == here))
-        return seen, list(damaged.scalars()), set(marks.scalars())
+        return seen, damaged, set(marks.scalars())
+
+    def _damage(self, key: str) -> str | None:
+        """Why a run can not be read now; None where it can, and where it is gone."""
+        return None if self._store.stamp(key) is None else row_of(self._store, key)[0]["damage"]
 
     def _known(self, connection: sql.Connection, region: str) -> list[str]:
         """The keys of the runs known below a folder `study/model/region`."""

@@ -58,6 +58,11 @@ def unsigned(template: str, status: int = 200, **values: Any) -> Response:
     return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
 
 
+def part(workspace: str, template: str, **values: Any) -> Markup:
+    """A part of a page that is the same whoever looks at it, and so may be remembered."""
+    return Markup(_templates().get_template(f"app/{template}").render(at=functools.partial(at, workspace), **values))
+
+
 def rendered(request: Request, template: str, **values: Any) -> str:
     """A template with what every template knows; a part of a page, where a script asks for no more."""
     visit: Visit | None = getattr(request.state, "visit", None)

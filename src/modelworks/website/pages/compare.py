@@ -41,7 +41,8 @@ def picture(visit: Reader, figure: str, run: Annotated[Sequence[str], Query()] =
 
 def _chosen(workspace: Workspace, ids: Sequence[str]) -> list[Run]:
     """The runs, each once, the earliest first."""
-    chosen = {each.key: each for each in map(workspace.run, ids)}
+    with workspace.index.as_now():
+        chosen = {each.key: each for each in map(workspace.run, ids)}
     # A key is study/model/region/moment/id.
     return [chosen[key] for key in sorted(chosen, key=lambda key: key.split("/")[-2:])]
 

@@ -208,10 +208,9 @@ def _facets(asked: Asked, counts: Mapping[str, Mapping[str, int]], opened: str, 
 def _numbers(workspace: Workspace, listing: Listing, asked: Asked) -> dict[str, Any]:
     """The numbers of the runs shown, which may stand in columns: their names and, of those that do, what is told."""
     keys = [row.key for row in listing.rows]
-    known = workspace.index.numbers(keys)
     chosen = [name.removeprefix(NUMBER) for name in asked.columns if name.startswith(NUMBER)]
     told = {key: {name: _told(record(workspace, key), name) for name in chosen} for key in keys if chosen}
-    return {"numbers": told, "names": sorted({name for each in known.values() for name in each})}
+    return {"numbers": told, "names": workspace.index.names_in(listing)}
 
 
 def _told(said: Mapping[str, Any], name: str) -> tuple[str, str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
@@ -16,7 +16,7 @@ from modelworks.jobs import Job, State
 from modelworks.logs import utc_now
 from modelworks.runs import Promotion, Wanted, ask_git, folder_name, promotions
 from modelworks.website._house import Workspace
-from modelworks.website._render import page
+from modelworks.website._render import page, part
 from modelworks.website._studies import Study, made_from, record, studies
 from modelworks.website._workflow import Caught, Passage, Step, bottleneck, caught, flow, spoken, until_approved
 from modelworks.website.access.visits import Reader
@@ -32,13 +32,14 @@ SPAN = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A study with its steps, and the runs they are taken from, the latest first."""
+    """A study with its steps, the runs they are taken from, the latest first, and all that `drawn` on a page."""
 
     study: Study
     flow: list[list[Step]]
     ways: list[Passage]
     slowest: Step | None
     sentence: str
+    drawn: str = ""
 
     @property
     def longest(self) -> float:
@@ -57,7 +58,7 @@ def workflow(request: Request, visit: Reader) -> Response:
         errors = _caught(workspace, found, since)
     return page(
         request, "workflow.html.j2",
-        maps=shown, most=RUNS, spoken=spoken, middle=median, since=since, caught=errors,
+        maps=shown, spoken=spoken, middle=median, since=since, caught=errors,
         took=until_approved(way for each in shown for way in each.ways),
     )  # fmt: skip
 
@@ -65,20 +66,29 @@ def workflow(request: Request, visit: Reader) -> Response:
 def maps(workspace: Workspace, found: Sequence[Promotion]) -> list[Map]:
     """The map of every study of a workspace; `found` are its promotions, the latest put forward first."""
     jobs = _by_run(workspace.queue.jobs(DONE, limit=JOBS))
-    return [_map(workspace, each, found, jobs) for each in studies(workspace)]
+    state = workspace.index.state()
+
+    def drawn(study: Study) -> Map:
+        own = tuple(each for each in found if each.question[0] == folder_name(study.name))[:PUT_FORWARD]
+        said = (study.title, study.letters, tuple(study.stages.items()))
+        return workspace.remembered(
+            ("map", study.name, said, own, state, frozenset(jobs)), lambda: _map(workspace, study, own, jobs)
+        )
+
+    return [drawn(each) for each in studies(workspace)]
 
 
 def _map(workspace: Workspace, study: Study, found: Sequence[Promotion], jobs: Mapping[str, Job]) -> Map:
-    """The steps of a study, from its latest runs and those that were put forward last."""
+    """The steps of a study, from its latest runs and those of it that were put forward last."""
     # Of each run the last round counts.
-    own = [each for each in found if each.question[0] == folder_name(study.name)]
-    forward = {each.run: each for each in reversed(own[:PUT_FORWARD])}
+    forward = {each.run: each for each in reversed(found)}
     rows = workspace.index.select(Wanted(study=study.name, limit=RUNS)).rows
     keys = sorted({*(row.key for row in rows), *forward}, key=_moment, reverse=True)
     ways = [way for key in keys if (way := _passage(workspace, key, jobs.get(key[-6:]), forward.get(key))) is not None]
     steps = flow(study.stages, ways)
     slowest, sentence = bottleneck(step for column in steps for step in column) or (None, "")
-    return Map(study, steps, ways, slowest, sentence)
+    made = Map(study, steps, ways, slowest, sentence)
+    return replace(made, drawn=part(workspace.name, "way.html.j2", each=made, most=RUNS, spoken=spoken))
 
 
 def _passage(workspace: Workspace, key: str, job: Job | None, promotion: Promotion | None) -> Passage | None:
