@@ -75,7 +75,7 @@ def test_runs_go_and_come_back(store: Store, publish: Publish, tmp_path: Path) -
     other = colleague(store, tmp_path)
     assert [run.id for run in other.runs()] == [new.id]
     assert [(why["key"], why["by"]) for why in pruned(other)] == [(old.key, "Ada")]
-    assert [each.study for each in usage(other)] == ["flu", "(trash)"]
+    assert [each.study for each in usage(other, {})] == ["flu", "(trash)"]
     assert restore(other, old.id).verify() == []
     assert pruned(store) == []
     prune(store, planned.leaving, cache, by="Ada", now=LATER)

@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.runs import Plan, Policy, Run, StageCache, Store, empty_trash, plan, prune, pruned, restore, usage
+from modelworks.runs import (
+    Index,
+    Plan,
+    Policy,
+    Run,
+    StageCache,
+    Store,
+    empty_trash,
+    plan,
+    prune,
+    pruned,
+    restore,
+    usage,
+)
 
 Publish = Callable[..., Run]
 # When the store's clock begins.
@@ -193,6 +206,15 @@ def test_who_crashed_before_the_move_left_the_run_where_it_was(
 
 def test_what_each_study_takes(store: Store, publish: Publish) -> None:
     publish(), publish(), publish("tb")
-    flu, tb = usage(store)
+    flu, tb = usage(store, {})
     assert (flu.study, flu.runs, tb.study, tb.runs) == ("flu", 2, "tb", 1)
     assert flu.bytes > tb.bytes > 0
+
+
+def test_what_is_assumed_otherwise_counts_as_its_study(store: Store, publish: Publish) -> None:
+    """Nobody made a study of the copy in which it was; the list of runs shows it under the study, too."""
+    index = Index(store, "sqlite://")
+    publish("tb"), publish("flu"), publish("flu-rate-2-3f5a1c", rerun={"of": "Flu", "changes": ["value rate = 2"]})
+    assert index.copies() == {"flu-rate-2-3f5a1c": "flu"}
+    flu, tb = usage(store, index.copies())
+    assert [(each.study, each.runs, each.assume) for each in (flu, tb)] == [("flu", 2, 1), ("tb", 1, 0)]

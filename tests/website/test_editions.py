@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from visitors import PASSWORD
 
 from modelworks.website._scenarios import saved
+from modelworks.website._views import views
 from modelworks.website.access.identities import person_of
 from modelworks.website.access.oidc import Identity
 from modelworks.website.access.people import DAY, People
@@ -79,6 +80,7 @@ def test_people_of_an_earlier_edition_are_there_with_all_they_had(empty: str, ed
         assert found is not None
         assert (found[0], found[1].title) == (ada, "old")
         assert [(each.number, each.what) for each in people.trail("ours")] == [(1, "signed")]
+        assert views(people, "ours", ada.id) == []
         assert [each.title for each in saved(people, "ours")] == (["half"] if edition == 2 else [])
     came = Identity("https://login.example.org", "subject", "ada@example.org")
     assert {person_of(people, came, "").name for people in opened} == {"ada"}

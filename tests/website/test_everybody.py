@@ -101,7 +101,7 @@ def asked_of(site: Site, proposal: str, route: APIRoute) -> Iterator[tuple[str, 
     known = {
         "workspace": "ours", "run_id": site.run.id, "name": "outputs", "name:path": "run.json", "job_id": site.job,
         "study": "first-study", "dataset": "cases", "person_id": "none", "token_id": "none", "session": "none",
-        "scenario": "none", "proposal": proposal, "figure": "compared", "secret": "none",
+        "scenario": "none", "view": "none", "proposal": proposal, "figure": "compared", "secret": "none",
         "version": digest("style.css"),
     }  # fmt: skip
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}

@@ -100,15 +100,17 @@ def restore_run(run: str) -> None:
 def show_storage(as_json: bool) -> None:
     """What the runs of each study take on the disk, and what pruning would free."""
     from modelworks.runs import plan, usage
-    from modelworks.study import retention_around
+    from modelworks.study import index_around, retention_around
 
     store, policy, _ = retention_around(Path.cwd())
-    found = usage(store)
+    with index_around(Path.cwd()) as index:
+        found = usage(store, index.copies())
     planned = plan(store, policy, datetime.now(UTC))
     if as_json:
         show_json({"studies": [dataclasses.asdict(each) for each in found], "prunable": planned.frees})
         return
-    table(("study", "runs", "size"), [(each.study, str(each.runs), in_bytes(each.bytes)) for each in found])
+    rows = [(each.study, str(each.runs), str(each.assume or ""), in_bytes(each.bytes)) for each in found]
+    table(("study", "runs", "reruns", "size"), rows)
     if policy.budget_gb is not None:
         show(f"\nthe budget is {policy.budget_gb:g} GB")
     next_step(f"modelworks prune frees {in_bytes(planned.frees)}" if planned.leaving else "modelworks list")

@@ -177,6 +177,15 @@ class Index(Upkeep):
             "approved": {"yes": sum(_tally(stands, asked, None).values())},
         }
 
+    def copies(self) -> Mapping[str, str]:
+        """The copies of studies in which something is assumed otherwise, each with the study that it is a copy of."""
+        here = (RUNS.c.store == self._store.address, RUNS.c.study != RUNS.c.of_study)
+        with self._answering():
+            self.refresh()
+            with self._engine.connect() as connection:
+                rows = connection.execute(sql.select(RUNS.c.study, RUNS.c.of_study).where(*here).distinct())
+                return {row.study: row.of_study for row in rows}
+
     def spoken(self) -> list[Word]:
         """All that was said on the way to an approval, after a look at what is there now."""
         self.refresh()

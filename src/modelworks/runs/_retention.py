@@ -64,11 +64,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the runs of a study take: how many there are, and bytes; files that runs share are counted once."""
+    """What the runs of a study take: how many there are, and bytes; files that runs share are counted once.
+
+    Of the runs so many `assume` something otherwise than the study does.
+    """
 
     study: str
     runs: int
     bytes: int
+    assume: int = 0
 
 
 def plan(store: Store, policy: Policy, now: datetime) -> Plan:
@@ -157,12 +161,18 @@ def pruned(store: Store) -> list[dict[str, Any]]:
     return [why for why, _ in store.discarded()]
 
 
-def usage(store: Store) -> list[Usage]:
-    """What each study's runs take, the largest first; and the trash."""
+def usage(store: Store, copies: Mapping[str, str]) -> list[Usage]:
+    """What each study's runs take, the largest first; and the trash.
+
+    `copies` has the study that each one is a copy of in which something is assumed otherwise (`Index.copies`).
+    """
     by_study: dict[str, list[str]] = {}
     for key in store.published():
-        by_study.setdefault(key.split("/")[0], []).append(key)
-    found = [Usage(study, len(keys), store.sizes(keys).total) for study, keys in by_study.items()]
+        by_study.setdefault(copies.get(study := key.split("/")[0], study), []).append(key)
+    found = [
+        Usage(study, len(keys), store.sizes(keys).total, sum(key.split("/")[0] in copies for key in keys))
+        for study, keys in by_study.items()
+    ]
     found.sort(key=lambda each: (-each.bytes, each.study))
     waiting = [str(why["key"]) for why, there in store.discarded() if there]
     return [*found, Usage("(trash)", len(waiting), store.sizes(waiting, trash=True).total)] if waiting else found

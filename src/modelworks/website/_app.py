@@ -48,6 +48,7 @@ from modelworks.website.pages import (
     sign_in,
     static,
     stop,
+    views,
     workflow,
 )
 
@@ -57,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sign_in.router,
     home.router,
     runs.router,
+    views.router,
     compare.router,
     run.router,
     approve.router,

@@ -84,7 +84,7 @@ class Workspace:
 
     @cached_property
     def storage(self) -> Storage:
-        return Storage(lambda: usage(self.store))
+        return Storage(lambda: usage(self.store, self.index.copies()))
 
     def close(self) -> None:
         """Let go of the databases that were asked."""

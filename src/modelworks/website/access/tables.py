@@ -10,9 +10,9 @@ import sqlalchemy as sql
 from modelworks.databases import changing
 from modelworks.errors import fail
 
-EDITION = 4
+EDITION = 5
 # Editions that this one makes its own by adding the tables that they have not.
-EARLIER = ("1", "2", "3")
+EARLIER = ("1", "2", "3", "4")
 # A lock of PostgreSQL that all who change these tables agree upon.
 LOCK = 0x6D77_7765
 
@@ -75,6 +75,13 @@ SCENARIOS = _table(
     _text("id", primary_key=True), _text("workspace", index=True), _text("run"), _text("title"), _text("query"),
     _text("person"), _text("since"),
     sql.UniqueConstraint("workspace", "run", "title", name="modelworks_scenarios_named"),
+)  # fmt: skip
+# What somebody asks of the list of runs again and again: the query of its address. Of one account no two have one name.
+VIEWS = _table(
+    "views",
+    _text("id", primary_key=True), _text("workspace", index=True), _text("person"), _text("title"), _text("query"),
+    sql.Column("shared", sql.Boolean, nullable=False), _text("since"),
+    sql.UniqueConstraint("workspace", "person", "title", name="modelworks_views_named"),
 )  # fmt: skip
 ABOUT = _table("website", _text("name", primary_key=True), _text("value"))
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from modelworks.errors import Letter, ModelworksError
 from modelworks.report import words
-from modelworks.runs import NUMBER, Listing, Wanted, condition
+from modelworks.runs import NUMBER, Listing, Wanted, condition, folder_name
 from modelworks.website._house import Workspace
-from modelworks.website._render import page
+from modelworks.website._render import at, page
 from modelworks.website._studies import record
-from modelworks.website.access.visits import Reader
+from modelworks.website._views import views
+from modelworks.website.access.visits import Reader, Visit
 
 router = APIRouter()
 
@@ -50,6 +52,8 @@ COLUMNS: Mapping[str, Column] = {
     "approval": Column("Approval"),
     "commit": Column("Commit"),
 }
+# What a condition or an order is about that no run has any more.
+_GONE = {"R151": "a number"}
 FIRST_COLUMNS = ("study", "verdict", "answer", "time", "seconds", "person")
 TITLES = {"study": "Study", "verdict": "Verdict", "region": "Region", "person": "By", "approved": "Approved"}
 
@@ -79,6 +83,12 @@ class Asked:
             **texts, of_study=self.study.strip() or None, approved=bool(self.approved), conditions=conditions,
             limit=limit, order=self.sort.removeprefix("-"), descending=self.sort.startswith("-"),
         )  # fmt: skip
+
+    @classmethod
+    def of(cls, query: str) -> Asked:
+        """What the query of an address asks; what is not known of it is left out."""
+        said = {name: each for name, each in parse_qs(query).items() if name in cls.__dataclass_fields__}
+        return cls(**{name: tuple(each) if name == "column" else each[0] for name, each in said.items()})  # type: ignore[arg-type]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -160,17 +170,52 @@ def runs(
 
     `facet` names one of which all values are shown that have the letters to `find`.
     """
-    index = visit.workspace.index
     asked = Asked(study, verdict, region, person, approved, tag, since, until, where, sort or LATEST, tuple(column))
-    wanted = asked.wanted(show)
-    listing = index.select(wanted)
+    unknown = sorted({*request.query_params} - {*asked.__dataclass_fields__, "show", "facet", "find"})
+    return shown(request, visit, asked, show=show, facet=facet, find=find, unknown=unknown)
+
+
+def shown(
+    request: Request,
+    visit: Visit,
+    asked: Asked,
+    status: int = 200,
+    *,
+    show: int = SHOWN,
+    facet: str = "",
+    find: str = "",
+    unknown: Sequence[str] = (),
+    letters: tuple[Letter, ...] = (),
+    named: str | None = None,
+) -> Response:
+    """The list; with `letters` of a view that could not be saved as it was `named`."""
+    workspace = visit.workspace
+    found = views(visit.house.people, workspace.name, visit.person.id)
+    chosen = [each for each in found if each.query == asked.but()]
+    facets: list[Facet] = []
+    try:
+        wanted = asked.wanted(show)
+        listing = workspace.index.select(wanted)
+        facets = _facets(asked, workspace.index.counts(wanted, listing.approved), facet, find)
+    except ModelworksError as error:
+        # What was saved is opened all the same: it says what is gone, and can be removed.
+        if not (chosen and _GONE.keys() & {*error.codes}):
+            raise
+        listing, letters = Listing((), 0), error.letters
+    if status == 200 and not listing.rows and (copied := _copied(workspace, asked.study)):
+        return RedirectResponse(f"{at(workspace.name, 'runs')}?{asked.but(study=copied)}", 302)
     return page(
-        request, "runs.html.j2",
-        listing=listing, asked=asked, facets=_facets(asked, index.counts(wanted, listing.approved), facet, find),
-        columns=COLUMNS, column_of=column_of,
+        request, "runs.html.j2", status,
+        listing=listing, asked=asked, facets=facets, columns=COLUMNS, column_of=column_of,
         more=asked.but(show=min(2 * show, MOST_SHOWN)) if listing.total > show < MOST_SHOWN else "",
-        **_numbers(visit.workspace, listing, asked),
+        views=found, chosen=chosen, unknown=unknown, letters=letters, named=named,
+        **_numbers(workspace, listing, asked),
     )  # fmt: skip
+
+
+def _copied(workspace: Workspace, study: str) -> str | None:
+    """The study of which this is a copy with something assumed otherwise: addresses of before named the copy."""
+    return workspace.index.copies().get(folder_name(study)) if study.strip() else None
 
 
 def column_of(name: str) -> Column:
