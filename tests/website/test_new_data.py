@@ -216,7 +216,7 @@ def test_a_branch_that_does_more_than_was_shown_is_not_accepted(site: dict[str, 
     for name in ("plots/own.py", "data/catalogue.yaml"):
         send(modeller)
         place = say(modeller).url.path
-        branch = f"proposal/weekly-{place.rpartition('/')[2]}"
+        branch = f"proposal/ours/weekly-{place.rpartition('/')[2]}"
         git(root, "switch", "--quiet", branch)
         text = (root / name).read_text(encoding="utf-8") if name.endswith(".yaml") else ""
         again = text.partition("weekly:")[2]

@@ -15,7 +15,17 @@ from visitors import KINDS, WICKED, git, let_in, token_on
 
 from modelworks.errors import ModelworksError
 from modelworks.inputs import Catalogue
-from modelworks.study import accept_proposal, new_repository, proposals, propose_file, store_around
+from modelworks.study import (
+    accept_proposal,
+    carry_out_decision,
+    decided,
+    decline_proposal,
+    new_repository,
+    proposal_of,
+    proposals,
+    propose_file,
+    store_around,
+)
 from modelworks.website import create_app, read_settings
 
 pytestmark = pytest.mark.needs("git")
@@ -398,3 +408,37 @@ def test_everybody_gets_what_is_theirs(root: Path, site: dict[str, TestClient]) 
     forged = {kind: site[kind].post(form, files={"file": b"x"}, data={"reason": "x"}).status_code for kind in KINDS}
     assert forged == dict.fromkeys(KINDS, 403) | {"nobody": 401}
     assert len(proposals(root)) == 1
+
+
+def test_of_two_workspaces_in_one_git_each_decides_its_own(tmp_path: Path) -> None:
+    """Both have a dataset of one name, and are sent the same file: neither sees, declines or merges the other's."""
+    roots = [new_repository(tmp_path / "our.lock" / "~ work" / name) for name in ("north", "south")]
+    for root in roots:
+        (root / "data" / "raw").mkdir(parents=True, exist_ok=True)
+        (root / "data" / "raw" / "cases.csv").write_text(PRESENT, encoding="utf-8")
+        origin = f"file: raw/cases.csv\n  sha256: {hashlib.sha256(PRESENT.encode()).hexdigest()}"
+        (root / "data" / "catalogue.yaml").write_text(ENTRY.format(name="cases", origin=origin), encoding="utf-8")
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message=Begin")
+    north, south = roots
+    made = propose_file(north, "cases", FINE.encode(), why=REASON, by="Ada", login="ada")
+    [theirs] = proposals(north)
+    assert (proposals(south), proposal_of(south, "cases", made)) == ([], None)
+    with pytest.raises(ModelworksError, match="D148"):
+        decline_proposal(south, theirs, by="Grace", login="grace", why="It is not ours.")
+    assert propose_file(south, "cases", FINE.encode(), why=REASON, by="Alan", login="alan") == made
+    [ours] = proposals(south)
+    assert ours.by == "Alan"
+    accept_proposal(south, ours, by="Grace", login="grace")
+    for decision in decided(south):
+        assert carry_out_decision(south, decision) == ""
+    texts = [(root / "data" / "raw" / "cases.csv").read_text(encoding="utf-8") for root in roots]
+    assert texts == [PRESENT, FINE]
+    assert [each.by for each in proposals(north)] == ["Ada"]
+    assert (proposals(south), decided(south), decided(north)) == ([], [], [])
+    accept_proposal(north, theirs, by="Grace", login="grace")
+    assert [carry_out_decision(north, each) for each in decided(north)] == [""]
+    assert (north / "data" / "raw" / "cases.csv").read_text(encoding="utf-8") == FINE
+    assert git(tmp_path, "for-each-ref", "refs/heads/proposal") == ""
+    assert git(tmp_path, "status", "--porcelain", "--untracked-files=no") == ""

@@ -46,11 +46,13 @@ class Decided:
     branch: str
     upon: str
     commit: str
+    # What an earlier modelworks wrote down names none.
+    proposed_branch: str = ""
 
     @property
     def proposal(self) -> str:
-        """The branch that was proposed."""
-        return f"refs/heads/proposal/{self.dataset}-{self.id}"
+        """The branch that was proposed, as git refers to it."""
+        return f"refs/heads/{self.proposed_branch or f'proposal/{self.dataset}-{self.id}'}"
 
 
 def accept_proposal(root: Path, proposal: DataProposal, *, by: str, login: str, why: str = "") -> None:
@@ -209,7 +211,7 @@ def _decision(
 ) -> Decided:  # fmt: skip
     return Decided(
         what, proposal.dataset, proposal.id, file.removeprefix("data/"), by, login, printable(why), proposal.by,
-        proposal.commit, branch, upon, commit,
+        proposal.commit, branch, upon, commit, proposal.branch,
     )  # fmt: skip
 
 

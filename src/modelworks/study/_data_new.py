@@ -23,8 +23,8 @@ from modelworks.report import DataPage
 from modelworks.runs import ask_git, commit_aside, file_of_commit
 from modelworks.study._data_proposals import (
     CATALOGUE,
-    FOLDER,
     DataProposal,
+    branch_of,
     check_room,
     id_of,
     lock_of,
@@ -134,7 +134,7 @@ def propose_dataset(root: Path, new: NewDataset, catalogue: bytes, *, why: str, 
         if proposal_of(root, new.name, id) is not None:
             refuse("this very file is proposed already", "look at that proposal, on the page of the data")
         check_room(root, new.name, len(found))
-        branch, author = f"{FOLDER}/{new.name}-{id}", (printable(by) or login, login)
+        branch, author = branch_of(root, new.name, id), (printable(by) or login, login)
         words = f"Add the data {new.name}\n\n{printable(why)}\n"
         if not commit_aside(root, branch, {file: found, CATALOGUE: catalogue}, words, upon=tip, by=author):
             refuse("git could not make the branch", "whoever runs this site sees whether git can write there")

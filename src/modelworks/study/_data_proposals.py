@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 from modelworks.errors import ModelworksError, fail
 from modelworks.inputs import Catalogue, Changes, Dataset, Repository, changes, with_another_file
@@ -30,7 +31,10 @@ _ASKED = "%(refname:strip=2)%00%(authorname)%00%(authoremail:trim)%00%(authordat
 
 @dataclass(frozen=True, slots=True)
 class DataProposal:
-    """A proposed file of a dataset: whose it is (`login` is their account), when and why; `commit` holds it."""
+    """A proposed file of a dataset: whose it is (`login` is their account), when and why; `commit` holds it.
+
+    `branch` is at that commit until it is decided.
+    """
 
     dataset: str
     id: str
@@ -39,34 +43,50 @@ class DataProposal:
     when: str
     why: str
     commit: str
-
-    @property
-    def branch(self) -> str:
-        return f"{FOLDER}/{self.dataset}-{self.id}"
+    branch: str
 
 
 def proposals(root: Path) -> list[DataProposal]:
     """What is proposed for any dataset and not merged, the latest first."""
-    return _found(root, f"refs/heads/{FOLDER}")
+    return _found(root, "")
 
 
 def proposal_of(root: Path, dataset: str, id: str) -> DataProposal | None:
     """One of them; None where there is none, or it is merged."""
     if not re.fullmatch(ID, id):
         return None
-    return next(iter(_found(root, f"refs/heads/{FOLDER}/{dataset}-{id}")), None)
+    return next(iter(_found(root, f"{dataset}-{id}")), None)
 
 
-def _found(root: Path, branches: str) -> list[DataProposal]:
-    form = f"--format={_ASKED}%00%(contents:body)%01"
-    answer = ask_git(root, "for-each-ref", "--no-merged=HEAD", form, branches) or ""
+def branch_of(root: Path, dataset: str, id: str) -> str:
+    """The branch of a proposal; D147 where git does not say where in its repository the folder is."""
+    begin = _branches(root)
+    if begin is None:
+        refuse("git does not answer", "whoever runs this site sees whether git answers there")
+    return f"{begin}{dataset}-{id}"
+
+
+def _branches(root: Path) -> str | None:
+    """What the branches of a workspace begin with: of several in one repository of git each has its own."""
+    inside = ask_git(root, "rev-parse", "--show-prefix")
+    if inside is None:
+        return None
+    # What else may stand in the name of a folder, and not everywhere in that of a branch.
+    return f"{FOLDER}/{quote(inside, safe='/').replace('.', '%2E').replace('~', '%7E')}"
+
+
+def _found(root: Path, one: str) -> list[DataProposal]:
+    form, begin = f"--format={_ASKED}%00%(contents:body)%01", _branches(root)
+    if begin is None:
+        return []
+    answer = ask_git(root, "for-each-ref", "--no-merged=HEAD", form, f"refs/heads/{begin}{one}") or ""
     found = []
     for said in answer.split("\1"):
         branch, *rest = said.strip("\n").split("\0")
-        name = re.fullmatch(rf"{FOLDER}/(.+)-({ID})", branch)
+        name = re.fullmatch(rf"{re.escape(begin)}([^/]+)-({ID})", branch)
         if name and len(rest) == 5:
             by, login, when, commit, why = rest
-            found.append(DataProposal(name[1], name[2], by, login, when, why.strip(), commit))
+            found.append(DataProposal(name[1], name[2], by, login, when, why.strip(), commit, branch))
     return sorted(found, key=lambda each: each.when, reverse=True)
 
 
@@ -119,7 +139,8 @@ def propose_file(root: Path, name: str, found: bytes, *, why: str, by: str, logi
     if not found:
         refuse("no file came, or an empty one", "choose the corrected file, and send it again")
     checksum = hashlib.sha256(found).hexdigest()
-    made, branch = id_of(found), f"{FOLDER}/{name}-{id_of(found)}"
+    made = id_of(found)
+    branch = branch_of(root, name, made)
     with alone(lock_of(root)):
         dataset, tip, before = with_file(root, name)
         if found == before:
