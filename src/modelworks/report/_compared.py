@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,11 +97,11 @@ def _over_time(runs: Sequence[Run], titles: Mapping[str, str]) -> Section | None
     tables = [table.assign(run=titles[run.id]) for run in runs for table in [_baseline(run)] if table is not None]
     if len(tables) < 2:
         return None
-    together = pd.concat(tables, ignore_index=True)
-    runs_with = together.groupby("output", sort=False)["run"].nunique()
-    shared = sorted((str(name) for name in runs_with[runs_with > 1].index), key=lambda name: "[" in name)
+    runs_with = Counter(str(name) for table in tables for name in table["output"].unique())
+    shared = sorted((name for name, runs in runs_with.items() if runs > 1), key=lambda name: "[" in name)
     if not shared:
         return None
+    together = pd.concat(tables, ignore_index=True)
     figure = plots.figure("compared")(together, outputs=shared[:MOST_PANELS], title="What the model says")
     return Section("Over time", (figure,), _left_out(shared, "output"))
 
