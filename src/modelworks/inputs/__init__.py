@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelworks.inputs._cells import TextForm
     from modelworks.inputs._changes import Change, Changes, changes
+    from modelworks.inputs._entries import catalogue_entries, entries_of
     from modelworks.inputs._guessing import Guess
     from modelworks.inputs._nodes import Earlier, Place
     from modelworks.inputs._reading import InputFile
@@ -88,8 +89,10 @@ _HOME = {
     "accept": "fetching",
     "add": "adding",
     "changes": "_changes",
+    "catalogue_entries": "_entries",
     "check_files": "study_inputs",
     "encrypt_file": "encryption",
+    "entries_of": "_entries",
     "fetch": "fetching",
     "fetch_new": "fetching",
     "group_of": "groups",
@@ -151,9 +154,11 @@ __all__ = [
     "accept",
     "add",
     "add_schedule",
+    "catalogue_entries",
     "changes",
     "check_files",
     "encrypt_file",
+    "entries_of",
     "fetch",
     "fetch_new",
     "find_schedule",

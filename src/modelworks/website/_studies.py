@@ -16,6 +16,7 @@ from modelworks.jobs import Job
 from modelworks.report import words
 from modelworks.runs import Row, Run, Wanted, folder_name
 from modelworks.study import stages_before
+from modelworks.website._changed_entries import what_changed
 from modelworks.website._house import Workspace
 
 # The latest runs of a study among which one is looked for that is no variant of it.
@@ -151,7 +152,7 @@ def changed_since(workspace: Workspace, key: str) -> Iterator[str]:
         if not file.is_file():
             gone.append(name)
         elif _hash(file, *_stamp(file)) != known:
-            changed.append(name)
+            changed.extend(what_changed(workspace, key, name, _stamp(file), made_from(workspace, key)))
     yield from (f"{name} has changed since" for name in changed)
     yield from (f"{name} is no longer there" for name in gone)
 
