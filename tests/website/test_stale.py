@@ -38,7 +38,11 @@ ABOUT = "what data/catalogue.yaml says of {} has changed since"
 def stale_after(tmp_path: Path) -> Callable[[str, str], list[str]]:
     """Of a run of cases and doses, why it is stale once a text of the catalogue is another."""
     root = new_repository(tmp_path / "ours")
-    names = {"data/catalogue.yaml": ENTRIES, "data/raw/cases.csv": "n\n1\n", "data/prepare/doses.py": "def weekly(): ..."}
+    names = {
+        "data/catalogue.yaml": ENTRIES,
+        "data/raw/cases.csv": "n\n1\n",
+        "data/prepare/doses.py": "def weekly(): ...",
+    }
     for name, text in names.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from feeds_runs import approve
 
-from modelworks.runs import Index, Store
+from modelworks.runs import Index, Store, Wanted, withdraw
 from modelworks.website.feeds._feeds import ALL, AS_IT_WAS_SECONDS, UNCHANGED_SECONDS, Feeds
+from modelworks.website.feeds._query import Query, page
+from modelworks.website.feeds._schema import RUNS
 
 
 class Lined:
@@ -22,9 +24,9 @@ class Lined:
         self.feeds = Feeds(self.store, self.index, clock=lambda: self.now)
         select = self.index.select
 
-        def counted() -> object:
-            self.times += 1
-            return select()
+        def counted(wanted: Wanted | None = None) -> object:
+            self.times += wanted is None
+            return select(wanted)
 
         monkeypatch.setattr(self.index, "select", counted)
 
@@ -34,6 +36,11 @@ class Lined:
     def told(self) -> list[bool]:
         """Of each run whether it is approved."""
         return [bool(each.row["approved"]) for each in self.feeds.called(ALL).entries]
+
+    def rows(self) -> dict[str, tuple[bool, str | None]]:
+        """What the table of runs says of each run: whether it is approved, and who signed."""
+        rows = page(self.feeds.called(ALL), Query(RUNS)).rows.to_pylist()
+        return {each["key"]: (each["approved"], each["approved_by"]) for each in rows}
 
 
 @pytest.fixture
@@ -51,15 +58,34 @@ def test_where_nothing_changed_runs_are_not_read_again(lined: Lined) -> None:
     assert lined.times == 2
 
 
-def test_what_came_and_what_was_approved_is_there_after_some_seconds(lined: Lined) -> None:
+def test_what_came_is_there_after_some_seconds(lined: Lined) -> None:
     assert lined.told() == [False]
     lined.publish()
     lined.now += AS_IT_WAS_SECONDS
     assert lined.told() == [False, False]
-    approve(lined.store, min(lined.store.published()))
-    lined.now += AS_IT_WAS_SECONDS
-    assert sorted(lined.told()) == [False, True]
-    assert lined.times == 3
+    assert lined.times == 2
+
+
+def test_what_was_approved_or_taken_back_is_told_at_once_and_without_reading_all_runs(lined: Lined) -> None:
+    """Nobody is to read a number as approved that its own page tells as withdrawn, nor the other way round."""
+    lined.publish()
+    assert lined.told() == [False, False]
+    first, second = sorted(lined.store.published())
+    approve(lined.store, first)
+    assert lined.rows() == {first: (True, "Grace, Emmy"), second: (False, None)}
+    approve(lined.store, second)
+    assert lined.rows() == {first: (False, None), second: (True, "Grace, Emmy")}
+    withdraw(lined.store, second, by="Ada", reason="wrong data")
+    assert lined.rows() == {first: (False, None), second: (False, None)}
+    assert lined.times == 1
+
+
+def test_a_run_that_is_approved_before_it_was_lined_up_is_there_at_once(lined: Lined) -> None:
+    assert lined.told() == [False]
+    lined.publish()
+    latest = next(key for key in lined.store.published() if key not in lined.rows())
+    approve(lined.store, latest)
+    assert lined.rows()[latest] == (True, "Grace, Emmy")
 
 
 def test_what_another_process_found_first_counts_as_well(lined: Lined) -> None:
