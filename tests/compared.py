@@ -33,7 +33,12 @@ def made_run(store: Store | BucketStore, folder: Path, number: int) -> Run:
     record = {
         "title": "Flu <script>alert(1)</script>",
         "quantities": {"deaths": deaths},
+        "in_brief": {
+            "title": "In bed (people)", "time": [f"{day:%Y-%m-%dT%H:%M}" for day in days],
+            "low": [0.8 * level] * 5, "median": [level] * 5, "high": [1.2 * level] * 5,
+            "seen": [0.0, None, 0.6 * level, level, 1.2 * level],
+        },
         "parameters": {"rate": {"median": 0.1 * (number + 1), "low": 0.0, "high": 1.0, "unit": "per day"}},
-    }
+    }  # fmt: skip
     stages = {name: folder / name for name in ("project", "calibrate", "report")}
     return store.publish(("flu", "sir", "england"), stages=stages, record=record)

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from modelworks import Output, events, people
 from modelworks.model import CompiledModel, Model, measure_error, settle_step
 from modelworks.study import check_study
 from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.pages._in_brief import in_brief
+from modelworks.study.pages._pages import observed_table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 YEARS = np.arange(1920.0, 2037.0)
@@ -202,3 +205,39 @@ def test_no_draw_of_the_priors_is_too_fast_for_the_solver(study: BoundStudy) -> 
         assert np.all(np.isfinite(scaled.run(values)))
     at_the_fit = np.array([NEAR_THE_FIT.get(name, study.fixed.get(name, 0.0)) for name in scaled.parameters])
     assert measure_error(scaled.compiled, scaled.given(at_the_fit)) < 1e-3
+
+
+def test_beside_the_answer_stands_what_it_was_fitted_to_with_the_data(study: BoundStudy, tmp_path: Path) -> None:
+    """People over a century tell nothing of tuberculosis, and what was seen in a single year is no series."""
+    seen = observed_table(study)
+    around = {"q025": 0.5, "q50": 1.0, "q975": 1.5}
+    fitted = seen.assign(**{name: factor * seen["value"] for name, factor in around.items()})
+    for name in ("fitted", "predictive"):
+        fitted.to_parquet(tmp_path / f"{name}.parquet")
+    told = in_brief(study, {"project": tmp_path})
+    assert told is not None
+    assert told["title"] == "Notifications in Majuro (people per year)"
+    data = study.inputs.catalogue["marshall-islands-notifications"].table()
+    assert told["seen"] == told["median"] == data["majuro"].tolist()
+    assert [each[:4] for each in told["time"]] == [str(each)[:4] for each in data["year"]]
+    assert told["high"] == [1.5 * value for value in told["seen"]]
+
+
+def test_without_such_data_the_first_output_that_is_drawn_stands_there(study: BoundStudy, tmp_path: Path) -> None:
+    """Of many years some are kept, with the highest and the last."""
+    years = pd.date_range("1700-07-01", periods=301, freq="YS-JUL")
+    median = [1000.0 if k == 155 else float(k) for k in range(len(years))]
+    rows = pd.DataFrame({"scenario": "baseline", "output": "incidence", "time": years, "q50": median})
+    other = rows.assign(scenario="no-campaigns", q50=0.0)
+    pd.concat([other, rows]).assign(q025=0.0, q975=2000.0).to_parquet(tmp_path / "outputs.parquet")
+    for name in ("fitted", "predictive"):
+        rows[:0].to_parquet(tmp_path / f"{name}.parquet")
+    told = in_brief(study, {"project": tmp_path})
+    assert told is not None
+    assert told["title"] == "Incidence (per 100,000 people per year)"
+    kept = [int(each[:4]) - 1700 for each in told["time"]]
+    assert {0, 155, 300} <= set(kept)
+    assert len(kept) < 150
+    assert told["median"] == [median[k] for k in kept]
+    assert told["seen"] == [None] * len(kept)
+    assert in_brief(study, {}) is None

@@ -10,16 +10,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from compared import made_run
+from servers import BUCKET
 from starlette.testclient import TestClient
 from visitors import let_in
 
-from modelworks.runs import Run, Store, propose, sign
+from modelworks.runs import BucketStore, Run, Store, propose, sign
 from modelworks.study import new_repository, store_around
 from modelworks.website import create_app, read_settings
-from modelworks.website._sparkline import HEIGHT, SERIES, WIDTH, _drawn, sparkline
+from modelworks.website._house import Workspace
+from modelworks.website._sparkline import HEIGHT, WIDTH, drawn, sparkline
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAMES = [f"study-{letter}" for letter in "abcdefgh"]
@@ -68,21 +69,42 @@ def test_a_picture_stands_beside_the_sentence(browser: TestClient, run: Run) -> 
     assert home(browser).count('class="sparkline"') == 1
     picture = sparkline(browser.app.state.house.workspaces["ours"], run.key)  # type: ignore[attr-defined]
     assert picture is not None
-    assert picture.about == "In bed from 22 January 1978 to 26 January 1978: the median is 100 at its highest"
-    points = [tuple(map(float, each)) for each in re.findall(r"[ML]([\d.]+),([\d.]+)", picture.median)]
-    assert [x for x, _ in points] == pytest.approx([0, WIDTH / 4, WIDTH / 2, 3 * WIDTH / 4, WIDTH])
-    assert [y for _, y in points] == pytest.approx([HEIGHT / 6] * 5)
+    assert picture.about == (
+        "In bed (people) from 22 January 1978 to 26 January 1978: the median is 100 at its highest, and the data 120"
+    )
+    across = [0, WIDTH / 4, WIDTH / 2, 3 * WIDTH / 4, WIDTH]
+    assert points(picture.median) == [(x, HEIGHT / 6) for x in across]
+    seen = zip((across[0], *across[2:]), (HEIGHT, HEIGHT / 2, HEIGHT / 6, 0), strict=True)
+    assert points(picture.seen) == list(seen)
 
 
-def test_a_run_without_a_series_or_with_a_damaged_one_has_no_picture(run: Run, tmp_path: Path) -> None:
-    assert _drawn(tmp_path / "nothing.parquet") is None
-    file = tmp_path / "outputs.parquet"
-    file.write_bytes((run.path / SERIES).read_bytes()[:100])
-    assert _drawn(file) is None
-    series = pd.read_parquet(run.path / SERIES)
-    for lacking in (series[:0], series[:1], series.drop(columns="q50"), series.assign(q50=float("inf"))):
-        lacking.to_parquet(file)
-        assert _drawn(file) is None
+def points(path: str) -> list[tuple[float, ...]]:
+    return [tuple(map(float, each)) for each in re.findall(r"[ML]([\d.]+),([\d.]+)", path)]
+
+
+def test_a_run_without_a_series_or_with_a_damaged_one_has_no_picture(run: Run) -> None:
+    told = run.record["in_brief"]
+    assert drawn(told) is not None
+    assert drawn(None) is None
+    lacking = {name: value for name, value in told.items() if name != "median"}
+    short, late = {**told, "low": told["low"][:2]}, {**told, "time": [told["time"][0]] * 5}
+    for damaged in (lacking, short, late, {**told, "high": [float("inf")] * 5}, {**told, "time": ["soon"] * 5}):
+        assert drawn(damaged) is None
+
+
+@pytest.mark.slow
+@pytest.mark.needs("weed")
+def test_a_run_of_a_bucket_has_its_picture_and_is_not_downloaded_for_it(s3_endpoint: str, tmp_path: Path) -> None:
+    address = f"s3://{BUCKET}/{tmp_path.name}"
+    key = made_run(BucketStore(address, tmp_path / "theirs"), tmp_path / "made", 0).key
+    root = new_repository(tmp_path / "ours")
+    settings = root / "modelworks.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace('store = "runs"', f'store = "{address}"'), encoding="utf-8")
+    workspace = Workspace("ours", root)
+    assert sparkline(workspace, key) is not None
+    assert not (workspace.store.root / key).exists()
+    workspace.close()
 
 
 def test_each_region_has_its_answer_and_variants_hide_no_run(tmp_path: Path) -> None:
@@ -120,23 +142,6 @@ def test_each_region_has_its_answer_and_variants_hide_no_run(tmp_path: Path) -> 
         assert "is not approved" not in text
         made("north")
         assert "is not approved" in home(opened)
-
-
-def test_what_is_said_of_a_long_series_is_of_all_its_points(tmp_path: Path) -> None:
-    """Of 365 days some are drawn; the highest day and the last one are said, and drawn, whichever these are."""
-    days = pd.date_range("2020-01-01", "2020-12-30")
-    median = pd.Series(range(365), dtype=float)
-    median[100] = 5000.0
-    series = pd.DataFrame({"scenario": "baseline", "output": "cases", "time": days, "q50": median})
-    file = tmp_path / "outputs.parquet"
-    series.assign(q025=series["q50"], q975=series["q50"]).to_parquet(file)
-    picture = _drawn(file)
-    assert picture is not None
-    assert picture.about == "Cases from 1 January 2020 to 30 December 2020: the median is 5,000 at its highest"
-    points = [tuple(map(float, each)) for each in re.findall(r"[ML]([\d.]+),([\d.]+)", picture.median)]
-    assert len(points) < 150
-    assert (round(WIDTH * 100 / 364, 1), 0.0) in points
-    assert points[-1] == (WIDTH, pytest.approx(HEIGHT * (1 - 364 / 5000), abs=0.06))
 
 
 def test_a_mistake_in_the_settings_is_told_on_a_page_and_gone_when_it_is_mended(browser: TestClient) -> None:

@@ -17,6 +17,7 @@ from modelworks.study._stale import plain
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.own_stages import _stage_record
 from modelworks.study.own_stages._stage_study import Study
+from modelworks.study.pages._in_brief import in_brief
 from modelworks.study.projection import _quantities, _reliance
 
 # What the copy of a study with something assumed otherwise says of itself.
@@ -67,6 +68,7 @@ def _modelled(study: BoundStudy, finished: Mapping[str, Path], data: Mapping[str
     if stages.PROJECT in finished:
         quantities = json.loads((finished[stages.PROJECT] / "quantities.json").read_text(encoding="utf-8"))
         record |= {"quantities": quantities, "answer": _quantities.answer(asked.answer, quantities)}
+        record |= {"in_brief": in_brief(study, finished)}
     return record
 
 

@@ -1,4 +1,4 @@
-"""What has changed in a file that a run was made from: of the catalogue, only what it says of the run's own datasets."""
+"""What has changed of a file that a run was made from: of the catalogue only what it says of the run's datasets."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _told(process: httpx.Client, runs: list[Run]) -> dict[str, list[str]]:
             if row["approved"] == "true"
         ],
         "CSV, approved": [row["id"] for row in csv.DictReader(get(f"{feeds}/approved/runs.csv").text.splitlines())],
-        "Atom": [str(name).rpartition("/")[2].partition("#")[0] for name, state in stands.items() if state == "approved"],
+        "Atom": [re.findall(r"(\w+)#", str(name))[0] for name, state in stands.items() if state == "approved"],
         "API": [row["id"] for row in get(f"{api}/runs?approved=true").json()["runs"]],
     }  # fmt: skip
     home = process.get("/w/ours", headers={"accept": "text/html"}).raise_for_status().text

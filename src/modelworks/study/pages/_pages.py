@@ -135,7 +135,7 @@ def write_beliefs(work: Work) -> None:
 
 
 def _foreseen(study: BoundStudy, folder: Path) -> Figure | None:
-    return figure_of(folder, observed_table(study), _target_labels(study)) if study.observations else None
+    return figure_of(folder, observed_table(study), target_labels(study)) if study.observations else None
 
 
 # -- pictures --------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _sections(work: Work, posterior: Posterior) -> Iterator[Section]:
             _fit_ribbons(work, ribbons[ribbons["scenario"] == baseline]),
             observed_table(study),
             predictive=pd.read_parquet(work.finished["project"] / "predictive.parquet"),
-            labels=_target_labels(study),
+            labels=target_labels(study),
         )
         yield Section("Does it fit what was seen?", (fit,))
     foreseen = _foreseen(study, work.finished["simulate"])
@@ -325,6 +325,12 @@ def _shown(study: BoundStudy) -> tuple[list[str], list[str]]:
     return (single, split) if asked else (single[:MOST_OUTPUTS], split[:MOST_OUTPUTS])
 
 
+def first_output(study: BoundStudy) -> tuple[str, str] | None:
+    """The output that is drawn first and is one series, with its title and unit; None where each has strata."""
+    single, _ = _shown(study)
+    return (single[0], _output_labels(study)[single[0]]) if single else None
+
+
 def _by_stratum(study: BoundStudy, ribbons: pd.DataFrame, outputs: list[str]) -> pd.DataFrame:
     """The rows of outputs by strata: the output's name alone, and the names of its strata."""
     import pandas as pd
@@ -384,7 +390,8 @@ def per_words(every: float, unit: str) -> str:
     return "per week" if (every, unit) == (7, "days") else f"per {every:g} {unit}"
 
 
-def _target_labels(study: BoundStudy) -> dict[str, str]:
+def target_labels(study: BoundStudy) -> dict[str, str]:
+    """The title of each target, and of each of its categories, with its unit."""
     titles = {name: output.title for name, output in study.model.series.items()}
     found = {}
     for each in study.observations:
