@@ -37,6 +37,7 @@ _PURE = {
 }
 # Units of which a sentence says nothing: half is not half a proportion.
 UNSPOKEN = frozenset(name for name, factor in _PURE.items() if factor == 1.0)
+_SHARES = _PURE.keys() - {"number", "contact"}
 _PEOPLE = ("people", "person", "case", "death", "admission", "infection", "notification", "birth", "dose", "boy")
 # What is neither time nor people: each word with what it measures, and how much of it.
 _OTHER = {
@@ -87,6 +88,19 @@ def as_written(number: float) -> str:
     """
     text = f"{number:.{MOST_WRITTEN}g}"
     return text if float(text) == number else f"{number:g}"
+
+
+def adds_up(text: str) -> bool:
+    """Whether numbers in a unit, be it one that nobody knows, are of things that can be added up over time.
+
+    >>> [adds_up(each) for each in ("people", "cases per week", "tests", "number")]
+    [True, True, True, True]
+    >>> [adds_up(each) for each in ("per 100,000 people", "cases per 1,000 people", "percent", "proportion")]
+    [False, False, False, False]
+    """
+    counted, *by = re.split(r"\bper\b", text.lower().replace("/", " per "))
+    among = {word for part in by for word in part.split()}
+    return bool(counted.split()) and not among & {"people", "person", "persons"} and not _SHARES & set(counted.split())
 
 
 def known_words() -> list[str]:

@@ -429,9 +429,17 @@ def test_a_threshold_is_passed_by_each_day_as_the_closed_form_says(
 def test_what_is_averted_is_counted_over_the_whole_time(
     tmp_path: Path, decay: Callable[..., Path], projected: Callable[..., tuple[BoundStudy, Projected]]
 ) -> None:
-    """1000 (exp(-k T / 2) - exp(-k T)) more stay at half the rate; of what is no event nothing is averted."""
+    """1000 (exp(-k T / 2) - exp(-k T)) more stay at half the rate; of what is no event nothing is averted, and a sum of
+    each day's events per 100,000 people is told as no number of events."""
     rates = [0.05, 0.08, 0.12]
-    found = projected(decay(tmp_path, "start: 2021-01-01, end: 2021-02-01, every: 1", more=BEYOND), rates)[1].averted
+    folder = decay(tmp_path, "start: 2021-01-01, end: 2021-02-01, every: 1", more=BEYOND)
+    file = folder.parents[1] / "models" / "decay.py"
+    rate = '"rate": Output(1e5 * events("leaving") / people("here"), "per 100,000 people"),'
+    text = file.read_text(encoding="utf-8").replace('"left_share":', f'{rate}\n        "left_share":')
+    file.write_text(text, encoding="utf-8")
+    made = projected(folder, rates)[1]
+    assert "rate" in set(made.outputs["output"])
+    found = made.averted
     assert list(found["output"]) == ["left"]
     whole, half = (1000 * (1 - np.exp(-share * np.array(rates) * 31)) for share in (1.0, 0.5))
     assert found["median"][0] == pytest.approx(np.median(whole - half), rel=1e-6)

@@ -199,7 +199,7 @@ def test_a_row_is_found_by_its_key(feed: Feed) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_row_without_its_key_says_where_it_is(feed: Feed, name: str) -> None:
-    """JSON Format 4.0, section 4.5.8: a client that is told no key could not find the row again."""
+    """JSON Format 4.0, on `odata.id`: a client that is told no key could not find the row again."""
     table = TABLES[name]
     column = next(each.name for each in table.columns if each.name not in table.key)
     for row in read(feed, f"{name}?$select={column}&$top=20")["value"]:

@@ -67,6 +67,15 @@ def row_times(times: Array, *, counts_events: bool) -> Array:
     return np.concatenate([times[:1], (times[:-1] + times[1:]) / 2])
 
 
+def adds_up(model: AnyModel, column: OutputColumn) -> bool:
+    """Whether the rows of an output are events that can be added up over any time.
+
+    Incidence per 100,000 people is made of events, too; but a sum of many years' is no incidence, and no number of
+    events: the people among whom each year's were are others.
+    """
+    return column.counts_events and units.adds_up(model.series[column.output].unit)
+
+
 def check_scenarios(inputs: StudyInputs, model: AnyModel, parameters: BoundParameters, letters: Letters) -> None:
     """A scenario changes parameters the model has, to values the model takes."""
     for scenario in inputs.study.scenarios.values():

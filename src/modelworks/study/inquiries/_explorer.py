@@ -25,7 +25,7 @@ from modelworks.inputs import Scenario
 from modelworks.model import CompiledModel, KnownRuns, settle_step
 from modelworks.runs import Run
 from modelworks.study.binding._binding import ACCURACY, BoundStudy, bind
-from modelworks.study.binding._questions import projection_times, row_times
+from modelworks.study.binding._questions import adds_up, projection_times, row_times
 from modelworks.study.binding._scaled import Scaled, ScaledModel, gathered
 from modelworks.study.inquiries._controls import Control, Moved, as_scenario, controls_of, moved_by
 from modelworks.study.pages._pages import shown_units
@@ -50,7 +50,7 @@ class Ribbon:
     """An output's quantiles over draws at each time: `baseline`, `explored`, and their difference, draw by draw.
 
     Each is (level, time) with the levels 2.5%, 25%, 50%, 75%, 97.5%, in `unit`. `highest` are the same of the largest
-    value of each draw, (level,), and `totals` of its sum over all times, in `total_unit`, where the output counts
+    value of each draw, (level,), and `totals` of its sum over all times, in `total_unit`, where it is a number of
     events: by `baseline`, `explored` and `difference`.
     """
 
@@ -289,7 +289,7 @@ class Explorer:
             quantiles(after),
             quantiles(after - before),
             _held_together(before.max(1), after.max(1)),
-            _held_together(before.sum(1), after.sum(1)) if about.counts_events else None,
+            _held_together(before.sum(1), after.sum(1)) if adds_up(self.study.model, about) else None,
         )
 
     def _unlike(self) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A picture of some 200 points across shows no more, and a record is read for every list.
 MOST_POINTS = 100
-DIGITS = 4
+DIGITS = 6
 
 
 def in_brief(study: BoundStudy, finished: Mapping[str, Path]) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What each scenario averts of every output that counts events, in all and in each stratum."""
+"""What each scenario averts of every output that is a number of events, in all and in each stratum."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from modelworks.study.binding._binding import BoundStudy
+from modelworks.study.binding._questions import adds_up
 from modelworks.study.binding._scaled import Compiled
+from modelworks.study.projection._scenario_runs import baseline_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +21,7 @@ Array = NDArray[np.float64]
 COLUMNS = ("scenario", "output", "median", "low", "high", "share", "share_low", "share_high")
 
 
-def averted_table(compiled: Compiled, found: Mapping[str, Array], baseline: str) -> pd.DataFrame:
+def averted_table(study: BoundStudy, compiled: Compiled, found: Mapping[str, Array]) -> pd.DataFrame:
     """By scenario and output: the baseline's events of the whole time less the scenario's, and their share of them.
 
     `found` are the outputs of each scenario (draw, time, column). Differences are taken draw by draw: median and 95%
@@ -26,10 +29,10 @@ def averted_table(compiled: Compiled, found: Mapping[str, Array], baseline: str)
     """
     import pandas as pd
 
-    rows = []
+    baseline, rows = baseline_name(study), []
     for name, values in found.items():
         for k, column in enumerate(compiled.columns):
-            if name == baseline or not column.counts_events:
+            if name == baseline or not adds_up(study.model, column):
                 continue
             before = found[baseline][:, 1:, k].sum(axis=1)
             less = before - values[:, 1:, k].sum(axis=1)

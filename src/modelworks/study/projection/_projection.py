@@ -99,7 +99,7 @@ def project(
     )
     values = values_by_name(study, posterior, compiled, found)
     quantities = told_of_each(study, values, compiled, found, draws)
-    averted = averted_table(compiled, found, baseline_name(study))
+    averted = averted_table(study, compiled, found)
     beyond = threshold_table(study, compiled, found)
     expected, new = _beside_targets(study, draws, progress, cores, elsewhere)
     return Projected(

@@ -1,6 +1,6 @@
 """The functions and operators of OData that our columns can take: what they are given, and what they do.
 
-Source: OData Version 4.01, part 2, URL Conventions, section 5.1.1 (OASIS Standard, 23 April 2020).
+Source: OData Version 4.01, part 2, URL Conventions, on `$filter` (OASIS Standard, 23 April 2020).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The OData service of a feed: a path, its options and headers in; a status and a body out. It knows of no web server.
 
-Source: OData Version 4.01, part 1, Protocol, and JSON Format 4.01 (OASIS Standards, 23 April 2020). It says that it is
-of version 4.0, which every client takes.
+Source: OData Version 4.01, part 1, Protocol (OASIS Standard, 23 April 2020), and OData JSON Format Version 4.01 (11 May
+2020). It says that it is of version 4.0, which every client takes.
 """
 
 from __future__ import annotations
