@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from servers import BUCKET
 
 from modelworks.study import new_repository
 from modelworks.website._house import Workspace
@@ -34,10 +37,19 @@ beds:
 ABOUT = "what data/catalogue.yaml says of {} has changed since"
 
 
-@pytest.fixture
-def stale_after(tmp_path: Path) -> Callable[[str, str], list[str]]:
+BUCKETS = pytest.param("bucket", marks=[pytest.mark.slow, pytest.mark.needs("weed")])
+
+
+@pytest.fixture(params=["folder", BUCKETS])
+def stale_after(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str, str], list[str]]]:
     """Of a run of cases and doses, why it is stale once a text of the catalogue is another."""
     root = new_repository(tmp_path / "ours")
+    if request.param == "bucket":
+        request.getfixturevalue("s3_endpoint")
+        settings = root / "modelworks.toml"
+        text = settings.read_text(encoding="utf-8")
+        address = f"s3://{BUCKET}/stale-{secrets.token_hex(4)}"
+        settings.write_text(text.replace('store = "runs"', f'store = "{address}"'), encoding="utf-8")
     names = {
         "data/catalogue.yaml": ENTRIES,
         "data/raw/cases.csv": "n\n1\n",
@@ -49,13 +61,17 @@ def stale_after(tmp_path: Path) -> Callable[[str, str], list[str]]:
     workspace = Workspace("ours", root)
     files = {f"inputs/{name}": root / name for name in names}
     run = workspace.store.publish(("flu", "sir", "here"), stages={}, record={}, files=files)
+    if request.param == "bucket":
+        # Another machine made it.
+        shutil.rmtree(workspace.store.root / run.key)
 
     def after(before: str, now: str) -> list[str]:
         assert before in ENTRIES
         (root / "data/catalogue.yaml").write_text(ENTRIES.replace(before, now), encoding="utf-8")
         return list(changed_since(workspace, run.key))
 
-    return after
+    yield after
+    workspace.close()
 
 
 def test_only_datasets_that_a_result_was_made_from_make_it_stale(stale_after: Callable[[str, str], list[str]]) -> None:

@@ -183,14 +183,20 @@ class BucketStore(Store):
         """A file of a run that holds a mapping as JSON, without downloading the rest."""
         if (self.root / key).is_dir():
             return super().part(key, name)
-        with self._letters("a record can not be read in"):
-            try:
-                content = bytes(obstore.get(self._bucket, self._prefix(key) + name).bytes())
-            except FileNotFoundError:
-                content = b""
+        try:
+            content = self.content(key, name)
+        except FileNotFoundError:
+            content = b""
         with attempt(self.root, "record") as made:
             (made.folder / name).write_bytes(content)
             return read_json(made.folder / name)
+
+    def content(self, key: str, name: str) -> bytes:
+        """A file of a run, without downloading the rest."""
+        if (self.root / key).is_dir():
+            return super().content(key, name)
+        with self._letters("a file of a run can not be read in"):
+            return bytes(obstore.get(self._bucket, self._prefix(key) + name).bytes())
 
     def stamp(self, key: str) -> str | None:
         # Nothing changes a published object; what was discarded is in the log.

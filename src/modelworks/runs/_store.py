@@ -211,6 +211,10 @@ class Store:
         """A file of a run that holds a mapping as JSON, without the rest of it; R103 where it can not be read."""
         return read_json(self.root / key / name)
 
+    def content(self, key: str, name: str) -> bytes:
+        """A file of a run, without the rest of it; FileNotFoundError where there is none."""
+        return (self.root / key / name).read_bytes()
+
     def changes(self, seen: Looked, known: Callable[[str], Collection[str]]) -> Changes:
         """What came and went since somebody looked, reading only folders whose list of names changed since.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 
 from modelworks.inputs import catalogue_entries, entries_of
+from modelworks.runs import Store
 from modelworks.website._house import Workspace
 
 DATA = "data/"
@@ -18,22 +19,22 @@ def what_changed(workspace: Workspace, key: str, name: str, stamp: Hashable, fil
     """
     if name != CATALOGUE:
         return [name]
-    kept, now = workspace.store.root / key / "inputs" / name, workspace.root / name
+    now = workspace.root / name
     of = {each.removeprefix(DATA) for each in files if each.startswith(DATA)}
-    return workspace.remembered(("entries", key, stamp), lambda: _changed_entries(kept, now, of))
+    return workspace.remembered(("entries", key, stamp), lambda: _changed_entries(workspace.store, key, now, of))
 
 
-def _changed_entries(kept: Path, now: Path, files: set[str]) -> list[str]:
-    before, after = _entries(kept), _entries(now)
+def _changed_entries(store: Store, key: str, now: Path, files: set[str]) -> list[str]:
+    before, after = _entries(lambda: store.content(key, f"inputs/{CATALOGUE}")), _entries(now.read_bytes)
     if before is None or after is None:
         return [CATALOGUE]
     changed = sorted(name for name in entries_of(before, files) if before[name] != after.get(name))
     return [f"what {CATALOGUE} says of {name}" for name in changed]
 
 
-def _entries(file: Path) -> dict[str, Mapping[str, str]] | None:
+def _entries(read: Callable[[], bytes]) -> dict[str, Mapping[str, str]] | None:
     try:
-        return catalogue_entries(file.read_bytes(), CATALOGUE)
-    except OSError:
+        return catalogue_entries(read(), CATALOGUE)
+    except FileNotFoundError:
         # Gone between two looks, or lacking in a copy of the run.
         return None

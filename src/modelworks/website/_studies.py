@@ -14,7 +14,7 @@ from modelworks.errors import Letter
 from modelworks.inputs import check_files
 from modelworks.jobs import Job
 from modelworks.report import words
-from modelworks.runs import Row, Run, Wanted, folder_name
+from modelworks.runs import Row, Run, Store, Wanted, folder_name
 from modelworks.study import stages_before
 from modelworks.website._changed_entries import what_changed
 from modelworks.website._house import Workspace
@@ -145,7 +145,7 @@ def _read(folder: Path) -> Study:
 
 
 def changed_since(workspace: Workspace, key: str) -> Iterator[str]:
-    """Which of the files a run was made from are other ones now, in words; of a run of a bucket nothing is said."""
+    """Which of the files a run was made from are other ones now, in words."""
     changed, gone = [], []
     for name, known in made_from(workspace, key).items():
         file = workspace.root / name
@@ -158,15 +158,15 @@ def changed_since(workspace: Workspace, key: str) -> Iterator[str]:
 
 
 def made_from(workspace: Workspace, key: str) -> Mapping[str, str]:
-    """The files that a run was made from, by their names in the repository, with their checksums; none for a bucket."""
-    return workspace.remembered(("made from", key), lambda: _made_from(workspace.store.root / key))
+    """The files that a run was made from, by their names in the repository, with their checksums; read once."""
+    return workspace.remembered(("made from", key), lambda: _made_from(workspace.store, key))
 
 
-def _made_from(folder: Path) -> dict[str, str]:
-    file = folder / CHECKSUMS
-    if not file.is_file():
+def _made_from(store: Store, key: str) -> dict[str, str]:
+    try:
+        found = json.loads(store.content(key, CHECKSUMS))
+    except FileNotFoundError:
         return {}
-    found = json.loads(file.read_text(encoding="utf-8"))
     named = {name.removeprefix(INPUTS): known for name, known in found.items() if name.startswith(INPUTS)}
     return {name: known for name, known in named.items() if name not in _NO_INPUT}
 
