@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.jobs import Capacity, Claim, Order, Queue, Resources
+from modelworks.jobs import Capacity, Claim, Order, Queue, Resources, _queue
 
 ROOM = Capacity(("process",), cores=1000, memory_gb=1000.0)
 
@@ -189,3 +190,34 @@ def test_a_database_that_can_not_be_opened_is_a_letter(tmp_path: Any) -> None:
     (tmp_path / "queue.sqlite").write_text("this is no database, but a text that is long enough to be read as one" * 9)
     with pytest.raises(ModelworksError, match="J101"):
         Queue(f"sqlite:///{tmp_path}/queue.sqlite")
+
+
+def test_the_turns_of_late_are_told_however_many_jobs_there_were(
+    queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read in portions on the way back, and no further than asked for."""
+    monkeypatch.setattr(_queue, "PORTION", 2)
+    clock = [datetime(2026, 11, 22, 12, tzinfo=UTC)]
+    with Queue(queue_url, clock=lambda: clock[0]) as queue:
+        for hour in range(7):
+            clock[0] = datetime(2026, 11, 22, hour, tzinfo=UTC)
+            first = queue.submit([order(f"at {hour}", executor="slurm" if hour == 6 else "process")])
+        queue.submit([order("after", after=first)])
+        clock[0] += timedelta(minutes=5)
+        assert [each.job for each in taken(queue)] == queue_ids(queue, 0, 6)
+        since = "2026-11-22T02:00:00+00:00"
+        found = queue.turns(since, 100)
+        hours = [datetime.fromisoformat(each.submitted).hour for each in found]
+        assert hours == [6, 6, 5, 4, 3, 2]
+        assert [(each.executor, each.state, each.needs) for each in found[:3]] == [
+            ("process", "waiting", True), ("slurm", "waiting", False), ("process", "running", False),
+        ]  # fmt: skip
+        began = datetime.fromisoformat(found[2].started)
+        assert began == clock[0]
+        assert len(queue.turns(since, 3)) == 3
+        assert queue.turns("2026-11-23T00:00:00+00:00", 100) == []
+
+
+def queue_ids(queue: Queue, first: int, last: int) -> list[str]:
+    """The ids of some jobs, in the order in which they were handed over."""
+    return [each.id for each in reversed(queue.jobs())][first:last]

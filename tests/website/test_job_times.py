@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from modelworks.jobs import Job, Order
-from modelworks.website._job_times import spent, usual_wait
+from modelworks.jobs import Job, Order, Turn
+from modelworks.website._job_times import spent, usual_wait, waits
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -52,3 +52,30 @@ def test_the_usual_wait_is_of_those_that_began_and_waited_for_no_other() -> None
 
 def test_a_clock_that_is_behind_makes_no_negative_bar() -> None:
     assert spent([job(1, "done", "10", "09", "11")], NOW)["j1"].waiting == pytest.approx(0)
+
+
+def turn(executor: str, submitted: str, started: str = "", state: Any = "done", *, needs: bool = False) -> Turn:
+    """A job's turn; times as in `22T11:30`, in UTC."""
+    begin, began = (f"2026-11-{each}:00+00:00" if each else "" for each in (submitted, started))
+    return Turn(executor, state, begin, began, "", needs)
+
+
+def test_what_jobs_waited_is_told_by_executor_and_span() -> None:
+    """What waits still is in no median, or a queue that stands still would look quick; nor is who waits for others."""
+    turns = [
+        *(turn("slurm", "22T10:00", began) for began in ("22T10:10", "22T10:02", "22T11:00")),
+        turn("slurm", "22T09:00", state="waiting"), turn("slurm", "22T11:00", state="waiting"),
+        turn("slurm", "22T09:00", state="cancelled"), turn("slurm", "22T09:00", "22T11:59", needs=True),
+        turn("process", "21T12:00", "21T12:01"), turn("process", "21T11:59", "21T12:03"),
+    ]  # fmt: skip
+    process, slurm, both = waits(turns, NOW - timedelta(days=1), NOW)
+    assert (slurm.executor, slurm.came, slurm.began) == ("slurm", 7, 4)
+    assert (slurm.usual, slurm.worst, slurm.now) == ("10 min", "1 h", "2, the longest for 3 h")
+    # The second was handed over a minute more than a day ago.
+    assert (process.came, process.usual, process.worst, process.now) == (1, "1 min", "1 min", "")
+    # Of 1, 2, 10 and 60 minutes.
+    assert (both.came, both.began, both.usual, both.worst) == (8, 5, "6 min", "1 h")
+    assert [each.came for each in waits(turns, NOW - timedelta(days=7), NOW)] == [2, 7, 9]
+    assert waits(turns[-2:], NOW - timedelta(hours=1), NOW) == []
+    [none] = waits(turns[3:4], NOW - timedelta(days=1), NOW)
+    assert (none.usual, none.worst, none.now) == ("", "", "1, the longest for 3 h")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modelworks.jobs._agenda import Agenda
     from modelworks.jobs._attempt import Attempt, NotOursError
     from modelworks.jobs._chores import Chores
-    from modelworks.jobs._job import OVER, PASSING, Claim, Event, Job, Order, Resources, State
+    from modelworks.jobs._job import OVER, PASSING, Claim, Event, Job, Order, Resources, State, Turn
     from modelworks.jobs._outbox import Outbox, Told
     from modelworks.jobs._queue import Capacity, Queue
     from modelworks.jobs._worker import JobWorker, Pace
@@ -37,6 +37,7 @@ _HOME = {
     "Capacity": "_queue",
     "State": "_job",
     "Told": "_outbox",
+    "Turn": "_job",
 }
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Resources",
     "State",
     "Told",
+    "Turn",
 ]
 
 

@@ -91,6 +91,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """When a job came, first began and was over, in UTC; empty is what has not happened. `needs` says that it waits for
+    other jobs, too."""
+
+    executor: str
+    state: State
+    submitted: str
+    started: str
+    finished: str
+    needs: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A worker's right to carry out one attempt of a job; `token` tells it from every other such right, ever."""
 

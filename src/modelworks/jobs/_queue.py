@@ -20,7 +20,7 @@ import sqlalchemy as sql
 
 from modelworks.databases import answering, changing, open_database
 from modelworks.errors import fail, near
-from modelworks.jobs._job import OVER, Claim, Event, Job, Order, State
+from modelworks.jobs._job import OVER, Claim, Event, Job, Order, State, Turn
 from modelworks.jobs._tables import (
     ABOUT,
     EDITION,
@@ -44,6 +44,8 @@ CLEARED = "cleared away"
 RETRIED = "retried"
 # So many of those that could be next are looked at for some that fit; the others get their turn later.
 LOOKED_AT = 100
+# So many rows are read at once on the way back to a moment.
+PORTION = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,23 @@ class Queue:
             asked = asked.where(JOBS.c.order.contains(written, autoescape=True))
         with self.look() as connection:
             return [job_of(dict(row)) for row in connection.execute(_of(asked, states)).mappings()]
+
+    def turns(self, since: str, limit: int) -> list[Turn]:
+        """When those jobs came and began that were handed over since a moment (UTC), the latest first; no more than so
+        many, however many there are."""
+        needs = sql.exists().where(NEEDS.c.job == JOBS.c.id).label("needs")
+        own = (JOBS.c.executor, JOBS.c.state, JOBS.c.submitted, JOBS.c.started, JOBS.c.finished)
+        asked = sql.select(JOBS.c.number, *own, needs).order_by(JOBS.c.number.desc())
+        found: list[Turn] = []
+        with self.look() as connection:
+            # What came when is no order of the table's, but they came in that of their numbers.
+            while len(found) < limit:
+                rows = connection.execute(asked.limit(min(PORTION, limit - len(found)))).all()
+                found += [Turn(*row[1:-1], bool(row.needs)) for row in rows if row.submitted >= since]
+                if len(rows) < PORTION or rows[-1].submitted < since:
+                    break
+                asked = asked.where(JOBS.c.number < rows[-1].number)
+        return found
 
     def counts(self) -> dict[str, int]:
         """How many jobs there are of each state."""

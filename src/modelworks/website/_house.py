@@ -31,7 +31,17 @@ T = TypeVar("T")
 _OF_MODELS = frozenset({".py", ".yaml"})
 # How many things of a kind are kept that were read and may be asked for again; a page holds the data of its figures.
 REMEMBERED = 2000
-OF_LARGE_KINDS = {"page": 20, "comparison": 20, "svg": 50, "of study": 50, "data": 1, "drawn": 20, "repository": 1}
+OF_LARGE_KINDS = {
+    "page": 20,
+    "comparison": 20,
+    "svg": 50,
+    "of study": 50,
+    "data": 1,
+    "drawn": 20,
+    "waits": 1,
+    "trends": 1,
+    "repository": 1,
+}
 
 
 class Workspace:

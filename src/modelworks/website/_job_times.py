@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from modelworks.jobs import Job
+from modelworks.jobs import Job, Turn
 from modelworks.website._workflow import spoken
+
+# What the row of all executors is called.
+ALL = "all together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,64 @@ def usual_wait(jobs: Sequence[Job]) -> str:
     """How long those that began waited, in the median; empty where none did. What needs others waits for these."""
     began = [job for job in jobs if job.started and not job.order.needs]
     return spoken(median(_between(job.submitted, job.started) for job in began)) if began else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What an executor's jobs that came in a span waited, as far as they waited for no other job.
+
+    Of `came` so many `began`, after `waited` seconds each; of the others, that were not cancelled, each waits for
+    `waiting` seconds so far.
+    """
+
+    executor: str
+    came: int
+    began: int
+    waited: tuple[float, ...]
+    waiting: tuple[float, ...]
+
+    @property
+    def usual(self) -> str:
+        """The median of those that began; empty where none did."""
+        return spoken(median(self.waited)) if self.waited else ""
+
+    @property
+    def worst(self) -> str:
+        """The longest of those that began."""
+        return spoken(max(self.waited)) if self.waited else ""
+
+    @property
+    def now(self) -> str:
+        """How many wait, and the longest of them how long."""
+        return f"{len(self.waiting)}, the longest for {spoken(max(self.waiting))}" if self.waiting else ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What jobs waited in some spans, by their names; cut short where so many came that not all were looked at."""
+
+    spans: Mapping[str, Sequence[Waits]]
+    is_cut: bool
+
+
+def waits(turns: Sequence[Turn], since: datetime, now: datetime) -> list[Waits]:
+    """What the jobs waited that came since a moment, by executor; of several, also altogether."""
+    came = [each for each in turns if datetime.fromisoformat(each.submitted) >= since]
+    by_name = {name: [each for each in came if each.executor == name] for name in sorted({e.executor for e in came})}
+    found = [_waits(name, some, now) for name, some in by_name.items()]
+    return found if len(found) < 2 else [*found, _waits(ALL, came, now)]
+
+
+def _waits(name: str, turns: Sequence[Turn], now: datetime) -> Waits:
+    own = [each for each in turns if not each.needs]
+    still = [each for each in own if not each.started and each.state == "waiting"]
+    return Waits(
+        name,
+        came=len(turns),
+        began=sum(bool(each.started) for each in turns),
+        waited=tuple(_between(each.submitted, each.started) for each in own if each.started),
+        waiting=tuple(_between(each.submitted, now.isoformat()) for each in still),
+    )
 
 
 def _seconds(job: Job, now: datetime) -> tuple[float, float]:

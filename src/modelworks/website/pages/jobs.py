@@ -10,7 +10,7 @@ import asyncio
 import functools
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -20,12 +20,13 @@ from starlette.types import Receive, Scope, Send
 
 from modelworks.errors import fail
 from modelworks.jobs import OVER, Job, State
+from modelworks.logs import stamp
 from modelworks.runs import duration
 from modelworks.study import JobLog, explain_job, log_in_words, took_in_words
 from modelworks.website._connections import ENDLESS
 from modelworks.website._house import Workspace
 from modelworks.website._job_log import SaidSoFar
-from modelworks.website._job_times import spent, usual_wait
+from modelworks.website._job_times import History, spent, usual_wait, waits
 from modelworks.website._listening import listening
 from modelworks.website._render import at, page
 from modelworks.website.access.visits import Reader, Runner
@@ -34,6 +35,9 @@ router = APIRouter()
 
 SHOWN = 100
 LINES_SHOWN = 400
+# Over how long it is said what jobs waited, and of how many of the latest at most.
+SPANS = {"the last 24 hours": timedelta(days=1), "the last 7 days": timedelta(days=7)}
+MOST_TURNS = 2000
 # After so long a browser asks anew, and is asked again who it is.
 LONGEST_SECONDS = 600.0
 # A browser's own patience with a silent line, and a proxy's, is longer.
@@ -52,10 +56,22 @@ def jobs(
     states: tuple[State, ...] = (state,) if state else ("running", "waiting", *OVER)
     found = [job for each in states for job in queue.jobs((each,) if each not in OVER or state else OVER, SHOWN)]
     found = list({job.id: job for job in found}.values())[:SHOWN]
+    now, counts = datetime.now(UTC), queue.counts()
     return page(
-        request, "jobs.html.j2", jobs=found, state=state, counts=queue.counts(), workers=queue.workers(), note=note,
-        spent=spent(found, datetime.now(UTC)), usual_wait=usual_wait(found),
+        request, "jobs.html.j2", jobs=found, state=state, counts=counts, workers=queue.workers(), note=note,
+        spent=spent(found, now), usual_wait=usual_wait(found), history=_history(visit.workspace, counts, now),
     )  # fmt: skip
+
+
+def _history(workspace: Workspace, counts: Mapping[str, int], now: datetime) -> History:
+    """What jobs waited of late; looked for again when the number of some state is another, or a minute later."""
+
+    def made() -> History:
+        turns = workspace.queue.turns(stamp(now - max(SPANS.values())), MOST_TURNS)
+        spans = {name: waits(turns, now - span, now) for name, span in SPANS.items()} if turns else {}
+        return History(spans, len(turns) == MOST_TURNS)
+
+    return workspace.remembered(("waits", tuple(sorted(counts.items())), now.replace(second=0, microsecond=0)), made)
 
 
 @router.get("/w/{workspace}/jobs/{job_id}")
