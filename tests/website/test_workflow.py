@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from visitors import Site
 
 from modelworks.jobs import Job, Order
-from modelworks.runs import Promotion, Run, Word, promotions, propose, sign
+from modelworks.runs import Promotion, Run, Word, promotions, propose, sign, withdraw
 from modelworks.study import new_repository
 from modelworks.website._house import Workspace
-from modelworks.website._workflow import Passage, bottleneck, caught, columns, flow, until_approved
-from modelworks.website.pages.workflow import maps
+from modelworks.website._trends import HEIGHT, Known, Trend, trends
+from modelworks.website._workflow import Passage, bottleneck, caught, columns, first_approved, flow
+from modelworks.website.pages.workflow import figures, maps
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BEFORE = {"simulate": (), "calibrate": (), "diagnose": ("calibrate",), "report": ("simulate", "diagnose")}
@@ -103,7 +106,10 @@ def test_from_edit_to_approval_only_the_first_approval_of_an_edit_counts() -> No
         way("cccccc", submitted=100, approved=130),
         way("dddddd", edited=0, submitted=5),
     ]
-    assert sorted(until_approved(reversed(ways))) == [1800.0, 3600.0]
+    found = first_approved(reversed(ways))
+    assert [(each.run, when, seconds) for each, when, seconds in found] == [
+        (key("aaaaaa"), after(60), 3600.0), (key("cccccc"), after(130), 1800.0),
+    ]  # fmt: skip
 
 
 def test_errors_are_counted_by_when_they_were_caught() -> None:
@@ -124,6 +130,111 @@ def test_errors_are_counted_by_when_they_were_caught() -> None:
     assert (found.failed, found.stopped, found.taken_back) == (2, 4, 1)
     assert (found.withdrawn, found.changed, found.corrected) == (1, 1, 1)
     assert (found.before, found.after) == (7, 3)
+
+
+# -- month by month ----------------------------------------------------------------------------------------
+
+
+def signed_at(name: str, moment: str, *, study: str = "flu", state: str = "approved", **more: Any) -> Promotion:
+    """A run that was approved at a moment, and what came of it; withdrawn at another, where `withdrawn` says so."""
+    run = key(name, study)
+    ended = Word(run, 1, "withdrawn", "Ada", more["withdrawn"], "seal") if "withdrawn" in more else None
+    by = key(more["by"], study) if "by" in more else ""
+    return Promotion(run, 1, state, Word(run, 1, "proposed", "Ada", moment, "seal"), (), ended, moment, by)
+
+
+def passed(promotion: Promotion, edited: str) -> Passage:
+    return Passage(
+        promotion.run, {}, datetime.fromisoformat(edited), approved=datetime.fromisoformat(promotion.approved)
+    )
+
+
+def counted(*promotions: Promotion, ways: Any = (), failed: Any = (), is_cut: bool = False, **more: Any) -> list[Trend]:
+    """The trends as of the first hours of March 2026 in Kuala Lumpur, which is February in UTC."""
+    known = Known(promotions, ways, failed, is_cut, more.get("stopped", {}), more.get("copies", {}))
+    now = datetime.fromisoformat("2026-03-01T05:00:00+08:00")
+    return trends(known, {"flu": "Influenza"}, now, lambda one, other: other.endswith("dddddd"))
+
+
+def in_month(found: Trend, name: str) -> tuple[Any, ...]:
+    """The median in hours, of how many results, and errors before and after an approval."""
+    [month] = [each for each in found.months if each.name == name]
+    hours = None if month.middle is None else month.middle / 3600
+    return hours, len(month.took), month.caught.before, month.caught.after
+
+
+def test_a_month_is_one_of_utc_and_one_without_a_result_has_no_median() -> None:
+    """By hand: 2, 4 and 9 hours in January, of which one was approved on its last evening in UTC, when it was February
+    where the team is; nothing in December."""
+    first = signed_at("aaaaaa", "2026-01-05T12:00:00.000Z")
+    second = signed_at("bbbbbb", "2026-01-31T23:59:59.000Z")
+    third = signed_at("cccccc", "2026-01-10T12:00:00.000Z", study="tb")
+    ways = [
+        passed(first, "2026-01-05T18:00:00+08:00"), passed(second, "2026-02-01T03:59:59+08:00"),
+        passed(third, "2026-01-10T03:00:00+00:00"),
+    ]  # fmt: skip
+    together, flu, tb = counted(first, second, third, ways=ways)
+    assert (together.title, flu.title, tb.title) == ("All studies together", "Influenza", "tb")
+    assert [each.name for each in flu.months] == [
+        "2025-03", "2025-04", "2025-05", "2025-06", "2025-07", "2025-08", "2025-09", "2025-10", "2025-11", "2025-12",
+        "2026-01", "2026-02",
+    ]  # fmt: skip
+    assert in_month(flu, "2026-01") == (3.0, 2, 0, 0)
+    assert in_month(tb, "2026-01") == (9.0, 1, 0, 0)
+    assert in_month(together, "2026-01") == (4.0, 3, 0, 0)
+    assert {in_month(together, name) for name in ("2025-12", "2026-02")} == {(None, 0, 0, 0)}
+    # The longest bar is January's, and all others are none.
+    assert [high for _, high in together.times()] == [0.0] * 10 + [HEIGHT, 0.0]
+
+
+def test_an_error_counts_in_the_month_in_which_it_was_caught() -> None:
+    """And not in that of the run: what was approved in November and withdrawn in January is January's."""
+    told = [
+        signed_at("aaaaaa", "2025-11-02T00:00:00.000Z", state="withdrawn", withdrawn="2026-01-01T00:00:00.000Z"),
+        signed_at("", "", state="withdrawn", withdrawn="2025-12-31T23:59:59.999Z"),
+        signed_at("cccccc", "2025-11-03T00:00:00.000Z", state="superseded", by="dddddd"),
+        signed_at("dddddd", "2026-01-15T00:00:00.000Z"),
+        signed_at("eeeeee", "2025-11-03T00:00:00.000Z", state="superseded", by="ffffff"),
+        signed_at("ffffff", "2026-01-16T00:00:00.000Z", state="changed"),
+    ]  # fmt: skip
+    jobs = [
+        replace(failed("exit"), finished="2026-01-31T23:30:00.000Z"),
+        replace(failed("node"), finished="2026-01-02T00:00:00.000Z"),
+    ]
+    together, flu, stopped = counted(*told, failed=jobs, stopped={("flu", "2026-01"): 3, ("tb", "2026-02"): 1})
+    assert in_month(flu, "2025-12") == (None, 0, 1, 0)
+    # Three runs with the verdict stop; withdrawn, superseded by a run of the same data, and changed.
+    assert in_month(flu, "2026-01") == (None, 0, 3, 3)
+    # And the job of no study that failed of a mistake; the other one's machine failed.
+    assert in_month(together, "2026-01") == (None, 0, 4, 3)
+    assert (in_month(stopped, "2026-02"), in_month(together, "2026-02")) == ((None, 0, 1, 0), (None, 0, 1, 0))
+    assert (together.total.caught.before, together.total.caught.after) == (6, 3)
+    below, upon = flu.before()[10], flu.after()[10]
+    assert (below, upon) == ((HEIGHT / 2, HEIGHT / 2), (0.0, HEIGHT / 2))
+
+
+def test_an_old_edit_that_is_approved_again_is_in_no_later_month() -> None:
+    """Its first approval counts, also where that lies before the months that are shown."""
+    ways = [
+        passed(signed_at("aaaaaa", "2024-05-01T00:00:00.000Z"), "2024-04-30T00:00:00+00:00"),
+        passed(signed_at("bbbbbb", "2026-01-01T00:00:00.000Z"), "2024-04-30T00:00:00+00:00"),
+    ]
+    assert [each.title for each in counted(ways=ways)] == ["All studies together"]
+
+
+def test_a_copy_in_which_something_is_assumed_otherwise_counts_as_its_study() -> None:
+    labelled = Order("flu", ("true",), labels={"study": "flu-rate-2-3f5a1c"})
+    job = replace(failed("exit"), order=labelled, finished="2026-02-02T00:00:00.000Z")
+    [_, flu] = counted(failed=[job], copies={"flu-rate-2-3f5a1c": "flu"})
+    assert (flu.title, in_month(flu, "2026-02")) == ("Influenza", (None, 0, 1, 0))
+
+
+def test_months_of_which_not_all_is_known_are_not_shown() -> None:
+    """Only so many of the jobs that failed are asked for: before the earliest of them there may have been others."""
+    jobs = [replace(failed("exit"), finished=f"2025-{month}-10T00:00:00.000Z") for month in ("12", "11")]
+    together = counted(failed=jobs, is_cut=True)[0]
+    assert [each.name for each in together.months] == ["2025-12", "2026-01", "2026-02"]
+    assert together.total.caught.failed == 1
 
 
 # -- what is read ------------------------------------------------------------------------------------------
@@ -179,6 +290,29 @@ def test_a_runs_way_is_put_together_from_commit_job_record_and_promotion(workspa
     assert [step.name for column in found.flow for step in column][2:7] == [
         "simulate", "calibrate", "diagnose", "project", "report",
     ]  # fmt: skip
+
+
+def test_the_months_of_a_study_are_counted_from_what_was_signed_and_failed(workspace: Workspace) -> None:
+    """As the page counts them: a second approval of the same edit is in no month, and a job that failed is told as soon
+    as it has."""
+    first, second = published(workspace), published(workspace)
+    for run in (first, second):
+        propose(workspace.store, run.key, needs=["reviewer"], found=(), by="Ada")
+        signed = sign(workspace.store, run.key, by="Grace", role="reviewer")
+        if run is first:
+            seconds = (datetime.fromisoformat(signed.approved) - NOON).total_seconds()
+    withdraw(workspace.store, second.key, by="Grace", reason="wrong")
+    now = datetime.fromisoformat(signed.approved) + timedelta(days=20)
+    counted = figures(workspace, promotions(workspace.index), now)
+    assert counted.total.took == (max(seconds, 0.0),)
+    # The first was superseded by a run of the same data, and that one withdrawn.
+    assert (counted.total.caught.before, counted.total.caught.after) == (0, 2)
+    order = Order("first-study: report", ("true",), labels={"study": "first-study"})
+    claim = workspace.queue.begin(order, workspace.queue.enter("here"), "handle")
+    workspace.queue.finish(claim, "failed", {"reason": "letters"})
+    again = figures(workspace, promotions(workspace.index), now)
+    assert (again.total.caught.failed, again.total.caught.after) == (1, 2)
+    assert "How contagious" in again.drawn
 
 
 def test_of_a_run_that_no_commit_holds_no_edit_is_known(workspace: Workspace) -> None:

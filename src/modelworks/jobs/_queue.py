@@ -168,7 +168,11 @@ class Queue:
             # What came when is no order of the table's, but they came in that of their numbers.
             while len(found) < limit:
                 rows = connection.execute(asked.limit(min(PORTION, limit - len(found)))).all()
-                found += [Turn(*row[1:-1], bool(row.needs)) for row in rows if row.submitted >= since]
+                found += [
+                    Turn(row.executor, row.state, row.submitted, row.started, row.finished, bool(row.needs))
+                    for row in rows
+                    if row.submitted >= since
+                ]
                 if len(rows) < PORTION or rows[-1].submitted < since:
                     break
                 asked = asked.where(JOBS.c.number < rows[-1].number)

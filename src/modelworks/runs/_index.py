@@ -177,6 +177,16 @@ class Index(Upkeep):
             "approved": {"yes": sum(_tally(stands, asked, None).values())},
         }
 
+    def by_month(self, verdict: str) -> Mapping[tuple[str, str], int]:
+        """How many runs of each study, and of each month (UTC, as in `2026-11`), were given a verdict."""
+        month = sql.func.substr(RUNS.c.time, 1, 6).label("month")
+        here = (RUNS.c.store == self._store.address, RUNS.c.damage.is_(None), RUNS.c.verdict == verdict)
+        asked = sql.select(RUNS.c.of_study, month, sql.func.count()).where(*here).group_by(RUNS.c.of_study, month)
+        with self._answering():
+            self.refresh()
+            with self._engine.connect() as connection:
+                return {(study, f"{name[:4]}-{name[4:]}"): count for study, name, count in connection.execute(asked)}
+
     def copies(self) -> Mapping[str, str]:
         """The copies of studies in which something is assumed otherwise, each with the study that it is a copy of."""
         here = (RUNS.c.store == self._store.address, RUNS.c.study != RUNS.c.of_study)

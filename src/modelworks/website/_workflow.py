@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from statistics import median
+from typing import TypeVar
 
 from modelworks.jobs import Job
 from modelworks.report import words
 from modelworks.runs import Promotion, duration
 
+T = TypeVar("T")
 # A job that failed for one of these had a mistake of the team's in it; others failed for want of a machine.
 MISTAKES = frozenset({"letters", "exit"})
 
@@ -148,19 +150,20 @@ def spoken(seconds: float) -> str:
 # -- the two figures --------------------------------------------------------------------------------------
 
 
-def until_approved(passages: Iterable[Passage]) -> tuple[float, ...]:
-    """Seconds from each edit to the first approved result made with it; where the edit is not known, from submission.
+def first_approved(passages: Iterable[Passage]) -> list[tuple[Passage, datetime, float]]:
+    """Each first result that was approved after an edit: when, and so many seconds after the edit; where that is not
+    known, after submission.
 
     A later approval after the same edit tells how often one runs, not how long an edit takes.
     """
-    first: dict[tuple[tuple[str, str], datetime], float] = {}
+    first: dict[tuple[tuple[str, str], datetime], tuple[Passage, datetime, float]] = {}
     approved = [(each.approved, each) for each in passages if each.approved is not None]
-    for _, each in sorted(approved, key=lambda pair: pair[0]):
+    for when, each in sorted(approved, key=lambda pair: pair[0]):
         began = each.edited or each.submitted
         seconds = each.between("edited" if each.edited else "submitted", "approved")
         if began is not None and seconds is not None:
-            first.setdefault((each.question, began), seconds)
-    return tuple(first.values())
+            first.setdefault((each.question, began), (each, when, seconds))
+    return list(first.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +211,90 @@ def caught(
         changed=sum(each.state == "changed" and bool(each.approved) for each in found),
         corrected=sum(bool(e.superseded_by) and same_data(e.run, e.superseded_by) for e in found),
     )
+
+
+# -- the same, month by month -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What came to an end in a month of UTC (`2026-11`): seconds from edit to approval, and errors by when caught."""
+
+    name: str
+    took: tuple[float, ...]
+    caught: Caught
+
+    @property
+    def middle(self) -> float | None:
+        """The median; None where nothing was approved."""
+        return median(self.took) if self.took else None
+
+
+def month_of(moment: datetime) -> str:
+    """The month of UTC in which a moment lies.
+
+    >>> month_of(datetime.fromisoformat("2026-11-01T01:30:00+02:00"))
+    '2026-10'
+    """
+    return f"{moment.astimezone(UTC):%Y-%m}"
+
+
+def months_to(last: datetime, count: int) -> list[str]:
+    """So many months, the last one that of a moment.
+
+    >>> months_to(datetime(2026, 2, 1, tzinfo=UTC), 3)
+    ['2025-12', '2026-01', '2026-02']
+    """
+    now = last.astimezone(UTC)
+    every = (12 * now.year + now.month - 1 - k for k in reversed(range(count)))
+    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in every]
+
+
+def ended(promotion: Promotion, approvals: Mapping[str, str]) -> str:
+    """When a promotion was taken back, replaced or found to be changed, as far as that is known; empty for none.
+
+    `approvals` is when the last approval came of each run. Nobody sees when a run was changed: that counts as of its
+    approval.
+    """
+    if promotion.withdrawal is not None:
+        return promotion.withdrawal.when
+    if promotion.superseded_by:
+        return approvals.get(promotion.superseded_by, "")
+    return promotion.approved if promotion.state == "changed" else ""
+
+
+def trend(
+    months: Sequence[str],
+    took: Iterable[tuple[str, float]],
+    failed: Iterable[tuple[str, Job]],
+    stopped: Mapping[str, int],
+    ends: Iterable[tuple[str, Promotion]],
+    same_data: Callable[[str, str], bool],
+) -> list[Month]:
+    """Both figures of each month, from what has its month beside it; what is of another month is left out.
+
+    The seconds of `took` are those of `first_approved`, the others are as in `caught`.
+    """
+    times, jobs, promoted = (_by_month(each) for each in (took, failed, ends))
+    return [
+        Month(
+            name,
+            tuple(times.get(name, ())),
+            caught(jobs.get(name, ()), stopped.get(name, 0), promoted.get(name, ()), same_data),
+        )
+        for name in months
+    ]
+
+
+def _by_month(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for month, each in pairs:
+        found.setdefault(month, []).append(each)
+    return found
+
+
+def together(months: Iterable[Month]) -> Month:
+    """Several months, or several studies, as one."""
+    every = list(months)
+    counts = {name: sum(getattr(each.caught, name) for each in every) for name in Caught.__dataclass_fields__}
+    return Month("", tuple(seconds for each in every for seconds in each.took), Caught(**counts))

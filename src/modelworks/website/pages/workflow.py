@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from statistics import median
 from typing import Any
 
@@ -18,7 +18,8 @@ from modelworks.runs import Promotion, Wanted, ask_git, folder_name, promotions
 from modelworks.website._house import Workspace
 from modelworks.website._render import page, part
 from modelworks.website._studies import Study, made_from, record, studies
-from modelworks.website._workflow import Caught, Passage, Step, bottleneck, caught, flow, spoken, until_approved
+from modelworks.website._trends import Known, trends
+from modelworks.website._workflow import Month, Passage, Step, bottleneck, flow, month_of, spoken
 from modelworks.website.access.visits import Reader
 
 router = APIRouter()
@@ -26,8 +27,6 @@ router = APIRouter()
 # So many of the latest are looked at, however many there are.
 RUNS, PUT_FORWARD, JOBS = 12, 20, 300
 DONE, FAILED = frozenset[State]({"done"}), frozenset[State]({"failed"})
-# Mistakes are counted over so long.
-SPAN = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +46,63 @@ class Map:
         return max((step.middle or 0.0 for column in self.flow for step in column), default=0.0) or 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The two figures that all is judged by: altogether since a month, and month by month as they are `drawn`."""
+
+    since: str
+    total: Month
+    drawn: str
+
+
 @router.get("/w/{workspace}/workflow")
 def workflow(request: Request, visit: Reader) -> Response:
     """Every study's way from an edit to an approved result."""
     workspace = visit.workspace
-    since = f"{utc_now() - SPAN:%Y-%m-%d}"
     with workspace.index.as_now():
         found = promotions(workspace.index)
         shown = maps(workspace, found)
-        errors = _caught(workspace, found, since)
+        counted = figures(workspace, found, utc_now())
     return page(
         request, "workflow.html.j2",
-        maps=shown, spoken=spoken, middle=median, since=since, caught=errors,
-        took=until_approved(way for each in shown for way in each.ways),
+        maps=shown, spoken=spoken, middle=median, total=counted.total, since=counted.since, trends=counted.drawn,
     )  # fmt: skip
+
+
+def figures(workspace: Workspace, found: Sequence[Promotion], now: datetime) -> Figures:
+    """The two figures of late; counted again when a run, what is said of one, or a job that failed is another."""
+    failed = tuple(workspace.queue.jobs(FAILED, limit=JOBS))
+    made = _by_run(workspace.queue.jobs(DONE, limit=JOBS))
+    titles = {folder_name(each.name): each.title for each in studies(workspace)}
+    state = workspace.index.state(), tuple(found), tuple(each.id for each in failed), frozenset(made)
+    key = ("trends", month_of(now), tuple(titles.items()), state)
+    return workspace.remembered(key, lambda: _counted(workspace, found, failed, made, titles, now))
+
+
+def _counted(
+    workspace: Workspace,
+    found: Sequence[Promotion],
+    failed: Sequence[Job],
+    made: Mapping[str, Job],
+    titles: Mapping[str, str],
+    now: datetime,
+) -> Figures:
+    approved = [each for each in found if each.approved]
+    passed = (_passage(workspace, each.run, made.get(each.run[-6:]), each) for each in approved)
+    known = Known(
+        found, [way for way in passed if way is not None], failed, len(failed) == JOBS,
+        workspace.index.by_month("stop"), workspace.index.copies(),
+    )  # fmt: skip
+
+    def same_data(one: str, other: str) -> bool:
+        try:
+            return record(workspace, one).get("data") == record(workspace, other).get("data")
+        except ModelworksError:
+            return False
+
+    counted = trends(known, titles, now, same_data)
+    drawn = part(workspace.name, "trends.html.j2", trends=counted, spoken=spoken)
+    return Figures(counted[0].months[0].name, counted[0].total, drawn)
 
 
 def maps(workspace: Workspace, found: Sequence[Promotion]) -> list[Map]:
@@ -123,21 +165,6 @@ def _edited(workspace: Workspace, key: str, said: Mapping[str, Any]) -> datetime
         return None
     last = ("--literal-pathspecs", "log", "-1", "--format=%cI", known["commit"], "--", *made_from(workspace, key))
     return _time(workspace.remembered(("edited", key), lambda: ask_git(workspace.root, *last)))
-
-
-def _caught(workspace: Workspace, found: Sequence[Promotion], since: str) -> Caught:
-    """Errors since a day, before an approval and after it."""
-    failed = (job for job in workspace.queue.jobs(FAILED, limit=JOBS) if job.finished >= since)
-    stopped = workspace.index.select(Wanted(verdict="stop", since=since, limit=1)).total
-    told = [each for each in found if each.proposal.when >= since]
-
-    def same_data(one: str, other: str) -> bool:
-        try:
-            return record(workspace, one).get("data") == record(workspace, other).get("data")
-        except ModelworksError:
-            return False
-
-    return caught(failed, stopped, told, same_data)
 
 
 def _time(text: str | None) -> datetime | None:
