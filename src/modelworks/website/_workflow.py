@@ -275,7 +275,7 @@ def trend(
 
     The seconds of `took` are those of `first_approved`, the others are as in `caught`.
     """
-    times, jobs, promoted = (_by_month(each) for each in (took, failed, ends))
+    times, jobs, promoted = _by_month(took), _by_month(failed), _by_month(ends)
     return [
         Month(
             name,
