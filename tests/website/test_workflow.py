@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -17,6 +18,7 @@ from modelworks.jobs import Job, Order
 from modelworks.runs import Promotion, Run, Word, promotions, propose, sign, withdraw
 from modelworks.study import new_repository
 from modelworks.website._house import Workspace
+from modelworks.website._studies import studies
 from modelworks.website._trends import HEIGHT, Known, Trend, trends
 from modelworks.website._workflow import Passage, bottleneck, caught, columns, first_approved, flow
 from modelworks.website.pages.workflow import figures, maps
@@ -312,7 +314,8 @@ def test_the_months_of_a_study_are_counted_from_what_was_signed_and_failed(works
     workspace.queue.finish(claim, "failed", {"reason": "letters"})
     again = figures(workspace, promotions(workspace.index), now)
     assert (again.total.caught.failed, again.total.caught.after) == (1, 2)
-    assert "How contagious" in again.drawn
+    [study] = studies(workspace)
+    assert re.findall("<summary>(.*)</summary>", again.drawn) == ["All studies together", study.title]
 
 
 def test_of_a_run_that_no_commit_holds_no_edit_is_known(workspace: Workspace) -> None:
