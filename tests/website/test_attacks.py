@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 import servers
+from fastapi import params
+from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 from visitors import PASSWORD, Site, let_in, token_on
 
@@ -19,7 +22,8 @@ from modelworks.inputs import Repository
 from modelworks.runs import Run
 from modelworks.study import new_repository
 from modelworks.website import create_app, read_settings
-from modelworks.website._guard import MOST_WRITTEN_BYTES
+from modelworks.website._app import ROUTERS
+from modelworks.website._guard import FILES, MOST_WRITTEN_BYTES
 from modelworks.website.access.people import People
 
 ADDRESS = "http://127.0.0.1:8420"
@@ -96,6 +100,40 @@ def test_only_files_may_be_large(site: Site, place: str, kind: str) -> None:
     answer = fresh(site).post(place, content=b"[" * (MOST_WRITTEN_BYTES + 1), headers={"content-type": kind})
     assert answer.status_code == 413
     assert "1 MB" in answer.json()["mistakes"][0]["message"]
+
+
+def form_of(size: int) -> tuple[bytes, dict[str, str]]:
+    """A form with files of which one field, which is kept in memory, is so many bytes."""
+    field = f'--x\r\nContent-Disposition: form-data; name="reason"\r\n\r\n{"a" * size}\r\n--x--\r\n'
+    return field.encode(), {"content-type": "multipart/form-data; boundary=x"}
+
+
+@pytest.mark.parametrize(
+    ("place", "who", "status"),
+    [("/sign-in", "admin", 413), ("/w/ours/new-data", "nobody", 401), ("/w/ours/new-data", "modeller", 403)],
+)
+def test_what_is_large_is_read_where_files_are_taken_and_of_whom_we_know(
+    site: Site, place: str, who: str, status: int
+) -> None:
+    """Ten strangers, each with a hundred fields of a megabyte, took a gigabyte: all that stands in a form is kept."""
+    sent, headers = form_of(MOST_WRITTEN_BYTES - 500)
+    small = fresh(site) if who == "nobody" else site.browsers[who]
+    # As large as a form may be it is read, and refused for what it says.
+    assert small.post(place, content=sent, headers=headers).status_code == (401 if status == 401 else 403)
+    sent, headers = form_of(MOST_WRITTEN_BYTES - 50)
+    assert small.post(place, content=sent, headers=headers).status_code == status
+
+
+def test_what_is_large_is_read_wherever_a_file_is_taken_and_nowhere_else() -> None:
+    """A route for a file that the guard does not know of would refuse all but the smallest."""
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    taking = {
+        route.path
+        for route in routes
+        if any(isinstance(each.field_info, params.File) for each in route.dependant.body_params)
+    }
+    assert taking
+    assert taking == {route.path for route in routes if FILES.fullmatch(re.sub(r"\{[^}]*\}", "a", route.path))}
 
 
 def test_half_a_character_in_json_is_a_letter_and_not_silence(site: Site) -> None:

@@ -161,6 +161,9 @@ async def _disk(request: Request, error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     """What the router says, in our words: there is no such page, or it does not take this."""
+    if isinstance(error.__cause__, ModelworksError):
+        # What was refused while a form was read.
+        return await _letters(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
     path = request.url.path
     if status == 404 and request.method in SAFE and path != "/" and path.endswith("/"):
@@ -215,7 +218,7 @@ def _told(request: Request, letters: Any, status: int, late: Kept | None = None)
     if status == 401 and not wants_page and "sec-fetch-mode" not in request.headers:
         # Of a script of ours a browser would ask for a password in a window of its own, and do nothing else meanwhile.
         answer.headers["WWW-Authenticate"] = 'Basic realm="modelworks", charset="UTF-8"'
-    if status in (408, 413):
+    if status in (408, 413) or (status == 401 and request.method not in SAFE):
         # What is still on its way is not waited for.
         answer.headers["Connection"] = "close"
     if status == 503:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelworks.website._settings import Settings
+from modelworks.website.access.visits import who_comes
 
 # How long a reader may take to send the next piece of what they send.
 PATIENCE_SECONDS = 60.0
-# Only files may be large, which are put aside as they come: whatever else is sent is read into memory and taken apart
-# before anybody is asked who they are.
+# Whatever is sent is taken apart before anybody is asked who they are, and but for files it is read into memory. Only
+# where files are taken more than this is read, and only of somebody who is known.
 MOST_WRITTEN_BYTES = 1_000_000
+FILES = re.compile(r"/w/[^/]+/(new-data|data/[^/]+/propose)")
 # No script and no style but our own files, nothing from elsewhere, nothing in somebody else's frame.
 POLICY = "; ".join(
     (
@@ -49,12 +54,13 @@ class Guard:
             return
         asked = Headers(scope=scope)
         said, most = asked.get("content-length", "0"), self._most
-        if not asked.get("content-type", "").lower().startswith("multipart/form-data"):
+        is_file = asked.get("content-type", "").lower().startswith("multipart/form-data")
+        if not (is_file and FILES.fullmatch(scope["path"])):
             most = min(most, MOST_WRITTEN_BYTES)
-        read, more = 0, True
+        read, more, is_known = 0, True, False
 
         async def counted() -> Message:
-            nonlocal read, more
+            nonlocal read, more, is_known
             if not more:
                 # Whoever asks now waits for the reader to go away.
                 return await receive()
@@ -66,6 +72,9 @@ class Guard:
             more = bool(message.get("more_body"))
             if read > most or (said.isdigit() and int(said) > most):
                 raise HTTPException(413, f"more than {most / 1e6:g} MB came at once")
+            if read > MOST_WRITTEN_BYTES and not is_known:
+                await run_in_threadpool(who_comes, Request(scope))
+                is_known = True
             return message
 
         async def guarded(message: Message) -> None:

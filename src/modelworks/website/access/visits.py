@@ -114,7 +114,7 @@ class Needs:
     async def __call__(self, request: Request) -> Visit:
         if request.method in SAFE:
             # Nothing is sent that would have to be read first, so one thread does it all.
-            return await run_in_threadpool(lambda: self._visit(request, _who_comes(request)))
+            return await run_in_threadpool(lambda: self._visit(request, who_comes(request)))
         known = await _known(request)
         return await run_in_threadpool(self._visit, request, known)
 
@@ -156,7 +156,7 @@ Admin = Annotated[Visit, needs("admin")]
 
 async def _known(request: Request) -> _Known:
     """Who sent the request; a form that came by itself is refused."""
-    known = await run_in_threadpool(_who_comes, request)
+    known = await run_in_threadpool(who_comes, request)
     if known.token is None:
         await check_form(request)
     elif request.method not in SAFE and _is_foreign(request):
@@ -165,7 +165,8 @@ async def _known(request: Request) -> _Known:
     return known
 
 
-def _who_comes(request: Request) -> _Known:
+def who_comes(request: Request) -> _Known:
+    """Who sent a request, of which nothing is read for it; W107 where nobody is known."""
     given = _bearer(request)
     if given is not None:
         found = house(request).people.token(given)
