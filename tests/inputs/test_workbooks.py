@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.inputs import Catalogue, Dataset
+from modelworks.inputs import Catalogue, Dataset, _cells
 
 NAMES = ("week", "district", "cases")
 ROWS = ((date(2021, 1, 4), "01", 12), (date(2021, 1, 11), "North", 30.5))
@@ -116,6 +117,57 @@ def test_titles_above_a_table_are_passed_over(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_file_that_is_no_table_is_a_letter(tmp_path: Path, content: bytes, file: str) -> None:
     assert letter(dataset(tmp_path, content, file)).code == "D112"
+
+
+def sheet_of(rows: Iterable[bytes]) -> bytes:
+    """A workbook whose sheet says these rows, which are packed as they come."""
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook(ROWS))) as parts,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in parts.namelist():
+            found = parts.read(name)
+            with new.open(name, "w") as part:
+                if not name.endswith("sheet1.xml"):
+                    part.write(found)
+                    continue
+                first, _, last = found.rpartition(b"</sheetData>")
+                part.write(first)
+                for row in rows:
+                    part.write(row)
+                part.write(b"</sheetData>" + last)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "file", "said"),
+    [
+        (lambda: sheet_of([b'<row r="1000000000"><c r="A1000000000"><v>1</v></c></row>']), "far.xlsx", "below row"),
+        (lambda: sheet_of(b'<row r="%d"><c r="XFD%d"/></row>' % (k, k) for k in range(4, 40)), "wide.xlsx", "cells"),
+        (lambda: sheet_of([b"<row><c><v>1</v></c></row>" * 10_000] * 30), "packed.xlsx", "unpacks to 0.0 GB"),
+        (lambda: b",".join([b"a"] * 20_000) + b"\n" + b"," * 19_999, "wide.csv", "20,000 columns"),
+        (lambda: parquet([["2021-01-04", "N", 12]] * 200_000), "long.parquet", "600,000 cells"),
+    ],
+)
+def test_a_small_file_that_is_a_large_table_is_a_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Callable[[], bytes], file: str, said: str
+) -> None:
+    """Reading it took all memory, or a minute for every kilobyte."""
+    monkeypatch.setattr(_cells, "MOST_CELLS", 400_000)
+    monkeypatch.setattr(_cells, "MOST_UNPACKED_BYTES", 4_000_000)
+    monkeypatch.setattr(_cells, "LAST_ROW", 1000)
+    made = content()
+    assert len(made) < 400_000
+    told = letter(dataset(tmp_path, made, file))
+    assert (told.code, said in told.message) == ("D112", True), told.message
+
+
+def test_a_formula_is_found_wherever_a_sheet_is_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in (1, 2, 3, 7):
+        monkeypatch.setattr(_cells, "_PIECE_BYTES", size)
+        assert _cells._mentions_formula(io.BytesIO(b"<c><f>1+1</f></c>"))
+        assert not _cells._mentions_formula(io.BytesIO(b"<c><v>1</v></c>"))
 
 
 def test_a_workbook_with_a_flipped_bit_is_a_letter_or_the_same_table(tmp_path: Path) -> None:

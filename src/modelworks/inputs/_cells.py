@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NoReturn, TypeAlias
+from typing import IO, Any, NoReturn, TypeAlias
 
 from modelworks.errors import fail, near
 from modelworks.inputs._nodes import shortened
@@ -32,6 +32,12 @@ PARQUET = (".parquet", ".pq")
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "."})
 # Workbooks that would need a library of their own each.
 _OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
+# A file of some kilobytes may unpack to gigabytes, and name a cell a thousand million rows down. What is larger fits no
+# memory as a table of texts.
+MOST_UNPACKED_BYTES, MOST_CELLS = 2 * 10**9, 10**8
+# The last row that a spreadsheet has, and how many columns.
+LAST_ROW, MOST_COLUMNS = 2**20, 2**14
+_FORMULA, _PIECE_BYTES = re.compile(rb"<f[ />]"), 1 << 20
 # How files begin that somebody may take for a table by their name, or send by mistake.
 _NO_TABLES = {
     b"\x89PNG": "a picture (PNG)",
@@ -107,6 +113,9 @@ def read_cells(
         cells = _of_text(found, file, form.sign(ending), header, form.encoding)
     if not cells.rows:
         _refuse(file, "has no rows below its names of columns", "is this the right file?")
+    if len(cells.header) > MOST_COLUMNS:
+        problem = f"has {len(cells.header):,} columns, more than the {MOST_COLUMNS:,} of a spreadsheet"
+        _refuse(file, problem, "write them as rows: one for each place and day, with the name of what it counts")
     twice = [each for each in cells.header if each and cells.header.count(each) > 1]
     if twice and not may_repeat:
         _refuse(file, f"has two columns `{shortened(twice[0])}`", "rename one of them", header)
@@ -176,6 +185,8 @@ def _of_parquet(found: bytes, file: str) -> Cells:
     from pyarrow import parquet
 
     try:
+        size = parquet.read_metadata(pa.BufferReader(found))
+        _check_cells(size.num_rows * size.num_columns, file)
         table = parquet.read_table(pa.BufferReader(found))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         _refuse(file, f"can not be read: {str(error).splitlines()[0]}", "write it again as Parquet")
@@ -190,7 +201,10 @@ def _of_parquet(found: bytes, file: str) -> Cells:
 def _of_excel(found: bytes, file: str, sheet: str, header: int) -> Cells:
     """A sheet of a workbook; a formula counts as what it gave when the workbook was last saved."""
     cells = Cells(file)
+    _check_unpacked(found, file)
     for number, (written, known) in enumerate(_rows(found, file, sheet), start=1):
+        if number > LAST_ROW:
+            _refuse(file, f"has a cell below row {LAST_ROW:,}, the last that a spreadsheet has", "save it again")
         if number < header or not (known or written):
             continue
         if not cells.header:
@@ -209,6 +223,20 @@ def _of_excel(found: bytes, file: str, sheet: str, header: int) -> Cells:
     return cells
 
 
+def _check_unpacked(found: bytes, file: str) -> None:
+    with _as_a_workbook(file), zipfile.ZipFile(io.BytesIO(found)) as parts:
+        size = sum(each.file_size for each in parts.infolist())
+    if size > MOST_UNPACKED_BYTES:
+        problem = f"unpacks to {size / 1e9:,.1f} GB, more than {MOST_UNPACKED_BYTES / 1e9:g} GB"
+        _refuse(file, problem, "save the sheet that is wanted as CSV")
+
+
+def _check_cells(count: int, file: str) -> None:
+    if count > MOST_CELLS:
+        problem = f"has {count:,} cells, more than {MOST_CELLS:,}"
+        _refuse(file, problem, "keep the columns and rows that are wanted, or add up what is finer")
+
+
 def _rows(found: bytes, file: str, sheet: str) -> Iterator[tuple[_Row, _Row]]:
     """Each row as it was written, with its formulas, and with what they gave."""
     values = _sheet(found, file, sheet, values=True)
@@ -223,7 +251,17 @@ def _rows(found: bytes, file: str, sheet: str) -> Iterator[tuple[_Row, _Row]]:
 def _has_formulas(found: bytes) -> bool:
     with zipfile.ZipFile(io.BytesIO(found)) as parts:
         sheets = [name for name in parts.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")]
-        return any(re.search(rb"<f[ />]", parts.read(name)) for name in sheets)
+        return any(_mentions_formula(parts.open(name)) for name in sheets)
+
+
+def _mentions_formula(sheet: IO[bytes]) -> bool:
+    """Whether a sheet has the mark of a formula, read in pieces: it may be larger than the memory."""
+    end = b""
+    while piece := sheet.read(_PIECE_BYTES):
+        if _FORMULA.search(end + piece):
+            return True
+        end = (end + piece)[-2:]
+    return False
 
 
 def _sheet(found: bytes, file: str, sheet: str, *, values: bool) -> Iterator[_Row]:
@@ -255,10 +293,15 @@ def _as_a_workbook(file: str) -> Iterator[None]:
 
 def _padded(rows: Iterable[_Row], file: str) -> Iterator[_Row]:
     """Rows without empty cells at their end, which one reading may have and another not."""
+    count = 0
     with _as_a_workbook(file):
         for row in rows:
+            count += len(row)
+            if count > MOST_CELLS:
+                break
             width = max((k + 1 for k, value in enumerate(row) if value is not None), default=0)
             yield row[:width]
+    _check_cells(count, file)
 
 
 def _letters(k: int) -> str:
