@@ -6,13 +6,14 @@ import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from modelworks.errors import ModelworksError
-from modelworks.inputs import Catalogue, Fetched, accept, fetch, fetch_new
+from modelworks.inputs import Catalogue, Fetched, _downloads, accept, fetch, fetch_new, fetching, look_for_news
 
 CONTENT = b"week,cases\n" + b"".join(b"2021-01-%02d,%d\n" % (day, 1000 + day) for day in range(1, 29)) * 40
 REVISED = CONTENT.replace(b"1007", b"2007")
@@ -24,12 +25,18 @@ class Server(http.server.BaseHTTPRequestHandler):
     content = CONTENT
     break_after = 0
     ranges = True
+    sends_to = ""
     asked: list[str | None] = []  # noqa: RUF012 - each test's server is a class of its own
 
     def do_GET(self) -> None:
         begin = 0
         wanted = self.headers.get("Range")
         type(self).asked.append(wanted)
+        if self.sends_to:
+            self.send_response(302)
+            self.send_header("Location", self.sends_to)
+            self.end_headers()
+            return
         if self.path != "/cases.csv":
             self.send_error(404)
             return
@@ -50,16 +57,24 @@ class Server(http.server.BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@pytest.fixture
-def server() -> Iterator[tuple[type[Server], str]]:
+@contextmanager
+def serving(host: str) -> Iterator[tuple[type[Server], str]]:
     handler = type("Handler", (Server,), {"asked": []})
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    running = http.server.ThreadingHTTPServer((host, 0), handler)
     thread = threading.Thread(target=running.serve_forever)
     thread.start()
-    yield handler, f"http://127.0.0.1:{running.server_address[1]}/cases.csv"
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    try:
+        yield handler, f"http://{host}:{running.server_address[1]}/cases.csv"
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[type[Server], str]]:
+    with serving("127.0.0.1") as made:
+        yield made
 
 
 def catalogue(root: Path, url: str = "", content: bytes = CONTENT) -> Catalogue:
@@ -201,3 +216,62 @@ def test_a_file_that_is_in_no_catalogue_keeps_its_name(tmp_path: Path, server: t
     for wrong, code in ((url.replace("cases.csv", ""), "D143"), (url.replace("cases.csv", "gone.csv"), "D141")):
         with pytest.raises(ModelworksError, match=code):
             fetch_new(wrong, tmp_path)
+
+
+# -- publishers that mean harm, or are broken ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "::",
+     "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "2002:a00:1::", "64:ff9b::a9fe:a9fe"],
+)  # fmt: skip
+def test_what_is_inside_a_network_is_known_however_it_is_written(address: str) -> None:
+    assert _downloads.is_inside(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700::1111", "::ffff:93.184.215.14", "64:ff9b::5db8:d70e"])
+def test_what_is_outside_is_not_inside(address: str) -> None:
+    assert not _downloads.is_inside(address)
+
+
+def test_nobody_outside_sends_us_to_a_machine_inside(
+    tmp_path: Path, server: tuple[type[Server], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes a publisher's website over would have our machine read what only it can reach."""
+    monkeypatch.setattr(_downloads, "is_inside", lambda address: address == "127.0.0.2")
+    handler, url = server
+    with serving("127.0.0.2") as (inner, place):
+        handler.sends_to = place
+        with pytest.raises(ModelworksError, match="inside our own network") as raised:
+            fetched(tmp_path, url)
+        assert raised.value.codes == ("D141",)
+        assert inner.asked == []
+        # What the team itself has written may be inside, and may send us on within.
+        inner.sends_to, handler.sends_to = url, ""
+        assert fetched(tmp_path, place).state == "fetched"
+
+
+def test_a_publisher_sends_us_to_no_file_and_no_other_kind_of_server(
+    tmp_path: Path, server: tuple[type[Server], str]
+) -> None:
+    handler, url = server
+    for place in ("file:///etc/passwd", "ftp://127.0.0.1/cases.csv", "data:,cases"):
+        handler.sends_to = place
+        with pytest.raises(ModelworksError, match=r"not on the web|302"):
+            fetched(tmp_path, url)
+
+
+def test_news_that_never_end_are_a_letter_and_leave_nothing(
+    tmp_path: Path, server: tuple[type[Server], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A schedule looks for news while nobody looks on; the disk would be full in the morning."""
+    handler, url = server
+    fetched(tmp_path, url)
+    handler.content = CONTENT * 11
+    monkeypatch.setattr(fetching, "NEWS_BYTES", 1)
+    with pytest.raises(ModelworksError, match="sends more than"):
+        look_for_news(catalogue(tmp_path, url)["cases"])
+    assert {each.name for each in (tmp_path / "data" / "raw").iterdir()} == {"cases.csv"}
+    handler.content = REVISED
+    assert look_for_news(catalogue(tmp_path, url)["cases"]).state == "changed"

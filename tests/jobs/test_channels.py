@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.server
@@ -195,6 +196,29 @@ def test_a_webhook_is_told_and_can_see_from_whom(hook: Hook, monkeypatch: pytest
     assert headers["X-Modelworks-Signature-256"] == f"sha256={expected}"
     assert headers["X-Modelworks-Delivery"] == "a1"
     assert json.loads(body) == NOTICE.as_dict()
+
+
+def test_what_a_webhook_answers_without_an_end_is_not_read() -> None:
+    """A worker that read it would take all memory."""
+
+    class Endless(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"a" * 2**16)
+            ended.set()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    ended = threading.Event()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        Webhook(f"http://127.0.0.1:{server.server_port}/").send(NOTICE)
+        assert ended.wait(60)
+        server.shutdown()
 
 
 def test_a_webhook_that_refuses_is_a_letter_without_the_rest_of_its_address(

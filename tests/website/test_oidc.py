@@ -26,6 +26,7 @@ from visitors import token_on
 from modelworks.errors import ModelworksError
 from modelworks.study import new_repository
 from modelworks.website import create_app, read_settings
+from modelworks.website.access.oidc import MOST_BYTES
 from modelworks.website.access.people import People
 from modelworks.website.access.tries import MOST_BY_PROVIDER
 
@@ -343,6 +344,8 @@ def test_a_provider_that_is_away_or_calls_itself_otherwise_is_a_letter(browser: 
     provider.metadata = {"issuer": "https://evil.example"}
     refused = browser.get("/sign-in/oidc", headers={"accept": "text/html"})
     assert (refused.status_code, "W133" in refused.text) == (503, True)
+    provider.metadata = {"more": "a" * MOST_BYTES}
+    assert "answers with more than" in browser.get("/sign-in/oidc", headers={"accept": "text/html"}).text
     provider.metadata = {"authorization_endpoint": "javascript:alert(1)"}
     assert browser.get("/sign-in/oidc").status_code == 503
     provider.metadata = {"token_endpoint": "http://127.0.0.1:9/token"}

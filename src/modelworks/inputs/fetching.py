@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,16 +17,16 @@ from datetime import date
 from pathlib import Path
 
 from modelworks.errors import fail
-from modelworks.inputs._places import CHUNK_BYTES, Told, get_file, put_file
+from modelworks.inputs._downloads import download
+from modelworks.inputs._places import Told, get_file, put_file
 from modelworks.inputs._pointers import places_of, pointer_at
 from modelworks.inputs._writing import replace_file
 from modelworks.inputs.catalogue import Catalogue, Dataset
 from modelworks.inputs.repository import SETTINGS
 
-PATIENCE_SECONDS = 60.0
-ATTEMPTS = 4
-AGENT = "modelworks"
 LINES_SHOWN = 12
+# What is as large, and so many times the file that is here, is no new edition of it.
+NEWS_BYTES, NEWS_TIMES = 10**9, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +70,11 @@ def fetch(dataset: Dataset, mirror: str, told: Told = lambda done, total: None, 
                 line=dataset.place.line,
             )
         went_on = part.exists()
-        _download(dataset.url, part, told)
+        download(dataset.url, part, told)
         if went_on and _hash(part) != dataset.checksum:
             # What came before the interruption may be of another edition than what came after it.
             part.unlink()
-            _download(dataset.url, part, told)
+            download(dataset.url, part, told)
     if _hash(part) == dataset.checksum:
         os.replace(part, dataset.path)
         return Fetched(dataset.name, "fetched", dataset.path)
@@ -94,7 +92,9 @@ def look_for_news(dataset: Dataset, told: Told = lambda done, total: None) -> Fe
     part = dataset.path.with_name(f".{dataset.path.name}.news")
     part.unlink(missing_ok=True)
     part.parent.mkdir(parents=True, exist_ok=True)
-    _download(dataset.url, part, told)
+    there = dataset.path.stat().st_size if dataset.path.is_file() else 0
+    # Nobody looks on who would end it when a broken server sends for ever.
+    download(dataset.url, part, told, most_bytes=max(NEWS_BYTES, NEWS_TIMES * there))
     if _hash(part) == dataset.checksum:
         part.unlink()
         return Fetched(dataset.name, "here", dataset.path)
@@ -178,7 +178,7 @@ def fetch_new(url: str, folder: Path, told: Told = lambda done, total: None) -> 
         fail(
             "D143", f"the address {url} does not end with the name of a file", hint="fetch it by hand, and add the file"
         )
-    _download(url, folder / name, told)
+    download(url, folder / name, told)
     return folder / name
 
 
@@ -204,54 +204,6 @@ def _from_places(dataset: Dataset, mirror: str, store: str, part: Path, told: To
                 return True
             part.unlink()
     return False
-
-
-def _download(url: str, part: Path, told: Told) -> None:
-    """The bytes of an address in a file, after those that are there already."""
-    for attempt in range(ATTEMPTS):
-        try:
-            for done, total in _rest(url, part):
-                told(done, total)
-            return
-        except urllib.error.HTTPError as error:
-            if error.code < 500:
-                fail("D141", f"{url} answers {error.code} {error.reason}", hint="see whether the address still holds")
-            last = f"{error.code} {error.reason}"
-        except (OSError, urllib.error.URLError) as error:
-            last = str(getattr(error, "reason", error))
-        if attempt == ATTEMPTS - 1:
-            fail(
-                "D141",
-                f"{url} can not be had: {last}",
-                hint="see whether the network is there; the same command again goes on from where it stopped",
-            )
-
-
-def _rest(url: str, part: Path) -> Iterator[tuple[int, int | None]]:
-    """Ask for what is missing; a server that can not begin in the middle sends all of it anew."""
-    there = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(
-        url, headers={"User-Agent": AGENT, **({"Range": f"bytes={there}-"} if there else {})}
-    )
-    try:
-        answer = urllib.request.urlopen(request, timeout=PATIENCE_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and there:
-            # All of it is there, or it is another file by now: its checksum tells.
-            return
-        raise
-    with answer:
-        goes_on = answer.status == 206
-        length = answer.headers.get("Content-Length")
-        done = there if goes_on else 0
-        total = done + int(length) if length is not None else None
-        with part.open("ab" if goes_on else "wb") as file:
-            while chunk := answer.read(CHUNK_BYTES):
-                file.write(chunk)
-                done += len(chunk)
-                yield done, total
-        if total is not None and done < total:
-            raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
 
 
 def _difference(before: Path, after: Path) -> Iterator[str]:

@@ -33,7 +33,9 @@ class Webhook:
         body = json.dumps(notice.as_dict(), ensure_ascii=False).encode("utf-8")
         headers = {"Content-Type": "application/json", DELIVERY: notice.id, **signature(body)}
         try:
-            answer = httpx.post(url, content=body, headers=headers, timeout=PATIENCE_SECONDS)
+            # What it answers beside a status is not read: it may have no end.
+            with httpx.stream("POST", url, content=body, headers=headers, timeout=PATIENCE_SECONDS) as answer:
+                pass
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             fail("J152", f"the webhook at {host} does not answer: {error}", hint="see the address, and the network")
         if not answer.is_success:

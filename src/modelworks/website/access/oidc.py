@@ -29,6 +29,8 @@ BACK = "/sign-in/oidc/back"
 SCOPE = "openid email"
 PLACES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 PATIENCE_SECONDS = 10.0
+# Keys, tokens and what a provider says of itself are some kilobytes.
+MOST_BYTES = 10**6
 # What a provider says of itself is asked for anew after so long.
 REMEMBERED_SECONDS = 3600.0
 # How far the provider's clock and ours may be apart.
@@ -234,11 +236,22 @@ def _http(method: str, place: str, **said: Any) -> httpx.Response:
     if not _ASKING.acquire(blocking=False):
         _no_answer("too many wait for it")
     try:
-        return httpx.request(method, place, timeout=PATIENCE_SECONDS, **said)
+        with httpx.stream(method, place, timeout=PATIENCE_SECONDS, **said) as answer:
+            return _read(answer)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         _no_answer(f"{place}: {error or type(error).__name__}")
     finally:
         _ASKING.release()
+
+
+def _read(answer: httpx.Response) -> httpx.Response:
+    """The same with what it says, of which there is an end."""
+    found = b""
+    for piece in answer.iter_bytes():
+        found += piece
+        if len(found) > MOST_BYTES:
+            _no_answer(f"{answer.url} answers with more than {MOST_BYTES:,} bytes")
+    return httpx.Response(answer.status_code, content=found, request=answer.request)
 
 
 def _object(answer: httpx.Response) -> Mapping[str, Any]:
