@@ -6,12 +6,12 @@ whom, from which data under which licence, and by which program.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelworks.errors import fail
+from modelworks.runs import rows_of
 
 if TYPE_CHECKING:
     from rocrate.model.entity import Entity
@@ -207,11 +207,8 @@ class _Crate:
             made[name] = value
         return made
 
-    def _rows(self, table: str) -> Iterator[dict[str, str]]:
-        path = self.run.file(f"tables/{table}.csv")
-        if path is not None:
-            with path.open(encoding="utf-8", newline="") as file:
-                yield from csv.DictReader(file)
+    def _rows(self, table: str) -> list[dict[str, str]]:
+        return rows_of(self.run.file(f"tables/{table}.csv"))
 
 
 def _properties(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from modelworks.report.page import (
     TargetRow,
     ThresholdRow,
 )
+from modelworks.runs import no_formula
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +57,15 @@ def write_tables(page: Page, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, table in tables(page).items():
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        _without_formulas(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
         table.to_parquet(folder / f"{name}.parquet", index=False)
         written += [folder / f"{name}.csv", folder / f"{name}.parquet"]
     return written
+
+
+def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    texts = [str(name) for name, kind in table.dtypes.items() if kind == "string"]
+    return table.assign(**{name: table[name].map(no_formula, na_action="ignore") for name in texts})
 
 
 def _table(kind: type[Any], rows: Sequence[Any]) -> pd.DataFrame:

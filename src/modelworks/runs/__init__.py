@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from modelworks.runs._assembly import LOG, installed
     from modelworks.runs._bucket import BucketStore
     from modelworks.runs._cache import StageCache
+    from modelworks.runs._cells import FORMULA, MARK, NUMBER_IN_TEXT, no_formula, rows_of, without_formulas
     from modelworks.runs._compare import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, compare
     from modelworks.runs._complete import lacks
     from modelworks.runs._environment import (
@@ -89,7 +90,10 @@ _HOME = {
     "find_source": "_environment",
     "fingerprint": "_fingerprint",
     "forget_source": "_environment",
+    "no_formula": "_cells",
+    "FORMULA": "_cells",
     "NUMBER": "_find",
+    "NUMBER_IN_TEXT": "_cells",
     "Index": "_index",
     "installed": "_assembly",
     "is_number": "_trace",
@@ -99,6 +103,7 @@ _HOME = {
     "Listing": "_index",
     "LOG": "_assembly",
     "machine": "_provenance",
+    "MARK": "_cells",
     "make_environment": "_environment",
     "Number": "_compare",
     "numbers_of": "_find",
@@ -124,6 +129,7 @@ _HOME = {
     "Requirement": "_words",
     "restore": "_retention",
     "Row": "_index",
+    "rows_of": "_cells",
     "Run": "_run",
     "SharedProgress": "_progress",
     "Someone": "_maker",
@@ -140,6 +146,7 @@ _HOME = {
     "usage": "_retention",
     "Wanted": "_find",
     "with_origin": "_origin",
+    "without_formulas": "_cells",
     "withdraw": "_promotion",
     "Word": "_words",
     "write_with_origin": "_origin",
@@ -148,9 +155,12 @@ _HOME = {
 __all__ = [
     "APPROVED",
     "BY_SCHEDULE",
+    "FORMULA",
     "KINDS_OF_DIFFERENCE",
     "LOG",
+    "MARK",
     "NUMBER",
+    "NUMBER_IN_TEXT",
     "BucketStore",
     "Comparison",
     "Condition",
@@ -202,6 +212,7 @@ __all__ = [
     "machine",
     "make_environment",
     "merged_text",
+    "no_formula",
     "numbers_of",
     "origins_of",
     "own_source",
@@ -217,6 +228,7 @@ __all__ = [
     "pruned",
     "python_like",
     "restore",
+    "rows_of",
     "sign",
     "source_hash",
     "standing",
@@ -225,6 +237,7 @@ __all__ = [
     "usage",
     "with_origin",
     "withdraw",
+    "without_formulas",
     "write_with_origin",
 ]
 

@@ -5,7 +5,6 @@ Only the runs' own files are read, so runs of any age, from any store, can be la
 
 from __future__ import annotations
 
-import csv
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.runs._assembly import LOCK, PATCH
+from modelworks.runs._cells import rows_of
 from modelworks.runs._fingerprint import file_hash
 from modelworks.runs._run import Run, files_of
 
@@ -146,11 +146,7 @@ def _tables(kind: str, runs: Sequence[Run]) -> Iterator[Difference]:
 
 
 def _rows(run: Run, table: str) -> list[dict[str, str]]:
-    path = run.file(f"tables/{table}.csv")
-    if path is None:
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(run.file(f"tables/{table}.csv"))
 
 
 def _data(run: Run) -> dict[str, str]:

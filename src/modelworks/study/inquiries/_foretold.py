@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from modelworks.diagnostics.loo import Loo, LooDifference, difference, loo
 from modelworks.errors import ModelworksError, fail
 from modelworks.report import Foresight
 from modelworks.report.words import signed
-from modelworks.runs import Run
+from modelworks.runs import Run, rows_of
 from modelworks.study import stages
 
 # Of a target, what says which data points it has; a density is per unit, and a weight makes it none.
@@ -127,11 +126,7 @@ def _other_data(before: Run, after: Run, why: str) -> None:
 
 
 def _targets(run: Run) -> dict[str, dict[str, str]]:
-    path = run.file("tables/targets.csv")
-    if path is None:
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["name"]: row for row in csv.DictReader(file)}
+    return {row["name"]: row for row in rows_of(run.file("tables/targets.csv"))}
 
 
 def _together(parts: Mapping[str, Loo]) -> Loo:

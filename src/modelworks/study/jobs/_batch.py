@@ -12,7 +12,7 @@ from typing import Any
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.inputs.repository import Repository
 from modelworks.jobs import Job, Order, Queue, Resources
-from modelworks.runs import Run, compare, person
+from modelworks.runs import Run, compare, person, without_formulas
 from modelworks.study import stages
 from modelworks.study._repository import find_run, find_studies, find_study
 from modelworks.study._stale import check_until, needed
@@ -161,7 +161,7 @@ def summarise(queue: Queue, jobs: Sequence[str], root: Path, folder: Path) -> di
     with (folder / SUMMARY).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(without_formulas, rows))
     missing = {each: job.state for each, job in found.items() if each not in made}
     return {"runs": [run.id for run in made.values()], "without": missing, "rows": rows, "table": str(folder / SUMMARY)}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +11,7 @@ from modelworks.errors import fail, near
 from modelworks.inputs import Repository
 from modelworks.model import FunctionModel, written_numbers
 from modelworks.report import AssumptionRow
-from modelworks.runs import Run, ask_git
+from modelworks.runs import Run, ask_git, rows_of
 from modelworks.study._repository import find_run
 from modelworks.study.binding._binding import BoundStudy, bind
 
@@ -137,8 +136,7 @@ def _of_run(run: Run) -> list[AssumptionRow]:
     if path is None:
         fail("T310", f"the run {run.id} has no table of assumptions", hint=f"modelworks report {run.study} makes one")
     known = [each.name for each in fields(AssumptionRow)]
-    with path.open(encoding="utf-8", newline="") as file:
-        return [AssumptionRow(**{name: row.get(name, "") for name in known}) for row in csv.DictReader(file)]
+    return [AssumptionRow(**{name: row.get(name, "") for name in known}) for row in rows_of(path)]
 
 
 def _at_commit(commit: str, name: str, folder: Path) -> list[AssumptionRow]:

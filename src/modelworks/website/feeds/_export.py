@@ -6,9 +6,11 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from modelworks.runs import FORMULA, MARK, NUMBER_IN_TEXT
 from modelworks.website.feeds._moments import iso_8601
 from modelworks.website.feeds._query import Query, stream
 from modelworks.website.feeds._source import Feed
@@ -18,12 +20,15 @@ PORTION_ROWS = 20_000
 
 
 def csv(feed: Feed, query: Query) -> Iterator[bytes]:
-    """CSV in UTF-8 with a head: exact numbers, times in ISO 8601 with their zone, nothing for what is not known."""
+    """CSV in UTF-8 with a head: exact numbers, times in ISO 8601 with their zone, nothing for what is not known.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
     first = True
     for portion in _portions(feed, query):
         written = io.BytesIO()
         options = pyarrow.csv.WriteOptions(include_header=first, quoting_style="needed")
-        pyarrow.csv.write_csv(_with_zone(portion), written, options)
+        pyarrow.csv.write_csv(_in_text(portion), written, options)
         yield written.getvalue()
         first = False
 
@@ -80,8 +85,15 @@ def _portions(feed: Feed, query: Query) -> Iterator[pa.Table]:
         yield pa.concat_tables(gathered)
 
 
-def _with_zone(table: pa.Table) -> pa.Table:
+def _in_text(table: pa.Table) -> pa.Table:
     for number, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):
             table = table.set_column(number, field.name, iso_8601(table.column(number).combine_chunks()))
+        elif pa.types.is_string(field.type):
+            table = table.set_column(number, field.name, _without_formulas(table.column(number)))
     return table
+
+
+def _without_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    is_one = pc.and_not(pc.match_substring_regex(texts, FORMULA), pc.match_substring_regex(texts, NUMBER_IN_TEXT))
+    return pc.if_else(is_one, pc.binary_join_element_wise(MARK, texts, ""), texts)

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from modelworks.plots import PAPER_SCALE, Figure, drawn_rows
 from modelworks.report import Page, columns_for, png_size, read_page, views
-from modelworks.runs import Origin, Run, promotion_of, with_origin
+from modelworks.runs import Origin, Run, promotion_of, with_origin, without_formulas
 from modelworks.website._drawings import as_svg
 from modelworks.website._house import Workspace, no_such_place
 from modelworks.website._render import LASTING, page
@@ -133,6 +133,7 @@ def _beginning(file: Path) -> bytes:
 def _as_csv(rows: list[dict[str, Any]]) -> str:
     """Rows as one table, with every column that one of them has."""
     text = io.StringIO()
+    rows = [without_formulas(row) for row in rows]
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
