@@ -152,6 +152,22 @@ def test_two_of_the_same_name_are_told_apart_by_what_they_sign_in_with(store: St
     assert made.in_words().startswith("approved by Ada (ada.b) and Ada (ada.k) on ")
 
 
+@pytest.mark.parametrize("name", ["ZOË ada", "Zoe\u0308 Ada", "Zoë  Ada ", "Zoë\u00a0Ada", "Zo\u200bë Ada"])
+def test_who_made_a_run_is_known_however_their_name_is_stored(store: Store, publish: Publish, name: str) -> None:
+    """One keyboard writes an accent as one letter and another as two, and nobody sees which."""
+    run = publish(provenance={"person": "Zoë Ada"})
+    propose(store, run.key, needs=("lead",), found=FINE, by="Grace")
+    letter_of("R179", lambda: sign(store, run.key, by=name, role="lead"))
+
+
+def test_signers_who_look_alike_are_shown_with_what_they_sign_in_with(store: Store, publish: Publish) -> None:
+    run = publish()
+    propose(store, run.key, needs=("lead", "reviewer"), found=FINE, by="Ada")
+    sign(store, run.key, by="Zoë", login="zoe", role="lead")
+    made = sign(store, run.key, by="Zoe\u0308", login="zoe.b", role="reviewer")
+    assert made.signers == ("Zoë (zoe)", "Zoe\u0308 (zoe.b)")
+
+
 def test_nobody_signs_without_knowing_what_was_approved_meanwhile(
     store: Store, publish: Publish, forward: Forward
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import servers
 import sqlalchemy as sql
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 from visitors import PASSWORD, Site, sign_in, token_on
 
@@ -19,7 +20,7 @@ from modelworks.study import new_repository
 from modelworks.website import read_settings
 from modelworks.website._scenarios import saved
 from modelworks.website.access.people import DAY, People
-from modelworks.website.access.tables import FAILURES
+from modelworks.website.access.tables import FAILURES, PEOPLE
 from modelworks.website.access.tries import MOST_FAILURES
 
 
@@ -113,6 +114,31 @@ def test_a_password_can_not_be_guessed_by_trying(people: People, clock: Clock) -
 
 
 @pytest.mark.slow
+def test_the_time_of_a_refusal_does_not_tell_who_there_is(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for nobody, for somebody who is closed out or has no password, waits for the same work."""
+    for name in ("ada", "closed", "invited"):
+        someone = people.add(name, name)
+        if name != "invited":
+            people.set_password(someone.id, PASSWORD)
+    with people.change() as connection:
+        connection.execute(sql.update(PEOPLE).where(PEOPLE.c.name == "closed").values(active=False))
+    asked: list[tuple[str, str]] = []
+    verify = PasswordHasher.verify
+
+    def watched(hasher: PasswordHasher, kept: str, password: str) -> bool:
+        asked.append((kept.rpartition("$")[0].rpartition("$")[0], password))
+        return verify(hasher, kept, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", watched)
+    told = set()
+    for name in ("ada", "nobody", "closed", "invited"):
+        with pytest.raises(ModelworksError) as raised:
+            people.check_password(name, "wrong password", "here")
+        told.add(raised.value.letters)
+    assert len(told) == 1
+    assert asked == [("$argon2id$v=19$m=65536,t=3,p=4", "wrong password")] * 4
+
+
 def test_many_guesses_at_once_are_not_more_than_one_after_the_other(people: People) -> None:
     """Whoever sends them together is not answered before they are counted; who knows the password is not counted."""
     people.set_password(people.add("ada", "Ada").id, PASSWORD)
@@ -242,7 +268,9 @@ def test_signing_out_ends_the_session_where_it_is_kept(site: Site) -> None:
     browser = fresh(site)
     sign_in(browser, "viewer")
     copied = browser.cookies["modelworks_session"]
-    assert browser.post("/sign-out", data={"form_token": token_on(browser, site.at)}).status_code == 303
+    out = browser.post("/sign-out", data={"form_token": token_on(browser, site.at)})
+    # What it kept of runs for a day is not for whoever sits down there next.
+    assert (out.status_code, out.headers["clear-site-data"]) == (303, '"cache"')
     assert fresh(site).get(site.at, headers={"cookie": f"modelworks_session={copied}"}).status_code == 401
 
 

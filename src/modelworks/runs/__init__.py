@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from modelworks.runs._index import Index, Listing, Row
     from modelworks.runs._ledger import Ledger
-    from modelworks.runs._maker import BY_SCHEDULE, Someone, counts_as_maker
+    from modelworks.runs._maker import BY_SCHEDULE, Someone, alike, counts_as_maker
     from modelworks.runs._marks import standing
     from modelworks.runs._origin import Origin, origins_of, with_origin, write_with_origin
     from modelworks.runs._progress import Progress, ProgressLog, SharedProgress, duration, progress_line
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from modelworks.runs._words import Requirement, Word
 
 _HOME = {
+    "alike": "_maker",
     "APPROVED": "_promotion",
     "approved_runs": "_promotion",
     "ask_git": "_git",
@@ -187,6 +188,7 @@ __all__ = [
     "Usage",
     "Wanted",
     "Word",
+    "alike",
     "approved_runs",
     "ask_git",
     "begin_history",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +23,22 @@ class Someone:
     def is_same(self, other: Someone) -> bool:
         """Whether two are one person: by what both sign in with, or else by whatever name they have in common."""
         if self.login and other.login:
-            return self.login.casefold() == other.login.casefold()
+            return alike(self.login) == alike(other.login)
         return bool(self._names & other._names)
 
     @property
     def _names(self) -> set[str]:
-        return {each.casefold() for each in (self.name, self.login) if each}
+        return {alike(each) for each in (self.name, self.login) if each}
+
+
+def alike(name: str) -> str:
+    """What names have in common that nobody can tell apart by looking: capitals, spaces, how an accent is stored.
+
+    >>> alike("Zoe\u0308  ADA\u200b") == alike("Zoë Ada")
+    True
+    """
+    seen = "".join(each for each in name if unicodedata.category(each) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
 
 
 def who_said(word: Word) -> Someone:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from modelworks.errors import Letters, fail
 from modelworks.logs import stamp
-from modelworks.runs._maker import Someone, counts_as_maker, maker_of, who_said
+from modelworks.runs._maker import Someone, alike, counts_as_maker, maker_of, who_said
 from modelworks.runs._store import Store
 from modelworks.runs._words import PROPOSED, SIGNED, WITHDRAWN, Requirement, Word
 
@@ -65,9 +65,10 @@ class Promotion:
     @property
     def signers(self) -> tuple[str, ...]:
         """Who signed; those who are called the same with what they sign in with."""
-        called = Counter(each.by for each in self.signatures)
+        called = Counter(alike(each.by) for each in self.signatures)
         return tuple(
-            f"{each.by} ({each.login})" if called[each.by] > 1 and each.login else each.by for each in self.signatures
+            f"{each.by} ({each.login})" if called[alike(each.by)] > 1 and each.login else each.by
+            for each in self.signatures
         )
 
     def has_signed(self, who: Someone) -> bool:

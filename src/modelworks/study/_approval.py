@@ -15,6 +15,7 @@ from modelworks.runs import (
     Requirement,
     Run,
     Store,
+    alike,
     condition,
     numbers_of,
     own_source,
@@ -237,4 +238,4 @@ def _has(repository: Repository, who: str, role: str, roles: Collection[str] | N
     if roles is not None:
         return role in roles
     named = repository.signers.get(role)
-    return named is None or who.casefold() in {each.casefold() for each in named}
+    return named is None or alike(who) in {alike(each) for each in named}

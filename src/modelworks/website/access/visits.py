@@ -25,6 +25,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from modelworks.errors import fail
+from modelworks.runs import alike
 from modelworks.website._house import House, Workspace, house, no_such_place
 from modelworks.website._settings import Settings
 from modelworks.website.access.deeds import deed
@@ -55,8 +56,8 @@ class Visit:
     def signs_as(self) -> list[str]:
         """The roles in which they sign a run: those of their account, and those the settings name them for."""
         named = self.workspace.repository.signers
-        names = {self.person.name.casefold(), self.person.title.casefold()}
-        own = [role for role, people in named.items() if names & {each.casefold() for each in people}]
+        names = {alike(self.person.name), alike(self.person.title)}
+        own = [role for role, people in named.items() if names & {alike(each) for each in people}]
         return [*(role for role in ROLES if self.may(role) and role not in named), *own]
 
     @property
@@ -208,8 +209,9 @@ def sign_in(request: Request, response: Response, someone: Person, by: str = "")
 
 
 def sign_out(request: Request, response: Response) -> None:
-    """End this browser's session."""
+    """End this browser's session, and take from it what it has kept of runs for whoever sits down there next."""
     response.delete_cookie(SESSION)
+    response.headers["Clear-Site-Data"] = '"cache"'
 
 
 def keep_pending(request: Request, response: Response, pending: Pending) -> None:
