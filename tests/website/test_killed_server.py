@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -27,15 +28,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from visitors import PASSWORD
+from visitors import PASSWORD, git
 
 from modelworks.databases import open_database
 from modelworks.processes import Process
 from modelworks.runs import Run, promotion_of, propose
-from modelworks.study import index_around, new_repository, queue_around, store_around
+from modelworks.study import index_around, new_repository, proposals, queue_around, store_around
 from modelworks.website import read_settings
 from modelworks.website.access.people import People
 from modelworks.website.access.tables import BEGUN, TRAIL
+from modelworks.website.pages.data import EXAMPLE
 
 # Servers are started and killed.
 pytestmark = pytest.mark.slow
@@ -130,8 +132,11 @@ def _command_of(pid: str) -> bytes:
 
 
 @contextmanager
-def opened(top: Path, postgres: servers.Postgres | None) -> Iterator[Team]:
+def opened(
+    top: Path, postgres: servers.Postgres | None, fill: Callable[[Path], None] = lambda root: None
+) -> Iterator[Team]:
     root = new_repository(top / "ours")
+    fill(root)
     store = store_around(root)
     stage = top / "stage"
     stage.mkdir()
@@ -291,6 +296,115 @@ def kill_one_and_the_database(team: Team, server: servers.Postgres) -> None:
 def _all_answer(team: Team) -> bool:
     with team.client() as client:
         return all(client.get(path).status_code == 200 for path in ("/jobs", "/promotions", "/runs") * 10)
+
+
+# -- in the middle of what is done in git, and with people ---------------------------------------------------
+
+FILE, CATALOGUE = "data/raw/cases.csv", "data/catalogue.yaml"
+
+
+def with_data(root: Path) -> None:
+    """A dataset of which git has the file, and whoever corrects it may accept that."""
+    table = "week,cases\n2021-01-04,10\n"
+    (root / FILE).parent.mkdir(parents=True, exist_ok=True)
+    (root / FILE).write_text(table, encoding="utf-8")
+    entry = EXAMPLE.replace("CHECKSUM", hashlib.sha256(table.encode()).hexdigest())
+    (root / CATALOGUE).write_text(entry, encoding="utf-8")
+    (root / "modelworks.toml").write_text("[approval]\nown_run = true\n\n[website]\nmodel_seconds = 600\n", "utf-8")
+    git(root, "init", "--quiet", "--initial-branch=main")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message=Begin")
+
+
+@dataclass
+class Senders:
+    """Somebody who corrects a file again and again, and somebody who invites; what they were told was done."""
+
+    team: Team
+    accepted: list[str] = field(default_factory=list)
+    invited: list[str] = field(default_factory=list)
+    number: int = 0
+
+    def correct(self) -> None:
+        for _ in range(4):
+            self.number += 1
+            table = f"week,cases\n2021-01-04,{self.number}\n"
+            sent = self._sent("/data/cases/propose", {"reason": "so"}, {"file": ("cases.csv", table)})
+            if sent is None:
+                continue
+            place, id = sent.headers["location"], sent.headers["location"].rpartition("/")[2]
+            commit = git(self.team.root, "rev-parse", f"refs/heads/proposal/cases-{id}")
+            if self._sent(f"{place.removeprefix('/w/ours')}/accept", {"commit": commit}) is not None:
+                self.accepted.append(id)
+
+    def invite(self) -> None:
+        for _ in range(12):
+            name = f"guest-{len(self.invited)}-{time.monotonic_ns()}"
+            if self._sent("/people", {"name": name, "role": "modeller"}, status=200) is not None:
+                self.invited.append(name)
+
+    def _sent(self, path: str, form: dict[str, str], files: Any = None, *, status: int = 303) -> httpx.Response | None:
+        """What is answered when it is done; None where nobody answered."""
+        bearer = {"Authorization": f"Bearer {self.team.token}", **HTML}
+        try:
+            answer = httpx.post(
+                f"{self.team.at}/w/ours{path}", data=form, files=files, headers=bearer, timeout=PATIENCE_SECONDS
+            )
+        except httpx.TransportError:
+            return None
+        # What was proposed before an answer was cut off is open, or accepted, and is not proposed once more.
+        assert answer.status_code in (status, 409, 422), f"{answer.status_code} {answer.text[:2000]} {self.team.log()}"
+        return answer if answer.status_code == status else None
+
+
+def check_sent(team: Team, senders: Senders) -> None:
+    """Files, git, people and the trail say the same, and all that was answered."""
+    # Whoever looks next makes up for what was cut off.
+    page = httpx.get(f"{team.at}/w/ours/data/cases", headers={"Authorization": f"Bearer {team.token}"}, timeout=600)
+    assert page.status_code == 200, team.log()
+    assert "error" not in git(team.root, "fsck", "--strict")
+    assert git(team.root, "status", "--porcelain", "--untracked-files=no") == ""
+    checksum = hashlib.sha256((team.root / FILE).read_bytes()).hexdigest()
+    assert checksum in (team.root / CATALOGUE).read_text(encoding="utf-8")
+    said = git(team.root, "log", "--format=%s")
+    merged = {line.split()[2] for line in said.splitlines() if line.startswith("Accept proposal")}
+    assert set(senders.accepted) <= merged
+    assert not merged & {each.id for each in proposals(team.root)}
+    assert [*(team.root / ".modelworks" / "deciding").glob("*")] == []
+    known = People(team.database, 1)
+    trail = Counter((each.what, each.about.partition(", commit")[0]) for each in known.trail("ours", limit=1000))
+    assert {id: trail["accepted a proposed file", f"dataset cases, proposal {id}"] for id in merged} == dict.fromkeys(
+        merged, 1
+    )
+    members = {each.name: role for each, role in known.everybody("ours") if each.name.startswith("guest")}
+    known.close()
+    # Whoever is there has their role and their line; nobody has one without the other.
+    assert set(senders.invited) <= set(members)
+    assert set(members.values()) <= {"modeller"}
+    assert {what[1]: count for what, count in trail.items() if what[0] == "invited"} == {
+        f"{name} as modeller": 1 for name in members
+    }
+
+
+@pytest.mark.needs("git")
+@pytest.mark.parametrize("after", [0, 1])
+def test_killing_the_website_while_a_file_is_accepted_and_people_come_leaves_no_half(
+    tmp_path: Path, after: int
+) -> None:
+    """The files at hand, git, the people and the trail are of one mind whenever it was."""
+    with opened(tmp_path, None, with_data) as team:
+        senders = Senders(team)
+        with ThreadPoolExecutor(2) as pool:
+            both = [pool.submit(senders.correct), pool.submit(senders.invite)]
+            until(lambda: len(senders.accepted) >= min(after, 1) and len(senders.invited) >= after, team.log())
+            team.kill()
+            for each in both:
+                each.result(4 * PATIENCE_SECONDS)
+        team.start()
+        check_sent(team, senders)
+        senders.correct()
+        senders.invite()
+        check_sent(team, senders)
 
 
 # -- several processes, one database, a proxy --------------------------------------------------------------

@@ -65,7 +65,7 @@ def _rest(url: str, part: Path) -> Iterator[tuple[int, int | None]]:
     )
     peers = _Peers()
     try:
-        opener = urllib.request.build_opener(_Http(peers), _Https(peers), _Redirects())
+        opener = urllib.request.build_opener(_Web(peers), _Redirects())
         answer = opener.open(request, timeout=PATIENCE_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == 416 and there:
@@ -132,22 +132,16 @@ def _watched(kind: type[http.client.HTTPConnection], peers: _Peers) -> type[http
     return Watched
 
 
-class _Http(urllib.request.HTTPHandler):
+class _Web(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
     def __init__(self, peers: _Peers) -> None:
         super().__init__()
-        self._kind = _watched(http.client.HTTPConnection, peers)
+        self._peers = peers
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._kind, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, peers: _Peers) -> None:
-        super().__init__()
-        self._kind = _watched(http.client.HTTPSConnection, peers)
+        return self.do_open(_watched(http.client.HTTPConnection, self._peers), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._kind, req)
+        return self.do_open(_watched(http.client.HTTPSConnection, self._peers), req)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -39,8 +39,6 @@ LONGEST_NAME = 100
 # So much is kept of what a deed was about.
 LONGEST_ABOUT = 500
 DAY = 86400.0
-# How a password is hashed: the second choice of RFC 9106, section 4, which takes 64 MB.
-HASHED_BY = {"time_cost": 3, "memory_cost": 65536, "parallelism": 4, "hash_len": 32, "salt_len": 16}
 # Long enough to open a browser or to read a letter, and no longer.
 LINK_SECONDS: dict[Purpose, float] = {"enter": 300.0, "invite": 7 * DAY, "reset": DAY / 12}
 _NAME = re.compile(rf"[a-z0-9][a-z0-9._@+-]{{0,{LONGEST_NAME - 1}}}")
@@ -110,8 +108,9 @@ class People:
         self._url = url
         self._clock = clock
         self._session_seconds = session_days * DAY
-        # Said here, for with other numbers of a later argon2 who has a password of before would be told by the time.
-        self._hasher = PasswordHasher(**HASHED_BY)
+        # The second choice of RFC 9106, section 4. Said here, for with other numbers of a later argon2 the time of a
+        # refusal would tell who has a password of before.
+        self._hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4, hash_len=32, salt_len=16)
         # Checked where nobody has that name, so that the answer takes as long.
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         # A check takes 64 MB: hundreds at once would take the machine down.
