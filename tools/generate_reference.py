@@ -1,4 +1,4 @@
-"""Writes `docs/reference/` from what the package itself says: its door, its commands, its error codes.
+"""Writes `docs/reference/` and the glossary from what the package itself says: its door, commands, error codes, words.
 
 `--check` says which pages are out of date instead of writing them.
 """
@@ -187,7 +187,14 @@ def error_codes() -> str:
     return page("Error codes", lead, parts)
 
 
-PAGES = {"door.md": door, "commands.md": commands, "errors.md": error_codes}
+def glossary() -> str:
+    from modelworks.website import _glossary
+
+    notice = "<!-- written by tools/generate_reference.py; edit src/modelworks/website/glossary.md instead -->"
+    return f"# Glossary\n\n{notice}\n\n{_glossary.source()}"
+
+
+PAGES = {"door.md": door, "commands.md": commands, "errors.md": error_codes, "../glossary.md": glossary}
 
 
 def stale() -> dict[str, str]:

@@ -180,3 +180,63 @@ def test_a_figure_that_can_not_be_drawn_keeps_its_picture(browser: Browser, repo
     assert visit.count("#figure-fit .still:visible") == 1
     assert visit.count("figure[data-specs].is-live") == 5
     assert any("figure-fit" in each for each in visit.complaints)
+
+
+# In whatever order they were drawn.
+AXIS = """(name) => [...document.querySelectorAll(`#figure-${name} .role-axis-label text`)]
+  .map((each) => each.textContent).sort().join()"""
+
+
+def axes(visit: Visit, *names: str) -> list[str]:
+    return [visit.tab.evaluate(AXIS, name) for name in names]
+
+
+def until_differs(visit: Visit, name: str, before: str) -> None:
+    visit.tab.wait_for_function(f"([name, before]) => ({AXIS})(name) !== before", arg=[name, before])
+
+
+def test_figures_over_time_are_looked_at_closely_together(browser: Browser, report: Path) -> None:
+    """Whoever wonders about a week in the fit wonders what the scenarios say of it; what has no time stays as it is."""
+    visit = Visit(browser, report, viewport=DESK).drawn()
+    names = ("fit", "scenarios", "prior-posterior")
+    whole = axes(visit, *names)
+    days = [visit.tab.get_by_label(name, exact=True).input_value() for name in ("From", "to")]
+    show_all = visit.tab.get_by_role("button", name="Show all", exact=True)
+    assert show_all.is_disabled()
+    visit.tab.locator("#figure-fit .panel").scroll_into_view_if_needed()
+    area = visit.tab.locator("#figure-fit .role-frame .background").first.bounding_box()
+    assert area
+    x, y = area["x"], area["y"] + area["height"] / 2
+    visit.tab.mouse.move(x + 0.25 * area["width"], y)
+    visit.tab.mouse.down()
+    visit.tab.mouse.move(x + 0.5 * area["width"], y, steps=3)
+    assert visit.count(".chosen-time") == 1
+    visit.tab.mouse.up()
+    until_differs(visit, "fit", whole[0])
+    visit.tab.locator("#figure-scenarios .panel").first.scroll_into_view_if_needed()
+    until_differs(visit, "scenarios", whole[1])
+    assert axes(visit, "prior-posterior") == whole[2:]
+    assert visit.tab.get_by_label("From", exact=True).input_value() > days[0]
+    assert visit.count(".chosen-time") == 0
+    show_all.press("Enter")
+    for name, before in zip(names, whole, strict=True):
+        visit.tab.locator(f"#figure-{name} .panel").first.scroll_into_view_if_needed()
+        visit.tab.wait_for_function(f"([name, before]) => ({AXIS})(name) === before", arg=[name, before])
+    assert visit.complaints == []
+
+
+def test_the_time_that_figures_show_is_chosen_by_keyboard(browser: Browser, report: Path) -> None:
+    """And on a phone, where a finger scrolls; what ends before it begins is told at its field."""
+    visit = Visit(browser, report, viewport=PHONE).drawn()
+    (whole,) = axes(visit, "fit")
+    start, end = (visit.tab.get_by_label(name, exact=True) for name in ("From", "to"))
+    last = end.input_value()
+    end.fill(start.input_value())
+    assert not end.evaluate("each => each.checkValidity()")
+    assert axes(visit, "fit") == [whole]
+    end.fill(last)
+    start.fill(visit.tab.evaluate("last => new Date(Date.parse(last) - 5 * 864e5).toISOString().slice(0, 10)", last))
+    visit.tab.locator("#figure-fit .panel").scroll_into_view_if_needed()
+    until_differs(visit, "fit", whole)
+    assert visit.ask(OVERFLOW) <= 0
+    assert visit.complaints == []

@@ -24,7 +24,7 @@ PAGES = {
     "home": "", "runs": "/runs", "run": "/runs/RUN", "approve": "/runs/RUN/approve", "explore": "/runs/RUN/explore",
     "compare-none": "/compare", "compare": "/compare?run=RUN&run=OTHER", "approvals": "/approvals", "jobs": "/jobs",
     "job": "/jobs/JOB", "workflow": "/workflow", "new-run": "/studies/first-study/run", "data": "/data",
-    "feeds": "/feeds", "people": "/people", "settings": "/settings",
+    "feeds": "/feeds", "people": "/people", "settings": "/settings", "glossary": "/glossary",
 }  # fmt: skip
 PASSWORD = "four words that rhyme"
 
@@ -278,6 +278,37 @@ def test_keys_alone_suffice(browser: Browser, story: Story) -> None:
     tab.locator("html[data-explored]").wait_for()
     press(tab, tab.get_by_role("slider").first, "ArrowRight")
     tab.wait_for_url(re.compile(r"/explore\?"))
+    assert (visit.complaints, visit.foreign) == ([], [])
+    tab.context.close()
+
+
+def test_every_word_of_the_field_leads_to_its_meaning(browser: Browser, story: Story) -> None:
+    """On the site itself; told beside the word to a keyboard too, and put away by Escape (WCAG 2.2, 1.4.13)."""
+    from playwright.sync_api import expect
+
+    visit = Visit(browser, story.served, storage_state=story.owner.tab.context.storage_state())
+    tab, terms, met = visit.tab, visit.tab.locator("a.term"), set()
+    for place in PAGES.values():
+        tab.goto(story.at(place))
+        met |= set(terms.evaluate_all("all => all.map(each => each.getAttribute('href'))"))
+    tab.goto(story.at("/glossary"))
+    there = tab.locator(".glossary > div").evaluate_all("all => all.map(each => `${location.pathname}#${each.id}`)")
+    assert met <= set(there)
+    tab.goto(story.at("/runs/RUN"))
+    tab.locator("html[data-figures=drawn]").wait_for()
+    # The tables that hold some are folded.
+    for fold in tab.locator("details.fold > summary").all():
+        fold.press("Enter")
+    r_hat = tab.locator("a.term[href$='#r-hat']")
+    r_hat.focus()
+    told = tab.get_by_role("tooltip")
+    expect(told).to_contain_text("whether the chains agree")
+    assert r_hat.get_attribute("aria-describedby") == told.get_attribute("id")
+    tab.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("/glossary#r-hat"))
+    expect(tab.locator("#r-hat")).to_be_in_viewport()
     assert (visit.complaints, visit.foreign) == ([], [])
     tab.context.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -26,10 +27,12 @@ DASHES = ([1, 0], [7, 5], [2, 4])
 # Of the quantiles, those that are drawn; bands of several series on each other would hide what lies below.
 SHOWN = ("q025", "q50", "q975")
 
-# Titles are sentences: on a phone they stand below each other. 0 columns is a single line. In a page it goes by the
-# room that there is: the width is less once the axis has its own, and a legend that is another then hides the title.
+# In a page it goes by the room that there is: the width is less once the axis has its own.
 ROOM = "(containerSize()[0] - 50 || width)"
-LEGEND: Spec = {"title": None, "symbolType": "stroke", "symbolSize": 320, "columns": {"expr": f"{ROOM} < 480 ? 1 : 0"}}
+# As the line itself, so that dashes can be told apart.
+STROKES: Spec = {"symbolType": "stroke", "symbolSize": 320}
+# In pixels: a letter of a legend, which is somewhat wider than most, and the line before it with the gaps around it.
+LEGEND_LETTER, LEGEND_LINE = 6.8, 46
 
 
 def look(names: Sequence[str], colours: Sequence[str], dashes: Sequence[Sequence[int]]) -> Look:
@@ -39,6 +42,18 @@ def look(names: Sequence[str], colours: Sequence[str], dashes: Sequence[Sequence
         "color": {"domain": domain, "range": list(colours)},
         "strokeDash": {"domain": domain, "range": [list(each) for each in dashes]},
     }
+
+
+def legend(names: Sequence[str]) -> Spec:
+    """Titles of series in a single line where they have room, and otherwise below each other, so that none is cut off.
+
+    >>> legend(["Baseline", "Schools closed"])["columns"]["expr"]
+    '(containerSize()[0] - 50 || width) < 243 ? max(1, floor((containerSize()[0] - 50 || width) / 142)) : 0'
+    """
+    widths = [ceil(LEGEND_LETTER * len(name) + LEGEND_LINE) for name in names]
+    in_columns = f"max(1, floor({ROOM} / {max(widths)}))"
+    # 0 columns is a single line.
+    return {"title": None, "columns": {"expr": f"{ROOM} < {sum(widths)} ? {in_columns} : 0"}}
 
 
 def lines_panel(rows: pd.DataFrame, title: str | Spec, drawn_as: Look, by: str, index: int) -> Spec:
@@ -58,7 +73,12 @@ def lines_panel(rows: pd.DataFrame, title: str | Spec, drawn_as: Look, by: str, 
     )
     x, y = time_axis(time), value_axis("q50", values["q025"], values["q975"])
     colour, dash = (
-        {"field": by, "type": "nominal", "scale": drawn_as[channel], "legend": LEGEND}
+        {
+            "field": by,
+            "type": "nominal",
+            "scale": drawn_as[channel],
+            "legend": legend(drawn_as[channel]["domain"]) | STROKES,
+        }
         for channel in ("color", "strokeDash")
     )
     band = coloured(area(x, y, "q025", "q975", 0.16), colour)

@@ -11,6 +11,7 @@ from modelworks.errors import fail
 from modelworks.plots._bands import tooltip
 from modelworks.plots._density import density
 from modelworks.plots._figure import Figure, Spec
+from modelworks.plots._lines import legend
 from modelworks.plots._panels import SHORT_NUMBER, columns, label, numbers, small_multiples
 from modelworks.plots._theme import COLOURS, GREY
 
@@ -65,7 +66,7 @@ def panel(samples: Mapping[str, np.ndarray], title: str) -> Spec:
         "encoding": {
             "x": {"field": "place", "type": "quantitative", "scale": {"zero": False, "nice": False}, "axis": axis},
             "y": {"field": "height", "type": "quantitative", "stack": None, "axis": None},
-            "color": {"field": "kind", "type": "nominal", "scale": colour, "legend": {"title": None}},
+            "color": {"field": "kind", "type": "nominal", "scale": colour, "legend": legend(list(samples))},
             "tooltip": [tooltip("kind", "Run"), tooltip("place", title)],
         },
     }

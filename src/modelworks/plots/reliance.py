@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Bars in a panel, and their height in pixels.
 MOST, BAR = 8, 22
+# In pixels: names of parameters of about thirty letters are whole, and a phone has as much left for the bars.
+LONGEST_NAME = 195
 # An axis ends here at least, so that what matters little looks so.
 SHORTEST = 0.2
 COLOURS = {"prior": ORANGE, "series": BLUE}
@@ -64,7 +66,12 @@ def panel(rows: pd.DataFrame, title: str) -> Spec:
     bars = {
         "mark": {"type": "bar", "height": {"band": 0.7}},
         "encoding": {
-            "y": {"field": "source", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 150}},
+            "y": {
+                "field": "source",
+                "type": "nominal",
+                "sort": None,
+                "axis": {"title": None, "labelLimit": LONGEST_NAME},
+            },
             "x": {
                 "field": "distance",
                 "type": "quantitative",
@@ -77,7 +84,8 @@ def panel(rows: pd.DataFrame, title: str) -> Spec:
     }
     line = {"data": {"values": [{}]}, "mark": {"type": "rule", "color": GREY}, "encoding": {"x": {"datum": MARKEDLY}}}
     return {
-        "title": title,
+        # Above the names too, which leave it little room otherwise.
+        "title": {"text": title, "frame": "bounds"},
         "height": BAR * (len(shown) + 1),
         **columns(source=list(shown["source"]), kind=list(shown["kind"]), distance=numbers(shown["distance"])),
         "layer": [bars, line],

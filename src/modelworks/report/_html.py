@@ -105,7 +105,7 @@ def is_large(figure: Figure) -> bool:
 
 def figure_scripts() -> tuple[str, str]:
     """What draws figures in a browser: Vega, and our own script that puts drawings in the place of pictures."""
-    return bundle(), asset("figures.js")
+    return bundle(), asset("zoom.js") + asset("figures.js")
 
 
 @functools.cache

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from markupsafe import escape
+
 from modelworks.report import words
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def environment(package: str) -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"linked": words.linked, "moment": words.moment, "coded": words.coded}
-    made.globals |= {"words": words}
+    # A page that has a glossary beside it leads its words there; a report stands alone.
+    made.globals |= {"words": words, "termed": escape}
     return made
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from modelworks.diagnostics import Verdict
@@ -36,6 +36,8 @@ from modelworks.report.words import (
 
 GRAVEST: tuple[Verdict, ...] = ("stop", "look", "fine")
 MOST_SOURCES = 4
+# Rows of a table that stand on a page without being asked for: of a longer one a phone would show nothing else.
+MOST_IN_SIGHT = 12
 Kind = Literal["text", "number", "code", "verdict"]
 
 
@@ -65,7 +67,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`stacks` says that on a narrow screen each row becomes a block; a table of numbers scrolls instead."""
+    """`stacks` says that on a narrow screen each row becomes a block; a table of numbers scrolls instead.
+
+    The first `in_sight` of its rows say what a reader must know; None where that is not for us to say.
+    """
 
     name: str
     heading: str
@@ -73,6 +78,18 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     stacks: bool = True
+    in_sight: int | None = None
+
+    @property
+    def parts(self) -> tuple[Table | None, Table | None]:
+        """What a page shows, and what it folds: a long table, and rows that nobody must know."""
+        first = self.in_sight if self.in_sight is not None else len(self.rows) if len(self.rows) <= MOST_IN_SIGHT else 0
+        shown, folded = self.rows[:first], self.rows[first:]
+        return (
+            replace(self, rows=shown) if shown else None,
+            # Each has an id of its own.
+            replace(self, name=f"{self.name}-more" if shown else self.name, rows=folded) if folded else None,
+        )
 
 
 def views(page: Page) -> dict[str, Any]:
@@ -138,7 +155,8 @@ def checks(page: Page) -> Table:
     order = sorted(page.checks, key=lambda row: GRAVEST.index(row.verdict))
     columns = (Column("Verdict", "verdict"), *map(Column, ("Question", "Answer", "Measured", "Held against")))
     caption = "Every question asked of the draws, the gravest answer, which is the verdict, first"
-    return Table("checks", "Checks", caption, columns, tuple(map(_check_row, order)))
+    grave = sum(row.verdict != "fine" for row in order)
+    return Table("checks", "Checks", caption, columns, tuple(map(_check_row, order)), in_sight=grave)
 
 
 def _check_row(row: CheckRow) -> tuple[Cell, ...]:
@@ -378,7 +396,7 @@ def excerpt(each: Excerpt) -> Table:
 
 def closing_tables(page: Page) -> list[Table]:
     """The tables after the pictures, without those that would be empty."""
-    makers = (averted, thresholds, reliance, posterior, scenarios, checks, targets, fits, forecasts, assumptions, data)
+    makers = (checks, averted, thresholds, reliance, posterior, scenarios, targets, fits, forecasts, assumptions, data)
     return [table for table in (make(page) for make in makers) if table.rows]
 
 

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from modelworks.errors import fail
 from modelworks.report import words
 from modelworks.report._compared import draws_of, moved_by_chance, sections
-from modelworks.report._html import Shown, bundle, show
-from modelworks.report._templates import asset, environment, policy, stylesheet
+from modelworks.report._html import Shown, figure_scripts, show
+from modelworks.report._templates import environment, policy, stylesheet
 from modelworks.report._views import Cell, Column, Table
 from modelworks.report.page import Section
 from modelworks.runs import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, Origin, Run
@@ -113,7 +113,7 @@ def render_comparison(
     Raises what `comparison_page` raises.
     """
     page = comparison_page(comparison, foresight, links=links)
-    scripts = [bundle(), asset("figures.js")] if page.sections else []
+    scripts = figure_scripts() if page.sections else ()
     return environment("modelworks.report").get_template("comparison.html.j2").render(
         page=page,
         origins=[Origin.of(run) for run in page.runs],

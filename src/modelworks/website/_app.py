@@ -37,6 +37,7 @@ from modelworks.website.pages import (
     compare,
     data,
     explore,
+    glossary,
     home,
     jobs,
     new_data,
@@ -75,6 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     proposals.router,
     account.router,
     stop.router,
+    glossary.router,
 )
 
 # What a letter means to a browser or a program; any other is a mistake in what was asked for.

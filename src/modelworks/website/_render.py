@@ -12,11 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from modelworks.report import environment, figure_scripts, stylesheet, words
+from modelworks.website._glossary import Explainer
 from modelworks.website._house import house
 from modelworks.website._signatures import to_sign
 from modelworks.website.access.people import OWNER, Person, Role
@@ -44,7 +45,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     """The page of a template in `templates/app/`.
 
     Every template knows `visit` (who is here, in which workspace; None for strangers), `someone`, `to_sign()`
-    (the runs that wait for their signature), `form_token`, and `at("runs", run.id)`, the address of something here.
+    (the runs that wait for their signature), `form_token`, `at("runs", run.id)`, the address of something here, and
+    `termed(text)`, in which the words of the field lead to the glossary.
     """
     text = rendered(request, template, **values)
     response = HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
@@ -75,6 +77,7 @@ def rendered(request: Request, template: str, **values: Any) -> str:
         may_stop=may_stop(request, someone),
         house=house(request),
         at=functools.partial(at, visit.workspace.name) if visit is not None else at,
+        termed=Explainer(at(visit.workspace.name, "glossary")) if visit is not None else escape,
         form_token=form_token(request),
         guarded=functools.partial(_guarded, form_token(request)),
         **values,

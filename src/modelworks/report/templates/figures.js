@@ -14,7 +14,7 @@
     actions: false,
     // Expressions are interpreted instead of compiled, so that the page needs no permission to run made-up code.
     ast: true,
-    patch: (spec) => JSON.parse(JSON.stringify(spec), undated),
+    patch: (spec) => window.timeShown.prepare(JSON.parse(JSON.stringify(spec), undated)),
     defaultStyle: false,
     tooltip: { disableDefaultStyle: true },
     loader: { load: refused, sanitize: refused, http: refused, file: refused },
@@ -30,28 +30,48 @@
     return answer.json();
   }
 
+  // Of many panels the first ones are enough to judge by; a phone would scroll for a minute past the others.
+  const [MANY, FIRST] = [8, 6];
+
   async function draw(figure) {
     const place = figure.querySelector(".live");
     figure.classList.add("is-drawing");
     try {
       const specs = await specsOf(figure);
-      // All panels stand before the first is drawn, for each takes its width from the columns they share.
-      const panels = specs.map(() => place.appendChild(document.createElement("div")));
-      for (const [k, panel] of panels.entries()) {
-        panel.className = "panel";
-        // What is drawn is one picture, whose words are those of the still one.
-        panel.setAttribute("aria-hidden", "true");
-        await window.vegaEmbed(panel, specs[k], options);
-      }
+      const first = specs.length > MANY ? specs.slice(0, FIRST) : specs;
+      await drawPanels(place, first);
       place.setAttribute("role", "img");
       place.setAttribute("aria-label", figure.querySelector(".still").alt);
+      if (first !== specs) place.after(moreOf(place, specs));
       figure.classList.add("is-live");
     } catch (error) {
       place.replaceChildren();
-      figure.classList.remove("drawn-later");
+      figure.classList.remove("drawn-later", "long");
       console.error(`${figure.id}: ${error.message}`);
     }
     figure.classList.remove("is-drawing");
+  }
+
+  async function drawPanels(place, specs) {
+    // All panels stand before the first is drawn, for each takes its width from the columns they share.
+    const panels = specs.map(() => place.appendChild(document.createElement("div")));
+    for (const [k, panel] of panels.entries()) {
+      panel.className = "panel";
+      // What is drawn is one picture, whose words are those of the still one.
+      panel.setAttribute("aria-hidden", "true");
+      window.timeShown.add(panel, await window.vegaEmbed(panel, specs[k], options));
+    }
+  }
+
+  function moreOf(place, specs) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "more", textContent: `Show all ${specs.length} panels` });
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      await drawPanels(place, specs.slice(FIRST));
+      button.remove();
+    });
+    return button;
   }
 
   // The picture at twice its size, sharp enough for a slide.
