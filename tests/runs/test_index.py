@@ -462,3 +462,11 @@ def test_what_is_asked_together_is_answered_by_one_look(
     withdraw(store, run.key, by="Grace", reason="a mistake")
     with index.as_now():
         assert index.select(Wanted(approved=True)).total == 0
+
+
+def test_runs_of_a_verdict_are_counted_by_study_and_month(index: Index, publish: Publish) -> None:
+    """By the month of UTC in which they were handed over; with something assumed otherwise as of their study."""
+    publish("flu", verdict="stop"), publish("flu", verdict="fine"), publish("tb", verdict="stop")
+    publish("flu-rate-2-3f5a1c", verdict="stop", rerun={"of": "Flu", "changes": ["value rate = 2"]})
+    assert index.by_month("stop") == {("flu", "2026-11"): 2, ("tb", "2026-11"): 1}
+    assert index.by_month("look") == {}
