@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from modelworks.report import AvertedRow
 from modelworks.report._views import share_in_words
-from modelworks.report.words import number
-from modelworks.study.projection._words import in_words
+from modelworks.report.words import number, rounded
 
 RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
 NUMBERS = st.floats(-1e15, 1e15, allow_nan=False, allow_infinity=False)
@@ -45,7 +44,7 @@ def test_a_small_share_is_not_told_as_nothing(shares: tuple[float, float, float]
 
 @given(NUMBERS.filter(lambda value: abs(value) > 1e-300))
 def test_a_named_number_has_three_digits_that_mean_something(value: float) -> None:
-    text = in_words(value)
+    text = rounded(value)
     assert read(text) == pytest.approx(value, rel=0.00501)
     if abs(value) < 100:
         assert len(re.sub(r"[^0-9]", "", text.partition(" ×")[0]).lstrip("0")) == 3

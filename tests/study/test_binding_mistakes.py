@@ -120,6 +120,29 @@ def test_a_mistake_is_told_with_code_file_and_hint(
     assert code in explanations()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "code", "there"),
+    [
+        ('"recovered"],', '"recoverd"],', "M101", 'Transition("recovery"'),
+        ("rate=recovery_rate", "rate=1 / recovery_rate", "M129", 'Transition("recovery"'),
+        ('events("infection")', 'events("infections")', "M111", 'events("infections")'),
+        ('people("infectious")', 'people("infectiuos")', "M101", 'people("infectiuos")'),
+        ('"new_infections": Output(events', '"in_bed_too": Output(1 / boys + events', "M129", '"in_bed_too"'),
+    ],
+)
+def test_a_mistake_of_a_model_is_told_with_its_line(study: Path, old: str, new: str, code: str, there: str) -> None:
+    """A model is looked at as a whole when it is declared, and then no call on the way leads to the line."""
+    path = study.parents[1] / "models" / "influenza.py"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ModelworksError) as caught:
+        bind(study)
+    letter = next(each for each in caught.value.letters if each.code == code)
+    assert letter.line is not None
+    assert there in path.read_text(encoding="utf-8").splitlines()[letter.line - 1], str(letter)
+
+
 def test_a_sound_study_binds(study: Path) -> None:
     """The example itself has no mistake: every letter above is due to the edit."""
     bound = bind(study)

@@ -78,7 +78,9 @@ def test_without_contacts_the_ill_recover_one_by_one(run: Run) -> None:
     assert (control.name, control.low, control.high, control.baseline) == ("times.contact_rate", 0.0, 2.0, 1.0)
     answer = explorer.answer({control.name: 0.0}, ["in_bed", "new_infections"], all_draws=True)
     draws = Posterior.read(run.path / "calibrate" / "posterior.nc")
-    assert control.multiplied == pytest.approx(np.median(draws.draws("contact_rate")), rel=0.02)
+    [multiplied] = control.multiplied
+    assert (multiplied.name, multiplied.unit) == ("contact_rate", "per day")
+    assert multiplied.value == pytest.approx(np.median(draws.draws("contact_rate")), rel=0.02)
     recovery = np.asarray(draws.draws("recovery_rate")).reshape(-1)
     chosen = recovery[thinned(recovery.size, 40)]
     days = np.arange(answer.ribbons[0].times.size)

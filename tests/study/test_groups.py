@@ -16,6 +16,7 @@ from modelworks.errors import ModelworksError, explanations
 from modelworks.runs import Progress
 from modelworks.study import run_study
 from modelworks.study.binding._binding import bind
+from modelworks.study.inquiries._controls import controls_of, scenario_changes
 from modelworks.study.pages._assumptions import assumption_rows
 from modelworks.study.projection._projection import project
 
@@ -157,6 +158,27 @@ def test_a_scenario_changes_a_group_or_one_member(places: Path) -> None:
     assert first["baseline"] == pytest.approx(1000 * -np.expm1(-0.1), rel=1e-4)
     assert first["slower"] == pytest.approx(1000 * -np.expm1(-0.05), rel=1e-4)
     assert first["still"] == pytest.approx(1000 * -np.expm1(-0.1 / 20), rel=1e-3)
+
+
+def test_what_a_factor_makes_of_each_member_is_told(places: Path) -> None:
+    """A bare factor says nothing of where any of them comes to stand."""
+    member = "  south: {title: South tells less, parameters: {told: {multiply: 0.4}}}\n"
+    (places / "study.yaml").write_text((places / "study.yaml").read_text("utf-8") + member, encoding="utf-8")
+    study = bind(places)
+    draws = {name: np.full(9, 0.5) for name in study.names}
+    draws["told[south]"] = np.linspace(0.2, 0.4, 9)
+    control = next(each for each in controls_of(study, draws) if each.about == "told")
+    found = {each.name: (each.value, each.unit) for each in control.multiplied}
+    assert found == {
+        f"told[{name}]": (pytest.approx(value), "proportion")
+        for name, value in zip(("north", "south", "east"), (0.5, 0.3, 0.5), strict=True)
+    }
+    [slower, *_] = scenario_changes(study)["slower"]
+    middle = np.sqrt(0.3 * 1.5)
+    assert (slower.before.name, slower.before.unit, slower.factor) == ("rate[2021-01-01]", "per week", 0.5)
+    assert (slower.before.value, slower.becomes) == (pytest.approx(middle), pytest.approx(middle / 2))
+    [still] = scenario_changes(study)["still"]
+    assert (still.before.name, still.becomes, still.factor) == ("rate[2021-01-01]", 0.0, None)
 
 
 def test_a_member_may_have_an_entry_of_its_own(places: Path) -> None:

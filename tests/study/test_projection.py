@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
+from modelworks.report.words import rounded
 from modelworks.runs import Progress
 from modelworks.study.binding._binding import BoundStudy, bind
 from modelworks.study.projection import _scenario_runs
 from modelworks.study.projection._projection import Projected, project
 from modelworks.study.projection._quantities import _summary, values_of
-from modelworks.study.projection._words import in_words
 
 Decay = Callable[..., Path]
 Run = Callable[..., tuple[BoundStudy, Projected]]
@@ -330,7 +330,7 @@ def test_every_scenario_has_the_same_draws_in_the_same_order(tmp_path: Path, dec
 )
 def test_numbers_are_said_with_three_digits(number: float, words: str) -> None:
     """Nobody is told more digits than an interval bears."""
-    assert in_words(number) == words
+    assert rounded(number) == words
 
 
 def test_what_is_rounding_error_beside_an_interval_is_told_as_nothing(

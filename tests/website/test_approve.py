@@ -132,3 +132,18 @@ def test_who_made_a_run_is_not_asked_to_sign_it(site: Site, tmp_path: Path) -> N
     found = {kind: site.browsers[kind].get(site.at).text.count(f"Own?, run {run.id}") for kind in ("reviewer", "admin")}
     withdraw(store, run.key, by="Ada", reason="the test is over")
     assert found == {"reviewer": 0, "admin": 1}
+
+
+def test_who_made_a_run_reads_who_may_sign_it_and_sees_no_form_that_is_refused(site: Site, tmp_path: Path) -> None:
+    store = store_around(site.root)
+    (tmp_path / "table.csv").write_text("a\n1\n", encoding="utf-8")
+    said = {"study": "mine", "title": "Mine?", "provenance": {"person": "Reviewer"}, "verdict": "fine"}
+    run = store.publish(("mine", "sir", "here"), stages={"simulate": tmp_path}, record=said)
+    propose(store, run.key, needs=("reviewer",), found=FINE, by="Ada")
+    shown = {kind: site.browsers[kind].get(f"{site.at}/runs/{run.id}/approve").text for kind in ("reviewer", "viewer")}
+    withdraw(store, run.key, by="Ada", reason="the test is over")
+    signs = {kind: text.partition('id="sign"')[2].partition("</section>")[0] for kind, text in shown.items()}
+    assert "<form" not in signs["reviewer"] + signs["viewer"]
+    assert "You made this run" in signs["reviewer"]
+    assert "You made" not in signs["viewer"]
+    assert all("As reviewer: Admin." in each for each in signs.values())

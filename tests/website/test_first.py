@@ -70,6 +70,19 @@ def test_one_button_makes_a_repository_and_its_website_answers_there(
     assert browser.get(first.place).status_code == 404
 
 
+def test_the_page_is_stopped_by_a_button(browser: TestClient, first: First) -> None:
+    """Whoever opened it by a click has no terminal to press Ctrl-C in."""
+    stopped: list[bool] = []
+    assert "Stop this website" not in browser.get(first.place).text
+    assert browser.post(f"{first.place}/stop").status_code == 404
+    first.stop = lambda: stopped.append(True)
+    assert f'action="{first.place}/stop"' in browser.get(first.place).text
+    assert browser.post("/begin/guessed/stop").status_code == 404
+    assert stopped == []
+    assert "The website has stopped" in browser.post(f"{first.place}/stop").text
+    assert stopped == [True]
+
+
 def test_who_clicks_twice_gets_one(browser: TestClient, first: First, tmp_path: Path) -> None:
     """Both ways lead to it, whichever answer the browser shows."""
     with ThreadPoolExecutor() as two:

@@ -48,6 +48,10 @@ def test_what_was_typed_is_sent_again_after_signing_in(site: Site) -> None:
     since = browser.post(PAGE, data=kept, headers=HERE)
     assert since.status_code == 403
     assert "You have signed in since" in since.text
+    # One next step is said, and it is the button.
+    assert "W109" in since.text
+    assert "load its page again" not in since.text
+    assert "come back to this page" not in refused.text
     again = browser.post(PAGE, data=typed_into(since.text), headers=HERE)
     assert again.status_code == 422
     assert f'value="{escape(TYPED["parameter contact_rate"])}"' in again.text

@@ -129,6 +129,15 @@ def test_a_browser_that_comes_back_hears_every_line_once(site: Site) -> None:
     assert len(heard(site, "nonsense")[0]) == 5
 
 
+def test_the_saved_log_says_of_which_day_and_zone_its_times_are(site: Site) -> None:
+    """Whoever opens it a week later, elsewhere, has no page around it."""
+    write_log(site, 1, "one")
+    first, *lines = get(site, f"/jobs/{site.job}/log", "viewer").splitlines()
+    assert first.endswith(f"job {site.job}; times are in UTC")
+    assert lines
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", each) for each in lines)
+
+
 def test_a_line_that_is_being_written_is_heard_when_it_is_whole(tmp_path: Path) -> None:
     """Half a line is no line."""
     from modelworks.study import JobLog
@@ -218,6 +227,11 @@ def test_the_form_hands_the_run_over_with_what_was_changed(site: Site) -> None:
     assert job.order.by == "Modeller"
     assert house.people.trail("ours")[0].about.startswith(f"job {job.id}")
     house.workspace("ours").queue.cancel(job.id)
+
+
+def test_a_scenario_says_what_becomes_of_each_parameter(site: Site) -> None:
+    text = get(site, "/studies/first-study/run", "modeller").partition('id="futures"')[2].partition("</section>")[0]
+    assert "<code>contact_rate</code>: 0.4 × 0.8 = 0.32 per day" in text
 
 
 def test_only_the_scenarios_that_are_ticked_are_run(site: Site) -> None:

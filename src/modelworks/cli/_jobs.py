@@ -206,6 +206,8 @@ def watch(job: str | None, as_json: bool) -> None:
             found = _watch_batch(queue, wanted, as_json)
         else:
             found = [queue.get(wanted)]
+            if not as_json:
+                say("times are in UTC")
             for event in _log_of(queue, found[0]):
                 show(json.dumps(event) if as_json else log_in_words(event))
             found = [queue.get(found[0].id)]
@@ -337,7 +339,7 @@ def logs(job: str | None, search: str, level: str, as_json: bool) -> None:
         line = f"{moment}  {each.level:7}  {who:9}  {told}".rstrip()
         show(json.dumps(each.as_dict(), ensure_ascii=False) if as_json else line)
     if not as_json:
-        say("" if found else "nothing of that was said")
+        say("times are in UTC" if found else "nothing of that was said")
         next_step(f"modelworks why {job}")
 
 

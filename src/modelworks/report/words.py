@@ -73,6 +73,15 @@ def number(value: float | None, *, decimals: int | None = None) -> str:
     return text.replace("-", "−" if re.search("[1-9]", text) else "")
 
 
+def rounded(value: float) -> str:
+    """The same for a sentence: with three meaningful digits, whichever there are before the point.
+
+    >>> rounded(3.2218), rounded(-0.01234), rounded(48212.3), rounded(9.996), rounded(-0.0), rounded(1.0712e-13)
+    ('3.22', '−0.0123', '48,200', '10.0', '0', '1.07 × 10⁻¹³')
+    """
+    return number(_meaningful(value))
+
+
 def signed(value: float, *, decimals: int | None = None) -> str:
     """A number that says whether it is up or down.
 
@@ -128,7 +137,7 @@ def interval(median: float | None, low: float | None, high: float | None) -> str
         return "–"
     if low is None or high is None:
         return number(median)
-    return f"{number(_meaningful(median))} ({number(_meaningful(low))} to {number(_meaningful(high))})"
+    return f"{rounded(median)} ({rounded(low)} to {rounded(high)})"
 
 
 def _meaningful(value: float) -> float:

@@ -58,7 +58,14 @@ if TYPE_CHECKING:
     from modelworks.study._stale import stages_before
     from modelworks.study._template import new_repository, new_study
     from modelworks.study.binding._binding import BoundStudy
-    from modelworks.study.inquiries._controls import Control, Moved, read_moved
+    from modelworks.study.inquiries._controls import (
+        Control,
+        Moved,
+        ScenarioChange,
+        Standing,
+        read_moved,
+        scenario_changes,
+    )
     from modelworks.study.inquiries._explorer import Explorable, Explored, Explorer, Ribbon, explorer_of
     from modelworks.study.inquiries._foretold import Foretold, foresight, foretold
     from modelworks.study.inquiries._incidence import QuickLook, quick_look
@@ -100,6 +107,9 @@ _HOME = {
     "Moved": "inquiries._controls",
     "read_moved": "inquiries._controls",
     "Control": "inquiries._controls",
+    "ScenarioChange": "inquiries._controls",
+    "Standing": "inquiries._controls",
+    "scenario_changes": "inquiries._controls",
     "last_time": "jobs._schedules",
     "next_time": "jobs._schedules",
     "look_at_schedules": "jobs._schedules",
@@ -229,9 +239,11 @@ __all__ = [
     "Rerun",
     "Result",
     "Ribbon",
+    "ScenarioChange",
     "Sensitivity",
     "SimulatedCalibration",
     "StageStudy",
+    "Standing",
     "accept_proposal",
     "asked_of",
     "assumptions_of",
@@ -312,6 +324,7 @@ __all__ = [
     "runs_of_repository",
     "same_proposed",
     "sbc",
+    "scenario_changes",
     "scenarios_of",
     "sensitivity",
     "sign_run",

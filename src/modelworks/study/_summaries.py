@@ -10,12 +10,12 @@ import numpy as np
 
 from modelworks.calibration import Posterior
 from modelworks.diagnostics import summary
+from modelworks.report import words
 from modelworks.study import stages
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.own_stages._stage_outputs import QUANTITIES
 from modelworks.study.own_stages._stage_study import Study
 from modelworks.study.pages._pages import shown_units
-from modelworks.study.projection._words import in_words
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
@@ -49,7 +49,7 @@ def _outputs(study: BoundStudy, folder: Path) -> Table:
             continue
         series, times = one["value"].to_numpy(dtype=float), one["time"].to_numpy(dtype="datetime64[D]")
         top = int(series.argmax())
-        rows.append((name, in_words(series[top]), str(times[top]), in_words(series[-1]), units[name]))
+        rows.append((name, words.rounded(series[top]), str(times[top]), words.rounded(series[-1]), units[name]))
     return ("output", "highest", "on", "last", "unit"), rows
 
 
@@ -58,8 +58,8 @@ def _posterior(study: BoundStudy, folder: Path) -> Table:
     rows: list[tuple[str, ...]] = [
         (
             row.name,
-            in_words(row.q50),
-            f"{in_words(row.q025)} to {in_words(row.q975)}",
+            words.rounded(row.q50),
+            f"{words.rounded(row.q025)} to {words.rounded(row.q975)}",
             study.entry(row.name).unit,
             f"{row.r_hat:.3f}",
             f"{min(row.ess_bulk, row.ess_tail):.0f}",

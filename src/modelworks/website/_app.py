@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -25,10 +26,11 @@ from modelworks.website._corrections import settle
 from modelworks.website._guard import Guard, headers
 from modelworks.website._house import opened
 from modelworks.website._kept import LATE, Kept, kept
+from modelworks.website._refused import Refused
 from modelworks.website._render import page
 from modelworks.website._settings import Settings
 from modelworks.website._team_code import NoAnswerError
-from modelworks.website.access.visits import SAFE
+from modelworks.website.access.visits import SAFE, who
 from modelworks.website.api import routes as api
 from modelworks.website.feeds import routes as feeds
 from modelworks.website.pages import (
@@ -108,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(Exception, _broken)
+    app.add_middleware(Refused, whom=_whom, is_secure=settings.is_secure)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=COMPRESSED)
     app.add_middleware(Guard, settings=settings)
     # What ends this process, where its owner may do that by a button.
@@ -115,6 +118,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.measures = measures.Measures()
     app.add_middleware(measures.Measured, measures=app.state.measures)
     return app
+
+
+def _whom(request: Request) -> str:
+    someone = who(request)
+    return "" if someone is None else someone.id
 
 
 def _lifespan(settings: Settings) -> Any:
@@ -210,7 +218,9 @@ def _told(request: Request, letters: Any, status: int, late: Kept | None = None)
     if status == 401 and wants_page and request.method in SAFE and request.url.path != "/sign-in":
         return RedirectResponse(f"/sign-in?next={_quoted(request)}", 303)
     if wants_page and late is not None:
-        answer = page(request, "late.html.j2", status, letters=letters, late=late)
+        # The page itself says what to do next.
+        told = [replace(letter, hint="") for letter in letters]
+        answer = page(request, "late.html.j2", status, letters=told, late=late)
     elif wants_page:
         answer = page(request, "letters.html.j2", status, letters=letters, number=status)
     elif feeds.is_odata(request):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import hashlib
 import hmac
 import secrets
@@ -11,9 +10,10 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Request
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -27,6 +27,7 @@ from modelworks.study import new_repository, repository_around
 from modelworks.website._app import create_app
 from modelworks.website._guard import Guard
 from modelworks.website._house import nothing_can_be_made
+from modelworks.website._refused import Refused
 from modelworks.website._render import unsigned
 from modelworks.website._serve import (
     Running,
@@ -197,17 +198,31 @@ def made_in(folder: Path, name: str) -> Path:
 
 def _page_of(first: First) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Refused, whom=lambda request: "", is_secure=False)
     app.add_middleware(Guard, settings=first.settings)
     app.add_exception_handler(HTTPException, _elsewhere)
     app.add_exception_handler(ModelworksError, _elsewhere)
     app.get("/static/{version}/{name}")(static)
-    shown = functools.partial(unsigned, "first.html.j2")
+
+    def shown(status: int = 200, **values: Any) -> Response:
+        return unsigned("first.html.j2", status, ends_at=first.stop and f"{first.place}/stop", **values)
 
     @app.get("/begin/{secret}")
     def ask(secret: str) -> Response:
         _check(secret, first.secret)
         there = repositories_below(first.folder)
         return shown(name=NAME, folder=first.folder, there=there, letters=())
+
+    @app.post("/begin/{secret}/stop")
+    def end(secret: str) -> Response:
+        _check(secret, first.secret)
+        stop = first.stop
+        if stop is None:
+            raise HTTPException(404)
+        answer = unsigned("stopped.html.j2")
+        # Once that was said.
+        answer.background = BackgroundTask(stop)
+        return answer
 
     @app.post("/begin/{secret}")
     async def begin(secret: str, name: Annotated[str, Form()] = "", folder: Annotated[str, Form()] = "") -> Response:

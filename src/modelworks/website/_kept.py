@@ -33,7 +33,7 @@ async def kept(request: Request) -> Kept | None:
     if request.method in SAFE or not request.url.path.startswith("/w/") or not _is_own(request):
         return None
     query = f"?{request.url.query}" if request.url.query else ""
-    found = Kept(request.url.path + query, _page_of(request))
+    found = Kept(request.url.path + query, came_from(request).partition("?")[0] or "/")
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         # A file can not be put into a form by anybody but its owner.
         return found
@@ -53,10 +53,13 @@ def _is_own(request: Request) -> bool:
     return _is_here(request, request.headers.get("origin", ""))
 
 
-def _page_of(request: Request) -> str:
-    """The page that the form stood on, as a place on this website."""
+def came_from(request: Request) -> str:
+    """The page that a form stood on, as a place on this website; empty where it stood elsewhere or nobody knows."""
     came = request.headers.get("referer", "")
-    return urlsplit(came).path or "/" if _is_here(request, came) else "/"
+    if not _is_here(request, came):
+        return ""
+    found = urlsplit(came)
+    return (found.path or "/") + (f"?{found.query}" if found.query else "")
 
 
 def _is_here(request: Request, address: str) -> bool:

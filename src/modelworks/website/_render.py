@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from modelworks.report import environment, figure_scripts, stylesheet, words
+from modelworks.study import Standing
 from modelworks.website._glossary import Explainer
 from modelworks.website._house import house
 from modelworks.website._signatures import to_sign
@@ -114,6 +115,15 @@ def short(value: float) -> str:
     ('0.24', '2', '12,346', '0.00001235')
     """
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{Decimal(f'{value:.4g}'):,f}"
+
+
+def product(before: Standing, factor: float) -> str:
+    """What a factor makes of a parameter; `explore.js` says the same while a slider moves.
+
+    >>> product(Standing("contact_rate", 0.3, "per day"), 0.8)
+    '0.3 × 0.8 = 0.24 per day'
+    """
+    return f"{short(before.value)} × {short(factor)} = {short(before.value * factor)} {before.unit}".rstrip()
 
 
 @functools.cache

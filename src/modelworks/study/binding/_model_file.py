@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.model import FunctionModel, Model
 from modelworks.model.library import library_model, library_names
+from modelworks.study.binding._declared_at import line_of
 from modelworks.study.binding._team_files import TeamFiles
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: P
             hint="define `model = Model(...)` or `FunctionModel(...)`, or `def build(data):` that returns one",
             file=shown,
         )
-    letters = [letter.at(shown) for letter in model.check()]
+    letters = [letter.at(shown, line_of(content, letter.message)) for letter in model.check()]
     if letters:
         raise ModelworksError(letters)
     functions = {name: each for name, each in vars(module).items() if isfunction(each)}

@@ -26,13 +26,30 @@ _PREFIXES: Mapping[Kind, str] = {"value": "", "factor": "times.", "choice": "dat
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a parameter stands as calibrated, or as believed before that: its value or its median, in its unit."""
+
+    name: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioChange:
+    """What a scenario makes of a parameter: `factor` times what it is, or the value `becomes`, whatever it was."""
+
+    before: Standing
+    becomes: float
+    factor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """A slider or a choice. `kind` says what it does: sets a parameter, multiplies it, or takes another dataset.
 
     A slider goes from `low` to `high`, in `unit`. `baseline` is where it stands when nothing is changed; None is as
     calibrated, which is another value in each draw. `options` are the datasets of a choice with their titles, the
-    study's own first. A factor multiplies `multiplied`, the median of the draws, in `multiplied_unit`; None where it
-    multiplies several parameters at once.
+    study's own first. A factor multiplies each of `multiplied`, which stand at the medians of the draws.
     """
 
     kind: Kind
@@ -43,8 +60,7 @@ class Control:
     high: float = 1.0
     baseline: float | None = None
     options: tuple[tuple[str, str], ...] = ()
-    multiplied: float | None = None
-    multiplied_unit: str = ""
+    multiplied: tuple[Standing, ...] = ()
 
     @property
     def name(self) -> str:
@@ -84,6 +100,26 @@ def moved_by(scenario: Scenario) -> dict[str, float | str]:
         for name, change in scenario.parameters.items()
     }
     return {**parameters, **{_PREFIXES["choice"] + name: dataset for name, dataset in scenario.data.items()}}
+
+
+def scenario_changes(study: BoundStudy) -> dict[str, tuple[ScenarioChange, ...]]:
+    """Of each scenario what becomes of every parameter that it changes, from the middle of what is believed of it."""
+    middle = study.parameters.centre
+    return {
+        name: tuple(
+            ScenarioChange(each, each.value * change.multiply, change.multiply)
+            if isinstance(change, Multiply)
+            else ScenarioChange(each, float(change))
+            for changed, change in scenario.parameters.items()
+            for each in _standing(study, changed, middle)
+        )
+        for name, scenario in study.inputs.study.scenarios.items()
+    }
+
+
+def _standing(study: BoundStudy, name: str, values: Mapping[str, float]) -> tuple[Standing, ...]:
+    """Where each of the parameters stands that a name of the files is for."""
+    return tuple(Standing(each, values[each], study.entry(each).unit) for each in study.members(name))
 
 
 def read_moved(controls: tuple[Control, ...], said: Mapping[str, str]) -> dict[str, float | str]:
@@ -187,11 +223,9 @@ def _factor(study: BoundStudy, name: str, draws: Mapping[str, Array]) -> Control
     limit = _limits(study, name)[1]
     if math.isfinite(limit) and most > 0:
         high = min(high, limit / most)
-    members = study.members(name)
-    multiplied = float(np.median(draws[members[0]])) if len(members) == 1 else None
-    unit = study.entry(members[0]).unit
+    medians = {each: float(np.median(draws[each])) for each in study.members(name)}
     title = f"{_title(study, name)}, times"
-    return Control("factor", name, title, "", 0.0, high, 1.0, multiplied=multiplied, multiplied_unit=unit)
+    return Control("factor", name, title, "", 0.0, high, 1.0, multiplied=_standing(study, name, medians))
 
 
 def _choice(study: BoundStudy, name: str) -> Control:

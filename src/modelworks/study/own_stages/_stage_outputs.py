@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from modelworks.diagnostics import diagnose_draws
 from modelworks.errors import ModelworksError, fail
 from modelworks.inputs import StageEntry
-from modelworks.study.projection._words import in_words
+from modelworks.report import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,9 +105,9 @@ def _numbers(path: Path, said: Mapping[str, Any], prefix: str) -> Iterator[tuple
                 "metrics are numbers, by which runs are compared; anything else goes into another file under `files`",
             )
         text = (
-            in_words(middle)
+            words.rounded(middle)
             if low is None or high is None
-            else f"{in_words(middle)} ({in_words(low)} to {in_words(high)})"
+            else f"{words.rounded(middle)} ({words.rounded(low)} to {words.rounded(high)})"
         )
         yield full, {
             "title": str(told.get("title") or ""), "unit": str(told.get("unit") or ""),

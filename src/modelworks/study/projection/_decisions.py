@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelworks.study.projection._words import chance, in_words
+from modelworks.report import words
+from modelworks.study.projection._words import chance
 
 if TYPE_CHECKING:
     from modelworks.inputs import Decision, Scenario
@@ -79,7 +80,7 @@ def numbers_of(
     for key, (what, value) in worth.items():
         same = dict.fromkeys(("median", "low", "high", "mean"), value)
         title = f"{decision.title}: what knowing {what} first would be worth"
-        found[key] = {"title": title, "unit": unit, **same, "text": in_words(value)}
+        found[key] = {"title": title, "unit": unit, **same, "text": words.rounded(value)}
     return found
 
 

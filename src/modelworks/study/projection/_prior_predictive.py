@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelworks.errors import Letter, counted
+from modelworks.report import words
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._observations import Observations
 from modelworks.study.projection._projection import at_observations, predicted
-from modelworks.study.projection._words import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,9 +82,9 @@ def _beyond(study: BoundStudy, observed: Observations, foreseen: Array) -> Itera
     yield Letter(
         "T209",
         f"the priors can not foresee what the target `{observed.names[worst]}` saw on {observed.dates[worst]}: "
-        f"{'below ' if observed.limited[worst] else ''}{in_words(observed.values[worst])} {entry.unit}, "
+        f"{'below ' if observed.limited[worst] else ''}{words.rounded(observed.values[worst])} {entry.unit}, "
         f"where {len(foreseen)} draws of them range from "
-        f"{in_words(low[worst])} to {in_words(high[worst])}{others}",
+        f"{words.rounded(low[worst])} to {words.rounded(high[worst])}{others}",
         "look for a wrong unit, date or number of zeros in the data; then widen the priors on which the target depends",
         *entry.at("values", "dataset"),
     )

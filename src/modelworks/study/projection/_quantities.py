@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from modelworks.calibration import Posterior
 from modelworks.errors import fail
+from modelworks.report import words
 from modelworks.study.binding._binding import BoundStudy
 from modelworks.study.binding._questions import projection_times, quantity_unit
 from modelworks.study.binding._scaled import Compiled
@@ -18,7 +19,7 @@ from modelworks.study.projection._decisions import numbers_of
 from modelworks.study.projection._every_run import Elsewhere, every_run
 from modelworks.study.projection._scenario_runs import all_prepared, baseline_name
 from modelworks.study.projection._statistic import reduced
-from modelworks.study.projection._words import chance, in_words, without_rounding_error
+from modelworks.study.projection._words import chance, without_rounding_error
 
 if TYPE_CHECKING:
     from modelworks.inputs import Quantity
@@ -122,8 +123,8 @@ def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> di
     if asked.above is not None:
         return chance(asked.title, float((values > asked.above).mean()))
     low, middle, high = (float(x) for x in np.quantile(values, [0.025, 0.5, 0.975]))
-    words = [said(study, asked, value) for value in without_rounding_error((low, middle, high))]
-    text = f"{words[1]} ({words[0]} to {words[2]})"
+    told = [said(study, asked, value) for value in without_rounding_error((low, middle, high))]
+    text = f"{told[1]} ({told[0]} to {told[2]})"
     return {
         "title": asked.title,
         "unit": unit,
@@ -137,7 +138,7 @@ def _summary(asked: Quantity, values: Array, unit: str, study: BoundStudy) -> di
 
 def said(study: BoundStudy, asked: Quantity, value: float) -> str:
     """A value of a named number in words; a date as the day it is."""
-    return study.calendar.date(value).isoformat() if asked.statistic == "peak_date" else in_words(value)
+    return study.calendar.date(value).isoformat() if asked.statistic == "peak_date" else words.rounded(value)
 
 
 def answer(template: str | None, quantities: Mapping[str, Mapping[str, Any]]) -> str | None:

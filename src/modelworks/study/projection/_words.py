@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelworks.report import words
-
 # Sums of millions of people in float64 come to no more than this beside what they add up.
 ROUNDING_ERROR = 1e-12
-
-
-def in_words(number: float) -> str:
-    """A number with three meaningful digits, whole above a thousand, and in powers of ten where it has many zeros.
-
-    >>> in_words(3.2218), in_words(-0.01234), in_words(48212.3), in_words(9.996), in_words(-0.0), in_words(1.0712e-13)
-    ('3.22', '−0.0123', '48,200', '10.0', '0', '1.07 × 10⁻¹³')
-    """
-    return words.number(float(f"{number:.3g}"))
 
 
 def without_rounding_error(numbers: tuple[float, float, float]) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ from modelworks.study import asked_of, promote, requirements, sign_run, withdraw
 from modelworks.website._catalogue import stamps
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
+from modelworks.website._signatures import may_sign, roles_to_sign, why_not
 from modelworks.website._studies import record, study_of
 from modelworks.website._team_code import NoAnswerError
 from modelworks.website._unchanged import while_unchanged
@@ -96,14 +97,14 @@ def _done(request: Request, visit: Visit, run: Run, what: str, call: Callable[[]
 def _shown(request: Request, visit: Visit, run: Run, error: ModelworksError | None = None) -> Response:
     workspace = visit.workspace
     promotion = promotion_of(workspace.index, run.key)
-    is_open = promotion is not None and promotion.state == "open"
+    waits = promotion if promotion is not None and promotion.state == "open" else None
     required, needs = _required(workspace, run) if promotion is None or not promotion.approved else ((), ())
-    missing = promotion.missing if promotion is not None and is_open else ()
     return page(
         request, "approve.html.j2", 409 if error else 200,
-        run=run, promotion=promotion, required=promotion.proposal.found if is_open and promotion else required,
+        run=run, promotion=promotion, required=waits.proposal.found if waits else required,
         needs=needs, holds=all(each.holds for each in required), letters=error.letters if error else (),
-        mine=[role for role in visit.signs_as if role in missing], seal=workspace.index.seal(run.key),
+        mine=roles_to_sign(visit, waits) if waits else (), why_not=why_not(visit, waits) if waits else "",
+        others=may_sign(visit, waits) if waits else {}, seal=workspace.index.seal(run.key),
     )  # fmt: skip
 
 

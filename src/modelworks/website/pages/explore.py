@@ -31,7 +31,7 @@ from modelworks.study import (
 )
 from modelworks.website._drawings import as_png
 from modelworks.website._house import Workspace
-from modelworks.website._render import at, page, rendered, short
+from modelworks.website._render import at, page, product, rendered, short
 from modelworks.website._scenarios import LONGEST_TITLE, named, remove, save, saved, saved_one
 from modelworks.website._studies import study_of
 from modelworks.website.access.visits import Reader, Runner, Visit
@@ -168,7 +168,7 @@ def _shown(
         request, "explore.html.j2", 422 if letters else 200,
         run=run, explorer=explorer, explored=found, chosen=chosen, letters=letters, presets=presets,
         rows=_rows(found.ribbons[0]), query=query, kept=kept, known=named(kept, query), longest=LONGEST_TITLE,
-        stands_at=stands_at,
+        stands_at=stands_at, product=product,
     )  # fmt: skip
 
 
@@ -234,15 +234,15 @@ def exact(value: float) -> str:
 def stands_at(control: Control, value: float) -> str:
     """Where a slider stands, in words; `explore.js` says the same while it moves.
 
-    >>> stands_at(Control("factor", "contact_rate", "Contacts", multiplied=0.3, multiplied_unit="per day"), 0.8)
+    >>> from modelworks.study import Standing
+    >>> stands_at(Control("factor", "rate", "Rate", multiplied=(Standing("rate", 0.3, "per day"),)), 0.8)
     '0.3 × 0.8 = 0.24 per day'
     """
     if control.kind != "factor":
         return short(value)
-    if control.multiplied is None:
+    if len(control.multiplied) != 1:
         return f"× {short(value)}"
-    product = short(value * control.multiplied)
-    return f"{short(control.multiplied)} × {short(value)} = {product} {control.multiplied_unit}".rstrip()
+    return product(control.multiplied[0], value)
 
 
 def _rows(ribbon: Ribbon) -> list[tuple[Any, ...]]:

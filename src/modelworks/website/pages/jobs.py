@@ -126,10 +126,11 @@ def note(found: Job) -> str:
 
 @router.get("/w/{workspace}/jobs/{job_id}/log")
 def log(visit: Reader, job_id: str) -> Response:
-    """The whole log as a text, to be saved."""
+    """The whole log as a text, to be saved; it says what its times are, and of which day."""
     found = visit.workspace.queue.get(job_id)
     events = JobLog.of(visit.workspace.repository, found.id).read()
-    text = "".join(f"{log_in_words(event)}\n" for _, event in events)
+    lines = [f"{str(event['time'])[:10]} {log_in_words(event)}" for _, event in events]
+    text = "".join(f"{line}\n" for line in (f"{found.title}, job {found.id}; times are in UTC", *lines))
     name = f'attachment; filename="{found.id}.log"'
     return Response(text, media_type="text/plain; charset=utf-8", headers={"Content-Disposition": name})
 

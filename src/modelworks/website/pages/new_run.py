@@ -13,12 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from modelworks.errors import Letter, ModelworksError, fail
-from modelworks.inputs import Bounds, PriorEntry
+from modelworks.inputs import Bounds, PriorEntry, Scenario
 from modelworks.jobs import Order
 from modelworks.study import (
     BoundStudy,
     Changed,
     Place,
+    ScenarioChange,
     StageStudy,
     assumptions_of,
     check_study,
@@ -28,12 +29,13 @@ from modelworks.study import (
     handed_over_by,
     order_studies,
     queue_around,
+    scenario_changes,
     what_changed,
 )
 from modelworks.units import as_written
 from modelworks.website._believed import Believed, believed, read_belief
 from modelworks.website._house import Workspace
-from modelworks.website._render import at, page
+from modelworks.website._render import at, page, product, short
 from modelworks.website._studies import approved, changed_since, latest, study_in
 from modelworks.website._unchanged import while_unchanged
 from modelworks.website._workflow import spoken
@@ -93,25 +95,35 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """A target or a scenario, and whether it is used; a scenario with what it changes, each a name and words."""
+
+    name: str
+    title: str
+    used: bool
+    changes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """All that may be said of a run before it begins; of targets and scenarios: name, title, and whether it is used."""
+    """All that may be said of a run before it begins."""
 
     fields: tuple[Field, ...] = ()
-    targets: tuple[tuple[str, str, bool], ...] = ()
-    scenarios: tuple[tuple[str, str, bool], ...] = ()
+    targets: tuple[Tick, ...] = ()
+    scenarios: tuple[Tick, ...] = ()
     until: str = "report"
     executor: str = "process"
     letters: tuple[Letter, ...] = field(default=())
 
     @property
     def changes(self) -> list[str]:
-        left_out = [f"target {name} without" for name, _, used in self.targets if not used]
+        left_out = [f"target {each.name} without" for each in self.targets if not each.used]
         return [*(each.change for each in self.fields if each.change), *left_out]
 
     @property
     def chosen(self) -> list[str]:
         """The scenarios that are run, where these are not all."""
-        used = [name for name, _, used in self.scenarios if used]
+        used = [each.name for each in self.scenarios if each.used]
         if self.scenarios and not used:
             hint = "choose the baseline alone, if no other is to be run"
             fail("W139", "a run has one scenario at least, and none is chosen", hint=hint)
@@ -257,11 +269,23 @@ def form_of(study: BoundStudy | StageStudy, typed: Mapping[str, str]) -> Form:
     scenarios = study.inputs.study.scenarios
     # Of one alone there is nothing to choose.
     ticks = _ticks("scenario", scenarios, typed) if len(scenarios) > 1 else ()
-    return Form(tuple(_fields(study, typed)), targets, ticks, until, executor)
+    changes = scenario_changes(study)
+    told = tuple(replace(each, changes=tuple(_told(scenarios[each.name], changes[each.name]))) for each in ticks)
+    return Form(tuple(_fields(study, typed)), targets, told, until, executor)
 
 
-def _ticks(what: str, known: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[tuple[str, str, bool], ...]:
-    return tuple((name, each.title or name, not typed or f"{what} {name}" in typed) for name, each in known.items())
+def _ticks(what: str, known: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[Tick, ...]:
+    return tuple(Tick(name, each.title or name, not typed or f"{what} {name}" in typed) for name, each in known.items())
+
+
+def _told(scenario: Scenario, changes: Iterable[ScenarioChange]) -> Iterable[tuple[str, str]]:
+    """What a scenario changes: each parameter with what becomes of it, and each dataset that is another."""
+    for each in changes:
+        before = each.before
+        held = f"{short(each.becomes)} {before.unit}".rstrip() + f" in place of {short(before.value)}"
+        yield before.name, held if each.factor is None else product(before, each.factor)
+    for name, dataset in scenario.data.items():
+        yield name, f"the dataset {dataset}"
 
 
 def _fields(study: BoundStudy, sent: Mapping[str, str]) -> Iterable[Field]:

@@ -12,9 +12,9 @@
     number.toLocaleString("en", Math.abs(number) < 1000 ? { maximumSignificantDigits: 4 } : { maximumFractionDigits: 0 });
 
   // Where a slider stands, as the page said it before it was moved: of a factor with what comes of it.
-  function stands(value, { of, unit }) {
-    if (of === undefined) return short(value);
-    return of ? `${short(Number(of))} × ${short(value)} = ${short(value * of)} ${unit}` : `× ${short(value)}`;
+  function stands(value, { of, unit, times }) {
+    if (of !== undefined) return `${short(Number(of))} × ${short(value)} = ${short(value * of)} ${unit}`.trimEnd();
+    return times === undefined ? short(value) : `× ${short(value)}`;
   }
 
   // A slider takes any number, so that it stands exactly where a scenario, a link or the calibration has it; by hand it
@@ -97,8 +97,8 @@
     if (control.type === "range") {
       control.value = stepped(control, Number(control.value));
       delete control.dataset.stands;
-      const output = control.parentElement.querySelector("output");
-      output.value = stands(Number(control.value), output.dataset);
+      for (const each of control.closest(".control").querySelectorAll("output, .products [data-of]"))
+        each.textContent = stands(Number(control.value), each.dataset);
       const sets = form.querySelector(`[data-sets="${control.id}"]`);
       if (sets) sets.checked = true;
     }

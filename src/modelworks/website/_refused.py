@@ -1,0 +1,135 @@
+"""What is answered to a form that is refused is a page of its own: Back leads there, and nothing is sent twice.
+
+A browser keeps no answer to what was sent, and asks for it to be sent again when somebody comes back to it. So the
+answer is kept here, and the browser is led to it: an address, like that of any page. For whom it was, and for a while.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from modelworks.website._kept import came_from
+
+# What the address of a kept answer says, and what tells the browser that it was for from every other.
+MISTAKE, BROWSER = "mistake", "modelworks_browser"
+MOST_KEPT, MOST_BYTES = 200, 1_000_000
+# What was sent to say of the answer itself, and not of this one sending of it.
+_LASTING = ("content-type", "cache-control", "retry-after")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer, with the browser and the person (by id; empty for nobody) that it was for."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    browser: str
+    person: str
+
+
+class Refused:
+    """Keeps what is answered to refused forms; `whom` says by its id who is signed in, empty for nobody."""
+
+    def __init__(self, app: ASGIApp, whom: Callable[[Request], str], is_secure: bool) -> None:
+        self._app, self._whom, self._is_secure = app, whom, is_secure
+        self._kept: OrderedDict[str, _Answer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        if request.method in ("GET", "HEAD") and MISTAKE in request.query_params:
+            await (await self._shown(request))(scope, receive, send)
+        elif request.method == "POST" and _is_form(request.headers) and came_from(request):
+            await self._app(scope, receive, _Sending(self, request, send))
+        else:
+            await self._app(scope, receive, send)
+
+    async def _shown(self, request: Request) -> Response:
+        """The answer of an address; where it is kept no more, or for somebody else, the page that the form is on."""
+        with self._lock:
+            found = self._kept.get(request.query_params[MISTAKE])
+        if found is None or found.browser != request.cookies.get(BROWSER, ""):
+            return _form(request)
+        if found.person in ("", await run_in_threadpool(self._whom, request)):
+            return Response(found.body, found.status, found.headers)
+        return _form(request)
+
+    def keep(self, request: Request, status: int, headers: Headers, body: bytes) -> Response:
+        """Keep an answer, and lead the browser to it."""
+        browser, token = request.cookies.get(BROWSER) or secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        person = getattr(request.state, "person", None)
+        kept = {name: headers[name] for name in _LASTING if name in headers}
+        with self._lock:
+            self._kept[token] = _Answer(status, kept, body, browser, getattr(person, "id", ""))
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        path, _, query = came_from(request).partition("?")
+        page = _without(path, query)
+        answer = RedirectResponse(f"{page}{'&' if '?' in page else '?'}{MISTAKE}={token}", 303)
+        for cookie in headers.getlist("set-cookie"):
+            answer.headers.append("set-cookie", cookie)
+        answer.set_cookie(BROWSER, browser, httponly=True, samesite="lax", secure=self._is_secure)
+        return answer
+
+
+class _Sending:
+    """What an answer to a form goes through: one that refuses it is gathered first, any other goes on as it comes."""
+
+    def __init__(self, refused: Refused, request: Request, send: Send) -> None:
+        self._refused, self._request, self._send = refused, request, send
+        self._begin: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_refusal(message):
+            self._begin = message
+            return
+        if self._begin is None or message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        begin, self._begin = self._begin, None
+        headers = Headers(raw=begin["headers"])
+        if len(self._body) > MOST_BYTES:
+            await self._send(begin)
+            await self._send({"type": "http.response.body", "body": self._body})
+            return
+        answer = self._refused.keep(self._request, begin["status"], headers, self._body)
+        await answer(self._request.scope, self._request.receive, self._send)
+
+
+def _is_form(asked: Headers) -> bool:
+    """Whether a browser sends a form, and shows what is answered; without https it says so in an older way."""
+    return asked.get("sec-fetch-mode") == "navigate" or asked.get("upgrade-insecure-requests") == "1"
+
+
+def _is_refusal(begin: Message) -> bool:
+    kind = Headers(raw=begin["headers"]).get("content-type", "")
+    return 400 <= begin["status"] < 500 and kind.startswith("text/html")
+
+
+def _form(request: Request) -> Response:
+    return RedirectResponse(_without(request.url.path, request.url.query), 303)
+
+
+def _without(path: str, query: str) -> str:
+    """An address without what leads to a kept answer; by its place alone."""
+    rest = urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != MISTAKE])
+    return f"/{path.strip('/')}" + (f"?{rest}" if rest else "")
