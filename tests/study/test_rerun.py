@@ -15,7 +15,8 @@ from modelworks.errors import ModelworksError
 from modelworks.study import find_study, requirements, rerun
 from modelworks.study._stale import fingerprints
 from modelworks.study.binding._binding import bind
-from modelworks.study.inquiries._rerun import _copy, _estimate, read_change
+from modelworks.study.inquiries._rerun import _copy, _estimate
+from modelworks.study.inquiries._typed import read_change
 from modelworks.study.projection._carried import carried
 
 

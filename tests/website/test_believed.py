@@ -1,4 +1,4 @@
-"""What the form shows of a number that is typed, against the closed forms of its prior."""
+"""What the form shows of a number that is typed: against closed forms of its prior, and as it is judged when sent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,27 @@ from scipy import stats
 from visitors import Site
 
 from modelworks.inputs import Bounds
-from modelworks.website._believed import HEIGHT, WIDTH, read_belief
+from modelworks.study import BoundStudy, check_model, new_repository
+from modelworks.website._believed import HEIGHT, WIDTH, Believed, previewed, read_belief
 
-ANYTHING = Bounds()
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> BoundStudy:
+    """The first study, where the model alone says that a town has a hundred people or more."""
+    root = new_repository(tmp_path_factory.mktemp("believed") / "ours")
+    folder = root / "studies" / "first-study"
+    [model] = (root / "models").glob("*.py")
+    text = model.read_text(encoding="utf-8")
+    bounded = text.replace('Parameter("population", "people", lower=0', 'Parameter("population", "people", lower=100')
+    assert bounded != text
+    model.write_text(bounded, encoding="utf-8")
+    return check_model(folder)
+
+
+def shown_of(text: str, unit: str = "per day", bounds: Bounds | None = None) -> Believed:
+    found = read_belief(f"prior rate = {text}", unit, bounds)
+    assert found is not None
+    return found
 
 
 def numbers(text: str) -> list[float]:
@@ -28,39 +46,52 @@ def numbers(text: str) -> list[float]:
     ],
 )
 def test_the_interval_in_words_is_that_of_the_prior(text: str, reference: stats.rv_frozen) -> None:
-    shown = read_belief(text, "rate", "per day", ANYTHING)
+    shown = shown_of(text)
     _, low, high, median = numbers(shown.words)
     assert [low, median, high] == pytest.approx(reference.ppf([0.025, 0.5, 0.975]), rel=0.005)
     assert "per day" in shown.words
 
 
 def test_a_pure_number_is_told_without_its_unit_and_a_percentage_with_it() -> None:
-    said = [read_belief("0.5", "x", unit, ANYTHING).words for unit in ("proportion", "percent", "ratio", "per day")]
+    found = [read_belief("value x = 0.5", unit, None) for unit in ("proportion", "percent", "ratio", "per day")]
+    said = [each.words for each in found if each is not None]
     assert said == ["held at 0.5", "held at 0.5 percent", "held at 0.5", "held at 0.5 per day"]
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("name", "text", "words"),
     [
-        ("-0.4", "held at -0.4 per day, which it may not be: it has to be at 0 or above"),
-        ("0", "held at 0 per day"),
-        ("inf", "no number that anything can be held at"),
-        (" ", "left empty, so what the study's file says is taken"),
+        ("contact_rate", "0.9", "held at 0.9 per day"),
+        ("contact_rate", "-0.4", "held at -0.4 per day. It will be refused: "),
+        ("contact_rate", "inf", "write it as in `value x = 0.5`"),
+        ("contact_rate", "0,4", "decimals have a point here: write 0.4"),
+        ("contact_rate", " ", "left empty, so what the study's file says is taken"),
+        ("contact_rate", "normal(1, 1)", "It will be refused: "),
+        (
+            "population",
+            "10.000",
+            "with a decimal point, or 10000, in thousands; write 10.0 for the one or 10000 for the other",
+        ),
+        (
+            "population",
+            "99",
+            "held at 99 people. It will be refused: `population` is below 100 people, where the model",
+        ),
     ],
 )
-def test_a_value_is_told_with_whether_it_may_be(text: str, words: str) -> None:
-    assert read_belief(text, "x", "per day", Bounds(0, None)).words == words
+def test_a_value_is_judged_as_when_it_is_sent(study: BoundStudy, name: str, text: str, words: str) -> None:
+    assert words in previewed(study, name, text).words
 
 
 def test_bounds_cut_what_is_drawn() -> None:
-    shown = read_belief("normal(0, 1)", "x", "", Bounds(0.0, None))
+    shown = shown_of("normal(0, 1)", "", Bounds(0.0, None))
     _, low, high, median = numbers(shown.words)
     assert [low, median, high] == pytest.approx(stats.halfnorm().ppf([0.025, 0.5, 0.975]), rel=0.006)
 
 
 def test_the_drawing_is_as_high_as_the_density_and_stays_within_its_frame() -> None:
     """Highest at the mode: at the middle of a normal."""
-    shown = read_belief("normal(5, 1)", "x", "", ANYTHING)
+    shown = shown_of("normal(5, 1)", "")
     points = [tuple(map(float, each)) for each in re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", shown.whole)]
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)
     x, y = min(points, key=lambda point: point[1])
@@ -75,13 +106,14 @@ def test_the_drawing_is_as_high_as_the_density_and_stays_within_its_frame() -> N
     [
         ("", ""),
         ("0.4", "held at 0.4 per day"),
+        ("0.4 per week", "write the number alone, 0.4"),
         ("normal(a lot)", "write normal(mean, sd)"),
         ("norml(1, 2)", "normal"),
     ],
 )
-def test_what_is_no_prior_is_told_and_not_drawn(text: str, words: str) -> None:
+def test_what_is_no_prior_is_told_and_not_drawn(study: BoundStudy, text: str, words: str) -> None:
     """While one types, almost everything is half a prior."""
-    shown = read_belief(text, "rate", "per day", ANYTHING)
+    shown = previewed(study, "contact_rate", text)
     assert words in shown.words
     assert shown.whole == shown.middle == ""
 
@@ -89,18 +121,18 @@ def test_what_is_no_prior_is_told_and_not_drawn(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     "text", ["normal(0, 1e308)", "normal(nan, 1)", "cauchy(0, 1e300)", "beta(1e-3, 1e-3)", "((", "a = b"]
 )
-def test_nothing_that_is_typed_breaks_it(text: str) -> None:
-    assert "nan" not in read_belief(text, "x", "", ANYTHING).whole
+def test_nothing_that_is_typed_breaks_it(study: BoundStudy, text: str) -> None:
+    assert "nan" not in previewed(study, "contact_rate", text).whole
 
 
 def test_the_form_asks_for_it_as_one_types(site: Site) -> None:
-    browser = site.browsers["modeller"]
-    answer = browser.get(
-        f"{site.at}/believed", params={"text": "normal(2, 0.5)", "name": "x", "unit": "<b>", "lower": 0}
-    )
+    browser, place = site.browsers["modeller"], f"{site.at}/studies/first-study/believed"
+    answer = browser.get(place, params={"text": "log_normal(2, 0.5)", "name": "contact_rate"})
     assert answer.status_code == 200
     assert "<svg" in answer.text
-    assert "<b>" not in answer.text
+    wicked = browser.get(place, params={"text": "<b>(2)", "name": "contact_rate"})
+    assert "<b>" not in wicked.text
+    assert browser.get(place, params={"text": "2", "name": "nothing"}).status_code == 404
     form = browser.get(f"{site.at}/studies/first-study/run", headers={"accept": "text/html"}).text
     assert form.count("<svg") >= 2
-    assert re.search(r'data-address="/w/ours/believed\?name=\w+', form)
+    assert re.search(rf'data-address="{place}\?name=\w+', form)

@@ -110,7 +110,8 @@ def test_what_is_not_kept_is_said_to_be_lost(site: Site, sent: dict[str, Any]) -
 def test_a_script_of_a_page_is_refused_without_a_window_that_asks_for_a_password(site: Site) -> None:
     """While a browser shows that window the page's own buttons do nothing; a program is told how to come in."""
     asked = {"text": "0.4", "name": "contact_rate"}
+    place = "/w/ours/studies/first-study/believed"
     for headers, told in (({"sec-fetch-mode": "cors"}, False), ({}, True)):
-        answer = ended(site).get("/w/ours/believed", params=asked, headers=headers)
+        answer = ended(site).get(place, params=asked, headers=headers)
         assert answer.status_code == 401
         assert ("www-authenticate" in answer.headers) is told

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from modelworks.inputs._guessing import Guess
     from modelworks.inputs._nodes import Earlier, Place
     from modelworks.inputs._reading import InputFile
+    from modelworks.inputs._scalars import looks_like_a_number
     from modelworks.inputs._series import Series
     from modelworks.inputs.adding import Proposal, add, propose
     from modelworks.inputs.catalogue import Catalogue, Dataset
@@ -36,7 +37,14 @@ if TYPE_CHECKING:
     from modelworks.inputs.schedules import Schedule, add_schedule, find_schedule, remove_schedule
     from modelworks.inputs.stage_entries import StageEntry
     from modelworks.inputs.study_file import CalibrationSettings, ProjectionSettings, Question, StudyFile, TimeSpan
-    from modelworks.inputs.study_inputs import StageInputs, StudyInputs, check_files, read_study, with_model
+    from modelworks.inputs.study_inputs import (
+        StageInputs,
+        StudyInputs,
+        check_files,
+        read_study,
+        with_changes,
+        with_model,
+    )
     from modelworks.inputs.targets import WEEKDAYS, TargetEntry, Targets
 
 _HOME = {
@@ -105,6 +113,8 @@ _HOME = {
     "sources": "preparing",
     "turns_sign": "parameters",
     "with_another_file": "fetching",
+    "looks_like_a_number": "_scalars",
+    "with_changes": "study_inputs",
     "with_model": "study_inputs",
 }
 
@@ -165,6 +175,7 @@ __all__ = [
     "group_of",
     "largest_share",
     "look_for_news",
+    "looks_like_a_number",
     "new_key",
     "prepare",
     "propose",
@@ -174,6 +185,7 @@ __all__ = [
     "sources",
     "turns_sign",
     "with_another_file",
+    "with_changes",
     "with_model",
 ]
 

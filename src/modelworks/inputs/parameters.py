@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelworks import units
 from modelworks.errors import Letters, ModelworksError
@@ -83,6 +83,7 @@ class Parameters(Mapping[str, ParameterEntry]):
     entries: Mapping[str, ParameterEntry]
     names: tuple[str, ...] = ()
     complete: bool = True
+    layers: Layers | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> ParameterEntry:
         return self.entries[name]
@@ -110,7 +111,7 @@ def read_parameters(layers: Layers, letters: Letters) -> Parameters:
     """Every entry of the files of one chain; those with mistakes are left out, with their letters."""
     found = merged_entries(layers.nodes, INSTEAD, "parameter", letters)
     entries = {name: entry for name, each in found.items() if (entry := _entry(name, each, letters)) is not None}
-    return Parameters(layers.file, entries, tuple(found), layers.complete)
+    return Parameters(layers.file, entries, tuple(found), layers.complete, layers)
 
 
 def _entry(name: str, layered: Layered, letters: Letters) -> ParameterEntry | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelworks.errors import Letter, Letters, ModelworksError, fail, near
@@ -11,6 +11,7 @@ from modelworks.inputs._layers import read_layers
 from modelworks.inputs._nodes import Place
 from modelworks.inputs._reading import InputFile, Reading, file_sha256
 from modelworks.inputs._series import check_series
+from modelworks.inputs._yaml import read_mapping
 from modelworks.inputs.catalogue import Catalogue, check_dataset, read_catalogue
 from modelworks.inputs.encryption import is_encrypted
 from modelworks.inputs.groups import GroupEntry, group_of
@@ -90,6 +91,15 @@ def with_model(inputs: StageInputs) -> StudyInputs:
             file=inputs.study.file,
         )
     return inputs
+
+
+def with_changes(inputs: StudyInputs, content: bytes, letters: Letters) -> StudyInputs:
+    """The inputs as they are where one more file extends the parameters, which holds this; with its mistakes."""
+    layers, node = inputs.parameters.layers, read_mapping(content, "what was typed", letters)
+    if layers is None or node is None:
+        return inputs
+    above = replace(layers, nodes=(*layers.nodes, node))
+    return replace(inputs, parameters=read_parameters(above, letters))
 
 
 def check_files(folder: Path) -> tuple[StageInputs | None, tuple[Letter, ...]]:

@@ -70,9 +70,10 @@ if TYPE_CHECKING:
     from modelworks.study.inquiries._foretold import Foretold, foresight, foretold
     from modelworks.study.inquiries._incidence import QuickLook, quick_look
     from modelworks.study.inquiries._reproduce import Reproduction, reproduce
-    from modelworks.study.inquiries._rerun import Rerun, changed_prior, explored_copy, read_change, rerun
+    from modelworks.study.inquiries._rerun import Rerun, explored_copy, rerun
     from modelworks.study.inquiries._sbc import SimulatedCalibration, sbc
     from modelworks.study.inquiries._sensitivity import Sensitivity, sensitivity
+    from modelworks.study.inquiries._typed import change_of, changed_prior, letters_against, number_of, read_change
     from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary, scenarios_of
     from modelworks.study.jobs._clean import clean, leftovers
     from modelworks.study.jobs._correction_notices import tell_of_decision
@@ -91,9 +92,12 @@ if TYPE_CHECKING:
     from modelworks.study.pages._data_pages import data_files, data_pages
 
 _HOME = {
-    "changed_prior": "inquiries._rerun",
+    "change_of": "inquiries._typed",
+    "changed_prior": "inquiries._typed",
+    "letters_against": "inquiries._typed",
+    "number_of": "inquiries._typed",
     "explored_copy": "inquiries._rerun",
-    "read_change": "inquiries._rerun",
+    "read_change": "inquiries._typed",
     "leftovers": "jobs._clean",
     "clean": "jobs._clean",
     "log_of_job": "jobs._logs",
@@ -249,6 +253,7 @@ __all__ = [
     "assumptions_of",
     "carry_out",
     "carry_out_decision",
+    "change_of",
     "changed_prior",
     "channels_of",
     "check_model",
@@ -284,6 +289,7 @@ __all__ = [
     "last_time",
     "layers_of",
     "leftovers",
+    "letters_against",
     "log_in_words",
     "log_of_job",
     "look_at_schedules",
@@ -299,6 +305,7 @@ __all__ = [
     "new_study",
     "next_time",
     "notice_to_try",
+    "number_of",
     "order_studies",
     "order_study",
     "order_summary",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from modelworks.errors import ModelworksError
 from modelworks.inputs import Bounds
 from modelworks.report import words
-from modelworks.study import changed_prior, read_change
+from modelworks.study import BoundStudy, change_of, changed_prior, letters_against, number_of, read_change
 from modelworks.units import UNSPOKEN, as_written
 
 WIDTH, HEIGHT, POINTS = 160, 36, 64
@@ -63,23 +63,35 @@ def believed(prior: Belief, unit: str) -> Believed:
     )
 
 
-def read_belief(text: str, name: str, unit: str, bounds: Bounds) -> Believed:
-    """What somebody has typed so far; of what is no prior yet, how one is written."""
-    if not text.strip():
+def previewed(study: BoundStudy, name: str, text: str) -> Believed:
+    """What becomes of a parameter by what somebody has typed so far, judged as it will be when it is sent."""
+    entry, text = study.entry(name), text.strip()
+    if not text:
         return Believed("left empty, so what the study's file says is taken")
+    change = change_of(entry, text)
+    shown, refused = read_belief(change, entry.unit, entry.bounds), letters_against(study, change)
+    if shown is None:
+        # While one types, almost everything is half a prior: what it lacks is said, and nothing drawn.
+        return Believed(refused[0].hint or refused[0].message)
+    if not refused:
+        return shown
+    told = "; ".join(filter(None, (refused[0].message, refused[0].hint)))
+    if refused[0].code == "Y523":
+        # At which of the two numbers it is held, nobody knows.
+        return Believed(told)
+    return replace(shown, words=f"{shown.words}. It will be refused: {told}")
+
+
+def read_belief(change: str, unit: str, bounds: Bounds | None) -> Believed | None:
+    """A value or a prior that is assumed, as it is shown; None of what is neither."""
     try:
-        value = float(text)
-    except ValueError:
-        pass
-    else:
-        if not math.isfinite(value):
-            return Believed("no number that anything can be held at")
-        beyond = "" if bounds.holds(value) else f", which it may not be: it has to be {bounds}"
-        return Believed(f"held at {as_written(value)}{_spoken(unit)}{beyond}")
-    try:
-        return believed(changed_prior(read_change(f"prior {name} = {text}"), bounds), unit)
-    except ModelworksError as error:
-        return Believed(error.letters[0].hint or error.letters[0].message)
+        read = read_change(change)
+        if read.kind == "prior":
+            return believed(changed_prior(read, bounds), unit)
+    except ModelworksError:
+        return None
+    value = number_of(read.new)
+    return None if value is None else Believed(f"held at {as_written(value)}{_spoken(unit)}")
 
 
 def _path(points: list[tuple[float, float]]) -> str:

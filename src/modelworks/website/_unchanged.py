@@ -53,6 +53,11 @@ def while_unchanged(
     return known if is_all else ask()
 
 
+def files_now(workspace: Workspace) -> str:
+    """A text that changes when a file of a model, a study, its data or the settings is written."""
+    return _watched(workspace)[1]
+
+
 def _watched(workspace: Workspace) -> tuple[set[Path], str]:
     """The files that are looked at, and a text that changes when one of them is written."""
     settings = _catalogue.stamps([workspace.root / SETTINGS])

@@ -7,24 +7,21 @@ are; its stages are kept with all others, and what the change does not reach is 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
 from modelworks import plots
-from modelworks.calibration import Posterior, Prior
+from modelworks.calibration import Posterior
 from modelworks.calibration.samplers import FROM_THE_PRIORS, choose
-from modelworks.errors import fail, near
+from modelworks.errors import fail
 from modelworks.inputs import Multiply, Scenario, StudyInputs
-from modelworks.inputs.priors import FAMILIES, Bounds
 from modelworks.inputs.repository import RERUNS
 from modelworks.runs import Comparison, Progress, Run, StageCache, compare, folder_name
 from modelworks.study import stages
@@ -32,35 +29,11 @@ from modelworks.study._line import RECORD, Result, run_study
 from modelworks.study._record import RERUN
 from modelworks.study._stale import fingerprints, needed
 from modelworks.study.binding._binding import BoundStudy, bind
+from modelworks.study.inquiries._typed import Change, as_yaml, check_known, entry_of, read_change
 from modelworks.study.projection._carried import Beginning, Carried, carried
 
 if TYPE_CHECKING:
     from modelworks.plots import Figure
-
-FORMS = "`prior x = normal(2, 0.5)`, `value x = 3`, `target x without`, `data x = dataset`"
-_FORM = re.compile(
-    r"(?P<kind>prior|value|data) +(?P<name>[^\s=]+) *= *(?P<new>.+)|(?P<target>target) +(?P<left>\S+) +without"
-)
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that is assumed otherwise; `new` is the prior, the value or the dataset, and empty for a target."""
-
-    kind: Literal["prior", "value", "target", "data"]
-    name: str
-    new: str
-    text: str
-
-    @property
-    def in_words(self) -> str:
-        """As a title says it.
-
-        >>> read_change("value contact_rate = 0.3").in_words, read_change("target deaths without").in_words
-        ('contact rate 0.3', 'without deaths')
-        """
-        name = self.name.replace("_", " ")
-        return f"{name} {self.new}" if self.kind != "target" else f"without {name}"
 
 
 @dataclass(frozen=True)
@@ -84,36 +57,6 @@ class Rerun:
         # A probability is one number, and has no draws.
         names = [name for name in as_it_is if name in changed and numbers[name].unit != "probability"]
         return plots.figure("overlay")({"As it is": as_it_is, "Changed": changed}, names=names, labels=titles)
-
-
-def read_change(text: str) -> Change:
-    """A change as it is said.
-
-    >>> read_change("value recovery_rate = 0.4")
-    Change(kind='value', name='recovery_rate', new='0.4', text='value recovery_rate = 0.4')
-    """
-    found = _FORM.fullmatch(text.strip())
-    if found is None:
-        fail("Y521", f"`{text}` is no change", hint=f"write it as one of {FORMS}")
-    if found["target"]:
-        return Change("target", found["left"], "", text.strip())
-    kind: Any = found["kind"]
-    return Change(kind, found["name"], found["new"].strip(), text.strip())
-
-
-def changed_prior(change: Change, bounds: Bounds | None = None) -> Prior:
-    """What is believed where a prior is changed so, within the parameter's own bounds.
-
-    >>> changed_prior(read_change("prior recovery_rate = log_normal(0.5, 0.2)")).in_words()
-    'log-normal with median 0.5 and sigma 0.2'
-
-    Raises
-    ------
-    ModelworksError
-        Y521 where it is no prior that can be read, C102 to C104 where it is one that can not be.
-    """
-    [(family, arguments)] = _prior(change).items()
-    return Prior.of(family, arguments, bounds)
 
 
 def rerun(
@@ -257,7 +200,7 @@ def _copy(inputs: StudyInputs, changes: Sequence[Change]) -> Path:
     files = _extending(inputs, folder)
     for each in changes:
         if each.kind in ("prior", "value"):
-            files["parameters.yaml"][each.name] = _number(each, inputs)
+            files["parameters.yaml"][each.name] = entry_of(each, inputs)
         elif each.kind == "data":
             _other_data(each, inputs, files)
         else:
@@ -285,7 +228,7 @@ def _write(
 ) -> None:
     files["study.yaml"]["title"] = title
     for name, content in files.items():
-        (folder / name).write_text(_yaml(content), encoding="utf-8")
+        (folder / name).write_text(as_yaml(content), encoding="utf-8")
     before = inputs.folder / RERUN
     # A copy of a copy is one of the study that both began with.
     earlier = json.loads(before.read_text(encoding="utf-8")) if before.is_file() else {}
@@ -293,60 +236,12 @@ def _write(
     (folder / RERUN).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def _number(change: Change, inputs: StudyInputs) -> dict[str, Any]:
-    """The entry of a parameter that says the new prior or value, and nothing else."""
-    _known(change, inputs.parameters.names, "parameter")
-    entry: dict[str, Any] = {"source": f"assumed in a rerun: {change.text}"}
-    if change.kind == "prior":
-        return {**entry, "prior": _prior(change)}
-    try:
-        return {**entry, "value": float(change.new)}
-    except ValueError:
-        fail("Y521", f"`{change.new}` in `{change.text}` is not a number", hint="write it as in `value x = 0.5`")
-
-
-def _prior(change: Change) -> dict[str, dict[str, Any]]:
-    """A prior as in a file from one as in a paper: arguments by position or by name."""
-    found = re.fullmatch(r"(\w+)\((.*)\)", change.new)
-    family = found[1] if found else change.new
-    if found is None or family not in FAMILIES:
-        hint = _as_a_number(change.new) or near(family, FAMILIES)
-        fail("Y521", f"`{change.new}` in `{change.text}` is no prior", hint=hint)
-    names = FAMILIES[family].arguments
-    arguments: dict[str, Any] = {}
-    for k, text in enumerate(filter(None, (each.strip() for each in found[2].split(",")))):
-        name, _, value = text.rpartition("=")
-        try:
-            arguments[name.strip() or names[k]] = float(value)
-        except (ValueError, IndexError):
-            form = f"{family}({', '.join(names)})"
-            fail("Y521", f"`{text}` in `{change.text}` is no argument of a prior `{family}`", hint=f"write {form}")
-    return {family: arguments}
-
-
-def _as_a_number(text: str) -> str:
-    """How a number is written that somebody wrote as on paper; empty of what is none.
-
-    >>> _as_a_number("0,4"), _as_a_number("0.4 per week"), _as_a_number("norml(2, 1)")
-    ('decimals have a point here: write 0.4', 'write the number alone, 0.4: its unit is that of the parameters', '')
-    >>> _as_a_number("10,000")
-    'write 10000 if it is ten thousand or the like, and 10.000 if the comma is a decimal point'
-    """
-    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", text):
-        plain, pointed = text.replace(",", ""), text.replace(",", ".", 1).replace(",", "")
-        return f"write {plain} if it is ten thousand or the like, and {pointed} if the comma is a decimal point"
-    if re.fullmatch(r"[-+]?\d*,\d+", text):
-        return f"decimals have a point here: write {text.replace(',', '.')}"
-    found = re.fullmatch(r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*[^\W\d][^(]*", text)
-    return f"write the number alone, {found[1]}: its unit is that of the parameters" if found else ""
-
-
 def _other_data(change: Change, inputs: StudyInputs, files: dict[str, dict[str, Any]]) -> None:
     """Another dataset for the model, where it uses this one by name, and for every target that is read from it."""
-    _known(Change("data", change.new, "", change.text), inputs.catalogue.names, "dataset")
+    check_known(Change("data", change.new, "", change.text), inputs.catalogue.names, "dataset")
     used = {name: change.new for name in inputs.study.data if name == change.name}
     targets = [name for name, each in inputs.targets.items() if each.dataset == change.name]
-    _known(change, [*inputs.study.data, *(each.dataset or "" for each in inputs.targets.values())], "dataset")
+    check_known(change, [*inputs.study.data, *(each.dataset or "" for each in inputs.targets.values())], "dataset")
     if used:
         files["study.yaml"].setdefault("data", {}).update(used)
     for name in targets:
@@ -355,7 +250,7 @@ def _other_data(change: Change, inputs: StudyInputs, files: dict[str, dict[str, 
 
 def _without(change: Change, inputs: StudyInputs, files: dict[str, dict[str, Any]], folder: Path) -> None:
     """All targets but one; they are copied, for what is extended can not be taken away."""
-    _known(change, list(inputs.targets), "target")
+    check_known(change, list(inputs.targets), "target")
     if "extends" in files["targets.yaml"]:
         own = YAML(typ="safe").load((inputs.folder / "targets.yaml").read_text(encoding="utf-8"))
         above = own.pop("extends", None)
@@ -375,16 +270,3 @@ def _is_above(change: Change, inputs: StudyInputs) -> bool:
     """Whether a file that is extended speaks of the target too."""
     target = inputs.targets[change.name]
     return any(each.file != target.file for each in (target.at(name) for name in ("output", "unit", "covers")))
-
-
-def _known(change: Change, names: Sequence[str], noun: str) -> None:
-    if change.name not in names:
-        fail("Y522", f"`{change.text}` names a {noun} that the study does not have", hint=near(change.name, names))
-
-
-def _yaml(content: dict[str, Any]) -> str:
-    text = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.dump(content, text)
-    return text.getvalue()

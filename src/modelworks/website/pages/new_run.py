@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from modelworks.errors import Letter, ModelworksError, fail
-from modelworks.inputs import Bounds, PriorEntry, Scenario
+from modelworks.errors import Letter, Letters, ModelworksError, fail
+from modelworks.inputs import PriorEntry, Scenario
 from modelworks.jobs import Order
 from modelworks.study import (
     BoundStudy,
@@ -22,22 +22,24 @@ from modelworks.study import (
     ScenarioChange,
     StageStudy,
     assumptions_of,
+    change_of,
     check_study,
     estimates,
     executor_names,
     files_of,
     handed_over_by,
+    letters_against,
     order_studies,
     queue_around,
     scenario_changes,
     what_changed,
 )
 from modelworks.units import as_written
-from modelworks.website._believed import Believed, believed, read_belief
-from modelworks.website._house import Workspace
+from modelworks.website._believed import Believed, believed, previewed
+from modelworks.website._house import Workspace, no_such_place
 from modelworks.website._render import at, page, product, short
 from modelworks.website._studies import approved, changed_since, latest, study_in
-from modelworks.website._unchanged import while_unchanged
+from modelworks.website._unchanged import files_now, while_unchanged
 from modelworks.website._workflow import spoken
 from modelworks.website.access.visits import FORM_TOKEN, Runner, Visit
 
@@ -55,7 +57,8 @@ LONGEST_TEXT = 300
 class Field:
     """One number of a study: what is believed now, what was typed instead, and what is wrong with that.
 
-    `said` is what its file says, as one may type it; empty where it can not be changed here.
+    `said` is what its file says, as one may type it; empty where it can not be changed here. `change` is what to assume
+    otherwise, in the words of `modelworks rerun`; None where nothing else was typed. `believed` is what comes of it.
     """
 
     name: str
@@ -67,31 +70,9 @@ class Field:
     said: str
     belief: str
     typed: str
-    limits: Bounds
-    own: Believed
+    change: str | None
+    believed: Believed
     letters: tuple[Letter, ...] = ()
-
-    @property
-    def believed(self) -> Believed:
-        """What was typed as a picture, or what the file says, which may be stated in a way that is not typed."""
-        return self.own if self.typed == self.said else read_belief(self.typed, self.name, self.unit, self.limits)
-
-    @property
-    def asked(self) -> str:
-        """What a script asks by when something else is typed."""
-        known = {"name": self.name, "unit": self.unit, "lower": self.limits.lower, "upper": self.limits.upper}
-        return urlencode({name: value for name, value in known.items() if value not in (None, "")})
-
-    @property
-    def change(self) -> str | None:
-        """What to assume otherwise, in the words of `modelworks rerun`; None where nothing was typed."""
-        if not self.said or self.typed in ("", self.said):
-            return None
-        try:
-            float(self.typed)
-        except ValueError:
-            return f"prior {self.name} = {self.typed}"
-        return f"value {self.name} = {self.typed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +132,26 @@ def ask(request: Request, visit: Runner, study: str) -> Response:
     return _shown(request, visit, study, {}, ())
 
 
-@router.get("/w/{workspace}/believed")
-def shown_while_typed(
-    request: Request,
-    visit: Runner,
-    text: str = "",
-    name: str = "",
-    unit: str = "",
-    lower: float | None = None,
-    upper: float | None = None,
-) -> Response:
+@router.get("/w/{workspace}/studies/{study}/believed")
+def shown_while_typed(request: Request, visit: Runner, study: str, name: str = "", text: str = "") -> Response:
     """A part of the form: what is believed where this is typed."""
-    return page(
-        request,
-        "believed.html.j2",
-        believed=read_belief(text[:LONGEST_TEXT], name, unit[:LONGEST_TEXT], Bounds(lower, upper)),
-    )
+    workspace = visit.workspace
+    folder, files = workspace.repository.find_study(study), files_now(workspace)
+    found = workspace.of_study(study, _previewed, folder, files, name, text[:LONGEST_TEXT])
+    return page(request, "believed.html.j2", believed=found or no_such_place())
+
+
+def _previewed(folder: Path, files: str, name: str, text: str) -> Believed | None:
+    study = _bound(folder, files)
+    if not isinstance(study, BoundStudy) or name not in {study.entry(each).name for each in study.names}:
+        return None
+    return previewed(study, study.members(name)[0], text)
+
+
+@functools.lru_cache(maxsize=1)
+def _bound(folder: Path, files: str) -> BoundStudy | StageStudy:
+    """The study of a form that is typed into, kept while its files are as they are: a large one takes seconds."""
+    return check_study(folder)
 
 
 @router.post("/w/{workspace}/studies/{study}/run")
@@ -191,7 +176,12 @@ def _submitted(request: Request, visit: Visit, study: str, typed: Mapping[str, s
 
 
 def _ordered(folder: Path, typed: Mapping[str, str]) -> Order:
-    form = form_of(check_study(folder), typed)
+    study = check_study(folder)
+    form = form_of(study, typed)
+    if isinstance(study, BoundStudy):
+        # Each field is judged, so that all mistakes are told at once.
+        changes = (each.change for each in form.fields if each.change)
+        Letters([letter for each in changes for letter in letters_against(study, each)]).raise_if_any()
     (order,) = order_studies(
         [folder], until=form.until, changes=form.changes, scenarios=form.chosen, executor=form.executor
     )
@@ -298,11 +288,14 @@ def _fields(study: BoundStudy, sent: Mapping[str, str]) -> Iterable[Field]:
         said = as_written(entry.value) if isinstance(entry.value, float) else ""
         if isinstance(entry.prior, PriorEntry):
             said = str(entry.prior)
+        typed = sent.get(f"parameter {entry.name}", said)
+        own = believed(study.priors[name], entry.unit) if name in study.priors else Believed("")
+        is_other = bool(said) and typed not in ("", said)
         yield Field(
             name=entry.name, meaning=entry.meaning, unit=entry.unit, bounds=str(entry.bounds or ""),
             source=entry.source, place=f"{entry.file}, line {entry.line}", said=said, belief=study.belief(name),
-            typed=sent.get(f"parameter {entry.name}", said), limits=entry.bounds or Bounds(),
-            own=believed(study.priors[name], entry.unit) if name in study.priors else Believed(""),
+            typed=typed, change=change_of(entry, typed) if is_other else None,
+            believed=previewed(study, name, typed) if is_other else own,
         )  # fmt: skip
 
 
