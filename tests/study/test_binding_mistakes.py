@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelworks.errors import ModelworksError, explanations
+from modelworks.study import new_repository
 from modelworks.study.binding._binding import bind
 
 # (file under the repository, what to replace, with what, code, a word of the message or hint, file named)
@@ -67,6 +68,22 @@ MISTAKES = [
     ),
     ("studies/boarding-school/study.yaml", "models/influenza.py", "sier", "M123", "the library's", "study.yaml"),
     ("studies/boarding-school/study.yaml", "authors:", "figures: [in_bad]\nauthors:", "Y207", "in_bed", "study.yaml"),
+    (
+        "studies/boarding-school/parameters.yaml",
+        "unit: per day",
+        "unit: days",
+        "P120",
+        "the parameter `contact_rate`",
+        "parameters.yaml",
+    ),
+    (
+        "studies/boarding-school/study.yaml",
+        "models/influenza.py",
+        "model/influenza.py",
+        "M123",
+        "did you mean `models/influenza.py`",
+        "study.yaml",
+    ),
     ("models/influenza.py", "model = Model(", "modell = Model(", "M123", "model", "models/influenza.py"),
     ("models/influenza.py", "rate=contact_rate", "rate=contct_rate", "M124", "contct_rate", "models/influenza.py"),
     (
@@ -141,6 +158,19 @@ def test_a_mistake_of_a_model_is_told_with_its_line(study: Path, old: str, new: 
     letter = next(each for each in caught.value.letters if each.code == code)
     assert letter.line is not None
     assert there in path.read_text(encoding="utf-8").splitlines()[letter.line - 1], str(letter)
+
+
+def test_a_target_in_a_wrong_unit_is_told_with_both_units_and_its_line(tmp_path: Path) -> None:
+    folder = new_repository(tmp_path / "ours") / "studies" / "first-study"
+    file = folder / "targets.yaml"
+    text = file.read_text(encoding="utf-8").replace("unit: people", "unit: days")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ModelworksError) as caught:
+        bind(folder)
+    [letter] = caught.value.letters
+    assert letter.message.startswith("the target `people_ill` is in `days`, and its output `prevalence` in `people`")
+    assert "the unit that the data are in" in letter.hint
+    assert text.splitlines()[(letter.line or 0) - 1].strip() == "unit: days"
 
 
 def test_a_sound_study_binds(study: Path) -> None:

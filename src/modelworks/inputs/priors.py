@@ -229,7 +229,8 @@ def _with_arguments(family: str, node: MappingNode, owner: Fields) -> PriorEntry
     if len(owner.letters.collected) > faults or len(values) < len(wanted):
         return None
     if reason := impossible(family, values):
-        owner.say("P108", f"{what} has {reason}", f"it was written {in_words(node)}", "prior")
+        change = "exchange the two" if "lower" in reason and "upper" in reason else "correct it"
+        owner.say("P108", f"{what} has {reason}", f"{change}: it was written {in_words(node)}", "prior")
         return None
     return PriorEntry(family, MappingProxyType(values), owner.place("prior"))
 

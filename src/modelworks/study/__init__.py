@@ -73,7 +73,14 @@ if TYPE_CHECKING:
     from modelworks.study.inquiries._rerun import Rerun, explored_copy, rerun
     from modelworks.study.inquiries._sbc import SimulatedCalibration, sbc
     from modelworks.study.inquiries._sensitivity import Sensitivity, sensitivity
-    from modelworks.study.inquiries._typed import change_of, changed_prior, letters_against, number_of, read_change
+    from modelworks.study.inquiries._typed import (
+        DOUBTFUL,
+        change_of,
+        changed_prior,
+        letters_against,
+        number_of,
+        read_change,
+    )
     from modelworks.study.jobs._batch import choose_studies, new_batch, order_summary, scenarios_of
     from modelworks.study.jobs._clean import clean, leftovers
     from modelworks.study.jobs._correction_notices import tell_of_decision
@@ -94,6 +101,7 @@ if TYPE_CHECKING:
 _HOME = {
     "change_of": "inquiries._typed",
     "changed_prior": "inquiries._typed",
+    "DOUBTFUL": "inquiries._typed",
     "letters_against": "inquiries._typed",
     "number_of": "inquiries._typed",
     "explored_copy": "inquiries._rerun",
@@ -221,6 +229,7 @@ _HOME = {
 __all__ = [
     "ACCEPTED",
     "DECLINED",
+    "DOUBTFUL",
     "FORMATS",
     "Asked",
     "BoundStudy",

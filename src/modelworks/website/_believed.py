@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from modelworks.errors import ModelworksError
 from modelworks.inputs import Bounds
 from modelworks.report import words
-from modelworks.study import BoundStudy, change_of, changed_prior, letters_against, number_of, read_change
+from modelworks.study import DOUBTFUL, BoundStudy, change_of, changed_prior, letters_against, number_of, read_change
 from modelworks.units import UNSPOKEN, as_written
 
 WIDTH, HEIGHT, POINTS = 160, 36, 64
@@ -76,7 +76,7 @@ def previewed(study: BoundStudy, name: str, text: str) -> Believed:
     if not refused:
         return shown
     told = "; ".join(filter(None, (refused[0].message, refused[0].hint)))
-    if refused[0].code == "Y523":
+    if refused[0].code == DOUBTFUL:
         # At which of the two numbers it is held, nobody knows.
         return Believed(told)
     return replace(shown, words=f"{shown.words}. It will be refused: {told}")

@@ -60,7 +60,8 @@ def load_model(path: Path, data: Mapping[str, pd.DataFrame], shown: str, root: P
             hint=near(shown, _model_files(path, root) or _model_files(path.parent, root)),
         )
     if not path.is_file():
-        fail("M123", f"there is no model file `{shown}`", hint=near(shown, _model_files(path.parent, root)))
+        there = _model_files(path.parent, root) or _model_files(root / "models", root)
+        fail("M123", f"there is no model file `{shown}`", hint=near(shown, there))
     content = path.read_bytes()
     files = TeamFiles(path.parent, root)
     with files:

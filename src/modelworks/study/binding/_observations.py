@@ -341,7 +341,10 @@ def _factor_of(entry: TargetEntry, given: str) -> float:
     try:
         return units.parse(given).factor_to(units.parse(entry.unit))
     except ModelworksError as error:
-        raise ModelworksError([letter.at(*entry.at("unit")) for letter in error.letters]) from error
+        said = f"the target `{entry.name}` is in `{entry.unit}`, and its output `{entry.output}` in `{given}`"
+        hint = "write the unit that the data are in, or name an output of the same kind"
+        told = (replace(each, message=f"{said}: {each.message}", hint=hint) for each in error.letters)
+        raise ModelworksError([letter.at(*entry.at("unit")) for letter in told]) from error
 
 
 def spacing(days: Sequence[date]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from modelworks import units
@@ -110,7 +110,11 @@ def _bind(entry: ParameterEntry, members: Sequence[str], model: AnyModel, found:
 
 
 def _factor(entry: ParameterEntry, wanted: str) -> float:
-    return units.parse(entry.unit).factor_to(units.parse(wanted))
+    try:
+        return units.parse(entry.unit).factor_to(units.parse(wanted))
+    except ModelworksError as error:
+        named = (replace(each, message=f"the parameter `{entry.name}`: {each.message}") for each in error.letters)
+        raise ModelworksError(named) from error
 
 
 def _within(entry: ParameterEntry, name: str, model: AnyModel, found: BoundParameters, letters: Letters) -> None:

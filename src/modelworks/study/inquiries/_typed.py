@@ -30,6 +30,8 @@ _FORM = re.compile(
     r"(?P<kind>prior|value|data) +(?P<name>[^\s=]+) *= *(?P<new>.+)|(?P<target>target) +(?P<left>\S+) +without"
 )
 
+# The letter of a number that may be two.
+DOUBTFUL = "Y523"
 # A number that is one with decimals where they have a point, and one in thousands where these have.
 _TWO_NUMBERS = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:([.,])\d{3}(?:\1\d{3})+|(?:[ '’_\u00a0\u202f]\d{3})+)", re.ASCII)
@@ -177,7 +179,7 @@ def _refuse_doubtful(text: str, change: Change, before: ParameterEntry | None) -
         return
     decimal, thousands = _both(text)
     fail(
-        "Y523",
+        DOUBTFUL,
         f"`{text}` in `{change.text}` may be {float(decimal):g}, with a decimal point, or {thousands}, in thousands",
         hint=f"write {decimal} for the one or {thousands} for the other",
     )
