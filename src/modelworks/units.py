@@ -93,14 +93,16 @@ def as_written(number: float) -> str:
 def adds_up(text: str) -> bool:
     """Whether numbers in a unit, be it one that nobody knows, are of things that can be added up over time.
 
-    >>> [adds_up(each) for each in ("people", "cases per week", "tests", "number")]
+    What is counted by anything but time is no number of events: of nothing that is unknown a wrong sum is shown.
+
+    >>> [adds_up(each) for each in ("people", "cases per week", "tests/day", "number")]
     [True, True, True, True]
-    >>> [adds_up(each) for each in ("per 100,000 people", "cases per 1,000 people", "percent", "proportion")]
+    >>> [adds_up(each) for each in ("per 100,000 people", "cases per 100,000", "deaths per million", "percent")]
     [False, False, False, False]
     """
-    counted, *by = re.split(r"\bper\b", text.lower().replace("/", " per "))
-    among = {word for part in by for word in part.split()}
-    return bool(counted.split()) and not among & {"people", "person", "persons"} and not _SHARES & set(counted.split())
+    counted, *by = (part.split() for part in re.split(r"\bper\b", text.lower().replace("/", " per ")))
+    of_time = all(part and part[-1].removesuffix("s") in _TIME for part in by)
+    return bool(counted) and of_time and not _SHARES & set(counted)
 
 
 def known_words() -> list[str]:
