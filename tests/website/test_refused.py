@@ -8,6 +8,9 @@ from typing import Any
 from starlette.testclient import TestClient
 from visitors import Site, sign_in, token_on
 
+from modelworks.website._app import create_app
+from modelworks.website.access.answers import MOST_KEPT
+
 PAGE = "/w/ours/studies/first-study/run"
 FORM = {
     "accept": "text/html",
@@ -46,6 +49,25 @@ def test_a_refused_form_leads_to_a_page_that_is_read_again(site: Site) -> None:
     again = as_a_form(browser, referer=f"http://127.0.0.1:8420{place}").headers["location"]
     assert again.count("mistake=") == 1
     assert again != place
+
+
+def test_any_process_of_the_website_shows_what_another_has_refused(site: Site) -> None:
+    """Behind a proxy each question may come to another: what was typed must not be lost on the way."""
+    browser = fresh(site, "modeller")
+    place = as_a_form(browser).headers["location"]
+    with TestClient(create_app(site.app.state.house.settings), base_url="http://127.0.0.1:8420") as other:
+        other.cookies.update(browser.cookies)
+        shown = other.get(place, headers={"accept": "text/html"})
+    assert shown.status_code == 422
+    assert 'value="-0.4 sent"' in shown.text
+
+
+def test_of_one_person_the_latest_are_kept_and_others_lose_nothing(site: Site) -> None:
+    browser, other = fresh(site, "modeller"), fresh(site, "admin")
+    kept = as_a_form(other).headers["location"]
+    first, *_, last = [as_a_form(browser).headers["location"] for _ in range(MOST_KEPT + 1)]
+    assert [browser.get(place).status_code for place in (first, last)] == [303, 422]
+    assert other.get(kept).status_code == 422
 
 
 def test_what_was_typed_is_shown_to_nobody_else(site: Site) -> None:

@@ -24,12 +24,13 @@ from modelworks.website import _measures as measures
 from modelworks.website._connections import COME_AGAIN_SECONDS
 from modelworks.website._corrections import settle
 from modelworks.website._guard import Guard, headers
-from modelworks.website._house import opened
+from modelworks.website._house import house, opened
 from modelworks.website._kept import LATE, Kept, kept
 from modelworks.website._refused import Refused
 from modelworks.website._render import page
 from modelworks.website._settings import Settings
 from modelworks.website._team_code import NoAnswerError
+from modelworks.website.access.answers import Answers
 from modelworks.website.access.visits import SAFE, who
 from modelworks.website.api import routes as api
 from modelworks.website.feeds import routes as feeds
@@ -110,7 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(Exception, _broken)
-    app.add_middleware(Refused, whom=_whom, is_secure=settings.is_secure)
+    app.add_middleware(Refused, whom=_whom, shelf=_shelf, is_secure=settings.is_secure)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=COMPRESSED)
     app.add_middleware(Guard, settings=settings)
     # What ends this process, where its owner may do that by a button.
@@ -123,6 +124,11 @@ def create_app(settings: Settings) -> FastAPI:
 def _whom(request: Request) -> str:
     someone = who(request)
     return "" if someone is None else someone.id
+
+
+def _shelf(request: Request) -> Answers | None:
+    """Where answers are kept; none for strangers, who could fill it."""
+    return Answers(house(request).people) if _whom(request) else None
 
 
 def _lifespan(settings: Settings) -> Any:

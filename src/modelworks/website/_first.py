@@ -27,7 +27,7 @@ from modelworks.study import new_repository, repository_around
 from modelworks.website._app import create_app
 from modelworks.website._guard import Guard
 from modelworks.website._house import nothing_can_be_made
-from modelworks.website._refused import Refused
+from modelworks.website._refused import Memory, Refused
 from modelworks.website._render import unsigned
 from modelworks.website._serve import (
     Running,
@@ -198,7 +198,8 @@ def made_in(folder: Path, name: str) -> Path:
 
 def _page_of(first: First) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Refused, whom=lambda request: "", is_secure=False)
+    shelf = Memory()
+    app.add_middleware(Refused, whom=lambda request: "", shelf=lambda request: shelf, is_secure=False)
     app.add_middleware(Guard, settings=first.settings)
     app.add_exception_handler(HTTPException, _elsewhere)
     app.add_exception_handler(ModelworksError, _elsewhere)

@@ -83,6 +83,13 @@ VIEWS = _table(
     sql.Column("shared", sql.Boolean, nullable=False), _text("since"),
     sql.UniqueConstraint("workspace", "person", "title", name="modelworks_views_named"),
 )  # fmt: skip
+# What was answered to forms that were refused, until Back is pressed no more.
+ANSWERS = _table(
+    "answers",
+    _text("hash", primary_key=True), _text("person", index=True), _text("browser"),
+    sql.Column("time", sql.Float(53), nullable=False, index=True), sql.Column("status", sql.Integer, nullable=False),
+    _text("headers"), sql.Column("body", sql.LargeBinary, nullable=False),
+)  # fmt: skip
 ABOUT = _table("website", _text("name", primary_key=True), _text("value"))
 
 # What was done is never written over nor taken out; the database itself refuses.
