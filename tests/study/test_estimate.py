@@ -64,6 +64,16 @@ def test_a_calibration_never_done_is_reckoned_from_one_run_of_the_model(quick: P
     assert 1.0 < alone / many.stages["calibrate"] < 4 * study.inputs.study.calibration.chains
 
 
+def test_chains_that_end_when_there_are_enough_draws_are_not_reckoned_to_the_last_they_may_make(quick: Path) -> None:
+    """Of NUTS, 10 steps a draw: 400 effective ones of 0.3 each, of two chains, and 120 before each."""
+    text = (quick / "study.yaml").read_text(encoding="utf-8")
+    grounds = {}
+    for asked in ("draws: 120", "effective_draws: 400", "draws: 150\n  effective_draws: 400", "r_hat: 1.01"):
+        (quick / "study.yaml").write_text(text.replace("draws: 120", asked, 1), encoding="utf-8")
+        grounds[asked] = expected(quick, "calibrate").grounds.rpartition(" times ")[2].partition(";")[0]
+    assert list(grounds.values()) == ["4,800", "15,740", "5,400", "15,740"]
+
+
 def test_each_executor_is_told_what_it_took_there_or_else_elsewhere(quick: Path, repository: Path) -> None:
     """A cluster is not a laptop: of each its own history counts, and how long jobs waited there."""
     study, store = check_study(quick), store_around(repository)
