@@ -89,6 +89,7 @@ def test_a_newcomers_first_study_reaches_its_report(team: Path, capsys: pytest.C
     assert status == 0, err
     assert "One case infects" in out
     assert "report.html" in err
+    assert not re.search(r"\b[A-Z]\d{3}:", err), "what we hand to a newcomer is warned of nothing"
     status, out, _ = call(capsys, "list", "--json")
     (entry,) = json.loads(out)
     assert entry["verdict"] in ("fine", "look")
