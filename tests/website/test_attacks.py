@@ -136,6 +136,14 @@ def test_what_is_large_is_read_wherever_a_file_is_taken_and_nowhere_else() -> No
     assert taking == {route.path for route in routes if FILES.fullmatch(re.sub(r"\{[^}]*\}", "a", route.path))}
 
 
+def test_what_says_twice_how_long_it_is_is_not_read_and_ends_the_connection(site: Site) -> None:
+    """A proxy may have taken the other length, and what follows for a question of somebody else."""
+    headers = {"transfer-encoding": "chunked", "content-length": "5"}
+    told = site.browsers["admin"].post("/w/ours/first-study", content=b"0\r\n\r\n", headers=headers)
+    assert (told.status_code, told.headers["connection"]) == (400, "close")
+    assert "send Content-Length, or Transfer-Encoding" in told.text
+
+
 def test_half_a_character_in_json_is_a_letter_and_not_silence(site: Site) -> None:
     """JSON can say half of a character of UTF-16, which no encoding can write."""
     people = site.app.state.house.people

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelworks.website._settings import Settings
@@ -27,6 +28,7 @@ POLICY = "; ".join(
         "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
     )
 )  # fmt: skip
+TWO_LENGTHS = "the request says twice how long it is: send Content-Length, or Transfer-Encoding, and not both\n"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -53,6 +55,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
         asked = Headers(scope=scope)
+        if "content-length" in asked and "transfer-encoding" in asked:
+            # A proxy before us may have taken the other one, and would take what follows for a question of its own.
+            answer = PlainTextResponse(TWO_LENGTHS, 400, {**self._headers, "Connection": "close"})
+            await answer(scope, receive, send)
+            return
         said, most = asked.get("content-length", "0"), self._most
         is_file = asked.get("content-type", "").lower().startswith("multipart/form-data")
         if not (is_file and FILES.fullmatch(scope["path"])):
