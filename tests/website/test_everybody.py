@@ -107,8 +107,8 @@ def asked_of(site: Site, proposal: str, route: APIRoute) -> Iterator[tuple[str, 
     known |= {"feed": "approved", "path:path": "runs", "table": "quantities", "form": "csv"}
     if route.path.startswith("/static/"):
         known["name"] = "style.css"
-    query = f"?run={site.run.id}&run={site.run.id}" if route.path.endswith("/compare") else ""
-    path = f"{route.path}{query}"
+    queries = {"compare": f"?run={site.run.id}&run={site.run.id}", "believed": "?name=contact_rate&text=0.4"}
+    path = route.path + queries.get(route.path.rpartition("/")[2], "")
     for name, value in known.items():
         path = path.replace(f"{{{name}}}", value)
     yield from ((method, path) for method in sorted(route.methods))
