@@ -27,7 +27,8 @@ def no_formula(text: str) -> str:
     >>> [no_formula(each) for each in ("=1+1", "-0.5", "-", "Zoë", "'=1", "@home")]
     ["'=1+1", '-0.5', '-', 'Zoë', "''=1", "'@home"]
     """
-    return MARK + text if _FORMULA.match(text) and not _NUMBER.match(text) else text
+    # Whole: `$` of Python also stands before an end of line.
+    return MARK + text if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def without_formulas(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelworks.runs import no_formula
@@ -56,6 +56,7 @@ def number(text: Any) -> float | None:
 
 
 @given(ROWS)
+@example([{"output": text, "time": datetime(2000, 1, 1), "q025": None, "q50": None} for text in ("\n", "+1\n", "-\n")])
 def test_what_goes_in_comes_out(rows: list[dict[str, Any]]) -> None:
     table = pa.Table.from_pylist(rows, SERIES.arrow())
     feed, query = cast(Feed, Made(table)), Query(SERIES)
