@@ -27,6 +27,10 @@ def _as_they_are(positions: Array) -> Array:
     return positions
 
 
+# So many effective draws, in the tails, is a draw of NUTS worth; the examples end after 300 to 400 of each chain.
+USUAL_WORTH = 0.3
+
+
 @dataclass(frozen=True, slots=True)
 class Enough:
     """The limits that every parameter must meet for a calibration to end before its last draw.
@@ -52,6 +56,14 @@ class Enough:
     def met_by(self, mixing: Mixing) -> bool:
         """Whether the chains agree and are worth enough independent draws."""
         return mixing.r_hat < self.r_hat and mixing.effective_draws > self.effective_draws
+
+    def at_first(self, chains: int, most: int) -> int:
+        """After how many draws of each chain it is met as a rule, while none was made.
+
+        >>> Enough().at_first(4, 5000), Enough().at_first(4, 300)
+        (350, 300)
+        """
+        return min(most, BLOCK * math.ceil(self.effective_draws / (USUAL_WORTH * chains) / BLOCK))
 
     def expected(self, draws: int, most: int, mixing: Mixing) -> int:
         """After how many draws of each chain it will be met, by what so many draws were worth.

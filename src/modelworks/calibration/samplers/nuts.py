@@ -278,7 +278,7 @@ def _drawn(
 def _awaited(begun: Begun, white: _White, enough: Enough | None, progress: Progress) -> list[tuple[Any, Any]]:
     """nutpie's tables when they are there; raises what went wrong in one of its threads."""
     turns, note = white.turns, ""
-    total = turns.most
+    total = turns.most if enough is None else turns.in_all(enough.at_first(turns.chains, turns.most_draws))
     while not begun.is_finished and white.error is None:
         if enough is not None and not turns.is_last and turns.all_wait():
             mixing = enough.look(white.search.shape.from_white(turns.drawn()), progress)

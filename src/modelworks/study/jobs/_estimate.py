@@ -7,7 +7,6 @@ was is reckoned from the time of the model, run at one point with its gradient.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -35,8 +34,6 @@ from modelworks.study.own_stages._stage_study import Study
 MEMORY_GB = 2.0
 # Runs of the model for one draw: a trajectory of NUTS in ten dimensions or so turns back after about so many steps.
 STEPS_OF_NUTS = 10
-# And so many effective draws, in the tails, is one of them worth; the examples end after 300 to 400 of each chain.
-WORTH_OF_NUTS = 0.3
 # Those of samplers that compare simulated data, however many draws are asked of them.
 SIMULATIONS = {"abc": 20_000, "sbi": 10_000}
 TRIES = 5
@@ -179,12 +176,10 @@ def _of_the_model(study: BoundStudy, cores: int) -> tuple[float, str]:
     work: Callable[[Any], object] = density.value_and_gradient if by_gradient else density.value
     work(position)
     each = min(_seconds(work, position) for _ in range(TRIES))
-    enough = stages.settings_of(asked, 0, cores).enough
+    settings = stages.settings_of(asked, 0, cores)
     draws = asked.draws or Settings().draws
-    if enough is not None and by_gradient:
-        # Chains that end when their draws are enough make about so many, and never more than they may.
-        needed_of_each = math.ceil(enough.effective_draws / (WORTH_OF_NUTS * asked.chains))
-        draws = min(asked.draws or needed_of_each, needed_of_each)
+    if settings.enough is not None and by_gradient:
+        draws = settings.enough.at_first(asked.chains, settings.draws)
     warmup = asked.warmup or warmup_of("nuts" if by_gradient else asked.sampler)
     runs = asked.chains * (draws + warmup) * (STEPS_OF_NUTS if by_gradient else 1)
     runs = SIMULATIONS.get(choose(asked.sampler, density)[0], runs)
