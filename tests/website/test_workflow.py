@@ -21,7 +21,7 @@ from modelworks.website._house import Workspace
 from modelworks.website._studies import studies
 from modelworks.website._trends import HEIGHT, Known, Trend, trends
 from modelworks.website._workflow import Passage, bottleneck, caught, columns, first_approved, flow
-from modelworks.website.pages.workflow import figures, maps
+from modelworks.website.pages.workflow import figures, jobs_of_runs, maps
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BEFORE = {"simulate": (), "calibrate": (), "diagnose": ("calibrate",), "report": ("simulate", "diagnose")}
@@ -281,7 +281,7 @@ def test_a_runs_way_is_put_together_from_commit_job_record_and_promotion(workspa
     run = published(workspace)
     propose(workspace.store, run.key, needs=["reviewer"], found=(), by="Ada")
     signed = sign(workspace.store, run.key, by="Grace", role="reviewer")
-    [found] = maps(workspace, promotions(workspace.index))
+    [found] = maps(workspace, promotions(workspace.index), jobs_of_runs(workspace))
     [told] = found.ways
     [job] = workspace.queue.jobs()
     assert told.edited == NOON
@@ -305,14 +305,14 @@ def test_the_months_of_a_study_are_counted_from_what_was_signed_and_failed(works
             seconds = (datetime.fromisoformat(signed.approved) - NOON).total_seconds()
     withdraw(workspace.store, second.key, by="Grace", reason="wrong")
     now = datetime.fromisoformat(signed.approved) + timedelta(days=20)
-    counted = figures(workspace, promotions(workspace.index), now)
+    counted = figures(workspace, promotions(workspace.index), jobs_of_runs(workspace), now)
     assert counted.total.took == (max(seconds, 0.0),)
     # The first was superseded by a run of the same data, and that one withdrawn.
     assert (counted.total.caught.before, counted.total.caught.after) == (0, 2)
     order = Order("first-study: report", ("true",), labels={"study": "first-study"})
     claim = workspace.queue.begin(order, workspace.queue.enter("here"), "handle")
     workspace.queue.finish(claim, "failed", {"reason": "letters"})
-    again = figures(workspace, promotions(workspace.index), now)
+    again = figures(workspace, promotions(workspace.index), jobs_of_runs(workspace), now)
     assert (again.total.caught.failed, again.total.caught.after) == (1, 2)
     [study] = studies(workspace)
     assert re.findall("<summary>(.*)</summary>", again.drawn) == ["All studies together", study.title]
@@ -321,7 +321,7 @@ def test_the_months_of_a_study_are_counted_from_what_was_signed_and_failed(works
 def test_of_a_run_that_no_commit_holds_no_edit_is_known(workspace: Workspace) -> None:
     run = published(workspace, dirty=True)
     propose(workspace.store, run.key, needs=["reviewer"], found=(), by="Ada")
-    [found] = maps(workspace, promotions(workspace.index))
+    [found] = maps(workspace, promotions(workspace.index), jobs_of_runs(workspace))
     [told] = found.ways
     assert (told.edited, told.approved) == (None, None)
     assert told.proposed is not None

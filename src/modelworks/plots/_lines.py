@@ -56,6 +56,12 @@ def legend(names: Sequence[str]) -> Spec:
     return {"title": None, "columns": {"expr": f"{ROOM} < {sum(widths)} ? {in_columns} : 0"}}
 
 
+def channels(by: str, drawn_as: Look) -> tuple[Spec, Spec]:
+    """The encodings that tell the series of a column apart: by colour and by dashes, with one legend of both."""
+    told = {"field": by, "type": "nominal", "legend": legend(drawn_as["color"]["domain"]) | STROKES}
+    return told | {"scale": drawn_as["color"]}, told | {"scale": drawn_as["strokeDash"]}
+
+
 def lines_panel(rows: pd.DataFrame, title: str | Spec, drawn_as: Look, by: str, index: int) -> Spec:
     """The series of `rows`, one for each value of the column `by`; the last lies on top."""
     import pandas as pd
@@ -72,15 +78,7 @@ def lines_panel(rows: pd.DataFrame, title: str | Spec, drawn_as: Look, by: str, 
         **{name: numbers(each) for name, each in values.items()},
     )
     x, y = time_axis(time), value_axis("q50", values["q025"], values["q975"])
-    colour, dash = (
-        {
-            "field": by,
-            "type": "nominal",
-            "scale": drawn_as[channel],
-            "legend": legend(drawn_as[channel]["domain"]) | STROKES,
-        }
-        for channel in ("color", "strokeDash")
-    )
+    colour, dash = channels(by, drawn_as)
     band = coloured(area(x, y, "q025", "q975", 0.16), colour)
     line = {
         "mark": {"type": "line", "strokeWidth": 2, "clip": True},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelworks.plots._bands import tooltip
 from modelworks.plots._figure import Figure, Spec
-from modelworks.plots._lines import MOST_ROWS, STROKES, Look, legend
+from modelworks.plots._lines import MOST_ROWS, Look, channels
 from modelworks.plots._panels import (
     columns,
     label,
@@ -69,15 +69,7 @@ def panel(rows: pd.DataFrame, column: str, title: str, drawn_as: Look, labels: M
         scenario=[label(str(each), labels) for each in shown["scenario"]],
         chance=numbers(100 * shown[column]),
     )
-    colour, dash = (
-        {
-            "field": "scenario",
-            "type": "nominal",
-            "scale": drawn_as[channel],
-            "legend": legend(drawn_as[channel]["domain"]) | STROKES,
-        }
-        for channel in ("color", "strokeDash")
-    )
+    colour, dash = channels("scenario", drawn_as)
     axis = {"title": None, "values": [0, 25, 50, 75, 100], "labelExpr": "datum.value + '%'"}
     return {
         "title": {"text": title, "subtitle": SHOWN[column]},

@@ -40,6 +40,7 @@ OF_LARGE_KINDS = {
     "drawn": 20,
     "waits": 1,
     "trends": 1,
+    "map": 100,
     "repository": 1,
 }
 

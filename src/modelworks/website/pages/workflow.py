@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
@@ -60,19 +60,21 @@ def workflow(request: Request, visit: Reader) -> Response:
     """Every study's way from an edit to an approved result."""
     workspace = visit.workspace
     with workspace.index.as_now():
-        found = promotions(workspace.index)
-        shown = maps(workspace, found)
-        counted = figures(workspace, found, utc_now())
+        found, made = promotions(workspace.index), jobs_of_runs(workspace)
+        shown = maps(workspace, found, made)
+        counted = figures(workspace, found, made, utc_now())
     return page(
         request, "workflow.html.j2",
         maps=shown, spoken=spoken, middle=median, total=counted.total, since=counted.since, trends=counted.drawn,
     )  # fmt: skip
 
 
-def figures(workspace: Workspace, found: Sequence[Promotion], now: datetime) -> Figures:
-    """The two figures of late; counted again when a run, what is said of one, or a job that failed is another."""
+def figures(workspace: Workspace, found: Sequence[Promotion], made: Mapping[str, Job], now: datetime) -> Figures:
+    """The two figures of late; counted again when a run, what is said of one, or a job that failed is another.
+
+    `made` has the job that made each run, by the run's id.
+    """
     failed = tuple(workspace.queue.jobs(FAILED, limit=JOBS))
-    made = _by_run(workspace.queue.jobs(DONE, limit=JOBS))
     titles = {folder_name(each.name): each.title for each in studies(workspace)}
     state = workspace.index.state(), tuple(found), tuple(each.id for each in failed), frozenset(made)
     key = ("trends", month_of(now), tuple(titles.items()), state)
@@ -105,9 +107,9 @@ def _counted(
     return Figures(counted[0].months[0].name, counted[0].total, drawn)
 
 
-def maps(workspace: Workspace, found: Sequence[Promotion]) -> list[Map]:
-    """The map of every study of a workspace; `found` are its promotions, the latest put forward first."""
-    jobs = _by_run(workspace.queue.jobs(DONE, limit=JOBS))
+def maps(workspace: Workspace, found: Sequence[Promotion], jobs: Mapping[str, Job]) -> list[Map]:
+    """The map of every study of a workspace; `found` are its promotions, the latest put forward first, and `jobs` those
+    that made its runs, by the run's id."""
     state = workspace.index.state()
 
     def drawn(study: Study) -> Map:
@@ -152,9 +154,9 @@ def _passage(workspace: Workspace, key: str, job: Job | None, promotion: Promoti
     )
 
 
-def _by_run(jobs: Iterable[Job]) -> dict[str, Job]:
-    """The job that made each run, by the run's id; one that found nothing to do made none."""
-    made = ((job.outcome.get("result") or {}, job) for job in jobs)
+def jobs_of_runs(workspace: Workspace) -> dict[str, Job]:
+    """The job that made each run, by the run's id, of the latest; one that found nothing to do made none."""
+    made = ((job.outcome.get("result") or {}, job) for job in workspace.queue.jobs(DONE, limit=JOBS))
     return {said["run"]: job for said, job in made if said.get("published")}
 
 
