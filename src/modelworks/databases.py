@@ -39,7 +39,8 @@ def _engine(url: str, *, durable: bool) -> sql.Engine:
     if address.get_backend_name() != "sqlite":
         # A look is one question, and not three with the beginning and the end of a transaction; `changing` says both.
         waits = {"connect_timeout": int(PATIENCE_SECONDS)}
-        return sql.create_engine(address, isolation_level="AUTOCOMMIT", connect_args=waits)
+        # A server that was away and is back is asked by connections that it knows: nobody is told that it is away.
+        return sql.create_engine(address, isolation_level="AUTOCOMMIT", connect_args=waits, pool_pre_ping=True)
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     # Kept open: to open a file takes five times as long as a question. `dispose` closes.

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,8 +166,12 @@ class Repository:
         A folder named `base`, or whose name begins with `_` or `.`, only lends its files to others.
         """
         top = self.root / "studies"
-        folders = (file.parent for file in top.rglob(STUDY_FILE) if file.is_file())
-        return tuple(sorted(folder for folder in folders if not _only_lends(folder.relative_to(top).parts)))
+        found = []
+        for folder, inner, names in os.walk(top):
+            inner[:] = [name for name in inner if not _only_lends(name)]
+            if STUDY_FILE in names and os.path.isfile(f"{folder}/{STUDY_FILE}"):
+                found.append(Path(folder))
+        return tuple(sorted(found))
 
     def find_study(self, name: str) -> Path:
         """The folder of a study by its name, its path under `studies/`, or any path to it."""
@@ -199,8 +203,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _only_lends(parts: Iterable[str]) -> bool:
-    return any(part == "base" or part.startswith(("_", ".")) for part in parts)
+def _only_lends(name: str) -> bool:
+    return name == "base" or name.startswith(("_", "."))
 
 
 def _read(root: Path) -> Repository:

@@ -19,7 +19,7 @@ import sqlalchemy as sql
 from modelworks.errors import Letter, ModelworksError, fail, near
 from modelworks.runs._find import COMPARISONS, FACETS, NUMBER, ORDERS, PARTS, Condition, Wanted, day
 from modelworks.runs._index_tables import FILES, NUMBERS, RUNS, TAGS, WORDS, beginning, portions
-from modelworks.runs._index_upkeep import Upkeep
+from modelworks.runs._index_upkeep import STATE, Upkeep
 from modelworks.runs._promotion import APPROVED, Promotion, by_run, waiting, what_holds
 from modelworks.runs._run import id_of
 from modelworks.runs._store import DEPTH, ID_DIGITS, folder_name
@@ -205,8 +205,7 @@ class Index(Upkeep):
     def waiting(self) -> tuple[Promotion, ...]:
         """What waits for signatures, by the words that were read last; for every page, so nothing is looked at anew."""
         with self._answering():
-            self._made()
-            state = self._known_state()
+            state = self._made().get(STATE)
             if self._waiting is None or self._waiting[0] != state:
                 # A word that came in between is in these, and makes the state another one the next time.
                 self._waiting = (state, waiting(self._spoken()))

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -35,12 +36,27 @@ from modelworks.runs._marks import Mark, standing
 if TYPE_CHECKING:
     from modelworks.runs._store import Changes, Store
 
-# By this name the table of what it is about says in which state it is.
-STATE = "state"
+# By these names the table of what it is about says in which state it is, and after which look at the folders.
+STATE, LOOKED = "state", "looked"
+_EDITION = "edition"
+# Asked for every question that comes, so it is put together once.
+_ABOUT_BOTH = sql.select(ABOUT.c.name, ABOUT.c.value).where(ABOUT.c.store.in_(["", sql.bindparam("here")]))
 T = TypeVar("T")
 
 # So many runs at once are a part of a table that its server has to know of.
 MANY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the tables know of a store after a look: folders and when they changed, runs that could not be read and
+    why, remarks, and what was said on the way to an approval."""
+
+    looked: str | None
+    folders: Mapping[str, tuple[int, bool]]
+    damaged: Mapping[str, str]
+    marks: set[str]
+    words: set[str]
 
 
 class Upkeep:
@@ -53,6 +69,7 @@ class Upkeep:
         self._turn = threading.Lock()
         self._begun = self._done = 0
         self._as_now = threading.local()
+        self._known: _Known | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,25 +126,32 @@ class Upkeep:
 
     def _refresh(self) -> None:
         with self._answering():
-            self._made()
+            looked = self._made().get(LOOKED)
             with self._engine.connect() as connection:
-                changes, damaged, marks = self._look(connection)
-                words = self._known_words(connection)
+                # Read again only after somebody, in this process or another, has seen that something is new.
+                if looked is None or self._known is None or self._known.looked != looked:
+                    self._known = self._in_tables(connection, looked)
+                known = self._known
+                changes, damaged = self._look(connection, known)
             said, spoken = self._store.mark_names(), self._store.word_names()
-            new_marks, lost_marks = said - marks, marks - said
-            if not (changes or damaged or new_marks or lost_marks or spoken != words):
+            new_marks, lost_marks = said - known.marks, known.marks - said
+            new_words, lost_words = spoken - known.words, known.words - spoken
+            news = (changes.added, changes.removed, damaged, new_marks, lost_marks, new_words, lost_words)
+            are_others = any(news)
+            if not (changes or are_others or looked is None):
                 return
             with self._changing() as connection:
-                if changes.added or changes.removed or damaged or new_marks or lost_marks or spoken != words:
+                if are_others:
                     self._enter_state(connection)
                 if changes.removed:
                     # Somebody else may have seen meanwhile that one is back, and would then not look again.
-                    changes, damaged, _ = self._look(connection)
+                    changes, damaged = self._look(connection, self._in_tables(connection, None))
                 self._drop(connection, sorted(changes.removed))
                 self._take(connection, sorted({*changes.added, *damaged}))
                 self._remember(connection, changes.looked, changes.forgotten)
                 self._say(connection, new_marks, lost_marks)
-                self._speak(connection, spoken - words, words - spoken)
+                self._speak(connection, new_words, lost_words)
+                self._enter(connection, LOOKED)
                 if len(changes.added) >= MANY:
                     self._count(connection)
 
@@ -138,11 +162,10 @@ class Upkeep:
             for table in (RUNS, NUMBERS, TAGS):
                 connection.execute(sql.text(f"ANALYZE {table.name}"))
 
-    def _look(self, connection: sql.Connection) -> tuple[Changes, list[str], set[str]]:
-        """What came and went since the last look, of which runs it is no longer true why they could not be read, and
-        the remarks that are known."""
-        seen, damaged, marks = self._remembered(connection)
-        return self._store.changes(seen, lambda region: self._known(connection, region)), damaged, marks
+    def _look(self, connection: sql.Connection, known: _Known) -> tuple[Changes, list[str]]:
+        """What came and went since the last look, and of which runs it is no longer true why they can not be read."""
+        damaged = [key for key, why in known.damaged.items() if self._damage(key) != why]
+        return self._store.changes(known.folders, lambda region: self._keys_below(connection, region)), damaged
 
     def rebuild(self) -> None:
         """Forget everything and read all folders anew."""
@@ -169,34 +192,37 @@ class Upkeep:
                 there = set(connection.execute(self._keys(RUNS, RUNS.c.key.in_(some))).scalars())
                 insert(connection, FILES, [each for each in found if each["key"] in there])
 
-    def _made(self) -> None:
-        """The tables, of this edition; one that can not be read is made anew, for nothing in it is the truth."""
+    def _made(self) -> Mapping[str, str]:
+        """What the tables, of this edition, are about; one that can not be read is made anew, for nothing in it is the
+        truth."""
         try:
-            if self._edition() != str(EDITION):
+            about = self._about()
+            if about.get(_EDITION) != str(EDITION):
                 with self._changing() as connection:
                     # Somebody else may have made them meanwhile.
-                    if self._edition() != str(EDITION):
+                    if self._about().get(_EDITION) != str(EDITION):
                         SCHEMA.drop_all(connection)
                         SCHEMA.create_all(connection)
-                        connection.execute(sql.insert(ABOUT).values(store="", name="edition", value=str(EDITION)))
+                        connection.execute(sql.insert(ABOUT).values(store="", name=_EDITION, value=str(EDITION)))
         except DatabaseError as error:
             # A server that does not answer, and what its owner has to mend there, are not ours to throw away.
             if isinstance(error, OperationalError) or self._engine.dialect.name != "sqlite":
                 raise
             self._throw_away()
-            self._made()
+            about = self._made()
+        return about
 
-    def _edition(self) -> str | None:
-        """The edition of the tables that are there."""
-        asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == "", ABOUT.c.name == "edition")
+    def _about(self) -> Mapping[str, str]:
+        """What the tables that are there are about; nothing, where there are none."""
         with self._engine.connect() as connection:
             try:
-                return connection.execute(asked).scalar()
+                found = connection.execute(_ABOUT_BOTH, {"here": self._store.address})
+                return {row.name: row.value for row in found}
             except (OperationalError, ProgrammingError):
                 # Asked only now: of every question that comes, all but the first find their tables.
                 if sql.inspect(connection).has_table(ABOUT.name):
                     raise
-                return None
+                return {}
 
     def _throw_away(self) -> None:
         """Remove a file that is no database."""
@@ -216,34 +242,39 @@ class Upkeep:
 
     def _known_state(self) -> str | None:
         """The same, without a look."""
-        asked = sql.select(ABOUT.c.value).where(ABOUT.c.store == self._store.address, ABOUT.c.name == STATE)
-        with self._engine.connect() as connection:
-            return connection.execute(asked).scalar()
+        return self._about().get(STATE)
 
     def _enter_state(self, connection: sql.Connection) -> None:
         """Runs, or what is said of them, are others now."""
-        self._delete(connection, ABOUT, ABOUT.c.name, [STATE])
-        insert(connection, ABOUT, [{"store": self._store.address, "name": STATE, "value": secrets.token_hex(8)}])
+        self._enter(connection, STATE)
+        self._enter(connection, LOOKED)
+
+    def _enter(self, connection: sql.Connection, name: str) -> None:
+        self._delete(connection, ABOUT, ABOUT.c.name, [name])
+        insert(connection, ABOUT, [{"store": self._store.address, "name": name, "value": secrets.token_hex(8)}])
 
     def _changing(self) -> contextlib.AbstractContextManager[sql.Connection]:
         """A transaction that no other refresh of any process overlaps."""
         return changing(self._engine, LOCK)
 
-    def _remembered(self, connection: sql.Connection) -> tuple[dict[str, tuple[int, bool]], list[str], set[str]]:
-        """What was looked at and when; the runs that could not be read and say another thing now; the remarks known."""
+    def _in_tables(self, connection: sql.Connection, looked: str | None) -> _Known:
+        """What is known; whoever says after which look takes it from before the rest is read, which can be newer."""
         here = self._store.address
         folders = connection.execute(sql.select(FOLDERS).where(FOLDERS.c.store == here))
-        seen = {row.folder: (row.changed, row.settled) for row in folders}
         asked = sql.select(RUNS.c.key, RUNS.c.damage).where(RUNS.c.store == here, RUNS.c.damage.is_not(None))
-        damaged = [key for key, why in connection.execute(asked) if self._damage(key) != why]
-        marks = connection.execute(sql.select(MARKS.c.name).where(MARKS.c.store == here))
-        return seen, damaged, set(marks.scalars())
+        return _Known(
+            looked,
+            {row.folder: (row.changed, row.settled) for row in folders},
+            {row.key: row.damage for row in connection.execute(asked)},
+            set(connection.execute(sql.select(MARKS.c.name).where(MARKS.c.store == here)).scalars()),
+            set(connection.execute(sql.select(WORDS.c.name).where(WORDS.c.store == here)).scalars()),
+        )
 
     def _damage(self, key: str) -> str | None:
         """Why a run can not be read now; None where it can, and where it is gone."""
         return None if self._store.stamp(key) is None else row_of(self._store, key)[0]["damage"]
 
-    def _known(self, connection: sql.Connection, region: str) -> list[str]:
+    def _keys_below(self, connection: sql.Connection, region: str) -> list[str]:
         """The keys of the runs known below a folder `study/model/region`."""
         of_region = RUNS.c.key.startswith(f"{region}/", autoescape=True)
         return list(connection.execute(self._keys(RUNS, of_region)).scalars())
@@ -302,9 +333,6 @@ class Upkeep:
         self._delete(connection, MARKS, MARKS.c.name, [each["name"] for each in said])
         insert(connection, MARKS, said)
         self._stand(connection, sorted(about | {each["run"] for each in said}))
-
-    def _known_words(self, connection: sql.Connection) -> set[str]:
-        return set(connection.execute(sql.select(WORDS.c.name).where(WORDS.c.store == self._store.address)).scalars())
 
     def _speak(self, connection: sql.Connection, new: set[str], lost: set[str]) -> None:
         """Take up what was said on the way to an approval."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import secrets
 import threading
@@ -146,9 +147,13 @@ def _lifespan(settings: Settings) -> Any:
             ]
             for worker in workers:
                 worker.start()
+            # What is there now stays: looking through all of it for what nobody needs would hold up whoever asks.
+            gc.collect()
+            gc.freeze()
             try:
                 yield
             finally:
+                gc.unfreeze()
                 over.set()
                 for worker in workers:
                     worker.join()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 from modelworks.report import DataPage
 from modelworks.study import data_files, data_pages
+from modelworks.website._files import lent_files, stamps, yaml_files
 from modelworks.website._house import Workspace, no_such_place
 from modelworks.website._render import at
 
@@ -37,25 +37,10 @@ def links(workspace: Workspace) -> dict[str, str]:
 def state(workspace: Workspace) -> tuple[date, tuple[tuple[str, int, int], ...]]:
     """What changes whenever a page of the data would: only files that the catalogue names are looked at."""
     named = workspace.remembered(("data files", stamps([_catalogue(workspace)])), lambda: data_files(workspace.root))
-    folders = (*workspace.repository.studies(), workspace.root / "studies" / "base")
-    asked = sorted(file for folder in folders for file in folder.glob("*.yaml"))
+    asked = (file for folder in workspace.repository.studies() for file in yaml_files(folder))
     # A page says how many days old its data are.
-    return date.today(), stamps((*named, *asked))
+    return date.today(), stamps((*named, *sorted(asked), *lent_files(workspace.root)))
 
 
 def _catalogue(workspace: Workspace) -> Path:
     return workspace.repository.data / "catalogue.yaml"
-
-
-def stamps(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What tells whether any of these was written since."""
-    found = []
-    for file in files:
-        try:
-            seen = file.stat()
-        except OSError:
-            # That it is not there, or not to be had, is a state as well.
-            found.append((str(file), 0, -1))
-        else:
-            found.append((str(file), seen.st_mtime_ns, seen.st_size))
-    return tuple(found)

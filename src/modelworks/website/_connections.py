@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from typing import Any
 
 import h11
@@ -25,6 +26,8 @@ OTHER_FILES = 500
 COME_AGAIN_SECONDS = 5
 # What an answer that goes on until its reader leaves says of itself in the state of its request.
 ENDLESS = "endless"
+# So many who come wait at the door of a process until one of those that share it takes them.
+AT_THE_DOOR = 2048
 _HALF_ASKED = (h11.IDLE, h11.SEND_BODY)
 _NOT_ANSWERED = (h11.IDLE, h11.SEND_RESPONSE)
 
@@ -40,6 +43,23 @@ def most_at_once() -> int:
     """How many connections this process keeps open at once."""
     now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_AT_ONCE if now == resource.RLIM_INFINITY else min(MOST_AT_ONCE, max(now - OTHER_FILES, now // 2))
+
+
+class FairLoop(asyncio.SelectorEventLoop):
+    """A loop that lets in one who comes, and answers before it lets in the next.
+
+    Several processes wait at one door. A loop as it is made lets in all who stand there, a hundred at once: the process
+    that looks first has them all, for as long as they stay, and the others have nobody.
+    """
+
+    async def create_server(self, *arguments: Any, **named: Any) -> asyncio.Server:
+        door: socket.socket | None = named.get("sock")
+        if door is None:
+            return await super().create_server(*arguments, **named)
+        # How many are let in at once and how many may wait are one number there.
+        made = await super().create_server(*arguments, **{**named, "backlog": 1})
+        door.listen(AT_THE_DOOR)
+        return made
 
 
 _too_many = PlainTextResponse(

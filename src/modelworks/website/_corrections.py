@@ -17,7 +17,7 @@ from modelworks.study import (
     proposals,
     tell_of_decision,
 )
-from modelworks.website._catalogue import stamps
+from modelworks.website._files import stamps
 from modelworks.website._house import Workspace
 from modelworks.website.access.people import Deed, People
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -28,7 +29,7 @@ from modelworks.website.access.people import People
 P = ParamSpec("P")
 T = TypeVar("T")
 # What models and studies are written in: the process of each begins anew when such a file changes.
-_OF_MODELS = frozenset({".py", ".yaml"})
+_OF_MODELS = (".py", ".yaml")
 # How many things of a kind are kept that were read and may be asked for again; a page holds the data of its figures.
 REMEMBERED = 2000
 OF_LARGE_KINDS = {
@@ -121,11 +122,18 @@ class Workspace:
         """What a function gives that runs a study's model, as its files are now; in a child process, see `TeamCode`."""
         return self._team_code.call((self.name, "study", study), self.model_files(), function, *arguments, **named)
 
-    def model_files(self) -> tuple[tuple[Path, int, int], ...]:
+    def model_files(self) -> tuple[tuple[str, int, int], ...]:
         """The files that models and studies are written in, and what tells whether one was written since."""
-        folders = (self.root / "models", self.root / "studies")
-        files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in _OF_MODELS)
-        return tuple((file, found.st_mtime_ns, found.st_size) for file in files for found in [file.stat()])
+        # By texts alone: it is asked for many pages.
+        walks = (os.walk(self.root / folder) for folder in ("models", "studies"))
+        files = sorted(
+            f"{folder}/{name}"
+            for walk in walks
+            for folder, _, names in walk
+            for name in names
+            if name.endswith(_OF_MODELS)
+        )
+        return tuple((file, found.st_mtime_ns, found.st_size) for file in files for found in [os.stat(file)])
 
     def of_run(self, run: Run, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """The same with the model that a run keeps, which never changes."""

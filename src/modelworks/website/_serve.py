@@ -22,7 +22,7 @@ from modelworks.inputs.repository import Repository
 from modelworks.processes import Process
 from modelworks.runs import person
 from modelworks.website._app import create_app
-from modelworks.website._connections import Connection, make_room
+from modelworks.website._connections import Connection, FairLoop, make_room
 from modelworks.website._house import workspace_names
 from modelworks.website._settings import Settings, is_loopback, read_settings
 from modelworks.website.access.people import OWNER, People, Person
@@ -151,6 +151,7 @@ def configured(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5,
         timeout_worker_healthcheck=SLOWEST_SECONDS, http=Connection,
+        loop=f"{FairLoop.__module__}:{FairLoop.__qualname__}",
         proxy_headers=bool(settings.proxies), forwarded_allow_ips=list(settings.proxies) or None, **more,
     )  # fmt: skip
 
@@ -182,7 +183,9 @@ def app(environment: Mapping[str, str] = os.environ) -> FastAPI:
 def listening(host: str, port: int) -> socket.socket:
     """The socket of the address, so that a port that is taken is a letter and no log."""
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(kind, socket.SOCK_STREAM)
+    # With the protocol said, asyncio sends the end of an answer at once (TCP_NODELAY). A socket that does not say it,
+    # as Python makes them, lets it wait 40 ms for the reader's word that the beginning came.
+    made = socket.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))

@@ -17,6 +17,7 @@ from modelworks.report import words
 from modelworks.runs import Row, Run, Store, Wanted, folder_name
 from modelworks.study import stages_before
 from modelworks.website._changed_entries import what_changed
+from modelworks.website._files import lent_files, stamps, yaml_files
 from modelworks.website._house import Workspace
 
 # The latest runs of a study among which one is looked for that is no variant of it.
@@ -118,7 +119,8 @@ def record(workspace: Workspace, key: str) -> Mapping[str, Any]:
 
 def studies(workspace: Workspace) -> list[Study]:
     """Every study of a workspace, by name; its files are read again when one of them changed."""
-    return [study_in(workspace, folder) for folder in workspace.repository.studies()]
+    lent = lent_files(workspace.root)
+    return [_study(workspace, folder, lent) for folder in workspace.repository.studies()]
 
 
 def study_of(run: Run) -> str:
@@ -128,8 +130,11 @@ def study_of(run: Run) -> str:
 
 def study_in(workspace: Workspace, folder: Path) -> Study:
     """The study of a folder."""
-    files = sorted({*folder.glob("*.yaml"), *workspace.root.glob("studies/base/*.yaml")})
-    stamp = tuple((file, *_stamp(file)) for file in files)
+    return _study(workspace, folder, lent_files(workspace.root))
+
+
+def _study(workspace: Workspace, folder: Path, lent: Sequence[str]) -> Study:
+    stamp = stamps((*yaml_files(folder), *lent))
     return workspace.remembered(("study", folder, stamp), lambda: _read(folder))
 
 

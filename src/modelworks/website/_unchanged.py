@@ -10,6 +10,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from modelworks.errors import ModelworksError
 from modelworks.inputs.repository import SETTINGS
 from modelworks.website import _catalogue
+from modelworks.website._files import stamps
 from modelworks.website._house import Workspace
 
 P = ParamSpec("P")
@@ -49,7 +50,7 @@ def while_unchanged(
         return ask()
     asked: Hashable = (function.__name__, also, arguments, tuple(sorted(named.items())))
     known = workspace.remembered(("of study", study, asked, state), ask)
-    is_all = known.files is not None and watched.issuperset(known.files)
+    is_all = known.files is not None and watched.issuperset(map(str, known.files))
     return known if is_all else ask()
 
 
@@ -58,10 +59,10 @@ def files_now(workspace: Workspace) -> str:
     return _watched(workspace)[1]
 
 
-def _watched(workspace: Workspace) -> tuple[set[Path], str]:
+def _watched(workspace: Workspace) -> tuple[set[str], str]:
     """The files that are looked at, and a text that changes when one of them is written."""
-    settings = _catalogue.stamps([workspace.root / SETTINGS])
-    models = [(str(file), changed, size) for file, changed, size in workspace.model_files()]
+    settings = stamps([workspace.root / SETTINGS])
+    models = workspace.model_files()
     day, data = _catalogue.state(workspace)
     state = hashlib.sha256(repr((models, settings, day, data)).encode()).hexdigest()
-    return {Path(name) for name, *_ in (*models, *settings, *data)}, state
+    return {name for name, *_ in (*models, *settings, *data)}, state

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +138,15 @@ def executors_of(repository: Repository) -> Mapping[str, Executor]:
     found: dict[str, Executor] = {"process": ProcessExecutor(), "inline": InlineExecutor()}
     if repository.slurm is not None:
         found["slurm"] = SlurmExecutor(Site(**repository.slurm))
-    for point in entry_points(group="modelworks.executors"):
+    for point in _installed():
         found[point.name] = point.load()()
     return found
+
+
+@functools.cache
+def _installed() -> tuple[EntryPoint, ...]:
+    """What packages add; looked up once, for every installed package is read for it."""
+    return tuple(entry_points(group="modelworks.executors"))
 
 
 def executor_names(repository: Repository) -> list[str]:

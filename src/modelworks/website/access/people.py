@@ -95,6 +95,25 @@ class Deed:
     address: str
 
 
+# Asked for every page, so they are put together once. A token and its person both have an `id` and a `since`.
+_OF_TOKEN = {name: f"token_{name}" for name in Token.__dataclass_fields__}
+_SECRET: sql.BindParameter[str] = sql.bindparam("secret")
+_NOW: sql.BindParameter[float] = sql.bindparam("now")
+_WHOSE_TOKEN = (
+    sql.select(PEOPLE, *(TOKENS.c[name].label(label) for name, label in _OF_TOKEN.items()))
+    .join(TOKENS, TOKENS.c.person == PEOPLE.c.id)
+    .where(TOKENS.c.hash == _SECRET, TOKENS.c.until > _NOW, PEOPLE.c.active)
+)
+_WHOSE_SESSION = (
+    sql.select(PEOPLE)
+    .join(SESSIONS, SESSIONS.c.person == PEOPLE.c.id)
+    .where(SESSIONS.c.hash == _SECRET, SESSIONS.c.until > _NOW, PEOPLE.c.active)
+)
+_ROLE = sql.select(MEMBERS.c.role).where(
+    MEMBERS.c.person == sql.bindparam("someone"), MEMBERS.c.workspace == sql.bindparam("place")
+)
+
+
 class People:
     """The people of a website in a database of SQLite or PostgreSQL; `url` is one of SQLAlchemy's.
 
@@ -168,9 +187,8 @@ class People:
 
     def role(self, person: str, workspace: str) -> Role | None:
         """What somebody may do in a workspace; None where they are no member of it."""
-        asked = sql.select(MEMBERS.c.role).where(MEMBERS.c.person == person, MEMBERS.c.workspace == workspace)
         with self.look() as connection:
-            return cast("Role | None", connection.execute(asked).scalar())
+            return cast("Role | None", connection.execute(_ROLE, {"someone": person, "place": workspace}).scalar())
 
     def workspaces_of(self, person: str) -> dict[str, Role]:
         """Where somebody is a member, and as what."""
@@ -274,10 +292,8 @@ class People:
 
     def session(self, secret: str) -> Person | None:
         """Whose session it is; None where it has ended."""
-        alive = (SESSIONS.c.hash == hashed(secret), SESSIONS.c.until > self._clock(), PEOPLE.c.active)
-        asked = sql.select(PEOPLE).join(SESSIONS, SESSIONS.c.person == PEOPLE.c.id).where(*alive)
         with self.look() as connection:
-            found = connection.execute(asked).first()
+            found = connection.execute(_WHOSE_SESSION, {"secret": hashed(secret), "now": self._clock()}).first()
         return None if found is None else _person(found)
 
     def sessions(self, person: str) -> list[Session]:
@@ -307,17 +323,12 @@ class People:
 
     def token(self, secret: str) -> tuple[Person, Token] | None:
         """Whose token it is, and which; None where it is none, or has run out."""
-        alive = (TOKENS.c.hash == hashed(secret), TOKENS.c.until > self._clock(), PEOPLE.c.active)
         today = _now()[:10]
-        # Both have an `id` and a `since`.
-        labels = {name: f"token_{name}" for name in Token.__dataclass_fields__}
-        wanted = [TOKENS.c[name].label(label) for name, label in labels.items()]
-        asked = sql.select(PEOPLE, *wanted).join(TOKENS, TOKENS.c.person == PEOPLE.c.id).where(*alive)
         with self.look() as connection:
-            found = connection.execute(asked).first()
+            found = connection.execute(_WHOSE_TOKEN, {"secret": hashed(secret), "now": self._clock()}).first()
         if found is None:
             return None
-        token = Token(**{name: getattr(found, label) for name, label in labels.items()})
+        token = Token(**{name: getattr(found, label) for name, label in _OF_TOKEN.items()})
         if token.used != today:
             # Once a day is enough to see which nobody uses any more.
             with self.change() as connection:

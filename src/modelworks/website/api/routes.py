@@ -120,8 +120,9 @@ def list_runs(
 @router.get("/workspaces/{workspace}/runs/{run_id}", responses=ANSWERS)
 def get_run(visit: Reader, run_id: str) -> models.Run:
     """A run by its id, or the first digits of it. Its tables are in the feeds, `/w/{workspace}/feeds/runs/{run_id}`."""
-    run = visit.workspace.run(run_id)
-    promoted = promotion_of(visit.workspace.index, run.key)
+    with visit.workspace.index.as_now():
+        run = visit.workspace.run(run_id)
+        promoted = promotion_of(visit.workspace.index, run.key)
     files = sorted(each.relative_to(run.path).as_posix() for each in run.path.rglob("*") if each.is_file())
     return models.Run(
         id=run.id, key=run.key, record=dict(run.record), files=files,

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from modelworks.errors import Letter, ModelworksError, fail, near
+from modelworks.runs import Run
 from modelworks.website._render import at, page
 from modelworks.website.access.visits import Reader, Visit
 from modelworks.website.feeds._atom import CONTENT_TYPE, atom
@@ -73,8 +74,8 @@ def news(visit: Reader) -> Response:
 @read("/w/{workspace}/feeds/runs/{run_id}/odata/{path:path}")
 def odata_of_run(request: Request, visit: Reader, run_id: str, path: str = "") -> Response:
     """The OData service of one run."""
-    run = visit.workspace.run(run_id)
-    return _odata(request, visit, ("runs", run.id), feeds_of(visit).of_run(run), path)
+    run, feed = _of_run(visit, run_id)
+    return _odata(request, visit, ("runs", run.id), feed, path)
 
 
 @read("/w/{workspace}/feeds/{feed}/odata")
@@ -89,8 +90,8 @@ def table_of_run(
     visit: Reader, run_id: str, table: str, form: str, where: Annotated[str | None, Query(alias="$filter")] = None
 ) -> Response:
     """A table of one run as CSV or Parquet."""
-    run = visit.workspace.run(run_id)
-    return _file(feeds_of(visit).of_run(run), f"{run.study}-{run.id}", table, form, where)
+    run, feed = _of_run(visit, run_id)
+    return _file(feed, f"{run.study}-{run.id}", table, form, where)
 
 
 @read("/w/{workspace}/feeds/{feed}/{table}.{form}")
@@ -99,6 +100,12 @@ def table(
 ) -> Response:
     """A table of what is approved, or of all runs, as CSV or Parquet."""
     return _file(feeds_of(visit).called(feed), f"{visit.workspace.name}-{feed}", table, form, where)
+
+
+def _of_run(visit: Visit, run_id: str) -> tuple[Run, Feed]:
+    with visit.workspace.index.as_now():
+        run = visit.workspace.run(run_id)
+        return run, feeds_of(visit).of_run(run)
 
 
 def _odata(request: Request, visit: Visit, place: tuple[str, ...], feed: Feed, path: str) -> Response:

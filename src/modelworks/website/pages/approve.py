@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from modelworks.errors import ModelworksError, fail
 from modelworks.runs import Promotion, Requirement, Run, promotion_of, promotions
 from modelworks.study import asked_of, promote, requirements, sign_run, withdraw_run
-from modelworks.website._catalogue import stamps
+from modelworks.website._files import stamps
 from modelworks.website._house import Workspace
 from modelworks.website._render import at, page
 from modelworks.website._signatures import may_sign, roles_to_sign, why_not
@@ -39,7 +39,10 @@ def approvals(request: Request, visit: Reader) -> Response:
 @router.get("/w/{workspace}/runs/{run_id}/approve")
 def ask(request: Request, visit: Reader, run_id: str) -> Response:
     """Where a run stands, with the forms for what may be done next."""
-    return _shown(request, visit, visit.workspace.run(run_id))
+    with visit.workspace.index.as_now():
+        run = visit.workspace.run(run_id)
+        promotion = promotion_of(visit.workspace.index, run.key)
+    return _shown(request, visit, run, promotion)
 
 
 @router.post("/w/{workspace}/runs/{run_id}/approve")
@@ -90,13 +93,14 @@ def _done(request: Request, visit: Visit, run: Run, what: str, call: Callable[[]
         with visit.deed(request, what, f"run {run.id}"):
             call()
     except ModelworksError as error:
-        return _shown(request, visit, run, error)
+        return _shown(request, visit, run, promotion_of(visit.workspace.index, run.key), error)
     return RedirectResponse(at(visit.workspace.name, "runs", run.id, "approve"), 303)
 
 
-def _shown(request: Request, visit: Visit, run: Run, error: ModelworksError | None = None) -> Response:
+def _shown(
+    request: Request, visit: Visit, run: Run, promotion: Promotion | None, error: ModelworksError | None = None
+) -> Response:
     workspace = visit.workspace
-    promotion = promotion_of(workspace.index, run.key)
     waits = promotion if promotion is not None and promotion.state == "open" else None
     required, needs = _required(workspace, run) if promotion is None or not promotion.approved else ((), ())
     return page(

@@ -194,15 +194,17 @@ def _shown(
     workspace = visit.workspace
     folder = workspace.repository.find_study(study)
     own = study_in(workspace, folder)
-    stands = approved(workspace, own.name)
-    row = stands or latest(workspace, own.name)
+    with workspace.index.as_now():
+        stands = approved(workspace, own.name)
+        row = stands or latest(workspace, own.name)
+        before = _taken_before(workspace)
     try:
         asked = folder, tuple(sorted(typed.items())), row.key if row is not None else None
         # Nobody sends the same mistake again and again.
         known = (
             workspace.of_study(study, _known, *asked)
             if typed
-            else while_unchanged(workspace, study, _taken_before(workspace), _known, *asked)
+            else while_unchanged(workspace, study, before, _known, *asked)
         )
     except ModelworksError as error:
         # Until its files are mended there is nothing to fill in.
