@@ -68,13 +68,14 @@ def lines_panel(rows: pd.DataFrame, title: str | Spec, drawn_as: Look, by: str, 
 
     # By positions: of two runs side by side, tables of tables cost more than all else of a page.
     series, names = pd.factorize(rows[by])
+    called = [str(name) for name in names]
     time = rows["time"].to_numpy()
-    places = [np.flatnonzero(series == number) for number in range(len(names))]
+    places = [np.flatnonzero(series == number) for number in range(len(called))]
     kept = np.concatenate([each[np.argsort(time[each])][thin(len(each), MOST_ROWS)] for each in places])
     time, values = time[kept], {name: rows[name].to_numpy()[kept] for name in SHOWN}
     data = columns(
         time=moments(time),
-        **{by: [str(names[number]) for number in series[kept]]},
+        **{by: [called[number] for number in series[kept].tolist()]},
         **{name: numbers(each) for name, each in values.items()},
     )
     x, y = time_axis(time), value_axis("q50", values["q025"], values["q975"])

@@ -35,6 +35,7 @@ REMEMBERED = 2000
 OF_LARGE_KINDS = {
     "page": 20,
     "comparison": 20,
+    "rows": 20,
     "svg": 50,
     "of study": 50,
     "data": 1,

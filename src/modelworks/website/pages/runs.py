@@ -14,7 +14,7 @@ from modelworks.errors import Letter, ModelworksError
 from modelworks.report import words
 from modelworks.runs import NUMBER, Listing, Wanted, condition, folder_name
 from modelworks.website._house import Workspace
-from modelworks.website._render import at, page
+from modelworks.website._render import at, page, part
 from modelworks.website._studies import record
 from modelworks.website._views import views
 from modelworks.website.access.visits import Reader, Visit
@@ -209,7 +209,7 @@ def shown(
         listing=listing, asked=asked, facets=facets, columns=COLUMNS, column_of=column_of,
         more=asked.but(show=min(2 * show, MOST_SHOWN)) if listing.total > show < MOST_SHOWN else "",
         views=found, chosen=chosen, unknown=unknown, letters=letters, named=named,
-        **_numbers(workspace, listing, asked),
+        rows=_rows(workspace, listing, asked), names=workspace.index.names_in(listing),
     )  # fmt: skip
 
 
@@ -250,12 +250,20 @@ def _facets(asked: Asked, counts: Mapping[str, Mapping[str, int]], opened: str, 
     return found
 
 
-def _numbers(workspace: Workspace, listing: Listing, asked: Asked) -> dict[str, Any]:
-    """The numbers of the runs shown, which may stand in columns: their names and, of those that do, what is told."""
+def _rows(workspace: Workspace, listing: Listing, asked: Asked) -> str:
+    """The rows of the table, with those numbers that stand in columns."""
     keys = [row.key for row in listing.rows]
     chosen = [name.removeprefix(NUMBER) for name in asked.columns if name.startswith(NUMBER)]
     told = {key: {name: _told(record(workspace, key), name) for name in chosen} for key in keys if chosen}
-    return {"numbers": told, "names": workspace.index.names_in(listing)}
+
+    def drawn() -> str:
+        return part(
+            workspace.name, "run_rows.html.j2",
+            rows=listing.rows, columns=asked.columns, numbers=told, column_of=column_of,
+        )  # fmt: skip
+
+    numbers = tuple(tuple(each.items()) for each in told.values())
+    return workspace.remembered(("rows", asked.columns, listing.rows, numbers), drawn)
 
 
 def _told(said: Mapping[str, Any], name: str) -> tuple[str, str] | None:
