@@ -7,14 +7,17 @@ time that grows with what was sent of it, as Apache's `mod_reqtimeout` measures 
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import socket
+from collections.abc import Callable, Collection
 from typing import Any
 
 import h11
 from starlette.responses import PlainTextResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+_LOG = logging.getLogger(__name__)
 # A question, head and body, comes within so many seconds, and one more for each so many bytes of it.
 QUESTION_SECONDS, BYTES_A_SECOND = 30.0, 500
 # For so long a reader may take nothing of an answer of which there is more.
@@ -26,8 +29,10 @@ OTHER_FILES = 500
 COME_AGAIN_SECONDS = 5
 # What an answer that goes on until its reader leaves says of itself in the state of its request.
 ENDLESS = "endless"
-# So many who come wait at the door of a process until one of those that share it takes them.
-AT_THE_DOOR = 2048
+# For each reader that it has, a process leaves whoever comes to the others for so long, and no longer than that.
+YIELDED_SECONDS, MOST_YIELDED_SECONDS = 0.0002, 0.010
+# One more at once for so many that it has.
+AT_ONCE = 16
 _HALF_ASKED = (h11.IDLE, h11.SEND_BODY)
 _NOT_ANSWERED = (h11.IDLE, h11.SEND_RESPONSE)
 
@@ -43,23 +48,6 @@ def most_at_once() -> int:
     """How many connections this process keeps open at once."""
     now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_AT_ONCE if now == resource.RLIM_INFINITY else min(MOST_AT_ONCE, max(now - OTHER_FILES, now // 2))
-
-
-class FairLoop(asyncio.SelectorEventLoop):
-    """A loop that lets in one who comes, and answers before it lets in the next.
-
-    Several processes wait at one door. A loop as it is made lets in all who stand there, a hundred at once: the process
-    that looks first has them all, for as long as they stay, and the others have nobody.
-    """
-
-    async def create_server(self, *arguments: Any, **named: Any) -> asyncio.Server:
-        door: socket.socket | None = named.get("sock")
-        if door is None:
-            return await super().create_server(*arguments, **named)
-        # How many are let in at once and how many may wait are one number there.
-        made = await super().create_server(*arguments, **{**named, "backlog": 1})
-        door.listen(AT_THE_DOOR)
-        return made
 
 
 _too_many = PlainTextResponse(
@@ -152,3 +140,59 @@ class Connection(H11Protocol):
 _LATE = h11.Response(
     status_code=408, headers=[("Connection", "close"), ("Content-Length", "0")], reason=b"Request Timeout"
 )
+
+
+class FairLoop(asyncio.SelectorEventLoop):
+    """A loop that leaves whoever comes to the process that has the fewest.
+
+    Several processes wait at one door, and who is let in stays for as many pages as they look at. A loop as it is made
+    lets in all who stand there: the process that is woken first has most of the readers, and the others idle.
+    """
+
+    async def create_server(self, *arguments: Any, **named: Any) -> asyncio.Server:
+        made = await super().create_server(*arguments, **named)
+        factory, door = arguments[0], named.get("sock")
+        if door is not None:
+            _Doorkeeper(self, factory, door)
+        return made
+
+
+class _Doorkeeper:
+    """Lets in those who come to a socket, later the more there are already, so that a process with fewer is first."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, factory: Callable[[], Connection], door: socket.socket) -> None:
+        self._loop, self._factory, self._door = loop, factory, door
+        self._inside: set[asyncio.Task[Any]] = set()
+        self._connections: Collection[Any] = ()
+        loop.add_reader(door, self._somebody_comes)
+
+    def _somebody_comes(self) -> None:
+        self._loop.remove_reader(self._door)
+        self._loop.call_later(min(len(self._connections) * YIELDED_SECONDS, MOST_YIELDED_SECONDS), self._let_in)
+
+    def _let_in(self) -> None:
+        if self._door.fileno() < 0:
+            # The site has ended meanwhile.
+            return
+        try:
+            # Where thousands stand there, not one by one.
+            for _ in range(1 + len(self._connections) // AT_ONCE):
+                let_in, _ = self._door.accept()
+                let_in.setblocking(False)
+                task = self._loop.create_task(self._loop.connect_accepted_socket(self._made, let_in))
+                self._inside.add(task)
+                task.add_done_callback(self._inside.discard)
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            # Another process was first, or they have left.
+            pass
+        except OSError as error:
+            # No more files may be open: who is inside will leave.
+            _LOG.error("nobody more is let in for now: %s", error)
+            self._loop.call_later(1.0, self._let_in)
+            return
+        self._loop.add_reader(self._door, self._somebody_comes)
+
+    def _made(self) -> Connection:
+        made = self._factory()
+        self._connections = made.connections
+        return made
