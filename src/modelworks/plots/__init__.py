@@ -6,6 +6,7 @@ its name; `figures()` lists them all. Members are imported when they are used.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from modelworks.plots._rasterise import rasterise
 __all__ = ["PAPER_SCALE", "Figure", "drawn_rows", "figure", "figures", "names", "rasterise"]
 
 
+@functools.cache
 def names() -> tuple[str, ...]:
     """The figures there are, by name; nothing is imported.
 

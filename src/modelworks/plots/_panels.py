@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +82,20 @@ def numbers(values: Any) -> list[float | None]:
     [1.2346, None, 1200000]
     """
     array = np.asarray(values, dtype=np.float64)
-    return [shortened(value) if math.isfinite(value) else None for value in array.tolist()]
+    # Written by one call, as a figure has thousands.
+    written = f"%.{DIGITS}g " * len(array) % tuple(array.tolist())
+    short = np.where(_is_whole(array), array, np.array(written.split(), dtype=np.float64))
+    known, whole = np.isfinite(short), _is_whole(short)
+    if known.all() and not whole.any():
+        return cast("list[float | None]", short.tolist())
+    return [
+        int(value) if is_whole else value if is_known else None
+        for value, is_whole, is_known in zip(short.tolist(), whole.tolist(), known.tolist(), strict=True)
+    ]
+
+
+def _is_whole(array: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (np.rint(array) == array) & (np.abs(array) < EXACT)
 
 
 def shortened(value: float) -> float:

@@ -21,7 +21,7 @@ from modelworks.website._files import lent_files, stamps, yaml_files
 from modelworks.website._house import Workspace
 
 # The latest runs of a study among which one is looked for that is no variant of it.
-LOOKED_AT, MOST_LOOKS = 20, 50
+FIRST_LOOKED_AT, LOOKED_AT, MOST_LOOKS = 3, 20, 50
 # A run's list of what it was made from; never read further than this.
 CHECKSUMS, INPUTS = "checksums.json", "inputs/"
 # What is said of a run in the settings of the repository changes no result.
@@ -91,15 +91,19 @@ def resting_on(workspace: Workspace, file: str) -> list[Standing]:
 
 def latest(workspace: Workspace, study: str) -> Row | None:
     """The latest run with a verdict that is no variant of the study; else the latest of any kind."""
-    after = None
-    for _ in range(MOST_LOOKS):
-        rows = workspace.index.select(Wanted(study=study, limit=LOOKED_AT, after=after)).rows
-        own = [row for row in rows if not is_variant(workspace, row.key)]
-        if own or len(rows) < LOOKED_AT:
-            return next((row for row in own if row.verdict), own[0] if own else None)
-        # Whoever tries many variants makes more of them than are looked at at once.
+    after, own = None, None
+    # Whoever tries many variants makes more of them than are looked at at once.
+    for limit in (FIRST_LOOKED_AT, *[LOOKED_AT] * MOST_LOOKS):
+        rows = workspace.index.select(Wanted(study=study, limit=limit, after=after)).rows
+        for row in rows:
+            if not is_variant(workspace, row.key):
+                if row.verdict:
+                    return row
+                own = own or row
+        if len(rows) < limit or (own is not None and limit == LOOKED_AT):
+            break
         after = rows[-1].key
-    return None
+    return own
 
 
 def approved(workspace: Workspace, study: str) -> Row | None:
