@@ -470,3 +470,45 @@ def test_runs_of_a_verdict_are_counted_by_study_and_month(index: Index, publish:
     publish("flu-rate-2-3f5a1c", verdict="stop", rerun={"of": "Flu", "changes": ["value rate = 2"]})
     assert index.by_month("stop") == {("flu", "2026-11"): 2, ("tb", "2026-11"): 1}
     assert index.by_month("look") == {}
+
+
+def test_what_one_process_remembers_of_the_tables_another_one_has_changed(
+    store: Store, publish: Publish, url: str
+) -> None:
+    """Each keeps what it read of them until it hears that somebody looked since."""
+    with Index(store, url) as here, Index(store, url) as there:
+        first, second = publish(), publish()
+        assert set(ids(here.select())) == set(ids(there.select())) == {first.id, second.id}
+        state = here.state()
+        assert here.state() == there.state() == state
+        # Taken up there, so that here nothing is left to take up.
+        store.remark(first.key, "tag", "good", by="Ada")
+        assert ids(there.select(Wanted(tag="good"))) == [first.id]
+        assert ids(here.select(Wanted(tag="good"))) == [first.id]
+        assert here.state() == there.state() != state
+        shutil.rmtree(second.path)
+        third = publish()
+        assert set(ids(there.select())) == set(ids(here.select())) == {first.id, third.id}
+        (first.path / "run.json").chmod(0o644)
+        (first.path / "run.json").write_text("{", encoding="utf-8")
+        assert [len(each.select().damaged) for each in (there, here)] == [1, 1]
+        there.rebuild()
+        store.remark(third.key, "tag", "better", by="Ada")
+        assert ids(here.select(Wanted(tag="better"))) == ids(there.select(Wanted(tag="better"))) == [third.id]
+
+
+def test_nothing_new_is_one_question(store: Store, publish: Publish, index: Index) -> None:
+    """Every page begins with a look, and the tables of a hundred regions are not read for each."""
+    for name in ("flu", "tb", "covid"):
+        publish(name)
+    # What had changed just before it was looked at is looked at again.
+    for folder in (*store.root.rglob("*"), store.root):
+        if folder.is_dir():
+            os.utime(folder, (0, 0))
+    asked: list[str] = []
+    sqlalchemy.event.listen(index._engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    index.select()
+    index.refresh()
+    asked.clear()
+    index.refresh()
+    assert len(asked) == 1, asked

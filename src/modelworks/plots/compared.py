@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from modelworks.plots._figure import Figure
-from modelworks.plots._lines import DASHES, Look, lines_panel, look
+from modelworks.plots._lines import DASHES, SHOWN, Look, lines_panel, look
 from modelworks.plots._panels import QUANTILES, chosen, label, need_columns, small_multiples
 from modelworks.plots._theme import COLOURS, GREY
 
@@ -35,12 +37,18 @@ def draw(
     outputs : names of the outputs to draw, in order; all where not given
     labels : name of an output to its title
     """
+    import pandas as pd
+
     need_columns(quantiles, COLUMNS, "the table of runs")
     drawn_as = run_look([str(each) for each in quantiles["run"].unique()])
-    names = chosen(outputs, quantiles["output"].unique(), "output")
+    # By positions, and only what is drawn: a page waits for it.
+    output, known = pd.factorize(quantiles["output"])
+    read = quantiles[["run", "time", *SHOWN]]
     panels = [
-        lines_panel(quantiles[quantiles["output"] == name], label(name, labels), drawn_as, "run", index)
-        for index, name in enumerate(names)
+        lines_panel(
+            read.take(np.flatnonzero(output == known.get_loc(name))), label(name, labels), drawn_as, "run", index
+        )
+        for index, name in enumerate(chosen(outputs, known, "output"))
     ]
     return small_multiples("compared", title, CAPTION, panels)
 
