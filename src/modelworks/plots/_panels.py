@@ -95,7 +95,8 @@ def numbers(values: Any) -> list[float | None]:
 
 
 def _is_whole(array: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return (np.rint(array) == array) & (np.abs(array) < EXACT)
+    found: NDArray[np.bool_] = (np.rint(array) == array) & (np.abs(array) < EXACT)
+    return found
 
 
 def shortened(value: float) -> float:
