@@ -15,6 +15,7 @@ import pytest
 
 from modelworks.errors import ModelworksError
 from modelworks.report import Foresight, moved_by_chance, render_comparison
+from modelworks.report.comparison import run_titles
 from modelworks.runs import Run, Store, compare
 
 
@@ -147,6 +148,22 @@ def test_runs_with_nothing_in_common_have_tables_and_no_figures(compared_runs: l
     assert "data-specs" not in html
     assert f"flu · england · {compared_runs[0].id}" in html
     assert "no longer asked" in html
+
+
+def test_a_copy_of_a_study_is_called_by_its_study(compared_runs: list[Run]) -> None:
+    """The name of a copy says all that was assumed otherwise: over a figure it would be cut off."""
+    first, second, third = compared_runs[:3]
+    record = {**second.record, "study": "flu", "rerun": {"of": "Flu", "changes": ["prior rate = normal(1, 2)"]}}
+    copy = dataclasses.replace(second, key=second.key.replace("flu/", "flu-rate-normal-1-2-3f5a1c/"), record=record)
+    assert run_titles([first, copy]) == {first.id: first.id, copy.id: f"changed · {copy.id}"}
+    other = dataclasses.replace(third, key=third.key.replace("/england/", "/wales/"))
+    assert run_titles([copy, other]) == {copy.id: f"england · changed · {copy.id}", other.id: f"wales · {other.id}"}
+
+
+def test_a_long_table_is_folded(compared_runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelworks.report.comparison.MOST_IN_SIGHT", 1)
+    html = render_comparison(compare(compared_runs[:2]))
+    assert html.count('id="table-moved"') == html.count('id="table-moved-more"') == 1
 
 
 def test_the_website_leads_to_each_report(compared_runs: list[Run]) -> None:

@@ -12,7 +12,7 @@ from modelworks.report import words
 from modelworks.report._compared import draws_of, moved_by_chance, sections
 from modelworks.report._html import Shown, figure_scripts, show
 from modelworks.report._templates import environment, policy, stylesheet
-from modelworks.report._views import Cell, Column, Table
+from modelworks.report._views import MOST_IN_SIGHT, Cell, Column, Table
 from modelworks.report.page import Section
 from modelworks.runs import KINDS_OF_DIFFERENCE, Comparison, Difference, Number, Origin, Run
 
@@ -125,10 +125,17 @@ def render_comparison(
 
 
 def run_titles(runs: Sequence[Run]) -> dict[str, str]:
-    """What each run is called on a page: its id, with the study and the region where these are not all the same."""
-    names = [run.key.split("/") for run in runs]
-    told = [part for part in (0, 2) if len({each[part] for each in names}) > 1]
-    return {run.id: " · ".join([*(parts[k] for k in told), run.id]) for run, parts in zip(runs, names, strict=True)}
+    """What each run is called on a page: its id, with the study and the region where these are not all the same, and
+    whether something was assumed otherwise than the study says; the name of such a copy says all of it, and is long."""
+    named = [
+        (str(run.record.get("study") or run.study), run.key.split("/")[2], "changed" if "rerun" in run.record else "")
+        for run in runs
+    ]
+    told = [part for part in range(3) if len({each[part] for each in named}) > 1]
+    return {
+        run.id: " · ".join([*(each[part] for part in told if each[part]), run.id])
+        for run, each in zip(runs, named, strict=True)
+    }
 
 
 def _title(runs: Sequence[Run]) -> str:
@@ -173,7 +180,8 @@ def _numbers(numbers: Sequence[Number], titles: Mapping[str, str], chance: Set[t
         "the first to the last, and no more than chance where it is less than two of the Monte Carlo errors of both"
     )
     rows = tuple(_number_row(each, each.key in chance) for each in numbers)
-    return Table("moved", "Which numbers moved?", caption, columns, rows, stacks=False)
+    heading = "Which numbers moved?"
+    return Table("moved", heading, caption, columns, rows, stacks=False, in_sight=MOST_IN_SIGHT)
 
 
 def _number_row(number: Number, is_chance: bool) -> tuple[Cell, ...]:

@@ -35,8 +35,7 @@ class Trend:
 
     @property
     def is_empty(self) -> bool:
-        total = self.total
-        return not (total.took or total.caught.before or total.caught.after)
+        return self.total.is_empty
 
     def times(self) -> list[Bar]:
         """The median of each month as a bar: from the top, and its height."""

@@ -229,6 +229,11 @@ class Month:
         """The median; None where nothing was approved."""
         return median(self.took) if self.took else None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was approved and no error found."""
+        return not (self.took or self.caught.before or self.caught.after)
+
 
 def month_of(moment: datetime) -> str:
     """The month of UTC in which a moment lies.
