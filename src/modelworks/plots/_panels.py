@@ -78,8 +78,10 @@ def label(name: str, labels: Mapping[str, str] | None) -> str:
 def numbers(values: Any) -> list[float | None]:
     """Values for JSON, to the digits an eye can use; what is not finite is left blank.
 
-    >>> numbers([1.23456789, float("nan"), 1200000])
-    [1.2346, None, 1200000]
+    A whole number, as of people who were counted, is written exactly and without its point.
+
+    >>> numbers([1.23456789, 1234.5678, float("nan"), 1234567.0, 1e300])
+    [1.2346, 1234.6, None, 1234567, 1e+300]
     """
     array = np.asarray(values, dtype=np.float64)
     # Written by one call, as a figure has thousands.
@@ -97,18 +99,6 @@ def numbers(values: Any) -> list[float | None]:
 def _is_whole(array: NDArray[np.float64]) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = (np.rint(array) == array) & (np.abs(array) < EXACT)
     return found
-
-
-def shortened(value: float) -> float:
-    """A number to the digits an eye can use; a whole one, as of people who were counted, exactly and without its point.
-
-    >>> shortened(1234.5678), shortened(1234567.0), shortened(1e300)
-    (1234.6, 1234567, 1e+300)
-    """
-    if value.is_integer() and abs(value) < EXACT:
-        return int(value)
-    short = float(f"{value:.{DIGITS}g}")
-    return int(short) if short.is_integer() and abs(short) < EXACT else short
 
 
 def moments(times: Any) -> list[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelworks.diagnostics.checks.prior_sensitivity import SENSITIVE as MARKEDLY
 from modelworks.plots._bands import tooltip
 from modelworks.plots._figure import Figure, Spec
-from modelworks.plots._panels import chosen, columns, label, need_columns, numbers, shortened, small_multiples
+from modelworks.plots._panels import chosen, columns, label, need_columns, numbers, small_multiples
 from modelworks.plots._theme import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def panel(rows: pd.DataFrame, title: str) -> Spec:
             "x": {
                 "field": "distance",
                 "type": "quantitative",
-                "scale": {"domain": [0, shortened(end)]},
+                "scale": {"domain": numbers([0.0, end])},
                 "axis": {"title": None, "tickCount": 5},
             },
             "color": colour,

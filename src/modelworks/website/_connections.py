@@ -11,6 +11,7 @@ import logging
 import resource
 import socket
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import h11
@@ -175,22 +176,24 @@ class _Doorkeeper:
             # The site has ended meanwhile.
             return
         try:
-            # Where thousands stand there, not one by one.
-            for _ in range(1 + len(self._connections) // AT_ONCE):
-                let_in, _ = self._door.accept()
-                let_in.setblocking(False)
-                task = self._loop.create_task(self._loop.connect_accepted_socket(self._made, let_in))
-                self._inside.add(task)
-                task.add_done_callback(self._inside.discard)
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            # Another process was first, or they have left.
-            pass
+            # Another process may have been first, or they have left.
+            with suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
+                # Where thousands stand there, not one by one.
+                for _ in range(1 + len(self._connections) // AT_ONCE):
+                    self._lead_in(*self._door.accept())
         except OSError as error:
             # No more files may be open: who is inside will leave.
             _LOG.error("nobody more is let in for now: %s", error)
             self._loop.call_later(1.0, self._let_in)
             return
         self._loop.add_reader(self._door, self._somebody_comes)
+
+    def _lead_in(self, guest: socket.socket, _: Any) -> None:
+        guest.setblocking(False)
+        task = self._loop.create_task(self._loop.connect_accepted_socket(self._made, guest))
+        # A loop itself would let go of its tasks.
+        self._inside.add(task)
+        task.add_done_callback(self._inside.discard)
 
     def _made(self) -> Connection:
         made = self._factory()
