@@ -153,8 +153,9 @@ def test_runs_with_nothing_in_common_have_tables_and_no_figures(compared_runs: l
 def test_a_copy_of_a_study_is_called_by_its_study(compared_runs: list[Run]) -> None:
     """The name of a copy says all that was assumed otherwise: over a figure it would be cut off."""
     first, second, third = compared_runs[:3]
-    record = {**second.record, "study": "flu", "rerun": {"of": "Flu", "changes": ["prior rate = normal(1, 2)"]}}
-    copy = dataclasses.replace(second, key=second.key.replace("flu/", "flu-rate-normal-1-2-3f5a1c/"), record=record)
+    name = "flu-rate-normal-1-2-3f5a1c"
+    record = {**second.record, "study": name, "rerun": {"of": "flu", "changes": ["prior rate = normal(1, 2)"]}}
+    copy = dataclasses.replace(second, key=second.key.replace("flu/", f"{name}/"), record=record)
     assert run_titles([first, copy]) == {first.id: first.id, copy.id: f"changed · {copy.id}"}
     other = dataclasses.replace(third, key=third.key.replace("/england/", "/wales/"))
     assert run_titles([copy, other]) == {copy.id: f"england · changed · {copy.id}", other.id: f"wales · {other.id}"}

@@ -127,9 +127,10 @@ def render_comparison(
 def run_titles(runs: Sequence[Run]) -> dict[str, str]:
     """What each run is called on a page: its id, with the study and the region where these are not all the same, and
     whether something was assumed otherwise than the study says; the name of such a copy says all of it, and is long."""
+    copies = [run.record.get("rerun") or {} for run in runs]
     named = [
-        (str(run.record.get("study") or run.study), run.key.split("/")[2], "changed" if "rerun" in run.record else "")
-        for run in runs
+        (str(copy.get("of") or run.study), run.key.split("/")[2], "changed" if copy else "")
+        for run, copy in zip(runs, copies, strict=True)
     ]
     told = [part for part in range(3) if len({each[part] for each in named}) > 1]
     return {
