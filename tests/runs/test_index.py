@@ -389,7 +389,7 @@ def shown(index: Index) -> tuple[object, ...]:
 
 TestLife = pytest.mark.slow(Life.TestCase)
 TestLife.settings = settings(
-    max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

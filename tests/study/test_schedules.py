@@ -206,7 +206,7 @@ def test_a_branch_that_moved_is_run_as_it_is_there(repository: Path, quick: Path
     look(repository, MONDAY)
     worked(repository)
     found = jobs(repository)
-    assert [each.state for each in found] == ["done", "done"], [each.outcome for each in found]
+    assert len(found) == 2, [(each.state, each.outcome) for each in found]
     made, due = found
     assert (due.state, made.state) == ("done", "done"), (due.outcome, made.outcome)
     copied = Path(made.order.task["study"]) / "parameters.yaml"

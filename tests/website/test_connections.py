@@ -23,11 +23,12 @@ class Guest(asyncio.Protocol):
         self._came = came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
         self.connections.add(transport)
         self._came(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     def connection_lost(self, _: Exception | None) -> None:
-        self.connections.clear()
+        self.connections.discard(self._transport)
 
 
 def test_processes_that_share_a_door_share_who_comes_and_hold_no_answer_back() -> None:

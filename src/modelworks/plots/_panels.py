@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +88,6 @@ def numbers(values: Any) -> list[float | None]:
     written = f"%.{DIGITS}g " * len(array) % tuple(array.tolist())
     short = np.where(_is_whole(array), array, np.array(written.split(), dtype=np.float64))
     known, whole = np.isfinite(short), _is_whole(short)
-    if known.all() and not whole.any():
-        return cast("list[float | None]", short.tolist())
     return [
         int(value) if is_whole else value if is_known else None
         for value, is_whole, is_known in zip(short.tolist(), whole.tolist(), known.tolist(), strict=True)

@@ -20,6 +20,7 @@ from modelworks.inputs.repository import SETTINGS, Repository
 from modelworks.jobs import Queue
 from modelworks.runs import Index, Run, Store, usage
 from modelworks.study import index_around, jobs_of, queue_around, store_around
+from modelworks.website._files import stamps
 from modelworks.website._settings import Settings
 from modelworks.website._storage import Storage
 from modelworks.website._team_code import OF_FIGURES, OF_FILES, TeamCode
@@ -127,14 +128,8 @@ class Workspace:
         """The files that models and studies are written in, and what tells whether one was written since."""
         # By texts alone: it is asked for many pages.
         walks = (os.walk(self.root / folder) for folder in ("models", "studies"))
-        files = sorted(
-            f"{folder}/{name}"
-            for walk in walks
-            for folder, _, names in walk
-            for name in names
-            if name.endswith(_OF_MODELS)
-        )
-        return tuple((file, found.st_mtime_ns, found.st_size) for file in files for found in [os.stat(file)])
+        files = (f"{folder}/{name}" for walk in walks for folder, _, names in walk for name in names)
+        return stamps(sorted(file for file in files if file.endswith(_OF_MODELS)))
 
     def of_run(self, run: Run, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """The same with the model that a run keeps, which never changes."""
