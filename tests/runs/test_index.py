@@ -22,6 +22,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from modelworks.errors import ModelworksError
 from modelworks.runs import Index, Listing, Run, Store, Wanted, condition, propose, sign, withdraw
+from modelworks.runs._index_tables import SCHEMA
 
 Publish = Callable[..., Run]
 
@@ -260,6 +261,22 @@ def test_an_index_of_another_edition_is_made_anew(
     assert ids(Index(store, url).select()) == [run.id]
     monkeypatch.setattr("modelworks.runs._index_upkeep.EDITION", 0)
     assert ids(Index(store, url).select()) == [run.id]
+
+
+def test_tables_that_another_makes_in_the_same_moment_are_taken(store: Store, url: str, publish: Publish) -> None:
+    """Between the question that finds none and the one whether there are none, they may have come."""
+    run = publish()
+    with Index(store, url) as first, Index(store, url) as other:
+        SCHEMA.drop_all(first._engine)
+        failed: list[str] = []
+
+        def made_by_another(context: sqlalchemy.engine.ExceptionContext) -> None:
+            failed.append(str(context.original_exception))
+            other.refresh()
+
+        sqlalchemy.event.listen(first._engine, "handle_error", made_by_another)
+        assert ids(first.select()) == [run.id]
+        assert len(failed) == 1, failed
 
 
 @pytest.mark.needs("psycopg")

@@ -214,15 +214,17 @@ class Upkeep:
 
     def _about(self) -> Mapping[str, str]:
         """What the tables that are there are about; nothing, where there are none."""
+        here = {"here": self._store.address}
         with self._engine.connect() as connection:
             try:
-                found = connection.execute(_ABOUT_BOTH, {"here": self._store.address})
-                return {row.name: row.value for row in found}
+                found = connection.execute(_ABOUT_BOTH, here)
             except (OperationalError, ProgrammingError):
                 # Asked only now: of every question that comes, all but the first find their tables.
-                if sql.inspect(connection).has_table(ABOUT.name):
-                    raise
-                return {}
+                if not sql.inspect(connection).has_table(ABOUT.name):
+                    return {}
+                # Somebody else made them between the two questions; what is wrong otherwise is said again.
+                found = connection.execute(_ABOUT_BOTH, here)
+            return {row.name: row.value for row in found}
 
     def _throw_away(self) -> None:
         """Remove a file that is no database."""
