@@ -64,7 +64,7 @@ def test_the_first_who_looks_waits_and_is_told(storage: Storage) -> None:
     assert runs(storage.look()) == 1
 
 
-def test_looks_in_a_row_share_one_measure_until_that_took_a_twentieth_of_the_time(
+def test_looks_in_a_row_share_one_measure_until_that_took_a_small_part_of_the_time(
     storage: Storage, measure: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_storage, "PATIENCE_SECONDS", PATIENCE_SECONDS)

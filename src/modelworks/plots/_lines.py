@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelworks.plots._bands import area, pointer_point
 from modelworks.plots._figure import Spec
@@ -62,23 +64,46 @@ def channels(by: str, drawn_as: Look) -> tuple[Spec, Spec]:
     return told | {"scale": drawn_as["color"]}, told | {"scale": drawn_as["strokeDash"]}
 
 
-def lines_panel(rows: pd.DataFrame, title: str | Spec, drawn_as: Look, by: str, index: int) -> Spec:
-    """The series of `rows`, one for each value of the column `by`; the last lies on top."""
-    import pandas as pd
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Rows of several series: of which each is, as a place among `names`, at what time, and its quantiles `SHOWN`."""
 
-    # By positions: of two runs side by side, tables of tables cost more than all else of a page.
-    series, names = pd.factorize(rows[by])
-    called = [str(name) for name in names]
-    time = rows["time"].to_numpy()
-    places = [np.flatnonzero(series == number) for number in range(len(called))]
-    kept = np.concatenate([each[np.argsort(time[each])][thin(len(each), MOST_ROWS)] for each in places])
-    time, values = time[kept], {name: rows[name].to_numpy()[kept] for name in SHOWN}
+    names: Sequence[str]
+    series: NDArray[np.intp]
+    time: NDArray[np.datetime64]
+    values: Mapping[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, by: str) -> Lines:
+        """The series of a table, one for each value of its column `by`."""
+        import pandas as pd
+
+        # By positions: of two runs side by side, tables of tables cost more than all else of a page.
+        series, names = pd.factorize(rows[by])
+        values = {name: rows[name].to_numpy() for name in SHOWN}
+        return cls([str(name) for name in names], series, rows["time"].to_numpy(), values)
+
+    def at(self, places: NDArray[np.intp]) -> Lines:
+        """Some of the rows."""
+        values = {name: each[places] for name, each in self.values.items()}
+        return Lines(self.names, self.series[places], self.time[places], values)
+
+    def drawn(self) -> Lines:
+        """The rows to draw, series by series and each in the order of time, at most `MOST_ROWS` of it."""
+        series = [np.flatnonzero(self.series == number) for number in range(len(self.names))]
+        in_time = [each[np.argsort(self.time[each])] for each in series]
+        return self.at(np.concatenate([each[thin(len(each), MOST_ROWS)] for each in in_time]))
+
+
+def lines_panel(lines: Lines, title: str | Spec, drawn_as: Look, by: str, index: int) -> Spec:
+    """The series in one panel, told apart by what the figure's data call `by`; the last lies on top."""
+    shown = lines.drawn()
     data = columns(
-        time=moments(time),
-        **{by: [called[number] for number in series[kept].tolist()]},
-        **{name: numbers(each) for name, each in values.items()},
+        time=moments(shown.time),
+        **{by: [shown.names[number] for number in shown.series.tolist()]},
+        **{name: numbers(each) for name, each in shown.values.items()},
     )
-    x, y = time_axis(time), value_axis("q50", values["q025"], values["q975"])
+    x, y = time_axis(shown.time), value_axis("q50", shown.values["q025"], shown.values["q975"])
     colour, dash = channels(by, drawn_as)
     band = coloured(area(x, y, "q025", "q975", 0.16), colour)
     line = {

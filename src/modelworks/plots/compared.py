@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modelworks.plots._figure import Figure
-from modelworks.plots._lines import DASHES, SHOWN, Look, lines_panel, look
+from modelworks.plots._lines import DASHES, Lines, Look, lines_panel, look
 from modelworks.plots._panels import QUANTILES, chosen, label, need_columns, small_multiples
 from modelworks.plots._theme import COLOURS, GREY
 
@@ -40,15 +40,15 @@ def draw(
     import pandas as pd
 
     need_columns(quantiles, COLUMNS, "the table of runs")
-    drawn_as = run_look([str(each) for each in quantiles["run"].unique()])
-    # By positions, and only what is drawn: a page waits for it.
+    # By positions, of arrays: a page waits for it.
     output, known = pd.factorize(quantiles["output"])
-    read = quantiles[["run", "time", *SHOWN]]
+    lines = Lines.of(quantiles, "run")
+    drawn_as = run_look(lines.names)
+    names = chosen(outputs, known, "output")
+    of_each = [lines.at(np.flatnonzero(output == known.get_loc(name))) for name in names]
     panels = [
-        lines_panel(
-            read.take(np.flatnonzero(output == known.get_loc(name))), label(name, labels), drawn_as, "run", index
-        )
-        for index, name in enumerate(chosen(outputs, known, "output"))
+        lines_panel(each, label(name, labels), drawn_as, "run", index)
+        for index, (name, each) in enumerate(zip(names, of_each, strict=True))
     ]
     return small_multiples("compared", title, CAPTION, panels)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelworks.errors import fail, near
 from modelworks.plots._figure import Figure, Spec
-from modelworks.plots._lines import DASHES, Look, lines_panel, look
+from modelworks.plots._lines import DASHES, Lines, Look, lines_panel, look
 from modelworks.plots._panels import (
     QUANTILES,
     chosen,
@@ -51,16 +51,16 @@ def draw(
     drawn_as = scenario_look(scenarios, baseline, labels)
     panels: list[Spec] = []
     for name in chosen(outputs, quantiles["output"], "output"):
-        rows = titled(quantiles[quantiles["output"] == name], labels)
+        lines = Lines.of(titled(quantiles[quantiles["output"] == name], labels), "scenario")
         heading = {"text": label(name, labels), "subtitle": "In each scenario"}
-        panels.append(lines_panel(rows, heading, drawn_as, "scenario", len(panels)))
+        panels.append(lines_panel(lines, heading, drawn_as, "scenario", len(panels)))
         if differences is not None:
             need_columns(differences, COLUMNS, "the table of differences")
             other = differences[(differences["output"] == name) & (differences["scenario"] != baseline)]
             if len(other):
                 heading = {**heading, "subtitle": f"Difference from: {label(baseline, labels)}"}
-                rows = titled(other, labels)
-                drawn = lines_panel(rows, heading, drawn_as, "scenario", len(panels))
+                lines = Lines.of(titled(other, labels), "scenario")
+                drawn = lines_panel(lines, heading, drawn_as, "scenario", len(panels))
                 panels.append(with_level(drawn, 0.0))
     return small_multiples("scenarios", title, caption(differences is not None, label(baseline, labels)), panels)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelworks.plots._figure import Figure, Spec
-from modelworks.plots._lines import DASHES, lines_panel, look
+from modelworks.plots._lines import DASHES, Lines, lines_panel, look
 from modelworks.plots._panels import QUANTILES, chosen, label, need_columns, small_multiples
 from modelworks.plots._theme import COLOURS
 
@@ -64,4 +64,4 @@ def panel(rows: pd.DataFrame, strata: Sequence[str], title: str, index: int) -> 
     """One output in some strata."""
     dashes = [DASHES[place % len(DASHES)] for place in range(len(strata))]
     drawn_as = look(strata, COLOURS[: len(strata)], dashes)
-    return lines_panel(rows[rows["stratum"].isin(strata)], title, drawn_as, "stratum", index)
+    return lines_panel(Lines.of(rows[rows["stratum"].isin(strata)], "stratum"), title, drawn_as, "stratum", index)

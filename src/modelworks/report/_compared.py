@@ -20,7 +20,7 @@ from modelworks.report.page import Section
 from modelworks.runs import Comparison, Number, Run
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from modelworks.plots import Figure
 
@@ -92,21 +92,25 @@ def sections(comparison: Comparison, titles: Mapping[str, str], drawn: Drawn) ->
 
 def _over_time(runs: Sequence[Run], titles: Mapping[str, str]) -> Section | None:
     """The baseline's outputs that more than one run has, those of a single series first."""
-    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    tables = [table.assign(run=titles[run.id]) for run in runs for table in [_baseline(run)] if table is not None]
-    if len(tables) < 2:
-        return None
-    runs_with = Counter(str(name) for table in tables for name in table["output"].unique())
+    tables = {titles[run.id]: table for run in runs if (table := _baseline(run)) is not None}
+    runs_with = Counter(name for table in tables.values() for name in table["output"].unique().to_pylist())
     shared = sorted((name for name, runs in runs_with.items() if runs > 1), key=lambda name: "[" in name)
     if not shared:
         return None
-    together = pd.concat(tables, ignore_index=True)
-    figure = plots.figure("compared")(together, outputs=shared[:MOST_PANELS], title="What the model says")
+    drawn = shared[:MOST_PANELS]
+    # One table for pandas: a page waits for it, and one of each run costs as much as to draw them.
+    rows = [table.filter(pc.is_in(table["output"], pa.array(drawn, table["output"].type))) for table in tables.values()]
+    titled = [each.append_column("run", pa.repeat(title, len(each))) for title, each in zip(tables, rows, strict=True)]
+    together = pa.concat_tables(titled, promote_options="permissive").to_pandas(use_threads=False)
+    figure = plots.figure("compared")(together, outputs=drawn, title="What the model says")
     return Section("Over time", (figure,), _left_out(shared, "output"))
 
 
-def _baseline(run: Run) -> pd.DataFrame | None:
+def _baseline(run: Run) -> pa.Table | None:
+    """What a run says without a scenario, as a table of quantiles of each output over time."""
     with _readable(run, "project/outputs.parquet") as path:
         if path is None:
             return None
@@ -118,8 +122,7 @@ def _baseline(run: Run) -> pd.DataFrame | None:
             table = opened.read(use_threads=False)
         names = table["scenario"].unique().to_pylist()
         wanted = BASELINE if BASELINE in names else names[0]
-        found: pd.DataFrame = table.filter(pc.equal(table["scenario"], wanted)).to_pandas(use_threads=False)
-        return found
+        return table.filter(pc.equal(table["scenario"], wanted))
 
 
 def _draws(

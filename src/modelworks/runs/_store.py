@@ -222,7 +222,7 @@ class Store:
         innermost folder by hand, and nothing else, does not show here; `stamp` tells of it.
         """
         look = _Look(self.root, seen)
-        for region in self._regions():
+        for region in self._below(DEPTH - 2):
             look.at(region, known)
         look.at_what_is_gone(known)
         return look.changes()
@@ -293,25 +293,23 @@ class Store:
 
     def published(self, study: str | None = None) -> Iterator[str]:
         """The key of every published run; attempts and anything hidden are no runs."""
-        folders = (each for each in self._levels(DEPTH, study) if _FOLDER.fullmatch(each.name) and each.is_dir())
-        return (folder.relative_to(self.root).as_posix() for folder in sorted(folders))
+        found = (key for key in self._below(DEPTH, study) if _FOLDER.fullmatch(key.rpartition("/")[2]))
+        there = (key for key in found if os.path.isdir(f"{self.root}/{key}"))
+        # By each of their names, as folders are listed: a hyphen comes before a slash.
+        return iter(sorted(there, key=lambda key: key.split("/")))
 
     def _release(self, made: Attempt, key: str) -> bool:
         """Make an assembled run visible, at one stroke; False where its place is taken."""
         _look_again((self.root / key).parent)
         return made.publish(self.root / key)
 
-    def _levels(self, depth: int, study: str | None = None) -> list[Path]:
-        """Everything that lies so deep in the store, of one study or of all; nothing hidden."""
-        levels = [self.root] if study is None else [self.root / study]
-        for _ in range(depth - (study is not None)):
-            levels = [above / name for above in levels for name in _names(above)]
-        return levels
+    def _below(self, depth: int, study: str | None = None) -> list[str]:
+        """Everything that lies so deep in the store, of one study or of all; nothing hidden.
 
-    def _regions(self) -> list[str]:
-        """Every folder `study/model/region`; by texts alone, for each listing of runs begins here."""
-        found = _names(self.root)
-        for _ in range(DEPTH - 3):
+        By texts alone, for each look at the store begins here.
+        """
+        found = _names(self.root) if study is None else [study]
+        for _ in range(depth - 1):
             found = [f"{above}/{name}" for above in found for name in _names(f"{self.root}/{above}")]
         return found
 

@@ -165,9 +165,15 @@ class DiskSizes:
         return freed
 
 
-def _files(folder: Path) -> Iterator[os.stat_result]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            # Gone, where another process moves the run away meanwhile.
+def _files(folder: str | Path) -> Iterator[os.stat_result]:
+    # Not by `os.walk`, which takes twice as long, of all files of ten thousand runs. What can not be listed is passed
+    # over as there; it is gone, where another process moves the run away meanwhile.
+    inside: list[os.DirEntry[str]] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        inside.extend(found)
+    for each in inside:
+        if each.is_dir(follow_symlinks=False):
+            yield from _files(each.path)
+        else:
             with contextlib.suppress(FileNotFoundError):
-                yield os.lstat(os.path.join(parent, name))
+                yield each.stat(follow_symlinks=False)

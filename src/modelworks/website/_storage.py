@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 0.05
 # Who is the first to look waits so long.
 FIRST_SECONDS = 10.0
 # Somebody who looks again and again has it measured for no more than this part of the time.
-SHARE = 1 / 20
+SHARE = 1 / 100
 
 
 @dataclass(frozen=True, slots=True)
