@@ -59,6 +59,10 @@ class Row:
 
 
 _LATEST = (RUNS.c.time.desc(), RUNS.c.id.desc())
+# Asked for many pages, so they are put together once.
+_HERE = sql.bindparam("here")
+_BY_ID = sql.select(RUNS.c.key).where(RUNS.c.store == _HERE, RUNS.c.id == sql.bindparam("digits")).limit(2)
+_SPOKEN = sql.select(WORDS.c.said).where(WORDS.c.store == _HERE)
 # What a row of the table says of a run, in the order of `Row`: all but its tags and its promotion.
 _TOLD = operator.attrgetter(*list(Row.__dataclass_fields__)[:-2])
 
@@ -212,9 +216,8 @@ class Index(Upkeep):
             return self._waiting[1]
 
     def _spoken(self) -> list[Word]:
-        asked = sql.select(WORDS.c.said).where(WORDS.c.store == self._store.address)
         with self._engine.connect() as connection:
-            return [word_of(said) for said in connection.execute(asked).scalars()]
+            return [word_of(said) for said in connection.execute(_SPOKEN, {"here": self._store.address}).scalars()]
 
     def seal(self, key: str) -> str | None:
         """The SHA-256 of a run's list of checksums, as it is now."""
@@ -225,10 +228,12 @@ class Index(Upkeep):
         self.refresh()
         wanted = digits.lower()
         # Whoever writes all of it, as every address of the website does, is answered without a look at the others.
-        is_whole = len(wanted) == ID_DIGITS
-        asked = self._keys(RUNS, RUNS.c.id == wanted if is_whole else RUNS.c.id.startswith(wanted, autoescape=True))
+        if len(wanted) == ID_DIGITS:
+            asked = _BY_ID
+        else:
+            asked = self._keys(RUNS, RUNS.c.id.startswith(wanted, autoescape=True)).limit(2)
         with self._answering(), self._engine.connect() as connection:
-            return list(connection.execute(asked.limit(2)).scalars())
+            return list(connection.execute(asked, {"here": self._store.address, "digits": wanted}).scalars())
 
     def part(self, key: str, name: str) -> Mapping[str, Any]:
         """A file of a run that holds a mapping as JSON; R103 where it can not be read."""

@@ -68,7 +68,9 @@ def _file(run: Run, file: str, /, **names: str) -> Iterator[pa.Table]:
     """A table of the run's folder, with some columns under other names; nothing where it is not there."""
     path = run.file(file)
     if path is not None:
-        table = pq.read_table(path, use_threads=False)
+        # Half the price of `read_table`, which takes it for one of many.
+        with pq.ParquetFile(path) as opened:
+            table = opened.read(use_threads=False)
         yield table.rename_columns([names.get(each, each) for each in table.column_names])
 
 
