@@ -60,7 +60,7 @@ class Row:
 
 _LATEST = (RUNS.c.time.desc(), RUNS.c.id.desc())
 # Asked for many pages, so they are put together once.
-_HERE = sql.bindparam("here")
+_HERE: sql.BindParameter[str] = sql.bindparam("here")
 _BY_ID = sql.select(RUNS.c.key).where(RUNS.c.store == _HERE, RUNS.c.id == sql.bindparam("digits")).limit(2)
 _SPOKEN = sql.select(WORDS.c.said).where(WORDS.c.store == _HERE)
 # What a row of the table says of a run, in the order of `Row`: all but its tags and its promotion.
