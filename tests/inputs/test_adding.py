@@ -92,6 +92,49 @@ def test_days_that_may_be_two_days_are_asked_about(root: Path) -> None:
     assert str(Catalogue.read(root)["new-cases"].table()["date"][0].date()) == "2021-03-04"
 
 
+@pytest.mark.parametrize("sign", ".,")
+@pytest.mark.parametrize(("numbers", "wanted"), [("decimals", 1.204), ("thousands", 1204.0)])
+def test_numbers_that_may_be_two_are_asked_about(root: Path, sign: str, numbers: str, wanted: float) -> None:
+    content = f"place;cases\nA;986\nB;1{sign}204\n"
+    told = add(root, content, "--no-questions", *SAID)
+    assert code(told) == "D120"
+    assert f"`1{sign}204` is 1.204 with decimals, and 1204 in thousands" in str(told.exception)
+    assert add(root, content, "--no-questions", *SAID, "--numbers", numbers).exit_code == 0
+    assert Catalogue.read(root)["new-cases"].table()["cases"].tolist() == [986.0, wanted]
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [
+        (["0.986", "1.204"], [0.986, 1.204]),
+        (["0,986", "1,204"], [0.986, 1.204]),
+        (["9860", "1.204"], [9860.0, 1.204]),
+        (["98.6", "1.204"], [98.6, 1.204]),
+        (["986", "1,204,500"], [986.0, 1204500.0]),
+        (["986", "1.204.500"], [986.0, 1204500.0]),
+        (["98,6", "1.204"], [98.6, 1204.0]),
+    ],
+)
+def test_what_another_number_of_the_column_decides_is_not_asked(
+    root: Path, cells: list[str], wanted: list[float]
+) -> None:
+    rows = "".join(f"{place};{cell}\n" for place, cell in zip("AB", cells, strict=True))
+    assert add(root, f"place;cases\n{rows}", "--no-questions", *SAID).exit_code == 0
+    assert Catalogue.read(root)["new-cases"].table()["cases"].tolist() == wanted
+
+
+@pytest.mark.parametrize(("other", "cell", "wanted"), [("0.5", "1.204", 1.204), ("7,25", "1.204", 1204.0),
+                                                       ("0.5", "1,204", 1204.0), ("7,25", "1,204", 1.204)])  # fmt: skip
+def test_what_another_column_of_the_file_decides_is_not_asked(root: Path, other: str, cell: str, wanted: float) -> None:
+    assert add(root, f"place;tested;cases\nA;{other};986\nB;1;{cell}\n", "--no-questions", *SAID).exit_code == 0
+    assert Catalogue.read(root)["new-cases"].table()["cases"].tolist() == [986.0, wanted]
+
+
+def test_a_share_is_not_above_all(root: Path) -> None:
+    assert add(root, "place;percent\nA;98\nB;1.204\n", "--no-questions", *SAID).exit_code == 0
+    assert Catalogue.read(root)["new-cases"].table()["percent"].tolist() == [98.0, 1.204]
+
+
 def test_nothing_is_added_twice_or_written_over(root: Path) -> None:
     assert add(root, "a,b\n1,2\n", "--no-questions", *SAID).exit_code == 0
     assert code(add(root, "a,b\n1,2\n", "--no-questions", *SAID, file="copy.csv")) == "D145"

@@ -167,6 +167,16 @@ def test_days_that_may_be_two_are_asked_for(site: dict[str, TestClient], root: P
     assert "2021-04-03 to 2021-04-04" in re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", proposed.text))
 
 
+def test_numbers_that_may_be_two_are_asked_for(site: dict[str, TestClient], root: Path) -> None:
+    modeller, table = site["modeller"], b"day;cases\n2021-01-01;986\n2021-01-02;1.204\n"
+    asked = send(modeller, table)
+    assert asked.status_code == 422
+    assert "D120" in asked.text
+    send(modeller, table, numbers="thousands")
+    proposed = say(modeller, name="autumn")
+    assert "986 to 1204" in re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", proposed.text))
+
+
 def test_two_that_are_proposed_at_once_are_both_taken(site: dict[str, TestClient], root: Path) -> None:
     """Each adds its entry at the end of the same catalogue, which git alone would call a conflict."""
     modeller, reviewer, places = site["modeller"], site["reviewer"], []

@@ -46,6 +46,9 @@ UNASKED = (
     help="How its letters are written.",
 )
 @click.option("--days", type=click.Choice(["day/month/year", "month/day/year"]), help="How it writes its days.")
+@click.option(
+    "--numbers", type=click.Choice(["decimals", "thousands"]), help="What the last three digits are in 1.204 or 1,204."
+)
 @click.option("--text", "texts", multiple=True, help="A column of texts, though it looks like numbers or days.")
 @click.option("--sensitive", is_flag=True, help="Nobody without a key may see it: it is encrypted.")
 @click.option("--large", is_flag=True, help="Too large for git: kept in the store of large files.")
@@ -63,8 +66,8 @@ def add_data(file_or_url: str, texts: tuple[str, ...], no_questions: bool, **sai
         is_url = "://" in file_or_url
         path = fetch_new(file_or_url, Path(folder)) if is_url else Path(file_or_url)
         form = TextForm(said.pop("separator") or "", said.pop("encoding"))
-        days = said.pop("days") or ""
-        proposal = propose(path, catalogue, sheet=said["sheet"], days=days, texts=texts, form=form)
+        written = {name: said.pop(name) or "" for name in ("days", "numbers")}
+        proposal = propose(path, catalogue, sheet=said["sheet"], texts=texts, form=form, **written)
         proposal = _asked(proposal, {"url": file_or_url if is_url else "", **said}, no_questions)
         entry, remarks = add(proposal, root, date.today())
     show(entry.rstrip())

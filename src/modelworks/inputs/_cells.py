@@ -67,7 +67,8 @@ USUAL_FORM = TextForm()
 class Cells:
     """A table in text: `rows` are as long as the `header`, and each stands (ends) on its line of the file.
 
-    `letters` are Excel's names of the columns, where it is a sheet.
+    `letters` are Excel's names of the columns, where it is a sheet; `is_text` says that its numbers stand as somebody
+    wrote them.
     """
 
     file: str
@@ -75,10 +76,15 @@ class Cells:
     rows: list[Sequence[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     letters: list[str] = field(default_factory=list)
+    is_text: bool = False
 
     def column(self, name: str) -> list[str]:
         k = self.header.index(name)
         return [row[k].strip() for row in self.rows]
+
+    def all(self) -> Iterator[str]:
+        """Every cell of the rows."""
+        return (cell.strip() for row in self.rows for cell in row)
 
     def cell(self, name: str, row: int) -> str:
         """A cell as its reader finds it: ` (C5)` in a sheet, nothing where line and column say enough."""
@@ -145,7 +151,7 @@ def _of_text(found: bytes, file: str, separator: str, header: int, encoding: str
             file, "is a web page, not a table", "look at it in a browser: the address of the file itself is another"
         )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    cells = Cells(file)
+    cells = Cells(file, is_text=True)
     try:
         for row in reader:
             if reader.line_num < header:

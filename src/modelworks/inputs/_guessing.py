@@ -11,12 +11,31 @@ from dataclasses import dataclass
 from modelworks.errors import Letters, ModelworksError
 from modelworks.inputs._cells import MISSING, USUAL_FORM, Cells, TextForm, read_cells
 from modelworks.inputs._nodes import shortened
-from modelworks.inputs._written import DECIMAL_COMMA, ISO, PLAIN, THOUSANDS, hint_about_days, layouts_of, number_of
+from modelworks.inputs._written import (
+    DECIMAL_COMMA,
+    ISO,
+    PLAIN,
+    THOUSANDS,
+    decimal_sign,
+    doubtful,
+    hint_about_days,
+    hint_about_doubt,
+    layouts_of,
+    number_of,
+    two_numbers,
+)
+from modelworks.inputs.parameters import largest_share
 
 # Titles above a table are seldom longer.
 HEADER_WITHIN = 20
 # A column of which so many cells are numbers, or days, was meant to be one.
 MOSTLY = 0.5
+# What three digits may be behind a sign, as in 1.204 and 1,204, and how numbers are then written.
+BEHIND_A_SIGN = ("decimals", "thousands")
+_OF_TWO = {
+    ".": dict(zip(BEHIND_A_SIGN, (PLAIN, DECIMAL_COMMA), strict=True)),
+    ",": dict(zip(BEHIND_A_SIGN, (DECIMAL_COMMA, THOUSANDS), strict=True)),
+}
 # What a name of a column says of its unit, the first that fits.
 _UNITS = (
     (r"percent|pct|%", "percent"),
@@ -46,7 +65,7 @@ class Guess:
         """The column as the catalogue has it."""
         said = [f"unit: {quoted(self.unit)}", f"meaning: {quoted(self.meaning)}"]
         said += ["lower: 0"] if self.at_least_zero and self.unit not in ("date", "text") else []
-        said += [f"written: {self.written}"] if self.unit != "text" and self.written not in ("", ISO, PLAIN) else []
+        said += [f"written: {self.written}"] if self.unit != "text" and self.written not in ("", ISO) else []
         return f"{{{', '.join(said)}}}"
 
 
@@ -83,13 +102,15 @@ def _is_value(text: str) -> bool:
     return number_of(text, THOUSANDS) is not None or bool(layouts_of([text]))
 
 
-def guess_columns(cells: Cells, days: str, texts: Sequence[str]) -> tuple[Guess, ...]:
-    """What each column holds. `days` is how days are written where that can not be seen, `texts` are columns of texts.
+def guess_columns(cells: Cells, days: str, numbers: str, texts: Sequence[str]) -> tuple[Guess, ...]:
+    """What each column holds. `days` and `numbers` (one of `BEHIND_A_SIGN`) are how these are written where that can
+    not be seen, `texts` are columns of texts.
 
     Raises
     ------
     ModelworksError
-        D106 or D108 for each column that is mostly numbers or days, and not all of it; D108 for days that may be two.
+        D106 or D108 for each column that is mostly numbers or days, and not all of it; D108 for days that may be two,
+        and D120 for numbers that may be.
     """
     letters = Letters()
     columns = []
@@ -97,7 +118,7 @@ def guess_columns(cells: Cells, days: str, texts: Sequence[str]) -> tuple[Guess,
         known = {k: text for k, text in enumerate(cells.column(name)) if text not in MISSING}
         guess = _text(name, known)
         if name not in texts and not re.search(r"(^|[_ ])(id|code)$", name.lower()):
-            guess = _day(cells, name, known, days, letters) or _number(cells, name, known, letters) or guess
+            guess = _day(cells, name, known, days, letters) or _number(cells, name, known, numbers, letters) or guess
         columns.append(guess)
     letters.raise_if_any()
     return tuple(columns)
@@ -125,17 +146,37 @@ def _day(cells: Cells, name: str, known: dict[int, str], days: str, letters: Let
     return Guess(name, "date", text.meaning, written, example=text.example)
 
 
-def _number(cells: Cells, name: str, known: dict[int, str], letters: Letters) -> Guess | None:
+def _number(cells: Cells, name: str, known: dict[int, str], numbers: str, letters: Letters) -> Guess | None:
     text = _text(name, known)
+    unit = next((unit for form, unit in _UNITS if re.search(form, name.lower())), "dimensionless")
     for written in (PLAIN, THOUSANDS, DECIMAL_COMMA):
         values = [value for each in known.values() if (value := number_of(each, written)) is not None]
         if values and len(values) == len(known):
-            unit = next((unit for form, unit in _UNITS if re.search(form, name.lower())), "dimensionless")
-            return Guess(name, unit, text.meaning, written, min(values) >= 0, text.example)
+            said = "" if written == PLAIN else written
+            # In a workbook numbers are numbers, and nobody wrote a point.
+            if cells.is_text and (doubt := _doubtful(list(known.values()), written, unit)) is not None:
+                found, sign = doubt
+                shown = decimal_sign(cells.all())
+                numbers = numbers or (shown and BEHIND_A_SIGN[sign != shown])
+                said = _OF_TWO[sign].get(numbers, written)
+                if not numbers:
+                    hint = hint_about_doubt("--numbers {}", *BEHIND_A_SIGN)
+                    letters.add("D120", f"a cell of `{name}` {two_numbers(found)}", hint=hint, file=cells.file)
+            return Guess(name, unit, text.meaning, said, min(values) >= 0, text.example)
     if re.search("age|band|group", name.lower()):
         # 0, 1, 2, … and 100+.
         return None
     _doubt(cells, name, known, lambda each: number_of(each, THOUSANDS) is not None, ("D106", "number"), letters)
+    return None
+
+
+def _doubtful(texts: Sequence[str], written: str, unit: str) -> tuple[str, str] | None:
+    """A number of a column that may be another one as well, and the sign in it that may stand for either."""
+    if written == PLAIN:
+        found = doubtful(texts, largest_share(unit))
+        return None if found is None else (found, ".")
+    if written == THOUSANDS and all(number_of(each, DECIMAL_COMMA) is not None for each in texts):
+        return next(each for each in texts if "," in each), ","
     return None
 
 

@@ -53,9 +53,10 @@ _TRAPS = (
     ),
     _trap(
         "Y106",
-        r"[-+]?\d+([,_' ]\d+)+(\.\d*)?",
+        # Nobody writes three zeros behind a decimal point, and many write thousands so.
+        r"[-+]?\d+([,_' ]\d+)+(\.\d*)?|[-+]?[1-9]\d{0,2}(\.\d{3})*\.000|[-+]?[1-9]\d{0,2}(\.\d{3}){2,}",
         "has something between its digits, which is thousands to some and decimals to others",
-        "write 1000, not 1,000; and 0.5, not 0,5",
+        "write 1000, not 1,000 or 1.000; and 0.5, not 0,5",
     ),
     _trap(
         "Y107",

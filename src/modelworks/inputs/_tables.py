@@ -11,8 +11,21 @@ from numpy.typing import NDArray
 from modelworks.errors import Letters, near
 from modelworks.inputs._cells import MISSING, USUAL_FORM, Cells, TextForm, read_cells
 from modelworks.inputs._nodes import shortened
-from modelworks.inputs._written import day_of, hint_about_days, hint_about_numbers, number_of, why_no_day
+from modelworks.inputs._written import (
+    DECIMAL_COMMA,
+    PLAIN,
+    day_of,
+    decimal_sign,
+    doubtful,
+    hint_about_days,
+    hint_about_doubt,
+    hint_about_numbers,
+    number_of,
+    two_numbers,
+    why_no_day,
+)
 from modelworks.inputs.columns import Column
+from modelworks.inputs.parameters import largest_share
 from modelworks.units import as_written
 
 if TYPE_CHECKING:
@@ -27,10 +40,12 @@ def read_table(
     sheet: str = "",
     header: int = 1,
     form: TextForm = USUAL_FORM,
+    is_made: bool = False,
 ) -> pd.DataFrame:
     """The declared columns of a file; a `ModelworksError` with every mistake of its cells.
 
-    `file` is its name in letters, whose end says what it is: CSV, `.tsv` (tabs), `.xlsx`, `.parquet`.
+    `file` is its name in letters, whose end says what it is: CSV, `.tsv` (tabs), `.xlsx`, `.parquet`. What `is_made` by
+    a function of ours has its points before decimals.
     """
     import pandas as pd
 
@@ -39,7 +54,7 @@ def read_table(
     table = {}
     for each in columns:
         if each.name in cells.header:
-            table[each.name] = _converted(cells, each, letters)
+            table[each.name] = _converted(cells, each, letters, is_sure=is_made or not cells.is_text)
         else:
             hint = near(each.name, cells.header)
             message = f"`{file}` has no column `{each.name}`, which the catalogue declares"
@@ -48,8 +63,8 @@ def read_table(
     return pd.DataFrame(table)
 
 
-def _converted(cells: Cells, column: Column, letters: Letters) -> pd.Series[Any]:
-    """A column's cells as what they are declared to be."""
+def _converted(cells: Cells, column: Column, letters: Letters, *, is_sure: bool) -> pd.Series[Any]:
+    """A column's cells as what they are declared to be; `is_sure` says that a point stands before decimals."""
     import pandas as pd
 
     texts = cells.column(column.name)
@@ -76,6 +91,13 @@ def _converted(cells: Cells, column: Column, letters: Letters) -> pd.Series[Any]
     values, wrong = _numbers(texts, column.written)
     problem = f"is no number: `{shortened(texts[wrong[0]])}`" if wrong else ""
     tell("D106", problem, hint_about_numbers([texts[k] for k in wrong], "written: thousands"), wrong)
+    if not (wrong or is_sure or column.written):
+        known = [text for text in texts if text not in MISSING]
+        doubt = doubtful(known, min(column.bounds.high, largest_share(column.unit)))
+        if doubt is not None and decimal_sign(cells.all()) != ".":
+            tell(
+                "D120", two_numbers(doubt), hint_about_doubt("written: {}", PLAIN, DECIMAL_COMMA), [texts.index(doubt)]
+            )
     outside = np.flatnonzero((values < column.bounds.low) | (values > column.bounds.high)).tolist()
     problem = (
         f"is {as_written(values[outside[0]])}, but the catalogue says that it lies {column.bounds}" if outside else ""

@@ -18,9 +18,14 @@ DATES = (ISO, *LAYOUTS)
 PLAIN, THOUSANDS, DECIMAL_COMMA = "plain", "thousands", "decimal comma"
 NUMBERS = (PLAIN, THOUSANDS, DECIMAL_COMMA)
 _PARTS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})", re.ASCII)
-_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+# Nobody writes a zero before a group of thousands: 0,204 is less than one.
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", re.ASCII)
 # With points, or blanks as some countries write, between thousands.
-_DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+|\d{1,3}([ \u00a0\u202f]\d{3})+)(,\d*)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[-+]?(\d+|[1-9]\d{0,2}(\.\d{3})+|[1-9]\d{0,2}([ \u00a0\u202f]\d{3})+)(,\d*)?", re.ASCII)
+_ONE_GROUP = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
+# What can have no other sign before its decimals: other than three digits behind it, or a zero alone before it.
+_DECIMALS = {sign: re.compile(rf"[-+]?(0?\{sign}\d+|\d+\{sign}(\d{{1,2}}|\d{{4,}}))", re.ASCII) for sign in ".,"}
+_BELOW_GROUPS = re.compile(r"[-+]?\d{1,3}", re.ASCII)
 _SERIAL = re.compile(r"[34]\d{4}", re.ASCII)
 
 
@@ -106,6 +111,52 @@ def number_of(text: str, written: str = PLAIN) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def doubtful(texts: Iterable[str], most: float = math.inf) -> str | None:
+    """The first number of a column whose point may stand before decimals or between thousands.
+
+    None where there is no such number, where another one of the column decides it (a zero before the point, other
+    than three digits behind it, four digits without one), or where it would be above `most` in thousands.
+
+    >>> doubtful(["986", "1.204"]), doubtful(["0.986", "1.204"]), doubtful(["9860", "1.204"]), doubtful(["1.204"], 100)
+    ('1.204', None, None, None)
+    """
+    first = None
+    for text in texts:
+        if _ONE_GROUP.fullmatch(text):
+            first = first or text
+            if float(text.replace(".", "")) > most:
+                return None
+        elif not _BELOW_GROUPS.fullmatch(text):
+            return None
+    return first
+
+
+def decimal_sign(texts: Iterable[str]) -> str:
+    """The sign before decimals that cells of a file show, in whichever columns; empty where none does, or both do.
+
+    >>> decimal_sign(["1.204", "0.5"]), decimal_sign(["1.204", "7,25"]), decimal_sign(["1.204", "2021-01-04"])
+    ('.', ',', '')
+    """
+    shown = {sign for text in texts for sign, form in _DECIMALS.items() if form.fullmatch(text)}
+    return shown.pop() if len(shown) == 1 else ""
+
+
+def two_numbers(text: str) -> str:
+    """What is to be asked about a cell such as `1.204`.
+
+    >>> two_numbers("1,204")
+    'may be two numbers: `1,204` is 1.204 with decimals, and 1204 in thousands'
+    """
+    decimals, thousands = re.sub("[.,]", ".", text), re.sub("[.,]", "", text)
+    return f"may be two numbers: `{text}` is {decimals} with decimals, and {thousands} in thousands"
+
+
+def hint_about_doubt(say: str, decimals: str, thousands: str) -> str:
+    """What to do where a column may be in decimals or in thousands; `say` is how each is said."""
+    ways = f"`{say.format(decimals)}` for decimals or `{say.format(thousands)}` for thousands"
+    return f"ask who wrote the file, then write {ways}"
 
 
 def hint_about_numbers(texts: Iterable[str], say: str) -> str:

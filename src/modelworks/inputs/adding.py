@@ -53,19 +53,21 @@ def propose(
     *,
     sheet: str = "",
     days: str = "",
+    numbers: str = "",
     texts: Sequence[str] = (),
     form: TextForm = USUAL_FORM,
 ) -> Proposal:
     """What can be guessed of a file: its name, the line of its header, its columns.
 
-    `days` is how it writes its days, where that can not be seen; `texts` are columns that hold texts, whatever they
-    look like; `form` says how a file of text is written, whose semicolons are seen.
+    `days` is how it writes its days, and `numbers` what the digits are in 1.204 (`decimals` or `thousands`), where that
+    can not be seen; `texts` are columns that hold texts, whatever they look like; `form` says how a file of text is
+    written, whose semicolons are seen.
 
     Raises
     ------
     ModelworksError
         D102, D104, D112 or D119 where it can not be read, D106 or D108 where a column is mostly numbers or days, or
-        03/04 may be in March or in April, D145 where it is in the catalogue already.
+        03/04 may be in March or in April, D120 where 1.204 may be 1204, D145 where it is in the catalogue already.
     """
     found = raw_bytes(path, path.parent)
     same = hashlib.sha256(found).hexdigest()
@@ -77,7 +79,7 @@ def propose(
     if not form.separator and _has_semicolons(found, form.encoding):
         form = replace(form, separator="semicolon")
     cells, header = find_header(found, path.name, sheet, form)
-    columns = guess_columns(cells, days, texts)
+    columns = guess_columns(cells, days, numbers, texts)
     return Proposal(path, _free_name(path.stem, catalogue.names), columns, header, sheet, form)
 
 

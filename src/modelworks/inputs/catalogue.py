@@ -185,8 +185,9 @@ class Dataset:
         name = shown(self.path, self.root).removesuffix(ENDING)
         try:
             return read_table(
-                self.content(), name, self.columns.values(), sheet=self.sheet, header=self.header, form=self.form
-            )
+                self.content(), name, self.columns.values(),
+                sheet=self.sheet, header=self.header, form=self.form, is_made=self.prepare is not None,
+            )  # fmt: skip
         except ModelworksError as error:
             if self.is_sensitive and not set(error.codes) & ABOUT_KEYS:
                 raise without_contents(error, f"reading `{self.name}`") from None

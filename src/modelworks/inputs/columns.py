@@ -21,7 +21,7 @@ class Column:
     """One declared column. `unit` is `date`, `text`, or the unit of its numbers.
 
     `missing` says whether an empty cell is allowed; a limit is part of what is allowed. `written` says how its days
-    or numbers are written in the file.
+    or numbers are written in the file; empty where the catalogue does not say it of numbers.
     """
 
     name: str
@@ -73,5 +73,6 @@ def _written(unit: str, fields: Fields) -> str:
         if "written" in fields:
             fields.say("D117", f"{fields.what} has `written`, but holds texts", "remove it", "written")
         return ""
-    choices = DATES if unit == "date" else NUMBERS
-    return fields.choice("written", choices, choices[0]) or choices[0]
+    if unit == "date":
+        return fields.choice("written", DATES, DATES[0]) or DATES[0]
+    return fields.choice("written", NUMBERS, "") or ""

@@ -46,6 +46,7 @@ class DraftForm:
     separator: str = ""
     encoding: str = "utf-8"
     days: str = ""
+    numbers: str = ""
     texts: tuple[str, ...] = ()
 
 
@@ -98,7 +99,8 @@ def need_draft(root: Path, login: str) -> tuple[Path, DraftForm]:
 def guessed_dataset(root: Path, file: Path, how: DraftForm) -> NewDataset:
     """What can be guessed of a file, as `modelworks data add` does; raises what `inputs.propose` does."""
     form = TextForm(how.separator, how.encoding)
-    return propose(file, Catalogue.read(root), sheet=how.sheet, days=how.days, texts=how.texts, form=form)
+    written = {"days": how.days, "numbers": how.numbers}
+    return propose(file, Catalogue.read(root), sheet=how.sheet, texts=how.texts, form=form, **written)
 
 
 def new_entry(root: Path, new: NewDataset) -> tuple[bytes, list[str]]:

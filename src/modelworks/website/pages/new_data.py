@@ -39,6 +39,7 @@ LONGEST_TEXT = 1000
 SEPARATORS = {"": "as it looks", "comma": "commas", "semicolon": "semicolons", "tab": "tabs"}
 ENCODINGS = ("utf-8", "windows-1252", "latin-1", "utf-16")
 DAYS = {"": "as it looks", "day/month/year": "day/month/year", "month/day/year": "month/day/year"}
+NUMBERS = {"": "as they look", "decimals": "decimals", "thousands": "thousands"}
 # What the catalogue has to say of a dataset and nobody can guess, with what helps to answer.
 ASKED: Mapping[str, tuple[str, str]] = {
     "title": ("What it is", "in a few words, as in Cases reported each week"),
@@ -83,6 +84,7 @@ def take_file(
     separator: Annotated[str, Form()] = "",
     encoding: Annotated[str, Form()] = ENCODINGS[0],
     days: Annotated[str, Form()] = "",
+    numbers: Annotated[str, Form()] = "",
     texts: Annotated[str, Form(max_length=LONGEST_TEXT)] = "",
 ) -> Response:
     """Keep a file as a draft, where it can be read as a table."""
@@ -93,6 +95,7 @@ def take_file(
         separator if separator in SEPARATORS else "",
         encoding if encoding in ENCODINGS else ENCODINGS[0],
         days if days in DAYS else "",
+        numbers if numbers in NUMBERS else "",
         columns,
     )
     try:
@@ -182,7 +185,7 @@ def _file_form(
     draft = draft_of(visit.workspace.root, visit.person.name)
     return page(
         request, "new_data.html.j2", status, how=how or DraftForm(), letters=letters, separators=SEPARATORS,
-        encodings=ENCODINGS, days=DAYS, draft=draft[0].name if draft is not None else "",
+        encodings=ENCODINGS, days=DAYS, numbers=NUMBERS, draft=draft[0].name if draft is not None else "",
     )  # fmt: skip
 
 
