@@ -55,6 +55,7 @@ def test_changing_a_table_one_was_given_changes_no_other(repository: Path) -> No
         (b"week,cases,tested\n2021-01-04,1,2\n2021-01-11,many,2\n", "D106", 3),
         (b'week,cases,tested\n2021-01-04,"1,204",2\n', "D106", 2),
         (b"week,cases,tested\n2021-01-04,1_0,2\n", "D106", 2),
+        (b"week,cases,tested\n2021-01-04,986,2\n2021-01-11,1.204,2\n", "D120", 3),
         (b"week,cases,tested\n2021-01-04,inf,2\n", "D106", 2),
         (b"week,cases,tested\n\n\n2021-01-04,-1,2\n", "D107", 4),
         (b"week,cases,tested\n04/01/2021,1,2\n", "D108", 2),

@@ -152,17 +152,13 @@ def _number(cells: Cells, name: str, known: dict[int, str], numbers: str, letter
     for written in (PLAIN, THOUSANDS, DECIMAL_COMMA):
         values = [value for each in known.values() if (value := number_of(each, written)) is not None]
         if values and len(values) == len(known):
-            said = "" if written == PLAIN else written
+            doubt = _doubtful(list(known.values()), written, unit)
             # In a workbook numbers are numbers, and nobody wrote a point.
-            if cells.is_text and (doubt := _doubtful(list(known.values()), written, unit)) is not None:
-                found, sign = doubt
-                shown = decimal_sign(cells.all())
-                numbers = numbers or (shown and BEHIND_A_SIGN[sign != shown])
-                said = _OF_TWO[sign].get(numbers, written)
-                if not numbers:
-                    hint = hint_about_doubt("--numbers {}", *BEHIND_A_SIGN)
-                    letters.add("D120", f"a cell of `{name}` {two_numbers(found)}", hint=hint, file=cells.file)
-            return Guess(name, unit, text.meaning, said, min(values) >= 0, text.example)
+            if cells.is_text and doubt is not None:
+                written = _decided(cells, name, doubt, numbers, letters) or written
+            elif written == PLAIN:
+                written = ""
+            return Guess(name, unit, text.meaning, written, min(values) >= 0, text.example)
     if re.search("age|band|group", name.lower()):
         # 0, 1, 2, … and 100+.
         return None
@@ -170,14 +166,23 @@ def _number(cells: Cells, name: str, known: dict[int, str], numbers: str, letter
     return None
 
 
-def _doubtful(texts: Sequence[str], written: str, unit: str) -> tuple[str, str] | None:
-    """A number of a column that may be another one as well, and the sign in it that may stand for either."""
+def _doubtful(texts: Sequence[str], written: str, unit: str) -> str | None:
+    """A number of a column that may be another one as well."""
     if written == PLAIN:
-        found = doubtful(texts, largest_share(unit))
-        return None if found is None else (found, ".")
+        return doubtful(texts, largest_share(unit))
     if written == THOUSANDS and all(number_of(each, DECIMAL_COMMA) is not None for each in texts):
-        return next(each for each in texts if "," in each), ","
+        return next(each for each in texts if "," in each)
     return None
+
+
+def _decided(cells: Cells, name: str, doubt: str, numbers: str, letters: Letters) -> str | None:
+    """How such a column is written, by what was said or by other cells of the file; a letter where nothing tells."""
+    sign, shown = "." if "." in doubt else ",", decimal_sign(cells.all())
+    if not (numbers or shown):
+        hint = hint_about_doubt("--numbers {}", *BEHIND_A_SIGN)
+        letters.add("D120", f"a cell of `{name}` {two_numbers(doubt)}", hint=hint, file=cells.file)
+        return None
+    return _OF_TWO[sign][numbers or BEHIND_A_SIGN[sign != shown]]
 
 
 def _doubt(

@@ -95,9 +95,8 @@ def _converted(cells: Cells, column: Column, letters: Letters, *, is_sure: bool)
         known = [text for text in texts if text not in MISSING]
         doubt = doubtful(known, min(column.bounds.high, largest_share(column.unit)))
         if doubt is not None and decimal_sign(cells.all()) != ".":
-            tell(
-                "D120", two_numbers(doubt), hint_about_doubt("written: {}", PLAIN, DECIMAL_COMMA), [texts.index(doubt)]
-            )
+            hint = hint_about_doubt("written: {}", PLAIN, DECIMAL_COMMA)
+            tell("D120", two_numbers(doubt), hint, [texts.index(doubt)])
     outside = np.flatnonzero((values < column.bounds.low) | (values > column.bounds.high)).tolist()
     problem = (
         f"is {as_written(values[outside[0]])}, but the catalogue says that it lies {column.bounds}" if outside else ""
