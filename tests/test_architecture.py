@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "modelworks"
 PAGE = ROOT / "docs" / "explanation" / "rooms.md"
-SHARED = frozenset({"caches", "databases", "dates", "errors", "logs", "processes", "units"})
+SHARED = frozenset({"caches", "databases", "dates", "errors", "logs", "processes", "sources", "units"})
 DOOR = "modelworks"
 NOWHERE_NAMES = frozenset({"core", "common", "utils", "util", "helpers", "helper", "base", "misc", "tools"})
 LONGEST_FUNCTION = 60

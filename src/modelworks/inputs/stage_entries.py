@@ -14,6 +14,7 @@ from modelworks.errors import Letter, Letters, ModelworksError, near
 from modelworks.inputs._fields import Fields
 from modelworks.inputs._nodes import MappingNode, Place, SequenceNode, shortened
 from modelworks.inputs._reading import is_a_path, resolve
+from modelworks.sources import parsed
 
 Kind: TypeAlias = Literal["command", "function", "notebook"]
 
@@ -409,7 +410,7 @@ def has_function(path: Path, name: str) -> tuple[bool, list[str]]:
     import ast
 
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = parsed(path.read_bytes())
     except (SyntaxError, ValueError):
         return False, []
     known = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]

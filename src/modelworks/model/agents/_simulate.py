@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -194,12 +194,13 @@ class _Epidemics:
         """What is counted in each draw, (draw, time, number)."""
         found = np.empty((draws, self.times.size, len(self.model.sizes) * self._stride))
         key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+        # Before there are several who would all compile it.
+        _, call = _compiled()
         with ThreadPoolExecutor(max_workers=min(cores, draws)) as pool:
-            list(pool.map(lambda draw: self._run_one(draw, key, found[draw]), range(draws)))
+            list(pool.map(lambda draw: self._run_one(call, draw, key, found[draw]), range(draws)))
         return found
 
-    def _run_one(self, draw: int, key: NDArray[Any], found: Array) -> None:
-        _, call = _compiled()
+    def _run_one(self, call: Callable[..., None], draw: int, key: NDArray[Any], found: Array) -> None:
         people = self.model.people
         # Whoever is infected has at most one event of each kind ahead, and one contact with each housemate.
         most = people * (self.model.sizes[-1] + 1) + 1

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from modelworks.model.backends._addresses import WRITTEN
 from modelworks.model.backends._cache import Library
 from modelworks.model.backends._emit import DOUBLE, INTEGER, POINTER
+from modelworks.sources import parsed
 
 # The kinds of values: real numbers, whole numbers, 64 bits without a sign, yes or no, and arrays of the first three.
 Real: TypeAlias = float
@@ -133,7 +134,7 @@ class _Body:
         self.loops: list[tuple[ir.Block, ir.Block]] = []
 
     def write(self) -> None:
-        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(self.routine))).body
+        (definition,) = parsed(textwrap.dedent(inspect.getsource(self.routine))).body
         if not isinstance(definition, ast.FunctionDef):
             raise TypeError(f"{self.routine.__name__} is not a plain function")
         for name, kind, argument in zip(definition.args.args, self.kinds, self.function.args, strict=True):

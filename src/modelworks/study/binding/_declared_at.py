@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelworks.sources import parsed
+
 # Of what a name stands for in a letter, how its declaration is written; of anything else it may be any.
 _CALLED = {"parameter": ("Parameter", "group"), "pool": ("Pool",), "stratification": ("Stratification", "Strata")}
 
@@ -44,7 +46,7 @@ def line_of(source: str | bytes, message: str) -> int | None:
     (5, None)
     """
     named = re.findall(r"`([^`]+)`", message)
-    tree = ast.parse(source)
+    tree = parsed(source)
     declared = list(_declarations(tree))
     for name in named:
         others = [each for each in named if each != name]
