@@ -202,7 +202,7 @@ async def _read(address: str, headers: dict[str, str], ids: Sequence[str]) -> di
 class _Browser:
     """A connection that one reader keeps, as a browser does: a client of all would send most by the few that it has.
 
-    It does no more than it must: `httpx` takes 4 ms for each answer, and of two cores half of that from the server.
+    It does no more than it must: `httpx` took 4 ms of a processor for each answer, which the server then did not have.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: dict[str, str]) -> None:

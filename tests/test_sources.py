@@ -33,7 +33,7 @@ def hasty() -> Iterator[None]:
 
 @pytest.mark.usefixtures("hasty")
 def test_many_threads_read_files_at_once() -> None:
-    """Python itself gives up where two trees are made at the same moment (python/cpython#106905)."""
+    """Python 3.11 gives up where two trees are made at the same moment (python/cpython#106905)."""
     source = Path(ast.__file__).read_bytes()
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: len(parsed(source).body), range(40)))

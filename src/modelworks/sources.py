@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import threading
 
-# Until 3.13 Python counts how deep a tree is for all threads together, and ends with a SystemError where two count at
-# once (python/cpython#106905). Whoever comes again while one is made, as from a finaliser, does not wait for itself.
+# Python 3.11 counts how deep a tree is for all threads together, and ends with a SystemError where two count at once
+# (python/cpython#106905). Whoever comes again while one is made, as from a finaliser, does not wait for itself.
 _ONE_AT_ONCE = threading.RLock()
 
 

@@ -6,6 +6,7 @@ CSV, Excel and Parquet come out alike, so that a mistake in one is told as it is
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import math
 import re
@@ -18,6 +19,7 @@ from typing import IO, Any, NoReturn, TypeAlias
 
 from modelworks.errors import fail, near
 from modelworks.inputs._nodes import shortened
+from modelworks.inputs._written import decimal_sign
 
 _Row: TypeAlias = tuple[Any, ...]
 
@@ -63,7 +65,7 @@ class TextForm:
 USUAL_FORM = TextForm()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cells:
     """A table in text: `rows` are as long as the `header`, and each stands (ends) on its line of the file.
 
@@ -82,9 +84,10 @@ class Cells:
         k = self.header.index(name)
         return [row[k].strip() for row in self.rows]
 
-    def all(self) -> Iterator[str]:
-        """Every cell of the rows."""
-        return (cell.strip() for row in self.rows for cell in row)
+    @functools.cached_property
+    def decimal_sign(self) -> str:
+        """The sign before decimals that its cells show, in whichever columns (see `decimal_sign`)."""
+        return decimal_sign(cell.strip() for row in self.rows for cell in row)
 
     def cell(self, name: str, row: int) -> str:
         """A cell as its reader finds it: ` (C5)` in a sheet, nothing where line and column say enough."""

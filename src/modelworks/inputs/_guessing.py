@@ -16,7 +16,6 @@ from modelworks.inputs._written import (
     ISO,
     PLAIN,
     THOUSANDS,
-    decimal_sign,
     doubtful,
     hint_about_days,
     hint_about_doubt,
@@ -152,9 +151,9 @@ def _number(cells: Cells, name: str, known: dict[int, str], numbers: str, letter
     for written in (PLAIN, THOUSANDS, DECIMAL_COMMA):
         values = [value for each in known.values() if (value := number_of(each, written)) is not None]
         if values and len(values) == len(known):
-            doubt = _doubtful(list(known.values()), written, unit)
             # In a workbook numbers are numbers, and nobody wrote a point.
-            if cells.is_text and doubt is not None:
+            doubt = _doubtful(list(known.values()), written, unit) if cells.is_text else None
+            if doubt is not None:
                 written = _decided(cells, name, doubt, numbers, letters) or written
             elif written == PLAIN:
                 written = ""
@@ -177,7 +176,7 @@ def _doubtful(texts: Sequence[str], written: str, unit: str) -> str | None:
 
 def _decided(cells: Cells, name: str, doubt: str, numbers: str, letters: Letters) -> str | None:
     """How such a column is written, by what was said or by other cells of the file; a letter where nothing tells."""
-    sign, shown = "." if "." in doubt else ",", decimal_sign(cells.all())
+    sign, shown = "." if "." in doubt else ",", cells.decimal_sign
     if not (numbers or shown):
         hint = hint_about_doubt("--numbers {}", *BEHIND_A_SIGN)
         letters.add("D120", f"a cell of `{name}` {two_numbers(doubt)}", hint=hint, file=cells.file)

@@ -15,7 +15,6 @@ from modelworks.inputs._written import (
     DECIMAL_COMMA,
     PLAIN,
     day_of,
-    decimal_sign,
     doubtful,
     hint_about_days,
     hint_about_doubt,
@@ -88,13 +87,13 @@ def _converted(cells: Cells, column: Column, letters: Letters, *, is_sure: bool)
         written = [text for text in texts if text not in MISSING] if wrong else []
         tell("D108", problem, hint_about_days(written, column.written, "written: {}"), wrong)
         return pd.Series(days)
-    values, wrong = _numbers(texts, column.written)
+    values, wrong = _numbers(texts, column.written or PLAIN)
     problem = f"is no number: `{shortened(texts[wrong[0]])}`" if wrong else ""
     tell("D106", problem, hint_about_numbers([texts[k] for k in wrong], "written: thousands"), wrong)
     if not (wrong or is_sure or column.written):
         known = [text for text in texts if text not in MISSING]
         doubt = doubtful(known, min(column.bounds.high, largest_share(column.unit)))
-        if doubt is not None and decimal_sign(cells.all()) != ".":
+        if doubt is not None and cells.decimal_sign != ".":
             hint = hint_about_doubt("written: {}", PLAIN, DECIMAL_COMMA)
             tell("D120", two_numbers(doubt), hint, [texts.index(doubt)])
     outside = np.flatnonzero((values < column.bounds.low) | (values > column.bounds.high)).tolist()

@@ -166,8 +166,8 @@ class DiskSizes:
 
 
 def _files(folder: str | Path) -> Iterator[os.stat_result]:
-    # Not by `os.walk`, which takes twice as long, of all files of ten thousand runs. What can not be listed is passed
-    # over as there; it is gone, where another process moves the run away meanwhile.
+    # `os.walk` takes twice as long over the files of ten thousand runs. As there, a folder that can not be listed is
+    # passed over: it is gone, where another process moves the run away meanwhile.
     inside: list[os.DirEntry[str]] = []
     with contextlib.suppress(OSError), os.scandir(folder) as found:
         inside.extend(found)
